@@ -1,0 +1,36 @@
+# make demo: everything from a fresh clone to a benchmark report. make test: the whole suite.
+# Both need Python >= 3.11, make and the network (for the packages), and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+DEMO_METHODS := stvun,bicubic+flow,bicubic+blend,blend+bicubic,bilinear+repeat
+
+.PHONY: demo test slow check clean
+
+demo: $(INSTALLED)
+	$(BIN)/stvt prepare sample
+	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --untrained --runtime --out runs/demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stvt needs Python 3.11 or newer; give it with make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "installing stvt and what it needs (torch is large: minutes, 6 GB on disk)"
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info runs data

@@ -1,0 +1,32 @@
+"""The benchmark and the data sets for joint space-time video upsampling.
+
+In a notebook:
+
+    import stvt
+
+    stvt.prepare("sample")
+    scores = stvt.evaluate("sample", "bicubic+blend,bicubic+flow")  # a pandas.DataFrame
+    method = stvt.load_method("stvun", weights="STVUN.pth")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "load_method", "prepare", "report"]
+
+if TYPE_CHECKING:
+    from stvt.api import load_method, prepare
+    from stvt.evaluation import evaluate
+    from stvt.reporting import report
+
+_HOMES = {"evaluate": "evaluation", "load_method": "api", "prepare": "api", "report": "reporting"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `stvt --help` need not wait for torch.
+    if name in _HOMES:
+        return getattr(import_module(f"stvt.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'stvt' has no attribute '{name}'")
