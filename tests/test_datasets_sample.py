@@ -1,0 +1,61 @@
+"""The built-in set: that it moves as a video does, and stays the same."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stvt.datasets.sample import FRAMES, HEIGHT, SAMPLE, WIDTH, _straight, _turned, render
+
+Floats = NDArray[np.float64]
+
+
+@pytest.mark.parametrize("scene", SAMPLE.scenes)
+def test_frames_are_of_one_size_and_come_out_the_same_again(scene: str) -> None:
+    frame = render(scene, FRAMES - 1)
+    assert frame.shape == (HEIGHT, WIDTH, 3)
+    assert frame.dtype == np.uint8
+    np.testing.assert_array_equal(frame, render(scene, FRAMES - 1))
+
+
+def _shift(first: Floats, second: Floats) -> tuple[float, float]:
+    """How far right and down the content moved, to a fraction of a pixel, by phase correlation."""
+    import cv2
+
+    window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_64F)
+    (x, y), _ = cv2.phaseCorrelate(first, second, window)
+    return x, y
+
+
+def test_the_pan_moves_by_as_many_pixels_a_frame_as_it_says() -> None:
+    first, second = (render("pan", t).mean(axis=2) for t in (3, 4))
+    x, y = _shift(first, second)
+    assert x == pytest.approx(-(4.13 + 0.093 * 7), abs=0.2)
+    assert y == pytest.approx(1.37 - 0.051 * 7, abs=0.2)
+
+
+def test_the_cup_moves_by_many_pixels_and_hides_the_gravel() -> None:
+    red = [
+        np.argwhere((f[..., 0] > 120) & (f[..., 1] < 60)).mean(axis=0)
+        for f in (render("crossing", t) for t in (2, 3, 13, 14))
+    ]
+    assert 12 < red[1][1] - red[0][1] < 15.5
+    assert 5 < red[3][1] - red[2][1] < 9
+
+
+def test_what_is_finer_than_the_frame_can_hold_does_not_alias() -> None:
+    stripes = np.zeros((600, 800, 3))
+    stripes[:, ::2] = 255
+    for view in (
+        _straight(stripes, 400.3, 300.1, 2.4),
+        _turned(stripes, 400.3, 300.1, 2.4, 0.99619469809, 0.08715574275),
+    ):
+        assert np.abs(view - 127.5).max() < 6
+
+
+def test_turning_by_nothing_is_no_turn() -> None:
+    photograph = np.random.default_rng(0).uniform(0, 255, (500, 600, 3))
+    np.testing.assert_allclose(
+        _turned(photograph, 300.2, 250.7, 1.6, 1.0, 0.0),
+        _straight(photograph, 300.2, 250.7, 1.6),
+        atol=1e-9,
+    )
