@@ -1,0 +1,137 @@
+"""What `--methods` can name, and how each is built; torch loads when the first one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import MethodError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .fisr_convert import from_tensorflow
+    from .method import Method, Settings
+    from .specs import build, parse_methods
+
+__all__ = [
+    "ALIASES",
+    "METHODS",
+    "NETWORKS",
+    "MethodEntry",
+    "MethodError",
+    "build",
+    "from_tensorflow",
+    "network",
+    "parse_methods",
+]
+
+Kind = Literal["spatial", "temporal", "space-time"]
+ANY_SCALE = (2, 3, 4)
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A line of `stvt list methods`, and where its code is.
+
+    scales:    that it enlarges by; (1,) for a temporal method.
+    made_by:   "module:function" of this room; the function takes the settings and `variant`.
+    """
+
+    kind: Kind
+    scales: tuple[int, ...]
+    summary: str
+    made_by: str
+    variant: tuple[str, ...] = ()
+    needs_weights: bool = False
+
+    def build(self, settings: Settings) -> Method:
+        method: Method = _load(self.made_by)(settings, *self.variant)
+        return method
+
+
+def _enlarge(name: str, summary: str) -> MethodEntry:
+    return MethodEntry("spatial", ANY_SCALE, summary, "enlarge:enlarge", (name,))
+
+
+def _interpolate(name: str, summary: str) -> MethodEntry:
+    return MethodEntry("temporal", (1,), summary, f"interpolate:{name}")
+
+
+def _stvun(name: str, summary: str, scales: tuple[int, ...] = ANY_SCALE) -> MethodEntry:
+    return MethodEntry("space-time", scales, summary, "stvun_method:stvun_method", (name,), True)
+
+
+METHODS = {
+    "nearest": _enlarge("nearest", "the nearest pixel"),
+    "bilinear": _enlarge("bilinear", "linear between pixels"),
+    "bicubic": _enlarge("bicubic", "cubic, a = -0.5"),
+    "lanczos": _enlarge("lanczos", "windowed sinc of three lobes"),
+    "bilinear-half": _enlarge("bilinear-half", "bilinear by half-pixel centres, as published"),
+    "bicubic-half": _enlarge("bicubic-half", "bicubic by half-pixel centres, as published"),
+    "repeat": _interpolate("repeat", "the earlier frame again"),
+    "blend": _interpolate("blend", "the mean of the two frames, weighted by nearness in time"),
+    "flow": MethodEntry(
+        "temporal", (1,), "both frames moved along DIS optical flow, occlusions minded", "flow:flow"
+    ),
+    "stvun": _stvun("stvun", "the joint network of the paper"),
+    "stvun-wo-efst": _stvun("stvun-wo-efst", "STVUN with early fusion only (Table 3)"),
+    "stvun-wo-d": _stvun("stvun-wo-d", "STVUN, the new frame from EFST's features (Table 3)"),
+    "edvr": MethodEntry(
+        "spatial", (4,), "EDVR, 128 channels, 40 blocks", "edvr_method:edvr_method", ("edvr",), True
+    ),
+    "edvr-m": MethodEntry(
+        "spatial",
+        (4,),
+        "EDVR, 64 channels, 10 blocks",
+        "edvr_method:edvr_method",
+        ("edvr-m",),
+        True,
+    ),
+    "dain": MethodEntry(
+        "temporal", (1,), "depth-aware interpolation", "dain_method:dain_method", (), True
+    ),
+    "fisr": MethodEntry(
+        "space-time", (2,), "joint network for x2 and x2", "fisr_method:fisr_method", (), True
+    ),
+}
+
+ALIASES = {"v2f": "edvr+dain", "f2v": "dain+edvr"}  # the paper's V to F and F to V
+
+NETWORKS = {
+    "stvun": "stvun:STVUN",
+    "pwcnet": "pwcnet:PWCNet",
+    "edvr_m": "edvr:edvr_m",
+    "edvr_l": "edvr:edvr_l",
+    "dain": "dain:DAIN",
+    "fisr": "fisr:FISR",
+    "fisr_pwcnet": "fisr_pwcnet:FISRPWCNet",
+}
+
+
+def network(name: str) -> nn.Module:
+    """The network of that name: evaluation mode, float32, on the CPU, weights as initialised."""
+    if name not in NETWORKS:
+        raise MethodError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+    module: nn.Module = _load(NETWORKS[name])()
+    return module.eval()
+
+
+def _load(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+_LATER = {
+    "build": "specs:build",
+    "parse_methods": "specs:parse_methods",
+    "from_tensorflow": "fisr_convert:from_tensorflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What needs torch, when it is asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _load(_LATER[name])

@@ -1,0 +1,215 @@
+"""Frames that another program made, scored like a method: `name=frames:FOLDER`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from .errors import MethodError
+from .method import Method, Outputs, Scene, Wanted, everything
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
+SAMPLES = 4  # frames of each kind that are looked at for a shift; more would only cost time
+CLEARLY = 0.9  # a shift is suspected when it lowers the squared error below this part
+
+Frame = NDArray[np.uint8]
+
+
+class Elsewhere(Method):
+    """Frames read from FOLDER/<data set>/<scene>, FOLDER/<scene>, or FOLDER for a single scene.
+
+    The number in a file's name is the frame's index in the whole sequence, 0 the first.
+    `warnings` says what looks wrong with the scene that has begun and is not an error.
+    """
+
+    def __init__(self, name: str, folder: Path, scale: int) -> None:
+        if not folder.is_dir():
+            raise MethodError(f"{name}: there is no folder {folder}")
+        self.name, self.folder, self.scale = name, folder, scale
+        self.scene: Scene | None = None
+        self.files: dict[int, Path] = {}
+        self.warnings: list[str] = []
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return 0, 0  # what the other program read is not known
+
+    def begin(self, scene: Scene) -> None:
+        folder = self.folder_of(scene)
+        self.warnings.clear()
+        self.scene = scene
+        self.files = numbered(frame_files(folder), folder)
+        if set(self.files) == set(range(1, scene.frames + 1)):
+            self.files = {number - 1: file for number, file in self.files.items()}
+            self.warnings.append(
+                f"{self.name}: {folder} is numbered from 1: read as shifted, its 1 as frame 0; "
+                "number from 0 to be sure"
+            )
+        extra = [number for number in self.files if number >= scene.frames]
+        if extra:
+            self.warnings.append(
+                f"{self.name}: {folder} holds {len(extra)} more frames than the scene's "
+                f"{scene.frames}, {self.files[min(extra)].name} the first; they are not read"
+            )
+
+    def folder_of(self, scene: Scene) -> Path:
+        deeper = [self.folder / scene.dataset / scene.name, self.folder / scene.name]
+        for folder in deeper:
+            if folder.is_dir():
+                return folder
+        if not frame_files(self.folder):
+            raise MethodError(
+                f"{self.name}: no frames of {scene.dataset}/{scene.name}: neither {deeper[0]} nor "
+                f"{deeper[1]} is there, nor are frames in {self.folder} itself"
+            )
+        if self.scene is not None and self.scene != scene:
+            raise MethodError(
+                f"{self.name}: {self.folder} holds the frames of one scene, but there are several; "
+                f"put those of {scene.name} into {deeper[1]}"
+            )
+        return self.folder
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        scene = self.scene
+        if scene is None:
+            raise ValueError("Elsewhere.stream: begin(scene) comes first")
+        outputs = [
+            (k + t, self.index(k + t, scene))
+            for k in range((scene.frames - 1) // scene.step + 1)
+            for t in (0.0, *times)
+            if (k + (t > 0)) * scene.step < scene.frames and wanted(k + t)
+        ]
+        self.check([index for _, index in outputs], scene)
+        for time, index in outputs:
+            pixels = torch.from_numpy(read(self.files[index], self.name))
+            yield time, pixels.permute(2, 0, 1).float() / 255
+
+    def index(self, time: float, scene: Scene) -> int:
+        index = round(time * scene.step)
+        if abs(index - time * scene.step) > 1e-6:
+            raise MethodError(
+                f"{self.name}: time {time:g} lies between frames of {scene.name}, so that no file "
+                f"can hold it; ask for times that are multiples of 1/{scene.step}"
+            )
+        return index
+
+    def check(self, wanted: Sequence[int], scene: Scene) -> None:
+        """Before anything is scored: that every wanted frame is there and of the right size."""
+        folder = self.folder_of(scene)
+        missing = [index for index in wanted if index not in self.files]
+        if missing:
+            held = f"{len(self.files)} frames numbered {min(self.files)} to {max(self.files)}"
+            raise MethodError(
+                f"{self.name}: {folder} misses {len(missing)} of {len(wanted)} frames, the first "
+                f"is number {missing[0]}; it holds {held}, and the number in a name must be the "
+                f"index in the whole sequence of {scene.frames}, from 0"
+            )
+        for index in wanted:
+            width, height = size(self.files[index], self.name)
+            if (height, width) != (scene.height, scene.width):
+                raise MethodError(
+                    f"{self.name}: {self.files[index]} is {width}x{height}, the scene's frames are "
+                    f"{scene.width}x{scene.height}"
+                )
+
+    def check_shift(self, truth: Callable[[int], Frame]) -> None:
+        """Adds a warning if the frames fit the truth better one index earlier or later.
+
+        truth: the frame of an index of the whole sequence, called for a few.
+        """
+        if self.scene is None:
+            raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
+        usable = [index for index in range(1, self.scene.frames - 1) if index in self.files]
+        given = [index for index in usable if index % self.scene.step == 0]
+        new = [index for index in usable if index % self.scene.step]
+        # Each kind by itself: new frames that repeat the one before are rightly nearest to that.
+        shifts = {
+            likely_shift(self.errors(kind[:: -(-len(kind) // SAMPLES)], truth))
+            for kind in (given, new)
+            if kind
+        }
+        shift = shifts.pop() if len(shifts) == 1 else 0
+        if shift:
+            self.warnings.append(
+                f"{self.name}: the frames of {self.scene.name} are nearer to the truth "
+                f"{'before' if shift < 0 else 'after'} them than to their own: shifted by one?"
+            )
+
+    def errors(self, indexes: Sequence[int], truth: Callable[[int], Frame]) -> dict[int, float]:
+        """The squared error of frames i to truth i + offset, by the offset."""
+        made = {index: read(self.files[index], self.name) for index in indexes}
+        return {
+            offset: sum(squared_error(made[index], truth(index + offset)) for index in indexes)
+            for offset in (0, -1, 1)
+        }
+
+
+def likely_shift(errors: Mapping[int, float]) -> int:
+    """The offset at which frames fit clearly better than at 0, or 0.
+
+    errors: offset -> squared error of frame i to truth i + offset, over the same i.
+
+    >>> likely_shift({0: 100.0, -1: 20.0, 1: 180.0}), likely_shift({0: 100.0, -1: 95.0, 1: 180.0})
+    (-1, 0)
+    """
+    best = min(errors, key=lambda offset: (errors[offset], abs(offset)))
+    return best if errors[best] < CLEARLY * errors[0] else 0
+
+
+def squared_error(made: Frame, truth: Frame) -> float:
+    return float(np.mean((made.astype(np.float32) - truth) ** 2))
+
+
+def frame_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+
+
+def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
+    """The files by the number in their names: the one number that is not the same in all.
+
+    >>> files = [Path(f"clip2_{i:03}_x4.png") for i in (7, 8)]
+    >>> list(numbered(files, Path(".")))
+    [7, 8]
+    """
+    if not files:
+        raise MethodError(f"{folder} holds no frames ({', '.join(sorted(SUFFIXES))})")
+    groups = [re.findall(r"\d+", file.stem) for file in files]
+    if len({len(group) for group in groups}) > 1 or not all(groups):
+        raise MethodError(
+            f"{folder}: the frames' names do not all follow one pattern with a number, as in "
+            f"00000000.png; {files[0].name} and {files[-1].name} are there"
+        )
+    columns = [[int(part) for part in column] for column in zip(*groups, strict=True)]
+    varying = [column for column in columns if len(set(column)) > 1] or columns[-1:]
+    if len(varying) > 1:
+        raise MethodError(f"{folder}: {files[0].name} has several numbers; which is the frame's?")
+    found: dict[int, Path] = {}
+    for number, file in zip(varying[0], files, strict=True):
+        if number in found:
+            raise MethodError(f"{folder}: {found[number].name} and {file.name} are both {number}")
+        found[number] = file
+    return found
+
+
+def size(file: Path, name: str) -> tuple[int, int]:
+    try:
+        with Image.open(file) as image:
+            return image.size
+    except OSError as error:
+        raise MethodError(f"{name}: {file} cannot be read: {error}") from error
+
+
+def read(file: Path, name: str) -> Frame:
+    try:
+        with Image.open(file) as image:
+            return np.array(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:  # Pillow's word for some broken PNGs
+        raise MethodError(f"{name}: {file} cannot be read: {error}") from error

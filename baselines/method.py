@@ -1,0 +1,178 @@
+"""What a method is: low-resolution frames in, in order; (time, larger frame) out."""
+
+from __future__ import annotations
+
+import time as clock
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Wanted = Callable[[float], bool]
+Outputs = Iterator[tuple[float, Tensor]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a method is told when it is built; the same for every method of a run.
+
+    scale:     high-resolution pixels for one low-resolution pixel, in each direction.
+    phase:     where the degradation took its samples: low-resolution pixel k is centred on
+               high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI.
+    tile:      side of the square pieces that a network works in, in low-resolution pixels;
+               None is the whole frame.
+    handover:  what a cascade hands from its first stage to its second: the floats, or the
+               floats clipped and rounded to 8 bits, as two programs with PNG files between do.
+    weights:   network name -> file of weights, for those named on the command line.
+    untrained: random weights from a fixed seed instead of files.
+    """
+
+    scale: int = 4
+    phase: float = 0.0
+    device: str = "cpu"
+    precision: Precision = "fp32"
+    tile: int | None = None
+    handover: Literal["float", "uint8"] = "float"
+    weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    untrained: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The scene that comes next, told to a method before its frames (see `Method.begin`).
+
+    frames:    number of frames of the whole sequence; its input frames are 0, step, 2 step ...
+    height, width: of the high-resolution frames.
+    """
+
+    dataset: str
+    name: str
+    frames: int
+    step: int
+    height: int
+    width: int
+
+
+def everything(_: float) -> bool:
+    """The usual `wanted`: every output is."""
+    return True
+
+
+class Method(ABC):
+    """Frames in, in order; (time, frame) out, in order of time.
+
+    Time counts input frames: the output in register with input frame k has time k, the one
+    halfway to the next has k + 0.5.
+
+    name:    as in tables.
+    scale:   how many times larger the outputs are than the inputs.
+    weights: "" for a method without any, "untrained", or the sha256 of the file.
+    stages:  the methods that it is made of (itself, unless a composition).
+    fingerprint: changes when what it computes may have changed otherwise (a user's file, say).
+    seconds: time spent computing since it was built, the device's work waited for.
+    """
+
+    name: str
+    scale: int
+    weights: str = ""
+    fingerprint: str = ""
+    seconds: float = 0.0
+
+    @property
+    def stages(self) -> tuple[Method, ...]:
+        return (self,)
+
+    def networks(self) -> list[nn.Module]:
+        """The networks inside, whose parameters and operations count."""
+        return []
+
+    def begin(self, scene: Scene) -> None:
+        """Called before the frames of each scene; most methods need not know."""
+
+    @abstractmethod
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        """How many input frames before and after k the output at k + t reads.
+
+        t: 0 (the frame in register with input k) or one of `times`.
+        """
+
+    @abstractmethod
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        """Every wanted output: k for each input frame k and k + t between it and the next.
+
+        frames: (3, h, w) each, RGB in [0, 1], float32.
+        times:  each in (0, 1), rising.
+        wanted: whether the output of a time will be used; others may be left out.
+        Yields (time, (3, scale * h, scale * w)). No output lies after the last input frame.
+        Windows that reach past an end of the sequence read its end frame again.
+        """
+
+
+class WindowMethod(Method):
+    """A method that is a function of a few neighbouring frames: the usual case.
+
+    before, after: how many neighbours of the centre frame the window holds.
+    """
+
+    before: int = 0
+    after: int = 0
+
+    @abstractmethod
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        """The centre frame, then the moments between it and the next.
+
+        window: (before + 1 + after, 3, h, w), RGB in [0, 1], any h and w.
+        times:  each in (0, 1), maybe none: 0 is the centre frame, 1 the next (T_in of equation 4).
+        Returns (1 + len(times), 3, scale * h, scale * w).
+        """
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return self.before, self.after
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        for k, (window, last) in enumerate(windows(frames, self.before, self.after)):
+            moments = [t for t in times if not last and wanted(k + t)]
+            if moments or wanted(k):
+                made = self.timed(torch.stack(window), moments)
+                for t, frame in zip([0.0, *moments], made, strict=True):
+                    if wanted(k + t):
+                        yield k + t, frame
+
+    def timed(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        """A call whose time is added to `seconds`."""
+        start = clock.perf_counter()
+        with torch.inference_mode():
+            made = self(window, times)
+        if made.device.type == "cuda":
+            torch.cuda.synchronize(made.device)
+        self.seconds += clock.perf_counter() - start
+        return made
+
+
+def windows(
+    frames: Iterable[Tensor], before: int, after: int
+) -> Iterator[tuple[list[Tensor], bool]]:
+    """For each frame its window, the end frames repeated, and whether it is the last frame.
+
+    >>> [[int(f) for f in window] for window, _ in windows(map(torch.tensor, range(3)), 1, 2)]
+    [[0, 0, 1, 2], [0, 1, 2, 2], [1, 2, 2, 2]]
+    """
+    rest = iter(frames)
+    coming = deque(islice(rest, max(after, 1) + 1))  # frame k and what follows it
+    past = deque([coming[0]] * before if coming else [], maxlen=before)
+    while coming:
+        window = [*past, *islice(coming, after + 1)]
+        yield window + [coming[-1]] * (before + 1 + after - len(window)), len(coming) == 1
+        past.append(coming.popleft())
+        coming.extend(islice(rest, 1))

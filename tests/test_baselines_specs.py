@@ -1,0 +1,249 @@
+"""What can be written after --methods, and what is said when it cannot be built."""
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+
+import stvt.baselines
+from stvt.baselines import ALIASES, METHODS, NETWORKS, MethodError, build, network, parse_methods
+from stvt.baselines import own as own_methods
+from stvt.baselines.cascade import Cascade
+from stvt.baselines.elsewhere import Elsewhere
+from stvt.baselines.method import Method, Settings
+
+SETTINGS = Settings()
+
+OWN = """
+import torch
+import torch.nn.functional as F
+
+class Mine:
+    before, after = 0, 1
+
+    def __call__(self, window, times):
+        pair = torch.stack([window[0], *((1 - t) * window[0] + t * window[1] for t in times)])
+        return F.interpolate(pair, scale_factor=4, mode="bicubic")
+
+class ByScale(Mine):
+    def __init__(self, settings):
+        self.scale = settings.scale
+        self.network = torch.nn.Linear(2, 2)
+
+class Middle(Mine):
+    scale = 1
+
+    def __call__(self, window, times):
+        return torch.stack([window[0]] * (1 + len(times)))
+
+class Wrong(Mine):
+    def __call__(self, window, times):
+        return RESULT
+
+class Raises(Mine):
+    def __call__(self, window, times):
+        return window.reshape(7)
+
+class NeedsMore(Mine):
+    def __init__(self):
+        raise OSError("no such\\nthing")
+
+class NoCall:
+    pass
+
+class Odd(Mine):
+    scale = "four"
+"""
+
+
+def stream(method: Method, frames: int = 3) -> list[tuple[float, torch.Tensor]]:
+    return list(method.stream([torch.rand(3, 4, 5)] * frames, [0.5]))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    file = tmp_path / "net.py"
+    file.write_text(OWN)
+    return file
+
+
+def test_a_list_is_split_and_each_method_taken_once() -> None:
+    assert parse_methods("a, b+c,mine=frames:/x/y,a") == ["a", "b+c", "mine=frames:/x/y"]
+    assert parse_methods(["a,b", "c"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["", "a,,b", "a,"])
+def test_an_empty_name_is_an_error(text: str) -> None:
+    with pytest.raises(MethodError, match="a name is missing"):
+        parse_methods(text)
+
+
+def test_one_name_for_two_methods_is_an_error() -> None:
+    with pytest.raises(MethodError, match="'x' is the name of both 'x=a' and 'x=b'"):
+        parse_methods("x=a,x=b")
+
+
+def test_names_compose_and_may_be_renamed() -> None:
+    assert build("bicubic", SETTINGS).name == "bicubic"
+    assert build("bicubic+blend", SETTINGS).name == "bicubic+blend"
+    renamed = build("ours=blend + bicubic", SETTINGS)
+    assert isinstance(renamed, Cascade)
+    assert renamed.name == "ours"
+    assert [stage.name for stage in renamed.stages] == ["blend", "bicubic"]
+    assert build("ours=bicubic", SETTINGS).name == "ours"
+
+
+def test_the_papers_cascades_have_names() -> None:
+    assert ALIASES == {"v2f": "edvr+dain", "f2v": "dain+edvr"}
+
+
+def test_the_handover_reaches_the_cascade() -> None:
+    method = build("bicubic+blend", Settings(handover="uint8"))
+    assert isinstance(method, Cascade) and method.handover == "uint8"
+
+
+@pytest.mark.parametrize(
+    "spec,said",
+    [
+        ("bicubik+blend", "no method is called 'bicubik'; did you mean bicubic"),
+        ("qqqq", "`stvt list methods` names all"),
+        ("", "no method is called ''"),
+        ("bicubic+", "no method is called ''"),
+        ("bicubic+bilinear", "both methods are spatial"),
+        ("blend+flow", "both methods are temporal"),
+        ("bicubic+blend+flow", "a composition is of two methods"),
+        ("stvun+blend", "stvun does both in one"),
+        ("v2f+blend", "v2f stands for edvr\\+dain"),
+        ("frames:/x", "needs a name before it, as in mine=frames:/x"),
+        ("mine=frames:/no/such", "there is no folder /no/such"),
+        ("/no/such.py:Mine", "there is no such file"),
+    ],
+)
+def test_what_cannot_be_built_is_said_in_one_line(spec: str, said: str) -> None:
+    with pytest.raises(MethodError, match=said) as caught:
+        build(spec, SETTINGS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_method_that_lacks_a_half_is_refused_where_both_are_needed() -> None:
+    with pytest.raises(MethodError, match="bicubic makes no new frames; write bicubic\\+blend"):
+        build("bicubic", SETTINGS, new=True)
+    with pytest.raises(MethodError, match="blend makes no larger frames; write bicubic\\+blend"):
+        build("blend", SETTINGS, larger=True)
+    assert build("bicubic", SETTINGS, larger=True).scale == 4
+
+
+def test_a_scale_that_a_method_does_not_offer_is_said() -> None:
+    with pytest.raises(MethodError, match="edvr enlarges by 4 only, not by 2"):
+        build("edvr", Settings(scale=2, untrained=True))
+    with pytest.raises(MethodError, match="fisr enlarges by 2 only, not by 4"):
+        build("fisr", Settings(untrained=True))
+
+
+def test_a_folder_of_frames_is_a_method(tmp_path: Path) -> None:
+    method = build(f"mine=frames:{tmp_path}", SETTINGS, larger=True, new=True)
+    assert isinstance(method, Elsewhere) and method.name == "mine"
+
+
+def test_a_class_of_the_users_own_runs(own: Path) -> None:
+    method = build(f"mine={own}:Mine", SETTINGS, larger=True, new=True)
+    assert (method.name, method.scale, method.support(0.5, [0.5])) == ("mine", 4, (0, 1))
+    assert [tuple(frame.shape) for _, frame in stream(method)] == [(3, 16, 20)] * 5
+    assert build(f"{own}:ByScale", Settings(scale=2)).scale == 2
+    assert len(build(f"{own}:ByScale", SETTINGS).networks()) == 1
+
+
+def test_a_class_of_the_users_own_composes(own: Path) -> None:
+    assert len(stream(build(f"{own}:Mine+blend", SETTINGS))) == 5
+    assert len(stream(build(f"bicubic+{own}:Middle", SETTINGS))) == 5
+
+
+def test_a_plus_in_a_folders_name_is_no_composition(own: Path) -> None:
+    folder = own.parent / "a+b"
+    folder.mkdir()
+    assert build(f"x={own.rename(folder / 'net.py')}:Mine", SETTINGS).name == "x"
+
+
+@pytest.mark.parametrize(
+    "result,said",
+    [
+        ("[1]", "mine returned list, not a Tensor"),
+        ("torch.zeros(2, 3, 4, 5)", r"mine returned shape \(2, 3, 4, 5\), not \(2, 3, 16, 20\)"),
+        ("torch.zeros(2, 3, 16, 20).byte()", "mine returned torch.uint8, not floats"),
+        ("torch.full((2, 3, 16, 20), torch.nan)", "mine returned values that are not finite"),
+    ],
+)
+def test_a_wrong_result_is_said_with_the_methods_name(own: Path, result: str, said: str) -> None:
+    own.write_text(OWN.replace("RESULT", result))
+    with pytest.raises(MethodError, match=said):
+        stream(build(f"mine={own}:Wrong", SETTINGS))
+
+
+def test_an_exception_is_told_with_its_file_and_line(own: Path) -> None:
+    line = 1 + OWN.split("\n").index("        return window.reshape(7)")
+    with pytest.raises(MethodError, match=f"mine: RuntimeError: .*{own}:{line}") as caught:
+        stream(build(f"mine={own}:Raises", SETTINGS))
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    with pytest.raises(MethodError, match=f"NeedsMore: OSError: no such thing .*{own}:"):
+        build(f"{own}:NeedsMore", SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "name,said",
+    [
+        ("Gone", "defines no 'Gone'"),
+        ("NoCall", "has no __call__"),
+        ("Odd", "scale is 'four', not a whole number"),
+        ("OWN", "defines no 'OWN'"),
+    ],
+)
+def test_a_class_that_is_no_method_is_said(own: Path, name: str, said: str) -> None:
+    with pytest.raises(MethodError, match=said):
+        build(f"{own}:{name}", SETTINGS)
+
+
+@pytest.mark.parametrize("code,said", [("x = ", "SyntaxError"), ("import nowhere", "nowhere")])
+def test_a_file_that_does_not_run_is_said(tmp_path: Path, code: str, said: str) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(code)
+    with pytest.raises(MethodError, match=f"{said}.*net.py:1"):
+        build(f"{file}:Mine", SETTINGS)
+
+
+def test_installed_packages_add_methods(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(own.parent)
+    points = {
+        "theirs": EntryPoint("theirs", "net:Mine", "stvt.methods"),
+        "broken": EntryPoint("broken", "nowhere:Mine", "stvt.methods"),
+    }
+    monkeypatch.setattr(own_methods, "installed", lambda: points)
+    assert len(stream(build("theirs", SETTINGS))) == 5
+    with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
+        build("broken", SETTINGS)
+    with pytest.raises(MethodError, match="did you mean theirs"):
+        build("their", SETTINGS)
+
+
+def test_a_network_that_does_not_exist_is_said() -> None:
+    with pytest.raises(MethodError, match="no network is called 'x'; there are stvun, pwcnet"):
+        network("x")
+
+
+def test_a_network_comes_ready_to_evaluate() -> None:
+    net = network("pwcnet")
+    assert not net.training
+    assert {(p.dtype, p.device.type) for p in net.parameters()} == {(torch.float32, "cpu")}
+    assert list(NETWORKS) == ["stvun", "pwcnet", "edvr_m", "edvr_l", "dain", "fisr", "fisr_pwcnet"]
+
+
+def test_listing_the_methods_needs_no_torch() -> None:
+    code = "import sys, stvt.baselines as b; print(len(b.METHODS), 'torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [str(len(METHODS)), "False"]
+
+
+def test_the_doors_function_is_not_hidden_by_a_module_of_its_name() -> None:
+    assert stvt.baselines.build is build and callable(build)
