@@ -1,0 +1,325 @@
+"""STVUN, the space-time video upsampling network (Kang et al., ECCV 2020).
+
+Names and shapes are those of the published checkpoint. The levels of the encoder are kept deepest
+first, and a list of four tensors below holds one (B, 64, h, w) for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+
+from .ops import warp_border
+from .pwcnet import PWCNet
+
+FRAMES = 7
+CENTRE = 3
+WIDTH = 64  # channels of the features
+LEVELS = 4
+
+
+class Encoded(NamedTuple):
+    """What a frame contributes to every window that it is in.
+
+    features: four levels.
+    prepared: for each level, what the fusion makes of that frame alone.
+    """
+
+    features: list[Tensor]
+    prepared: list[list[Tensor]]
+
+
+class Fusion(Protocol):
+    """What makes one feature map of the seven frames', one module for the four levels."""
+
+    def prepare(self, features: Tensor) -> list[Tensor]:
+        """The part that reads one frame only, (B, 64, h, w)."""
+
+    def __call__(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
+        """The fused features of a level: of seven (B, 64, h, w) and what `prepare` made of each."""
+
+
+class STVUN(nn.Module):
+    """From seven frames the enlarged centre frame, and any moments between it and the next.
+
+    scale:  2, 3 or 4. 2 and 3 differ from the published 4 in the last convolution alone ("only the
+            last convolution" of the paper for 2, the same reading for 3): the flow network still
+            sees frames enlarged by 4, so that its flow has the size of the frames.
+    efst:   False is "w/o EFST" of the paper's Table 3: early fusion alone.
+    decoder_to_time: False is "w/o D": the time passes read the fused features in place of the
+            space pass's decoded ones.
+    fusion: takes the place of EFST ("w/ A&F").
+    """
+
+    def __init__(
+        self,
+        scale: int = 4,
+        *,
+        efst: bool = True,
+        decoder_to_time: bool = True,
+        fusion: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if scale not in (2, 3, 4):
+            raise ValueError(f"STVUN enlarges by 2, 3 or 4, not by {scale}")
+        self.scale = scale
+        self.decoder_to_time = decoder_to_time
+        self.encoder = Encoder()
+        self.efst = EFST(attention=efst) if fusion is None else fusion
+        self.decoder = Decoder(scale)
+        self.pwcnet = PWCNet("border")
+
+    def forward(self, frames: Tensor, times: Tensor | Sequence[float]) -> Tensor:
+        """The centre frame, then the moments between it and the next.
+
+        frames: (B, 7, 3, h, w), RGB in [-1, 1], h and w multiples of 16.
+        times:  (n,), each in (0, 1), maybe none: 0 is the centre frame, 1 the next.
+        Returns (B, 1 + n, 3, scale * h, scale * w), not clipped.
+        """
+        if frames.ndim != 5 or frames.shape[1:3] != (FRAMES, 3):
+            raise ValueError(f"STVUN reads (B, 7, 3, h, w), not {tuple(frames.shape)}")
+        if frames.shape[-2] % 16 or frames.shape[-1] % 16:
+            raise ValueError(f"STVUN needs multiples of 16, not {tuple(frames.shape[-2:])}")
+        window = [self.encode(frame) for frame in frames.unbind(1)]
+        centre, after = frames[:, CENTRE], frames[:, CENTRE + 1]
+        made, guide = self.space(centre, window)
+        outputs = [made]
+        moments = times.tolist() if isinstance(times, Tensor) else times
+        if moments:
+            to_after, to_centre = self.flows(self.pyramid(centre), self.pyramid(after))
+            first = centre, window[CENTRE].features, to_after
+            second = after, window[CENTRE + 1].features, to_centre
+            outputs += [self.between(t, first, second, guide) for t in moments]
+        return torch.stack(outputs, 1)
+
+    def encode(self, frame: Tensor) -> Encoded:
+        """All that windows share of a frame, (B, 3, h, w)."""
+        features = self.encoder(frame)
+        fusion = cast(Fusion, self.efst)
+        return Encoded(features, [fusion.prepare(level) for level in features])
+
+    def fuse(self, window: Sequence[Encoded]) -> list[Tensor]:
+        """The fused features of seven frames, for each level."""
+        return [
+            self.efst(
+                [frame.features[level] for frame in window],
+                [frame.prepared[level] for frame in window],
+            )
+            for level in range(LEVELS)
+        ]
+
+    def space(self, centre: Tensor, window: Sequence[Encoded]) -> tuple[Tensor, list[Tensor]]:
+        """The enlarged centre frame, and the features that the time passes are given."""
+        fused = self.fuse(window)
+        decoded, residual = self.decoder(window[CENTRE].features, fused)
+        return self._enlarged(centre) + residual, decoded if self.decoder_to_time else fused
+
+    def pyramid(self, frame: Tensor) -> list[Tensor]:
+        """The flow network's features of a frame, (B, 3, h, w)."""
+        return self.pwcnet.pyramid(_up(frame, 4))
+
+    def flows(self, first: list[Tensor], second: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The flows from one frame to another and back, (B, 2, h, w) each, in pixels of these.
+
+        first, second: the pyramids. The flow network gives a quarter of the size of what it sees,
+        which was enlarged by 4, and was fine-tuned to these units: nothing is left to scale.
+        """
+        ahead = [torch.cat(pair) for pair in zip(first, second, strict=True)]
+        back = [torch.cat(pair) for pair in zip(second, first, strict=True)]
+        there, again = self.pwcnet.flows(ahead, back)[0].chunk(2)
+        return there, again
+
+    def between(
+        self,
+        t: float,
+        first: tuple[Tensor, list[Tensor], Tensor],
+        second: tuple[Tensor, list[Tensor], Tensor],
+        guide: list[Tensor],
+    ) -> Tensor:
+        """The enlarged frame at a moment t between two.
+
+        first, second: each frame, its features, and its flow to the other.
+        guide: of the space pass.
+        """
+        frame, features = blend(t, first, second)
+        residual: Tensor = self.decoder(features, guide)[1]
+        return self._enlarged(frame) + residual
+
+    def confidence(self, frames: Tensor) -> Tensor:
+        """How much EFST trusts each frame at each place: the maps of the paper's Figure 6.
+
+        frames: (B, 7, 3, h, w) in [-1, 1].
+        Returns (B, 4, 7, h, w) in (0, 1), the deepest level first.
+        """
+        if not isinstance(self.efst, EFST) or self.efst.ff is None:
+            raise ValueError("only STVUN with EFST has confidence scores")
+        window = [self.encode(frame) for frame in frames.unbind(1)]
+        scores = []
+        for level in range(LEVELS):
+            fused = self.efst.early([frame.features[level] for frame in window])
+            embeddings = [frame.prepared[level][0] for frame in window]
+            scores.append(self.efst.ff.confidence(fused, embeddings))
+        return torch.stack(scores, 1)
+
+    def _enlarged(self, frame: Tensor) -> Tensor:
+        return _up(frame, self.scale)
+
+
+def intermediate_flows(there: Tensor, back: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    """The flows from moment t to the first frame and to the second.
+
+    there, back: the flow from the first to the second, and from the second to the first.
+    """
+    to_first = -(1 - t) * t * there + t * t * back
+    to_second = (1 - t) ** 2 * there - t * (1 - t) * back
+    return to_first, to_second
+
+
+def blend(
+    t: float,
+    first: tuple[Tensor, list[Tensor], Tensor],
+    second: tuple[Tensor, list[Tensor], Tensor],
+) -> tuple[Tensor, list[Tensor]]:
+    """The mean of two frames brought to a moment between, and of their features.
+
+    first, second: each frame, its features and its flow to the other.
+    """
+    to_first, to_second = intermediate_flows(first[2], second[2], t)
+    levels = []
+    for one, two in zip([first[0], *first[1]], [second[0], *second[1]], strict=True):
+        levels.append((warp_border(one, to_first) + warp_border(two, to_second)) / 2)
+    return levels[0], levels[1:]
+
+
+class Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = _layer(3, WIDTH)
+        for k in range(LEVELS):
+            self.add_module(f"block{k}", DenseBlock(WIDTH, WIDTH))
+
+    def forward(self, frame: Tensor) -> list[Tensor]:
+        x = self.conv(frame)
+        levels = []
+        for k in range(LEVELS):
+            x = self.get_submodule(f"block{k}")(x)
+            levels.append(x)
+        return levels[::-1]
+
+
+class DenseBlock(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv0 = _layer(before, before)
+        self.conv1 = _layer(2 * before, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(Tensor, self.conv1(torch.cat([self.conv0(x), x], 1)))
+
+
+class EFST(nn.Module):
+    """Early fusion with spatio-temporal attention (equations 2 and 3); the former alone if not."""
+
+    def __init__(self, *, attention: bool = True) -> None:
+        super().__init__()
+        self.ff = Attention() if attention else None
+        self.early_fusion = nn.Conv2d(FRAMES * WIDTH, WIDTH, 1)
+
+    def prepare(self, features: Tensor) -> list[Tensor]:
+        return [] if self.ff is None else [self.ff.tAtt0(features)]
+
+    def early(self, features: Sequence[Tensor]) -> Tensor:
+        """The early fusion E of a level."""
+        return cast(Tensor, self.early_fusion(torch.cat(list(features), 1)))
+
+    def forward(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
+        fused = self.early(features)
+        if self.ff is None:
+            return fused
+        return cast(Tensor, self.ff(fused, features, [embedding for (embedding,) in prepared]))
+
+
+class Attention(nn.Module):
+    """EDVR's TSA with the early fusion as reference and as what is modulated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tAtt0 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
+        self.tAtt1 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
+        self.sAtt1 = _layer(FRAMES * WIDTH, WIDTH, 1)
+        self.sAtt2 = _layer(2 * WIDTH, WIDTH, 1)
+        self.sAtt3 = _layer(WIDTH, WIDTH)
+        self.sAtt4 = _layer(WIDTH, WIDTH, 1)
+        self.sAtt5 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
+        self.sAttL1 = _layer(WIDTH, WIDTH, 1)
+        self.sAttL2 = _layer(2 * WIDTH, WIDTH)
+        self.sAttL3 = _layer(WIDTH, WIDTH)
+        self.sAttA1 = _layer(WIDTH, WIDTH, 1)
+        self.sAttA2 = nn.Conv2d(WIDTH, WIDTH, 1)
+
+    def confidence(self, fused: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
+        """One score for each frame and pixel, (B, 7, h, w)."""
+        reference = self.tAtt1(fused)
+        return torch.stack([(one * reference).sum(1) for one in embeddings], 1).sigmoid()
+
+    def forward(
+        self, fused: Tensor, features: Sequence[Tensor], embeddings: Sequence[Tensor]
+    ) -> Tensor:
+        scores = self.confidence(fused, embeddings).unsqueeze(2).unbind(1)
+        weighted = [score * one for score, one in zip(scores, features, strict=True)]
+        whole = self.sAtt1(torch.cat(weighted, 1))
+        half = self.sAtt2(_halved(whole))
+        quarter = self.sAttL3(self.sAttL2(_halved(self.sAttL1(half))))
+        half = self.sAtt3(half) + _up(quarter, 2)
+        whole = self.sAtt5(whole + _up(self.sAtt4(half), 2))
+        offset: Tensor = self.sAttA2(self.sAttA1(whole))
+        gain: Tensor = 2 * whole.sigmoid()
+        return gain * fused + offset
+
+
+class Decoder(nn.Module):
+    """Four steps from the deepest level up; the same weights for the space and the time passes."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        for step in range(LEVELS):
+            if step:
+                self.add_module(f"cconv{step}", nn.Conv2d(2 * WIDTH, WIDTH, 1))
+            self.add_module(f"block{step}_0", DenseBlock(2 * WIDTH, 2 * WIDTH))
+            self.add_module(f"block{step}_1", DenseBlock(4 * WIDTH, 4 * WIDTH))
+            self.add_module(f"block{step}_2", DenseBlock(8 * WIDTH, WIDTH))
+        self.rconv0 = _layer(WIDTH, 48)
+        self.rconv1 = nn.Conv2d(48, 3 * scale**2, 3, 1, 1)
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(
+        self, features: Sequence[Tensor], guide: Sequence[Tensor]
+    ) -> tuple[list[Tensor], Tensor]:
+        """The decoded features of each step, and the residual at full size."""
+        decoded: list[Tensor] = []
+        for step in range(LEVELS):
+            beside = guide[step]
+            if step:
+                joined = torch.cat([decoded[-1], beside], 1)
+                beside = self.get_submodule(f"cconv{step}")(joined)
+            x = torch.cat([features[step], beside], 1)
+            for k in (0, 1):  # here the older features come first, unlike in a dense block
+                x = torch.cat([x, self.get_submodule(f"block{step}_{k}")(x)], 1)
+            decoded.append(self.get_submodule(f"block{step}_2")(x))
+        return decoded, self.shuffle(self.rconv1(self.rconv0(decoded[-1])))
+
+
+def _layer(before: int, after: int, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, kernel, 1, kernel // 2), nn.LeakyReLU(0.1))
+
+
+def _up(x: Tensor, scale: int) -> Tensor:
+    return interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+
+
+def _halved(x: Tensor) -> Tensor:
+    return torch.cat([max_pool2d(x, 3, 2, 1), avg_pool2d(x, 3, 2, 1)], 1)

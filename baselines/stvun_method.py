@@ -1,0 +1,175 @@
+"""STVUN as a method: frames in [0, 1] of any size in, by windows or as a stream."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from .bands import Box
+from .errors import MethodError
+from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .stvun import CENTRE, STVUN, Encoded
+from .weights import State, give_weights
+
+MULTIPLE = 16  # of which the network needs height and width to be
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
+    """STVUN, or an ablation of it: "stvun-wo-efst" or "stvun-wo-d"."""
+    if settings.scale not in (2, 3, 4):
+        raise MethodError(f"{variant} enlarges by 2, 3 or 4, not by {settings.scale}")
+    if settings.precision == "fp16" and settings.device == "cpu":
+        raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
+    network = STVUN(
+        settings.scale, efst=variant != "stvun-wo-efst", decoder_to_time=variant != "stvun-wo-d"
+    )
+    weights = give_weights(network, variant, settings, published_names)
+    return StvunMethod(network, settings, variant, weights)
+
+
+def published_names(state: State) -> State:
+    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
+    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
+
+
+class StvunMethod(WindowMethod):
+    """STVUN with frames in [0, 1], any h and w; `stream` computes once what windows share."""
+
+    before = CENTRE
+    after = CENTRE
+
+    def __init__(
+        self, network: STVUN, settings: Settings, name: str = "stvun", weights: str = ""
+    ) -> None:
+        self.name, self.scale, self.weights = name, network.scale, weights
+        self.device = torch.device(settings.device)
+        self.precision, self.tile = settings.precision, settings.tile
+        # Channels last is what tensor cores want; on a CPU it was 5 % slower.
+        on_gpu = self.device.type == "cuda"
+        self.layout = torch.channels_last if on_gpu else torch.contiguous_format
+        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+
+    def networks(self) -> list[nn.Module]:
+        return [self.network]
+
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        frame = window[CENTRE]
+        if self.tile is None or max(frame.shape[-2:]) <= self.tile:
+            return self._joint([Seen(self, one) for one in window], times)
+        core, margin = _cut(self.tile)
+        whole = Box.whole(frame)
+        height, width = self.scale * whole.height, self.scale * whole.width
+        made = torch.empty(1 + len(times), 3, height, width, device=self.device)
+        for piece in whole.pieces(core, core):
+            around = piece.grown(margin, whole)
+            large = self._joint([Seen(self, around.cut(one)) for one in window], times)
+            _times(piece, self.scale).cut(made).copy_(
+                _times(piece.inside(around), self.scale).cut(large)
+            )
+        return made
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        if self.tile is not None:  # pieces are computed from their window, one by one
+            yield from super().stream(frames, times, wanted)
+            return
+        seen: dict[int, Seen] = {}  # by the identity of a frame of the window
+        for k, (window, last) in enumerate(windows(frames, self.before, self.after)):
+            seen = {id(one): seen.get(id(one)) or Seen(self, one) for one in window}
+            moments = [t for t in times if not last and wanted(k + t)]
+            if not moments and not wanted(k):
+                continue
+            start = clock.perf_counter()
+            with torch.inference_mode():
+                made = self._joint([seen[id(one)] for one in window], moments)
+            if made.device.type == "cuda":
+                torch.cuda.synchronize(made.device)
+            self.seconds += clock.perf_counter() - start
+            for t, frame in zip([0.0, *moments], made, strict=True):
+                if wanted(k + t):
+                    yield k + t, frame
+
+    def confidence(self, window: Tensor) -> Tensor:
+        """EFST's confidence scores of a window, (4, 7, h, w) in (0, 1), the deepest level first."""
+        height, width = window.shape[-2:]
+        with torch.inference_mode(), self._precision():
+            scores = self.network.confidence(self.ready(window)[None])[0]
+        return scores[..., :height, :width]
+
+    def ready(self, frames: Tensor) -> Tensor:
+        """As the network wants them: in [-1, 1], repeated at the right and below to a multiple."""
+        height, width = frames.shape[-2:]
+        dtype = next(self.network.parameters()).dtype
+        frames = 2 * frames.to(self.device, dtype) - 1
+        return pad(frames, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+
+    def _joint(self, window: Sequence[Seen], times: Sequence[float]) -> Tensor:
+        with self._precision():
+            centre, after = window[CENTRE], window[CENTRE + 1]
+            outputs, guide = self.network.space(centre.frame, [one.encoded for one in window])
+            made = [outputs]
+            if times:
+                there, back = self.network.flows(centre.pyramid, after.pyramid)
+                first = centre.frame, centre.encoded.features, there
+                second = after.frame, after.encoded.features, back
+                made += [self.network.between(t, first, second, guide) for t in times]
+        height, width = (self.scale * size for size in window[CENTRE].size)
+        large = torch.cat(made)[..., :height, :width]
+        return ((large + 1) / 2).clamp(0, 1)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+
+
+class Seen:
+    """A frame, and what the network makes of it alone, computed when first asked for."""
+
+    def __init__(self, method: StvunMethod, frame: Tensor) -> None:
+        self.method, self.source = method, frame
+        self.size = frame.shape[-2:]
+        self._frame: Tensor | None = None
+        self._encoded: Encoded | None = None
+        self._pyramid: list[Tensor] | None = None
+
+    @property
+    def frame(self) -> Tensor:
+        if self._frame is None:
+            ready = self.method.ready(self.source[None])
+            self._frame = ready.contiguous(memory_format=self.method.layout)
+        return self._frame
+
+    @property
+    def encoded(self) -> Encoded:
+        if self._encoded is None:
+            self._encoded = self.method.network.encode(self.frame)
+        return self._encoded
+
+    @property
+    def pyramid(self) -> list[Tensor]:
+        if self._pyramid is None:
+            self._pyramid = self.method.network.pyramid(self.frame)
+        return self._pyramid
+
+
+def _cut(tile: int) -> tuple[int, int]:
+    """The side of the part of a tile that is kept, and the margin around it.
+
+    Both multiples of 16, so that the coarsest flow level of a tile lies on the frame's; together
+    48 at least. A sixth of the tile costs 2.25 times the work. The space pass depends on 53 pixels
+    around, so more than 64 would change nothing there.
+    """
+    margin = MULTIPLE * min(max(tile // 96, 1), 4)
+    return max(tile // MULTIPLE * MULTIPLE - 2 * margin, MULTIPLE), margin
+
+
+def _times(box: Box, scale: int) -> Box:
+    return Box(scale * box.top, scale * box.bottom, scale * box.left, scale * box.right)

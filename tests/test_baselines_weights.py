@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stvt.baselines.errors import MethodError
+from stvt.baselines.method import Settings
+from stvt.baselines.stvun_method import published_names
+from stvt.baselines.weights import find_weights, give_weights, home, initialise, load_weights
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.up = nn.ConvTranspose2d(8, 2, 4)
+
+
+def trained() -> dict[str, Tensor]:
+    module = Tiny()
+    initialise(module, seed=7)
+    return module.state_dict()
+
+
+def message(caught: pytest.ExceptionInfo[MethodError]) -> str:
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def refusal(file: Path) -> str:
+    with pytest.raises(MethodError) as caught:
+        load_weights(Tiny(), file, "tiny")
+    assert str(file) in message(caught)
+    return message(caught)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"params": state},
+        lambda state: {"params": {"other": torch.zeros(1)}, "params_ema": state},
+        lambda state: {"module." + key: value for key, value in state.items()},
+        lambda state: {"generator": state, "discriminator": {"w": torch.zeros(1)}},
+        lambda state: {
+            "meta": {"iter": 1},
+            "state_dict": {"step_counter": torch.zeros(1)}
+            | {"generator." + key: value for key, value in state.items()},
+        },
+        lambda state: {"model": {"module.generator." + key: state[key] for key in state}},
+    ],
+    ids=["bare", "state_dict", "params", "ema", "module", "generator", "mmagic", "nested"],
+)
+def test_the_common_wrappings_are_taken_off(tmp_path: Path, wrap: Any) -> None:
+    torch.save(wrap(trained()), file := tmp_path / "tiny.pth")
+    module = Tiny()
+    assert load_weights(module, file, "tiny") == hashlib.sha256(file.read_bytes()).hexdigest()
+    for key, value in module.state_dict().items():
+        assert torch.equal(value, trained()[key]), key
+
+
+def test_safetensors_and_the_old_format_of_torch_are_read(tmp_path: Path) -> None:
+    save_file(trained(), tmp_path / "a.safetensors")
+    torch.save(trained(), tmp_path / "b.pth", _use_new_zipfile_serialization=False)
+    for file in sorted(tmp_path.iterdir()):
+        module = Tiny()
+        load_weights(module, file, "tiny")
+        assert torch.equal(module.first.weight, trained()["first.weight"])
+
+
+def test_half_precision_files_load_into_single_precision(tmp_path: Path) -> None:
+    torch.save({k: v.half() for k, v in trained().items()}, file := tmp_path / "tiny.pth")
+    module = Tiny()
+    load_weights(module, file, "tiny")
+    assert module.first.weight.dtype == torch.float32
+
+
+def test_keys_and_shapes_that_do_not_match_are_named(tmp_path: Path) -> None:
+    state = trained()
+    state["first.kernel"] = state.pop("first.weight")
+    state["up.weight"] = torch.zeros(8, 2, 3, 3)
+    torch.save(state, file := tmp_path / "tiny.pth")
+    text = refusal(file)
+    assert "1 missing: first.weight" in text
+    assert "1 unexpected: first.kernel" in text
+    assert "1 of another shape: up.weight 8x2x3x3 in place of 8x2x4x4" in text
+
+
+def test_of_many_keys_the_first_are_named_and_all_counted(tmp_path: Path) -> None:
+    torch.save({f"x{k}": torch.zeros(1) for k in range(40)}, file := tmp_path / "tiny.pth")
+    assert "40 unexpected: x0, x1, x2 ..." in refusal(file)
+
+
+def test_a_refused_file_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    state = trained()
+    del state["up.bias"]
+    torch.save(state, file := tmp_path / "tiny.pth")
+    module = Tiny()
+    before = module.first.weight.clone()
+    with pytest.raises(MethodError):
+        load_weights(module, file, "tiny")
+    assert torch.equal(module.first.weight, before)
+    load_weights(module, file, "tiny", spare=r"^up\.bias$")
+    assert torch.equal(module.first.weight, trained()["first.weight"])
+
+
+def test_the_old_name_of_the_early_fusion_is_known(tmp_path: Path) -> None:
+    old = {"efst.cconv.weight": torch.zeros(2), "efst.ff.tAtt0.bias": torch.zeros(1)}
+    assert list(published_names(old)) == ["efst.early_fusion.weight", "efst.ff.tAtt0.bias"]
+
+
+def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
+    def made(name: str, content: bytes) -> Path:
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    torch.save(trained(), whole := tmp_path / "whole.pth")
+    save_file(trained(), safe := tmp_path / "whole.safetensors")
+    assert "web page" in refusal(made("page.pth", b"\n<!DOCTYPE html><html><body>Quota exceeded"))
+    assert "git lfs" in refusal(made("lfs.pth", b"version https://git-lfs.github.com/spec/v1\n"))
+    assert "empty" in refusal(made("empty.pth", b""))
+    assert "damaged" in refusal(made("noise.pth", os.urandom(5000)))
+    assert "damaged" in refusal(made("text.pth", b"hello"))
+    assert "damaged" in refusal(made("cut.pth", whole.read_bytes()[:-900]))
+    assert "damaged" in refusal(made("cut.safetensors", safe.read_bytes()[:-900]))
+    assert "no weights by name but a list" in refusal(saved(tmp_path / "list.pth", [1, 2]))
+    assert "no weights by name but nothing" in refusal(saved(tmp_path / "none.pth", {}))
+    assert "'epoch' is a int" in refusal(saved(tmp_path / "plain.pth", {"epoch": 3}))
+    assert "cannot read" in refusal(tmp_path)
+
+
+def saved(file: Path, content: object) -> Path:
+    torch.save(content, file)
+    return file
+
+
+class Trap:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
+    sprung = Trap(tmp_path / "sprung")
+    for old in (True, False):
+        file = tmp_path / f"{old}.pth"
+        torch.save(
+            {"state_dict": trained(), "hook": sprung}, file, _use_new_zipfile_serialization=not old
+        )
+        assert "would run code" in refusal(file)
+    assert not sprung.folder.exists()
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    state = trained()
+    state["up.bias"] = torch.tensor([1.0, float("nan")])
+    torch.save(state, file := tmp_path / "tiny.pth")
+    assert "undefined numbers, in up.bias" in refusal(file)
+
+
+def test_the_folder_of_weights_is_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STVT_HOME", raising=False)
+    assert home() == Path.home() / ".cache" / "stvt"
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    with pytest.raises(MethodError) as caught:
+        find_weights("stvun", Settings())
+    assert "1fORa8I8iKpzHEin67wW06armoB3MxvTT" in message(caught)
+    assert str(tmp_path / "weights" / "STVUN.pth") in message(caught)
+    assert "--weights stvun=FILE" in message(caught) and "--untrained" in message(caught)
+    with pytest.raises(MethodError, match="none were published.*stvun-wo-d.safetensors"):
+        find_weights("stvun-wo-d", Settings())
+    for file in ("stvun.safetensors", "STVUN.pth"):
+        (tmp_path / "weights" / file).touch()
+        assert find_weights("stvun", Settings()) == tmp_path / "weights" / file
+
+
+def test_a_file_that_is_named_goes_first(tmp_path: Path) -> None:
+    file = saved(tmp_path / "mine.pth", trained())
+    settings = Settings(weights={"tiny": file})
+    assert find_weights("tiny", settings) == file
+    with pytest.raises(MethodError, match="no such file"):
+        find_weights("tiny", Settings(weights={"tiny": tmp_path / "gone.pth"}))
+    assert give_weights(Tiny(), "tiny", Settings(untrained=True)) == "untrained"
+    assert len(give_weights(Tiny(), "tiny", settings)) == 64
+
+
+def test_untrained_networks_are_the_same_everywhere() -> None:
+    one, other, third = Tiny(), Tiny(), Tiny()
+    initialise(one)
+    initialise(other)
+    initialise(third, seed=1)
+    assert torch.equal(one.first.weight, other.first.weight)
+    assert not torch.equal(one.first.weight, third.first.weight)
+    state = one.state_dict()
+    assert not state["first.bias"].any() and (state["norm.weight"] == 1).all()
+    assert one.first.weight.std().item() == pytest.approx((2 / 27) ** 0.5, rel=0.15)
+    assert one.first.weight[0, 0, 0].tolist() == pytest.approx(
+        [-0.5584561825, 0.1295139194, 0.0138987107], rel=1e-5
+    )
