@@ -1,0 +1,173 @@
+"""EDVR as a method: every frame of a sequence four times larger, from it and its neighbours."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from .alignment import Analysis, as_training_starts
+from .bands import Box
+from .edvr import EDVR, edvr_l, edvr_m, form_of, own_names
+from .errors import MethodError
+from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .weights import find_weights, initialise, load_weights, read_state
+
+NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m}
+CHANNELS = {"edvr": 128, "edvr-m": 64}
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+MARGIN = 64  # low-resolution pixels around a tile, at most
+
+
+def edvr_method(settings: Settings, variant: str = "edvr") -> Method:
+    """EDVR-L ("edvr", 128 channels) or EDVR-M ("edvr-m", 64 channels).
+
+    How many frames it reads (7 and 5, untrained), whether it has TSA and the pre-deblur part, is
+    as in the file of weights.
+    """
+    if settings.scale != 4:
+        raise MethodError(f"{variant} enlarges by 4, not by {settings.scale}")
+    if settings.untrained and variant not in settings.weights:
+        network = NETWORKS[variant]()
+        initialise(network)
+        as_training_starts(network)
+        return EdvrMethod(network, settings, variant, "untrained")
+    file = find_weights(variant, settings)
+    try:
+        form = form_of(own_names(read_state(file, variant)))
+    except ValueError as error:
+        raise MethodError(f"{variant}: {file} is of another network; {error}") from error
+    if form["channels"] != CHANNELS[variant]:
+        raise MethodError(
+            f"{variant}: {file} has {form['channels']} channels, {variant} has "
+            f"{CHANNELS[variant]}; "
+            + " and ".join(f"{name} is of {number}" for name, number in CHANNELS.items())
+        )
+    if form["full_size"]:
+        raise MethodError(f"{variant}: {file} only deblurs; take one whose name says SR")
+    network = EDVR(**form)
+    return EdvrMethod(network, settings, variant, load_weights(network, file, variant, own_names))
+
+
+class EdvrMethod(WindowMethod):
+    """EDVR with frames of any h and w; `stream` computes once what windows share.
+
+    It is spatial: whatever times are asked for, the window's centre is all that it makes.
+    """
+
+    scale = 4
+
+    def __init__(
+        self, network: EDVR, settings: Settings, name: str = "edvr", weights: str = ""
+    ) -> None:
+        if network.full_size:
+            raise ValueError("EDVR with full-size frames does not enlarge")
+        self.name, self.weights = name, weights
+        self.device = torch.device(settings.device)
+        self.precision, self.tile = settings.precision, settings.tile
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
+        self.before = self.after = network.frames // 2
+
+    def networks(self) -> list[nn.Module]:
+        return [self.network]
+
+    def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
+        frames = [self.ready(frame) for frame in window]
+        height, width = window.shape[-2:]
+        whole = Box(0, height, 0, width)
+        if self.tile is None or max(height, width) <= self.tile:
+            return self._restored([self.analysed(one) for one in frames], frames, whole)
+        core, margin = _cut(self.tile)
+        made = frames[0].new_empty(1, 3, 4 * height, 4 * width)
+        padded = Box.whole(frames[0])
+        for piece in whole.pieces(core, core):
+            around = piece.grown(margin, padded)
+            parts = [around.cut(frame) for frame in frames]
+            analyses = [self.analysed(part) for part in parts]
+            large = self._restored(analyses, parts, piece.inside(around))
+            _fourfold(piece).cut(made).copy_(large)
+        return made
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        if self.tile is not None:  # pieces are computed from their window, one by one
+            yield from super().stream(frames, (), wanted)
+            return
+        seen: dict[int, Seen] = {}  # by the identity of a frame of the window
+        for k, (window, _) in enumerate(windows(frames, self.before, self.after)):
+            seen = {id(one): seen.get(id(one)) or Seen(self, one) for one in window}
+            if not wanted(k):
+                continue
+            start = clock.perf_counter()
+            with torch.inference_mode():
+                each = [seen[id(one)] for one in window]
+                analyses, ready = [one.analysis for one in each], [one.frame for one in each]
+                (made,) = self._restored(analyses, ready, Box.whole(window[0]))
+            if made.device.type == "cuda":
+                torch.cuda.synchronize(made.device)
+            self.seconds += clock.perf_counter() - start
+            yield float(k), made
+
+    def ready(self, frame: Tensor) -> Tensor:
+        """(1, 3, h, w), repeated at the right and below to a size that the network reads."""
+        height, width = frame.shape[-2:]
+        dtype, multiple = next(self.network.parameters()).dtype, self.network.multiple
+        frame = frame[None].to(self.device, dtype)
+        frame = pad(frame, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+        return frame.contiguous(memory_format=torch.channels_last)
+
+    def analysed(self, frame: Tensor) -> Analysis:
+        """What windows need of such a frame besides its pixels."""
+        with self._precision():
+            return self.network.analyse(frame)
+
+    def _restored(self, window: Sequence[Analysis], frames: Sequence[Tensor], kept: Box) -> Tensor:
+        """The enlarged centre frame, of which a part is kept, (1, 3, 4h, 4w) in [0, 1]."""
+        centre = frames[self.before]
+        with self._precision():
+            large = self.network.restore(window, centre)
+        return _fourfold(kept).cut(large).to(centre.dtype).clamp(0, 1)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+
+
+class Seen:
+    """A frame as the network reads it, and its analysis, each made when first asked for."""
+
+    def __init__(self, method: EdvrMethod, frame: Tensor) -> None:
+        self.method, self.source = method, frame
+        self._frame: Tensor | None = None
+        self._analysis: Analysis | None = None
+
+    @property
+    def frame(self) -> Tensor:
+        if self._frame is None:
+            self._frame = self.method.ready(self.source)
+        return self._frame
+
+    @property
+    def analysis(self) -> Analysis:
+        if self._analysis is None:
+            self._analysis = self.method.analysed(self.frame)
+        return self._analysis
+
+
+def _cut(tile: int) -> tuple[int, int]:
+    """The side of the part of a tile that is kept, and the margin around it.
+
+    Both multiples of 4, so that the coarsest level of a tile lies on the frame's.
+    """
+    margin = min(max(tile // 16 * 4, 4), MARGIN)
+    return max(tile // 4 * 4 - 2 * margin, 4), margin
+
+
+def _fourfold(box: Box) -> Box:
+    return Box(4 * box.top, 4 * box.bottom, 4 * box.left, 4 * box.right)
