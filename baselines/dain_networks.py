@@ -1,0 +1,118 @@
+"""DAIN's own small networks: context, interpolation kernels and rectification."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .bands import in_bands
+
+BAND = 1 << 18  # pixels of 128 channels worked on at once: 128 MiB
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions without bias around a shortcut, the first one dilated."""
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            channels, channels, 3, padding=dilation, dilation=dilation, bias=False
+        )
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv2(F.relu(self.conv1(x))) + x)
+
+
+class Context(nn.Module):
+    """Frames (B, 3, H, W) and what surrounds each of their pixels: (B, 195, H, W)."""
+
+    REACH = 17  # pixels around that an output pixel depends on: 3 + (4 + 1) + (8 + 1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block1 = nn.Sequential(nn.Conv2d(3, 64, 7, padding=3, bias=False), nn.ReLU())
+        self.block2 = Residual(64, dilation=4)
+        self.block3 = Residual(64, dilation=8)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        first = self.block1(frames)
+        second = self.block2(first)
+        return torch.cat([frames.to(first.dtype), first, second, self.block3(second)], 1)
+
+
+class KernelTrunk(nn.Module):
+    """A U-Net on a pair (B, 6, H, W) that gives the two kernel heads (B, 16, H, W).
+
+    Its layers carry the numbers of the published state. H and W are multiples of 32.
+    """
+
+    DOWN = ((0, 6, 16), (2, 16, 32), (5, 32, 64), (8, 64, 128), (11, 128, 256), (14, 256, 512))
+    MIDDLE = 17
+    UP = ((20, 512, 256), (23, 256, 128), (26, 128, 64), (29, 64, 32), (32, 32, 16))
+
+    def __init__(self) -> None:
+        super().__init__()
+        for index, before, after in (*self.DOWN, (self.MIDDLE, 512, 512), *self.UP):
+            self.add_module(str(index), nn.Conv2d(before, after, 3, padding=1))
+
+    def forward(self, pair: Tensor) -> Tensor:
+        x = self._layer(0, pair)
+        skipped = []
+        for index, _, _ in self.DOWN[1:]:
+            x = self._layer(index, x)
+            skipped.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self._layer(self.MIDDLE, x)
+        for index, _, _ in self.UP:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = self._layer(index, x + skipped.pop())
+        return x
+
+    def _layer(self, index: int, x: Tensor) -> Tensor:
+        return F.relu(self.get_submodule(str(index))(x))
+
+
+def kernel_head() -> nn.Sequential:
+    """The 16 weights of every pixel's kernel for one of the two frames."""
+    return nn.Sequential(
+        nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)
+    )
+
+
+class Rectification(nn.Module):
+    """What to add to the blend of the warped frames: (B, 437, h, w) to (B, 3, h, w).
+
+    `first` and `rest` follow one another; between them a caller may put bands together.
+    """
+
+    FIRST_REACH = 3  # pixels around that a pixel of `first` depends on
+    REST_REACH = 7  # and of `rest`
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block1 = nn.Sequential(nn.Conv2d(437, 128, 7, padding=self.FIRST_REACH), nn.ReLU())
+        self.block2 = Residual(128)
+        self.block3 = Residual(128)
+        self.block4 = Residual(128)
+        self.block5 = nn.Sequential(nn.Conv2d(128, 3, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rest(cast(Tensor, self.block1(x)))
+
+    def first(self, x: Tensor) -> Tensor:
+        """The first layer where all of its 7 x 7 inputs are there: 3 pixels less on each side."""
+        layer = cast(nn.Conv2d, self.block1[0])
+        return F.relu_(F.conv2d(x, layer.weight, layer.bias))
+
+    def rest(self, x: Tensor) -> Tensor:
+        """The other layers, in bands of rows."""
+
+        def layers(x: Tensor) -> tuple[Tensor]:
+            return (self.block5(self.block4(self.block3(self.block2(x)))),)
+
+        (made,) = in_bands(layers, x, max(BAND // x.shape[-1], 64), self.REST_REACH)
+        return made
