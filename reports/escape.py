@@ -1,0 +1,108 @@
+"""Text of any origin made harmless where it is put: Markdown, LaTeX, a terminal, a file name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}\allowbreak{}",  # signatures are long
+    '"': r"{''}",  # \textquotedbl needs another font encoding
+    # At the start of a row these would be arguments of the \\ before them.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "→": r"$\to$",
+    "×": r"$\times$",
+    "–": "--",
+    "—": "---",
+}
+
+
+def plain(text: object) -> str:
+    r"""One line without control characters, for a terminal, a plot or a label.
+
+    >>> plain("a\x1b[31mb\n\tc")
+    'a[31mb c'
+    """
+    line = re.sub(r"\s+", " ", str(text))
+    return "".join(
+        c for c in line if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl")
+    ).strip()
+
+
+def markdown(text: object) -> str:
+    r"""The text as Markdown (CommonMark and GitHub's) that shows it literally, in a table too.
+
+    >>> markdown("a_b|<i>")
+    'a\\_b\\|&lt;i&gt;'
+    """
+    line = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_{}\[\]|~$@])", r"\\\1", line)
+    line = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", line)  # GitHub links bare addresses
+    line = re.sub(r"^([-+=#])", r"\\\1", line)  # the start of a list, a heading, an underline
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
+
+
+def code(text: object) -> str:
+    r"""The text as a Markdown code span, for outside of tables.
+
+    >>> code("a`b")
+    '``a`b``'
+    """
+    line = plain(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def latex(text: object) -> str:
+    r"""The text as LaTeX that needs no package beyond the defaults of a current pdflatex.
+
+    Letters that pdflatex's default encodings do not know are written as their code points.
+
+    >>> latex("50% of a_b")
+    '50\\% of a\\_b'
+    """
+    line = plain(text)
+    # "{}" keeps two hyphens or quotes from joining into a dash or another quotation mark.
+    apart = {"--", "''", "``", "?`", "!`"}
+    pairs = zip(" " + line, line)
+    return "".join("{}" * (before + c in apart) + _latex_letter(c) for before, c in pairs)
+
+
+def _latex_letter(letter: str) -> str:
+    if letter in LATEX:
+        return LATEX[letter]
+    if letter.isascii() or (letter.isalpha() and 0xC0 <= ord(letter) < 0x100):
+        return letter
+    return f"(U+{ord(letter):04X})"
+
+
+def file_name(text: object) -> str:
+    """A file name without surprises that no other text gives.
+
+    >>> file_name("vid4")
+    'vid4'
+    >>> file_name("a/b")
+    'a-b-c14cddc0'
+    """
+    raw = str(text)
+    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", raw).strip("-")[:60]
+    # Capitals count as altered: file systems that fold case would make two names one.
+    if safe and safe == raw == safe.lower():
+        return safe
+    return f"{safe}-{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:8]}".lstrip("-")

@@ -1,0 +1,317 @@
+"""Scores as a table of rows: checked, stored as CSV, and averaged as the paper does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ReportError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Facts = Mapping[str, Any]  # of a run, as `write_report` describes them
+COLUMNS = (
+    "dataset",
+    "scene",
+    "method",
+    "frame",
+    "time",
+    "kind",
+    "metric",
+    "channel",
+    "value",
+    "weights",
+    "signature",
+)
+TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
+ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
+METRIC_ORDER = ("psnr", "ssim", "lpips")
+LOWER_IS_BETTER = frozenset({"lpips"})
+
+
+def read_scores(file: Path) -> DataFrame:
+    """The rows of a scores.csv; scenes called 001 or NA keep their names."""
+    import pandas as pd
+
+    if not file.is_file():
+        raise ReportError(f"{file}: no scores there; run `stvt evaluate` first")
+    text = dict.fromkeys(TEXT, str)
+    return checked(pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]}))
+
+
+def write_scores(scores: DataFrame, file: Path) -> None:
+    """One row a frame and metric, in a fixed order and with six decimals; identical frames: inf."""
+    rows = checked(scores)
+    rows["value"] = ["" if math.isnan(value) else f"{value:.6f}" for value in rows["value"]]
+    rows["time"] = [f"{time:.6g}" for time in rows["time"]]
+    file.write_text(rows.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+
+
+def checked(scores: DataFrame) -> DataFrame:
+    """A copy of the rows in a fixed order, with the columns' types, none of them twice.
+
+    Raises ReportError when a column is missing, a frame was scored twice, or a method's rows
+    come from several weights.
+    """
+    missing = [column for column in COLUMNS if column not in scores.columns]
+    if missing:
+        raise ReportError(f"the scores have no column {', '.join(missing)}")
+    rows = scores.loc[:, list(COLUMNS)].copy()
+    for column in TEXT:
+        rows[column] = rows[column].fillna("").astype(str)
+    rows["frame"] = rows["frame"].astype(int)
+    rows["time"] = rows["time"].astype(float)
+    rows["value"] = rows["value"].astype(float)
+    rows = rows.sort_values(list(ORDER), kind="stable", ignore_index=True)
+    twice = rows[rows.duplicated(list(ORDER))]
+    if len(twice):
+        first = twice.iloc[0]
+        raise ReportError(
+            f"{first.dataset}/{first.scene}: frame {first.frame} of {first.method} has two values "
+            f"of {first.metric}; make the run again in an empty folder"
+        )
+    for method, weights in rows.groupby("method")["weights"].unique().items():
+        if len(weights) > 1:
+            raise ReportError(
+                f"{method}: its scores come from several weights "
+                f"({', '.join(w or 'none' for w in weights)}); evaluate it under one name for each"
+            )
+    return rows
+
+
+def one_signature(scores: DataFrame, stated: str = "") -> str:
+    """The signature that all rows share.
+
+    Raises ReportError naming the parts that differ: scores of two protocols share no table.
+    """
+    found = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
+    if len(found) > 1:
+        parts = [_parts(signature) for signature in found]
+        keys = list(dict.fromkeys(key for part in parts for key in part))
+        differing = [
+            f"{key} is {' or '.join(dict.fromkeys(part.get(key, 'not given') for part in parts))}"
+            for key in keys
+            if len({part.get(key) for part in parts}) > 1
+        ]
+        raise ReportError(
+            f"scores of {len(found)} protocols share no table: {', '.join(differing)}; "
+            "make a report of each"
+        )
+    return found[0] if found else ""
+
+
+def _parts(signature: str) -> dict[str, str]:
+    parts = {}
+    for place, part in enumerate(signature.split("|"), start=1):
+        key, colon, value = part.partition(":")
+        parts[key if colon else f"part {place}"] = value if colon else part
+    return parts
+
+
+def is_untrained(weights: str) -> bool:
+    """Whether any of the weights joined by + are random ones."""
+    return "untrained" in weights.split("+")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of one metric over frames, then over scenes.
+
+    value:     nan when nothing was scored, inf when every frame is identical to the truth.
+    scenes:    how many of the `of` scenes have all their frames scored.
+    identical: frames with an infinite value, which are left out of the mean.
+    dropped:   scenes of identical frames only, which the mean over scenes therefore lacks.
+    """
+
+    value: float
+    scenes: int
+    of: int
+    identical: int = 0
+    dropped: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.scenes == self.of and not math.isnan(self.value)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether it is a mean over the same scenes as the other methods'."""
+        return self.complete and (not self.dropped or math.isinf(self.value))
+
+
+Column = tuple[str, str]  # data set, channel
+
+
+@dataclass(frozen=True)
+class Averages:
+    """All means of a run, and the order in which tables and figures show things.
+
+    columns: (data set, channel) pairs; metrics of each: `metrics`.
+    total:   (data set, channel, method, metric) -> Mean.
+    scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
+    """
+
+    columns: Sequence[Column]
+    methods: Sequence[str]
+    scenes: Mapping[str, Sequence[str]]
+    metrics: Mapping[Column, Sequence[str]]
+    untrained: frozenset[str]
+    total: Mapping[tuple[str, str, str, str], Mean]
+    scene: Mapping[tuple[str, str, str, str, str], Mean]
+
+    def best(self, column: Column, metric: str, scene: str | None = None) -> set[str]:
+        """The methods with the best mean as it is printed; nobody when there is no rival.
+
+        Untrained methods and means over fewer scenes than the others' do not take part.
+        """
+        values = {}
+        for method in self.methods:
+            mean = self.mean(column, method, metric, scene)
+            if method not in self.untrained and mean.comparable:
+                values[method] = round(mean.value, decimals(metric))
+        if len(values) < 2:
+            return set()
+        top = (min if metric in LOWER_IS_BETTER else max)(values.values())
+        return {method for method, value in values.items() if value == top}
+
+    def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
+        dataset, channel = column
+        if scene is None:
+            nothing = Mean(math.nan, 0, len(self.scenes.get(dataset, ())))
+            return self.total.get((dataset, channel, method, metric), nothing)
+        nothing = Mean(math.nan, 0, 1)
+        return self.scene.get((dataset, channel, scene, method, metric), nothing)
+
+
+def decimals(metric: str) -> int:
+    """How many decimals the paper prints of a metric."""
+    return 2 if metric == "psnr" else 4
+
+
+def averages(scores: DataFrame, facts: Facts) -> Averages:
+    """Means over frames, then over scenes, as the paper takes them.
+
+    scores: as `checked` gives them.
+    facts:  methods and data sets in the order to show; failed units; the scenes that were to be
+            scored, as a list of names or as their number.
+    """
+    methods = _in_order(facts.get("methods", {}), scores["method"].unique())
+    failures = facts.get("failures", ())
+    methods = _in_order(methods, [failure["method"] for failure in failures])
+    datasets = _in_order(facts.get("datasets", {}), scores["dataset"].unique())
+    stated_scenes = {name: f.get("scenes") or 0 for name, f in facts.get("datasets", {}).items()}
+    scenes = {
+        dataset: _in_order(
+            planned if not isinstance(planned := stated_scenes.get(dataset, 0), int) else (),
+            sorted(
+                {str(s) for s in scores.loc[scores["dataset"] == dataset, "scene"].unique()}
+                | {str(f["scene"]) for f in failures if f["dataset"] == dataset}
+            ),
+        )
+        for dataset in datasets
+    }
+    scores, columns, metrics = _columns(scores, datasets)
+    per_scene = _scene_means(scores)
+    weights = scores.groupby("method")["weights"].first()
+    used = {name: str(f.get("weights") or "") for name, f in facts.get("methods", {}).items()}
+    used.update({str(method): str(w) for method, w in weights.items()})
+    total = {}
+    for column in columns:
+        dataset, channel = column
+        stated = stated_scenes.get(dataset, 0)
+        of = max(stated if isinstance(stated, int) else 0, len(scenes[dataset]))
+        for metric in metrics[column]:
+            for method in methods:
+                found = [
+                    per_scene[key]
+                    for scene in scenes[dataset]
+                    if (key := (dataset, channel, scene, method, metric)) in per_scene
+                ]
+                total[dataset, channel, method, metric] = _over_scenes(found, of)
+    return Averages(
+        columns=columns,
+        methods=methods,
+        scenes=scenes,
+        metrics=metrics,
+        untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
+        total=total,
+        scene=per_scene,
+    )
+
+
+def _in_order(first: Any, then: Any) -> list[str]:
+    return list(dict.fromkeys([*map(str, first), *map(str, then)]))
+
+
+def _columns(
+    scores: DataFrame, datasets: Sequence[str]
+) -> tuple[DataFrame, list[Column], dict[Column, list[str]]]:
+    """(data set, channel) pairs and what is measured in them.
+
+    LPIPS has no channel to choose: where PSNR is of luma alone its rows join that column.
+    """
+    chosen = scores["metric"].isin(["psnr", "ssim"])
+    channels = sorted(scores.loc[chosen if chosen.any() else chosen | True, "channel"].unique())
+    if channels:
+        scores = scores.assign(
+            channel=scores["channel"].where(scores["channel"].isin(channels), channels[0])
+        )
+    rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
+    columns = [(dataset, channel) for dataset in datasets for channel in channels or [""]]
+    pairs = set(scores[["metric", "channel"]].drop_duplicates().itertuples(index=False, name=None))
+    metrics = {
+        (dataset, channel): sorted(
+            (m for m, c in pairs if c == channel), key=lambda m: (rank.get(m, len(rank)), m)
+        )
+        for dataset, channel in columns
+    }
+    return scores, columns, metrics
+
+
+def _scene_means(scores: DataFrame) -> dict[tuple[str, str, str, str, str], Mean]:
+    finite = np.isfinite(scores["value"])
+    rows = scores.assign(
+        value=scores["value"].where(finite),
+        identical=np.isinf(scores["value"]),
+        scored=scores["value"].notna(),
+    )
+    rows = rows[rows["scored"]]
+    by_scene = ["dataset", "channel", "scene", "metric"]
+    frames = rows.groupby(by_scene)[["frame"]].nunique()["frame"].to_dict()
+    grouped = rows.groupby(["dataset", "channel", "scene", "method", "metric"])
+    means = grouped.agg(
+        value=("value", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
+    )
+    result = {}
+    for row in means.reset_index().itertuples(index=False):
+        dataset, channel, scene, method, metric, value, count, identical = map(_item, row)
+        whole = count == frames[dataset, channel, scene, metric]
+        result[dataset, channel, scene, method, metric] = Mean(
+            value=math.inf if identical == count else value,
+            scenes=int(whole),
+            of=1,
+            identical=identical,
+        )
+    return result
+
+
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _over_scenes(scenes: Sequence[Mean], of: int) -> Mean:
+    finite = [scene.value for scene in scenes if math.isfinite(scene.value)]
+    nothing = math.inf if scenes else math.nan
+    return Mean(
+        value=math.fsum(finite) / len(finite) if finite else nothing,
+        scenes=sum(scene.scenes for scene in scenes),
+        of=of,
+        identical=sum(scene.identical for scene in scenes),
+        dropped=len(scenes) - len(finite),
+    )

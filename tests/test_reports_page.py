@@ -1,0 +1,227 @@
+"""The report's folder: what is in it, that it is the same twice, and that odd runs make one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stvt.reports import COLUMNS, ReportError, plots, write_report
+from stvt.reports.palette import looks
+from stvt.reports.pictures import scene_picture
+
+SIGNATURE = "scale:4|channel:rgb"
+NASTY = "_a<b>|c_ & 5% $x$"
+
+
+def made_scores(
+    methods: Sequence[str],
+    scenes: Sequence[str],
+    frames: int = 3,
+    kinds: Sequence[str] = ("new",),
+    untrained: Sequence[str] = (),
+) -> pd.DataFrame:
+    found = [
+        (frame, kind)
+        for frame in range(2 * frames)
+        if (kind := "new" if frame % 2 else "existing") in kinds
+    ]
+    made = [
+        (
+            "vid4",
+            scene,
+            method,
+            frame,
+            frame % 2 / 2,
+            kind,
+            metric,
+            "rgb",
+            (20 + number + frame / 7) * (1 if metric == "psnr" else 0.01),
+            "untrained" if method in untrained else "",
+            SIGNATURE,
+        )
+        for scene in scenes
+        for number, method in enumerate(methods)
+        for frame, kind in found
+        for metric in ("psnr", "ssim")
+    ]
+    return pd.DataFrame(made, columns=list(COLUMNS))
+
+
+def made_facts(methods: Sequence[str], **changes: Any) -> dict[str, Any]:
+    runtime = {"median": 0.2, "device": "cpu", "precision": "fp32", "height": 540, "width": 960}
+    about = {
+        method: {
+            "parameters": 10**7 * number,
+            "runtime": {**runtime, "median": 0.1 * 2**number},
+            "weights": "",
+        }
+        for number, method in enumerate(methods)
+    }
+    return {"signature": SIGNATURE, "version": "0.1.0", "methods": about, **changes}
+
+
+def made_picture(folder: Path, methods: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 256, (*size, 3), np.uint8)
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(truth).save(folder / "truth.png")
+    Image.fromarray(truth[::4, ::4]).save(folder / "input.png")
+    files = {}
+    for number, method in enumerate(methods):
+        files[method] = folder / f"{number}.png"
+        noise = generator.integers(0, 40 + number, truth.shape, np.uint8)
+        Image.fromarray(np.minimum(truth, 255 - noise) + noise).save(files[method])
+    found = {"truth": folder / "truth.png", "input": folder / "input.png", "methods": files}
+    return {"frame": 3, **found}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def linked(page: Path) -> list[Path]:
+    return [page.parent / link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text())]
+
+
+def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
+    methods = ["a+b", "net"]
+    scores = made_scores(methods, ["s", "t"], kinds=("new", "existing"), untrained=["net"])
+    shown = {"vid4": {"s": made_picture(tmp_path / "in", methods, (48, 64))}}
+    facts = made_facts(methods)
+    page = write_report(scores, facts, shown, tmp_path / "one")
+    write_report(scores.sample(frac=1, random_state=0), facts, shown, tmp_path / "two")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    assert set(digests(tmp_path / "one")) == {
+        "report.md",
+        "scores.csv",
+        "table1.md",
+        "table1.tex",
+        "table1_standalone.tex",
+        "figures/frames-vid4-rgb-1.pdf",
+        "figures/frames-vid4-rgb-1.png",
+        "figures/quality-runtime.pdf",
+        "figures/quality-runtime.png",
+        "figures/quality-runtime.svg",
+        "figures/scene-vid4-s.png",
+    }
+    assert all(file.is_file() for file in linked(page))
+    text = page.read_text()
+    assert "random weights" in text and SIGNATURE in text
+    assert "### New frames only" in text and "### Existing frames only" in text
+    assert "untrained" in (tmp_path / "one" / "figures" / "quality-runtime.svg").read_text()
+
+
+def test_a_report_made_again_keeps_no_figure_of_the_last(tmp_path: Path) -> None:
+    shown = {"vid4": {"s": made_picture(tmp_path / "in", ["a"], (48, 64))}}
+    write_report(made_scores(["a"], ["s"]), made_facts(["a"]), shown, tmp_path / "out")
+    (tmp_path / "out" / "figures" / "mine.png").write_bytes(b"")
+    write_report(made_scores(["a"], ["s"]), {}, {}, tmp_path / "out")
+    left = {name for name in digests(tmp_path / "out") if name.startswith("figures/")}
+    assert left == {
+        "figures/mine.png",
+        "figures/frames-vid4-rgb-1.pdf",
+        "figures/frames-vid4-rgb-1.png",
+    }
+
+
+def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path: Path) -> None:
+    methods = [NASTY, "b"]
+    scores = made_scores(methods, ["s", NASTY], frames=1)
+    scores.loc[scores["method"] == "b", "value"] = math.inf
+    failure = {"dataset": "vid4", "scene": "x|y", "method": "<c>", "reason": "line 1\n| line 2"}
+    facts = made_facts(methods, failures=[failure], warnings=["<script>"], protocol={"name": "p"})
+    picture = made_picture(tmp_path / "in", methods, (48, 64))
+    picture["methods"]["b"] = tmp_path / "missing.png"
+    page = write_report(scores, facts, {"vid4": {NASTY: picture}}, tmp_path / "out")
+    text = page.read_text()
+    assert "<script>" not in text and "<b>" not in text and "<c>" not in text
+    assert "| vid4 | x\\|y | &lt;c&gt; | line 1 \\| line 2 |" in text
+    assert "missing.png" in text
+    assert all(file.is_file() for file in linked(page))
+
+
+def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
+    empty = made_scores([], [])
+    assert "No method was scored" in write_report(empty, {}, {}, tmp_path / "a").read_text()
+    methods = {"a": {"parameters": 1, "weights": "untrained"}}
+    facts = {"methods": methods, "datasets": {"vid4": {"scenes": 2}}}
+    assert "untrained" in write_report(empty, facts, {}, tmp_path / "b").read_text()
+
+
+def test_scores_that_cannot_share_a_table_write_nothing(tmp_path: Path) -> None:
+    scores = made_scores(["a"], ["s"])
+    scores.loc[0, "signature"] = "scale:2|channel:rgb"
+    with pytest.raises(ReportError, match="scale is 2 or 4"):
+        write_report(scores, {}, {}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_three_hundred_scenes_are_listed_and_the_first_few_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots, "PANELS_A_PAGE", 2)
+    monkeypatch.setattr(plots, "PAGES_A_DATASET", 2)
+    scenes = [f"{number:03}" for number in range(300)]
+    page = write_report(made_scores(["a"], scenes, frames=1), {}, {}, tmp_path)
+    text = page.read_text()
+    assert "The first 4 of 300 scenes are drawn." in text
+    assert all(f"| {scene} |" in text for scene in scenes)
+    assert len(list((tmp_path / "figures").glob("frames-*.png"))) == 2
+
+
+def test_a_method_keeps_its_look_when_others_fail() -> None:
+    assert looks(["a", "b", "c"])["b"] == looks(["a", "b"])["b"]
+    assert len({look.colour for look in looks([str(n) for n in range(8)]).values()}) == 8
+
+
+def test_the_crop_is_where_trained_methods_err_most(tmp_path: Path) -> None:
+    truth = np.full((192, 256, 3), 90, np.uint8)
+    wrong, wild = truth.copy(), truth.copy()
+    wrong[100:130, 160:200] = 200
+    wild[:60, :80] = 255
+    for name, frame in (("truth", truth), ("wrong", wrong), ("wild", wild)):
+        Image.fromarray(frame).save(tmp_path / f"{name}.png")
+    files = {name: tmp_path / f"{name}.png" for name in ("wrong", "wild")}
+    shown = {"frame": 1, "truth": tmp_path / "truth.png", "input": None, "methods": files}
+    out = tmp_path / "out.png"
+    assert scene_picture(shown, "t", out, ["wrong", "wild"], frozenset({"wild"}), {}) == []
+    picture = np.asarray(Image.open(out)).astype(int)
+    assert picture.shape[1] <= 2100
+    # The colour of the error fills much of a tile only if the crop was put on it.
+    assert (np.abs(picture - 200).max(axis=2) < 3).sum() > 10_000
+    assert (np.abs(picture - 255).max(axis=2) < 3).sum() < picture.shape[0] * picture.shape[1]
+
+
+def test_a_scene_whose_truth_is_gone_has_no_picture(tmp_path: Path) -> None:
+    shown = {"frame": 1, "truth": tmp_path / "no.png", "input": None, "methods": {}}
+    lost = scene_picture(shown, "t", tmp_path / "out.png", [], frozenset(), {})
+    assert "no.png" in lost[0] and not (tmp_path / "out.png").exists()
+
+
+def test_importing_reports_loads_nothing_heavy() -> None:
+    heavy = "{'matplotlib', 'pandas', 'PIL', 'torch', 'tabulate'}"
+    program = f"import sys, stvt.reports; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,305 @@
+"""Means, bold and the refusal to mix, on scores made here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stvt.reports import (
+    COLUMNS,
+    TABLE_1,
+    TABLE_2,
+    ReportError,
+    read_scores,
+    table,
+    write_scores,
+)
+from stvt.reports.escape import code, file_name, latex, markdown, plain
+from stvt.reports.scores import averages, checked
+
+SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
+PAPER = {"name": "paper", "scale": 4, "degradation": "BD", "frames": "new", "channel": "rgb"}
+
+
+def rows(
+    method: str,
+    scene: str,
+    values: Sequence[float],
+    metric: str = "psnr",
+    dataset: str = "vid4",
+    weights: str = "",
+    signature: str = SIGNATURE,
+    channel: str = "rgb",
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (dataset, scene, method, 2 * k + 1, 0.5, "new", metric, channel, v, weights, signature)
+            for k, v in enumerate(values)
+        ],
+        columns=list(COLUMNS),
+    )
+
+
+def scores(*parts: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True)
+
+
+def cells(text: str, method: str) -> list[str]:
+    """The cells of a method's row in a Markdown table."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {method} |"))
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_means_are_over_frames_and_then_over_scenes() -> None:
+    made = scores(rows("a", "long", [20, 20, 20, 20]), rows("a", "short", [30]))
+    assert cells(table(made, {}, "markdown"), "a")[1] == "25.00"
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    made = scores(rows("a", "s", [20.1, 20.7, 33.3]), rows("b", "s", [20, 21, 22]))
+    shuffled = made.sample(frac=1, random_state=1)
+    facts: dict[str, Any] = {"methods": {"b": {}, "a": {}}}
+    assert table(made, facts, "csv") == table(shuffled, facts, "csv")
+
+
+def test_the_best_mean_is_bold_and_a_tie_as_printed_makes_two() -> None:
+    made = scores(
+        rows("a", "s", [20.001]),
+        rows("b", "s", [20.002]),
+        rows("c", "s", [19]),
+        rows("a", "s", [0.5], "ssim"),
+        rows("b", "s", [0.6], "ssim"),
+        rows("c", "s", [0.4], "ssim"),
+        rows("a", "s", [0.1], "lpips"),
+        rows("b", "s", [0.2], "lpips"),
+        rows("c", "s", [0.3], "lpips"),
+    )
+    text = table(made, {}, "markdown")
+    assert cells(text, "a")[1] == "**20.00**/0.5000/**0.1000**"
+    assert cells(text, "b")[1] == "**20.00/0.6000**".replace("/", "**/**") + "/0.2000"
+    assert cells(text, "c")[1] == "19.00/0.4000/0.3000"
+
+
+def test_an_untrained_method_shows_no_quality_and_is_never_the_best() -> None:
+    made = scores(
+        rows("net", "s", [50], weights="untrained"),
+        rows("two", "s", [60], weights="abc+untrained"),
+        rows("a", "s", [20]),
+        rows("b", "s", [21]),
+    )
+    text = table(made, {}, "markdown")
+    assert cells(text, "net")[1] == cells(text, "two")[1] == "untrained"
+    assert cells(text, "b")[1] == "**21.00**"
+    assert "random weights" in text
+    assert "50.00" not in table(made, {}, "terminal")
+
+
+def test_scores_of_two_protocols_are_refused_by_the_part_that_differs() -> None:
+    other = SIGNATURE.replace("channel:rgb", "channel:y")
+    with pytest.raises(ReportError, match="channel is rgb or y") as refused:
+        table(scores(rows("a", "s", [1]), rows("b", "s", [1], signature=other)), {})
+    assert "scale" not in str(refused.value)
+    with pytest.raises(ReportError, match="channel is rgb or y"):
+        table(rows("a", "s", [1]), {"signature": other})
+
+
+def test_scores_of_several_weights_or_given_twice_are_refused() -> None:
+    with pytest.raises(ReportError, match="several weights"):
+        table(scores(rows("a", "s", [1]), rows("a", "t", [1], weights="untrained")), {})
+    with pytest.raises(ReportError, match="two values"):
+        table(scores(rows("a", "s", [1]), rows("a", "s", [1])), {})
+    with pytest.raises(ReportError, match="no column value"):
+        table(rows("a", "s", [1]).drop(columns="value"), {})
+
+
+def test_a_mean_over_fewer_scenes_is_not_shown_nor_compared() -> None:
+    made = scores(rows("a", "s", [30]), rows("b", "s", [20]), rows("b", "t", [20]))
+    text = table(made, {}, "markdown")
+    assert cells(text, "a")[1] == "1 of 2 scenes"
+    assert cells(text, "b")[1] == "20.00"
+    scenes = table(made, {}, "markdown", by="scene")
+    assert cells(scenes, "s") == ["s", "**30.00**", "20.00"]
+
+
+def test_a_scene_with_frames_missing_does_not_count() -> None:
+    made = scores(rows("a", "s", [30]), rows("b", "s", [20, 20]))
+    assert cells(table(made, {}, "markdown"), "a")[1] == "0 of 1 scenes"
+    assert cells(table(made, {}, "markdown", by="scene"), "s") == ["s", "frames missing", "20.00"]
+
+
+def test_failed_units_and_scenes_that_nobody_scored_are_said() -> None:
+    failure = {"dataset": "vid4", "scene": "t", "method": "b", "reason": "out of memory"}
+    facts = {"failures": [failure], "methods": {"a": {}, "b": {}}}
+    text = table(rows("a", "s", [30]), facts, "markdown")
+    assert cells(text, "a")[1] == "1 of 2 scenes"
+    assert cells(text, "b")[1] == "failed"
+    planned = {"datasets": {"vid4": {"scenes": 3}}}
+    assert cells(table(rows("a", "s", [30]), planned, "markdown"), "a")[1] == "1 of 3 scenes"
+    named = {"datasets": {"vid4": {"scenes": ["s", "t"]}}}
+    assert cells(table(rows("a", "s", [30]), named, "markdown"), "a")[1] == "1 of 2 scenes"
+
+
+def test_identical_frames_are_left_out_of_the_mean_and_counted() -> None:
+    made = scores(rows("a", "s", [20, math.inf, math.inf]), rows("b", "s", [1, 2, 3]))
+    text = table(made, {}, "markdown")
+    assert cells(text, "a")[1] == "**20.00**¹"
+    assert "2 identical frames left out of the mean" in text
+
+
+def test_only_identical_frames_give_inf_and_a_scene_of_them_spoils_the_comparison() -> None:
+    same = [math.inf]
+    text = table(scores(rows("a", "s", same), rows("b", "s", [30])), {}, "markdown")
+    assert cells(text, "a")[1] == "**inf**¹"
+    made = scores(rows("a", "s", same), rows("a", "t", [20]))
+    made = scores(made, rows("b", "s", [30]), rows("b", "t", [10]), rows("c", "s", [5]))
+    text = table(scores(made, rows("c", "t", [5])), {}, "markdown")
+    assert cells(text, "a")[1] == "20.00¹"
+    assert "all of 1 scene" in text
+    assert cells(text, "b")[1] == "**20.00**"
+
+
+def test_the_papers_numbers_stand_beside_ours_only_under_its_protocol() -> None:
+    made = scores(rows("a", "s", [20]), rows("a", "s", [0.5], "ssim"))
+    facts: dict[str, Any] = {"protocol": PAPER}
+    text = table(made, facts, "markdown")
+    assert "*STVUN (paper)¹* | 26.49/0.8231 | 30.9 M | 0.30 s¹" in text
+    assert "Titan X" in text
+    for key, value in (("name", "zsm"), ("channel", "y"), ("limit", 2), ("scale", 2)):
+        assert "(paper)" not in table(made, {"protocol": {**PAPER, key: value}}, "markdown")
+    assert "limit is 2" in table(made, {"protocol": {**PAPER, "limit": 2}}, "markdown")
+    elsewhere = rows("a", "s", [20], dataset="my-clip")
+    assert "(paper)" not in table(elsewhere, facts, "markdown")
+    both = scores(made, elsewhere, rows("a", "s", [0.5], "ssim", dataset="my-clip"))
+    assert "– | 26.49/0.8231 |" in table(both, facts, "markdown")
+
+
+def test_the_papers_damaged_row_stays_marked() -> None:
+    by_name = {method.name: method.cells["reds_vtsr"] for method in TABLE_2.methods}
+    assert by_name["STVUN"].psnr is None and by_name["STVUN"].doubt
+    assert by_name["FISR"].psnr == 23.89 and by_name["FISR"].doubt
+    assert not any(cell.doubt for method in TABLE_1.methods for cell in method.cells.values())
+
+
+def test_running_times_and_their_absence_are_said() -> None:
+    made = scores(rows("a", "s", [20]), rows("b", "s", [20]), rows("c", "s", [20]))
+    timed = {"median": 0.3, "p10": 0.2, "p90": 0.4, "n": 5, "device": "cpu", "precision": "fp32"}
+    methods = {
+        "a": {"parameters": 30_900_000, "runtime": {**timed, "stages": {"x": 0.1, "y": 0.2}}},
+        "b": {"parameters": 0, "runtime": {"out_of_memory": True}},
+        "c": {"parameters": None, "uncounted": {"grid_sampler": 3}, "runtime": None},
+    }
+    text = table(made, {"methods": methods}, "markdown")
+    assert cells(text, "a")[2:] == ["30.9 M", "0.30 s¹"]
+    assert cells(text, "b")[2:] == ["0", "out of memory"]
+    assert cells(text, "c")[2:] == ["–", "–"]
+    costs = table(made, {"methods": methods}, "markdown", by="runtime")
+    assert "x 0.10 s, y 0.20 s" in costs
+    assert "grid\\_sampler (3)" in costs
+
+
+def test_lpips_joins_the_columns_of_a_run_in_luma() -> None:
+    made = scores(
+        rows("a", "s", [20], channel="y"), rows("a", "s", [0.2], "lpips"), rows("b", "s", [21])
+    )
+    means = averages(checked(made[made["method"] == "a"]), {})
+    assert means.columns == [("vid4", "y")]
+    assert means.metrics["vid4", "y"] == ["psnr", "lpips"]
+
+
+def test_csv_holds_one_row_a_mean_with_the_reason_where_there_is_none() -> None:
+    made = scores(rows("a", "s", [20.25]), rows("net", "s", [5], weights="untrained"))
+    found = list(csv.DictReader(io.StringIO(table(made, {"protocol": PAPER}, "csv"))))
+    assert [(r["method"], r["source"], r["value"], r["note"]) for r in found[:3]] == [
+        ("a", "this run", "20.250000", ""),
+        ("net", "this run", "", "untrained"),
+        ("F→V", "paper", "25.22", ""),
+    ]
+
+
+def test_stored_scores_come_back_as_they_were(tmp_path: Path) -> None:
+    made = scores(
+        rows("a", "001", [20.1234567, math.inf]), rows("NA", "001", [1, 2], weights="untrained")
+    )
+    write_scores(made, tmp_path / "scores.csv")
+    text = (tmp_path / "scores.csv").read_text()
+    assert text.splitlines()[0] == ",".join(COLUMNS)
+    assert "vid4,001,a,1,0.5,new,psnr,rgb,20.123457,," in text
+    assert ",inf," in text
+    again = read_scores(tmp_path / "scores.csv")
+    assert list(again["method"]) == ["NA", "NA", "a", "a"]
+    assert list(again["scene"]) == ["001"] * 4
+    write_scores(again, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text() == text
+    with pytest.raises(ReportError, match="no scores there"):
+        read_scores(tmp_path / "nothing.csv")
+
+
+def test_unknown_formats_are_refused() -> None:
+    with pytest.raises(ReportError, match="html"):
+        table(rows("a", "s", [1]), {}, "html")
+    with pytest.raises(ReportError, match="moon"):
+        table(rows("a", "s", [1]), {}, by="moon")
+
+
+NASTY = "[a_b] & 50% #1 {x} ~^\\input{y} $z$ <i>|*c*--''``\n\x1b[31m日é"
+
+
+def well_formed(tex: str) -> bool:
+    """Whether braces pair, no special letter stands bare, and each row has its columns."""
+    bare = re.sub(r"\\([\\{}$&#_%])", " ", tex)
+    depth = 0
+    for letter in bare:
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if depth < 0:
+            return False
+    return depth == 0 and not re.search(r"[#_^~%$]|[^\x00-\xff]", bare.replace(r"$\to$", ""))
+
+
+def test_latex_is_well_formed_whatever_the_names() -> None:
+    facts = {"protocol": PAPER, "signature": SIGNATURE}
+    tex = table(scores(rows(NASTY, NASTY, [20]), rows("b", NASTY, [21])), facts, "latex")
+    body = tex.replace(r"% needs \usepackage{booktabs}", "").replace("}~", "}")
+    assert well_formed(body)
+    assert r"\input" not in tex
+    inside = tex[tex.index(r"\toprule") : tex.index(r"\bottomrule")]
+    lines = [line for line in inside.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {3}
+    assert not any(line.strip().startswith(("[", "*")) for line in lines)
+    assert tex.count(r"\begin") == tex.count(r"\end") == 3
+    assert not well_formed("50% of {x")
+
+
+def test_latex_keeps_letters_apart_that_would_join() -> None:
+    assert latex("a--b") == "a-{}-b"
+    assert latex("F→V 日") == r"F$\to$V (U+65E5)"
+
+
+def test_markdown_shows_any_name_literally() -> None:
+    text = table(scores(rows(NASTY, "s", [20]), rows("b", "s", [21])), {}, "markdown")
+    line = next(line for line in text.splitlines() if "50%" in line)
+    assert len(re.findall(r"(?<!\\)\|", line)) == 5
+    assert "<i>" not in text and "\x1b" not in text
+    assert not re.search(r"(?<!\\)[*_`\[\]$]", line)
+    assert markdown("http://x www.y @z") == r"http\://x www\.y \@z"
+    assert markdown("1. x") == r"1\. x" and markdown("25.12") == "25.12"
+
+
+def test_terminal_text_carries_no_control_characters() -> None:
+    assert plain("a\x1b[2J\u202e\r\nb") == "a[2J b"
+    assert "\x1b" not in table(rows(NASTY, "s", [20]), {}, "terminal")
+    assert code("``") == "``` `` ```"
+
+
+def test_file_names_are_safe_and_differ() -> None:
+    names = ["a", "A", "a/b", "a-b", "..", "", "a b", "日", "x" * 300]
+    made = [file_name(name) for name in names]
+    assert len({name.lower() for name in made}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in made)
