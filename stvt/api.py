@@ -1,0 +1,60 @@
+"""What a notebook calls beside `stvt.evaluate` and `stvt.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from stvt import baselines, datasets
+from stvt.baselines.method import Method, Precision, Settings
+from stvt.datasets.degrade import phase
+from stvt.plan import usable_device
+
+
+def prepare(name: str, source: str | Path | None = None, **options: Any) -> datasets.Outcome:
+    """Makes the data set `name` under the folder `root` ("data" if not given).
+
+    source:  a video, a folder of frames, of scenes or of videos; None for a set that `stvt`
+             makes itself ("sample").
+    options: root, degradation ("BD" or "BI"), scale (2, 3, 4), workers, progress; see
+             `stvt.datasets.prepare`, also for what is returned and raised.
+    """
+    root = options.pop("root", "data")
+    return datasets.prepare(name, Path(root), source=Path(source) if source else None, **options)
+
+
+def load_method(
+    spec: str,
+    weights: str | Path | Mapping[str, str | Path] | None = None,
+    *,
+    scale: int = 4,
+    degradation: Literal["BD", "BI"] = "BD",
+    device: str = "auto",
+    precision: Precision = "fp32",
+    tile: int | None = None,
+    untrained: bool = False,
+) -> Method:
+    """A method as `stvt evaluate --methods` names it, ready to call.
+
+    weights: a file for the network of that name, or network -> file; None looks in
+             `$STVT_HOME/weights`.
+    degradation: what the inputs were made with; it says where their pixels lie.
+
+    Returns a `stvt.baselines.method.Method`: give `stream` the frames, (3, h, w) RGB in [0, 1],
+    and the times of the new ones, and it yields (time, larger frame).
+    Raises MethodError if there is no such method or no weights for it.
+    """
+    files = weights if isinstance(weights, Mapping) else {spec: weights} if weights else {}
+    return baselines.build(
+        spec,
+        Settings(
+            scale=scale,
+            phase=phase(degradation, scale),
+            device=usable_device(device),
+            precision=precision,
+            tile=tile,
+            weights={name: Path(file) for name, file in files.items()},
+            untrained=untrained,
+        ),
+    )

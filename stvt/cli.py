@@ -1,0 +1,281 @@
+"""The `stvt` command: one function a sub-command, each parses, calls and prints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from stvt import __version__
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DESCRIPTION = """\
+The benchmark and the data sets for joint space-time video upsampling.
+
+  stvt prepare sample                       make a test set (the built-in one here)
+  stvt evaluate --datasets sample --methods bicubic+blend,bicubic+flow
+  stvt report runs/sample-paper             its tables again
+  stvt list methods                         what there is
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line `argv` (that of the process if None) and returns the exit code.
+
+    0: done. 2: something is wrong that the user can mend, said in one line each; what could be
+    done was done and kept. 130: interrupted; the same command continues.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        print("\nstvt: interrupted; the same command continues where it was", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except _user_errors() as error:
+        print(f"stvt {args.command}: {_one_line(error)}", file=sys.stderr)
+        return 2
+    return code
+
+
+def prepare(args: argparse.Namespace) -> int:
+    from stvt import datasets
+    from stvt.progress import progress_line
+
+    if args.source and len(args.names) > 1:
+        args.parser.error(f"--source is for one name, not {len(args.names)}")
+    code = 0
+    for name in args.names:
+        try:
+            with progress_line() as show:
+                outcome = datasets.prepare(
+                    name,
+                    args.root,
+                    source=args.source,
+                    degradation=args.degradation,
+                    scale=args.scale,
+                    workers=args.workers,
+                    progress=show,
+                )
+        except _user_errors() as error:
+            print(f"stvt prepare: {_one_line(error)}", file=sys.stderr)
+            code = 2
+            continue
+        for line in outcome.notes:
+            print(f"stvt prepare: note: {line}", file=sys.stderr)
+        for line in outcome.failures:
+            print(f"stvt prepare: {line}", file=sys.stderr)
+            code = 2
+        print(
+            f"{name}: {len(outcome.prepared)} scenes prepared, {len(outcome.unchanged)} unchanged, "
+            f"{len(outcome.failures)} failed, in {outcome.folder}"
+        )
+    return code
+
+
+def verify(args: argparse.Namespace) -> int:
+    from stvt import datasets
+    from stvt.progress import progress_line
+
+    with progress_line("file") as show:
+        found = datasets.verify(args.name, args.root, fix=args.fix, progress=show)
+    for line in found.problems:
+        print(f"stvt verify: {line}", file=sys.stderr)
+    for line in found.fixed:
+        print(f"fixed: {line}")
+    if not found.problems:
+        print(f"{args.name}: its {found.files} files are as the manifest says")
+    return 2 if found.problems else 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    from stvt.evaluation import evaluate
+    from stvt.progress import progress_line
+
+    with progress_line() as show:
+        scores = evaluate(
+            args.datasets,
+            args.methods,
+            root=args.root,
+            out=args.out,
+            protocol=args.protocol,
+            metrics=args.metrics.split(","),
+            weights=dict(args.weights),
+            untrained=args.untrained,
+            device=args.device,
+            workers=args.workers,
+            cluster=args.cluster,
+            runtime=args.runtime or args.runtime_size is not None,
+            runtime_size=args.runtime_size or (540, 960),
+            save_frames=args.save_frames,
+            progress=show,
+            scale=args.scale,
+            degradation=args.degradation,
+            time_step=args.time_step,
+            frames=args.frames,
+            ends=args.ends,
+            channel=args.channel,
+            crop_border=args.crop_border,
+            limit=args.limit,
+            precision=args.precision,
+            tile=args.tile,
+            handover=args.handover,
+        )
+    return _print_report(scores)
+
+
+def report(args: argparse.Namespace) -> int:
+    from stvt.reporting import report
+
+    return _print_report(report(args.run_folder))
+
+
+def _print_report(scores: DataFrame) -> int:
+    from stvt import reports
+
+    facts = scores.attrs["facts"]
+    print(reports.table(scores, facts, format="terminal"))
+    for line in facts["warnings"]:
+        print(f"stvt: WARNING: {line}", file=sys.stderr)
+    for line in scores.attrs["failures"]:
+        print(f"stvt: {line}", file=sys.stderr)
+    print(f"report: {scores.attrs['report']}")
+    return 2 if scores.attrs["failures"] else 0
+
+
+def list_(args: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from stvt.listing import rows
+
+    print(tabulate(rows(args.what, args.root), headers="keys", tablefmt="simple"))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="stvt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"stvt {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("prepare", help="make data sets: decode, blur, subsample, split")
+    command.set_defaults(run=prepare, parser=command)
+    command.add_argument("names", nargs="+", metavar="NAME", help="a known set, or a new name")
+    command.add_argument(
+        "--source",
+        type=Path,
+        help="where its frames are: a video, a folder of frames, of scenes, or of videos",
+    )
+    _add_root(command)
+    command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
+    command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+    command.add_argument("--workers", type=_positive, help="processes (default: all cores)")
+
+    command = commands.add_parser("verify", help="check a prepared set against its manifest")
+    command.set_defaults(run=verify)
+    command.add_argument("name", metavar="NAME")
+    _add_root(command)
+    command.add_argument("--fix", action="store_true", help="rebuild missing and altered files")
+
+    _add_evaluate(commands.add_parser("evaluate", help="score methods on prepared sets"))
+
+    command = commands.add_parser("report", help="a run's tables and plots, from stored scores")
+    command.set_defaults(run=report)
+    command.add_argument("run_folder", metavar="RUN", type=Path)
+
+    command = commands.add_parser("list", help="the methods, data sets or metrics there are")
+    command.set_defaults(run=list_)
+    command.add_argument("what", choices=["methods", "datasets", "metrics"])
+    _add_root(command)
+    return parser
+
+
+def _add_root(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of prepared sets (default: data)"
+    )
+
+
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=evaluate)
+    command.add_argument("--datasets", required=True, metavar="A,B", help="prepared sets")
+    command.add_argument(
+        "--methods",
+        required=True,
+        metavar="A,B",
+        help="of `stvt list methods`; a+b composes, name=frames:FOLDER scores frames made "
+        "elsewhere, name=FILE.py:Class runs your own",
+    )
+    _add_root(command)
+    command.add_argument(
+        "--out", type=Path, metavar="RUN", help="(default: runs/DATASETS-PROTOCOL)"
+    )
+    command.add_argument("--metrics", default="psnr,ssim", help="psnr, ssim, lpips")
+    command.add_argument(
+        "--weights", action="append", default=[], type=_weights, metavar="NETWORK=FILE"
+    )
+    command.add_argument(
+        "--untrained", action="store_true", help="random weights, for runtime and plumbing"
+    )
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    command.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    command.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
+    command.add_argument("--save-frames", action="store_true", help="keep every scored frame")
+    command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
+    command.add_argument("--runtime-size", type=_size, metavar="WxH", help="of another size")
+    rules = command.add_argument_group("protocol", "a preset, and what differs from it")
+    rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "authors"])
+    rules.add_argument("--scale", type=int, choices=[2, 3, 4])
+    rules.add_argument("--degradation", choices=["BD", "BI"])
+    rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")
+    rules.add_argument("--frames", choices=["new", "existing", "all"], help="which are scored")
+    rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
+    rules.add_argument("--channel", choices=["rgb", "y"])
+    rules.add_argument("--crop-border", type=int, metavar="N", help="pixels left out")
+    rules.add_argument("--limit", type=_positive, metavar="N", help="input intervals a scene")
+    rules.add_argument("--precision", choices=["fp32", "bf16", "fp16"])
+    rules.add_argument("--tile", type=_positive, metavar="N", help="low-resolution pixels")
+    rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    """WxH as (height, width)."""
+    width, _, height = text.partition("x")
+    return _positive(height), _positive(width)
+
+
+def _weights(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NETWORK=FILE")
+    return name, Path(file)
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    from stvt.errors import user_errors
+
+    return user_errors()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,143 @@
+"""Data sets x methods -> scores: runs the units not done yet, keeps each, reports on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt import baselines, results, timing
+from stvt.baselines.elsewhere import Elsewhere
+from stvt.operations import count
+from stvt.plan import Plan
+from stvt.protocol import Protocol, with_options
+from stvt.reporting import report
+from stvt.scoring import Unit, score
+from stvt.workers import run_units
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Progress = Callable[[int, int | None, str], None]
+
+
+def evaluate(
+    datasets: Sequence[str] | str,
+    methods: Sequence[str] | str,
+    *,
+    root: str | Path = "data",
+    out: str | Path | None = None,
+    protocol: str | Protocol = "paper",
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    weights: Mapping[str, str | Path] | None = None,
+    untrained: bool = False,
+    device: str = "auto",
+    workers: int = 1,
+    cluster: str | None = None,
+    runtime: bool = False,
+    runtime_size: tuple[int, int] = (540, 960),
+    save_frames: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> DataFrame:
+    """The scores of each method on each prepared data set, one row a frame and metric.
+
+    datasets:  names of prepared sets under `root` ("sample" or ["sample", "vid4"]).
+    methods:   as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
+               "net=FILE.py:Class"; a list, or one string with commas.
+    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already
+               there are kept; scores of another protocol there are an error.
+    protocol:  "paper", "zsm", "authors" or a `Protocol`; `options` are its fields
+               (frames="all", time_step=4 ...), see `stvt.protocol`.
+    weights:   network name -> file. untrained: random weights, for runtime and plumbing.
+    runtime:   also time each method on one jointly upsampled frame of `runtime_size`
+               (height, width), count its operations and its peak memory.
+    workers, cluster: see `stvt.workers`. progress: called with (done, total, what).
+
+    Returns the table of `stvt.results.COLUMNS`; its `attrs` hold "run" (the folder) and
+    "failures" (one line for each scene and method without scores).
+    Writes the report into `out`/report.
+    Raises the rooms' errors before any work when a set, method, weight or metric is missing.
+    """
+    chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
+    names = datasets.split(",") if isinstance(datasets, str) else list(datasets)
+    plan = Plan(
+        names,
+        baselines.parse_methods(methods) if isinstance(methods, str) else list(methods),
+        chosen,
+        root=Path(root),
+        run=Path(out) if out else Path("runs") / f"{'+'.join(names)}-{chosen.label()}",
+        metric_names=metrics,
+        weights={name: Path(file) for name, file in (weights or {}).items()},
+        untrained=untrained,
+        device=device,
+        save_frames=save_frames,
+    )
+    plan.write()
+    show = progress or (lambda done, total, what: None)
+    _score_all([unit for unit in plan.units if not _done(unit)], workers, cluster, show)
+    if runtime:
+        _time_all(plan, *runtime_size, show)
+    return report(plan.run)
+
+
+def _done(unit: Unit) -> bool:
+    record = results.read_json(unit.file)
+    return record is not None and record.get("key") == unit.key and "scores" in record
+
+
+def _score_all(units: list[Unit], workers: int, cluster: str | None, show: Progress) -> None:
+    total = sum(len(unit.positions) for unit in units)
+    done = 0
+
+    def on_frame(unit: Unit) -> None:
+        nonlocal done
+        done += 1
+        show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
+
+    here = workers == 1 and not cluster
+    work = partial(_score_here, on_frame=on_frame) if here else score
+    ended = 0
+    for unit, record in run_units(work, units, workers, cluster):
+        ended += len(unit.positions)
+        done = ended
+        if record is None:
+            reason = "the worker process died (out of memory?); fewer --workers may help"
+            results.write_json(unit.file, unit.record(failure=reason))
+        show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
+
+
+def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
+    return score(unit, partial(on_frame, unit))
+
+
+def _time_all(plan: Plan, height: int, width: int, show: Progress) -> None:
+    """Measures each method that computes, and keeps what it cost beside the scores."""
+    methods = {
+        name: method
+        for name, method in ((method.name, method) for method in plan.methods.values())
+        if not isinstance(method, Elsewhere)
+    }
+    for number, (name, method) in enumerate(methods.items()):
+        show(number, len(methods), f"timing {name}")
+        file = results.runtime_file(plan.run, name)
+        key = [height, width, method.weights, plan.settings.device, plan.settings.precision]
+        before = results.read_json(file)
+        if before is not None and before.get("key") == key:
+            continue
+        cost = timing.measure(
+            method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
+        )
+        operations = count(method, height, width)
+        results.write_json(
+            file,
+            {
+                "key": key,
+                "runtime": cost.facts(),
+                "multiply_accumulates": operations.multiply_accumulates,
+                "uncounted": operations.uncounted,
+                "counted_at": operations.counted_at,
+            },
+        )
+    show(len(methods), len(methods), "timing")

@@ -1,0 +1,58 @@
+"""What `stvt list` prints: the methods, data sets and metrics that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stvt import baselines, datasets, metrics
+from stvt.datasets.manifest import FILE as MANIFEST
+
+Row = dict[str, object]
+
+
+def rows(what: str, root: Path) -> list[Row]:
+    """One row each of `what`: methods, datasets (also those prepared under `root`) or metrics."""
+    return {"methods": _methods, "datasets": lambda: _datasets(root), "metrics": _metrics}[what]()
+
+
+def _methods() -> list[Row]:
+    listed: list[Row] = [
+        {
+            "method": name,
+            "kind": entry.kind,
+            "scales": " ".join(map(str, entry.scales)),
+            "weights": "needed" if entry.needs_weights else "none",
+            "what it is": entry.summary,
+        }
+        for name, entry in baselines.METHODS.items()
+    ]
+    return listed + [
+        {"method": name, "kind": "composition", "what it is": f"the same as {spec}"}
+        for name, spec in baselines.ALIASES.items()
+    ]
+
+
+def _datasets(root: Path) -> list[Row]:
+    known: dict[str, Row] = {
+        name: {"data set": name, "scenes": len(recipe.scenes), "licence": recipe.licence}
+        for name, recipe in datasets.DATASETS.items()
+    }
+    for manifest in sorted(root.glob(f"*/{MANIFEST}")):
+        name = manifest.parent.name
+        prepared = datasets.load(name, root)
+        row = known.setdefault(name, {"data set": name, "scenes": len(prepared.scenes)})
+        row["prepared"] = " ".join(prepared.degradations)
+    return [{"prepared": "", **row} for row in known.values()]
+
+
+def _metrics() -> list[Row]:
+    return [
+        {
+            "metric": name,
+            "unit": metric.unit,
+            "better": "higher" if metric.higher_is_better else "lower",
+            "channels": " ".join(metric.channels),
+            "what it is": metric.summary,
+        }
+        for name, metric in metrics.METRICS.items()
+    ]

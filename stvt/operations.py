@@ -1,0 +1,248 @@
+"""How large a method is: its parameters, and the multiply-accumulates of one new frame."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from stvt.baselines import deform
+from stvt.baselines.method import Method
+
+WARM_UP = 4  # outputs before those that are counted: by then every window is full of frames
+COUNTED = 2  # outputs
+REDUCED = 4  # how many times smaller in each direction a count with numbers is made
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What one new frame costs in the middle of a sequence.
+
+    multiply_accumulates: of what ran, so what a method reuses between frames is counted once; None
+                for a method without networks. Half of what torch's flop counter says of matrix
+                products and convolutions, and the formulas below; element-wise arithmetic is not
+                counted, by custom.
+    uncounted:  operators that ran for it, do arithmetic and have no formula: name -> how often.
+    counted_at: height and width of the enlarged frame at which the count was made. If that is not
+                the size asked for, the method would not run without numbers, and the count was
+                scaled by area (exact but for what a network pads).
+    """
+
+    multiply_accumulates: int | None
+    uncounted: dict[str, int]
+    counted_at: tuple[int, int]
+
+
+def parameters(method: Method) -> int:
+    """Parameters of the method's networks, each counted once however often it is used.
+
+    Buffers are not parameters.
+    """
+    found = (p for network in method.networks() for p in network.parameters())
+    return sum({id(parameter): parameter.numel() for parameter in found}.values())
+
+
+def device_of(method: Method) -> torch.device:
+    """The device of the method's networks; the CPU if it has none."""
+    found = (p.device for network in method.networks() for p in network.parameters())
+    return next(found, torch.device("cpu"))
+
+
+def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
+    """The size of input frame whose enlargement is at least that large: 135x240 for 540x960."""
+    return -(-height // method.scale), -(-width // method.scale)
+
+
+def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5) -> Operations:
+    """What a jointly upsampled frame of that size costs, between each two input frames.
+
+    The method is run as `timing.measure` runs it, but on tensors without numbers: that takes
+    seconds at any size. One that looks at the numbers on its way (with OpenCV, say) is run on
+    real frames instead, four times smaller in each direction.
+    """
+    if not method.networks():
+        return Operations(None, {}, (height, width))
+    low = low_resolution(method, height, width)
+    try:
+        total, uncounted = _without_numbers(method, low, time)
+        return Operations(round(total), uncounted, (height, width))
+    except Exception:  # noqa: BLE001  # whatever it is that this method cannot do without numbers
+        small = low[0] // REDUCED or 1, low[1] // REDUCED or 1
+        total, uncounted = _counted(method, small, time)
+    at = small[0] * method.scale, small[1] * method.scale
+    return Operations(round(total * prod(low) / prod(small)), uncounted, at)
+
+
+def operations_of(run: Callable[[], object]) -> tuple[float, dict[str, int]]:
+    """Multiply-accumulates of one call, and what ran in it without being counted."""
+    counter = _Counter()
+    with counter:
+        run()
+    return counter.flops / 2, dict(sorted(counter.uncounted.items()))
+
+
+def _without_numbers(
+    method: Method, low: tuple[int, int], time: float
+) -> tuple[float, dict[str, int]]:
+    weights = [t for n in method.networks() for t in (*n.parameters(), *n.buffers())]
+    # A copy that shares the weights: what it keeps for later will have no numbers.
+    ghost = copy.deepcopy(method, {id(weight): weight for weight in weights})
+    # No numbers, no memory: a whole frame as one block, for each operator takes its time to see.
+    block, deform.BLOCK = deform.BLOCK, sys.maxsize
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            return _counted(ghost, low, time)
+    finally:
+        deform.BLOCK = block
+        _empty_caches()
+
+
+def _empty_caches() -> None:
+    """Of the functions in the methods' modules: they too may now keep tensors without numbers."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("stvt.baselines."):
+            for function in list(vars(module).values()):
+                if hasattr(function, "cache_clear"):
+                    function.cache_clear()
+
+
+def _counted(method: Method, low: tuple[int, int], time: float) -> tuple[float, dict[str, int]]:
+    """Multiply-accumulates of a new frame, and what ran without being counted."""
+    counter = _Counter()
+    with counter:
+        outputs = method.stream(_frames(low, device_of(method)), (time,), lambda t: t % 1 != 0)
+        _take(outputs, WARM_UP)
+        counter.flops, counter.uncounted = 0, Counter()
+        _take(outputs, COUNTED)
+    uncounted = {name: -(-times // COUNTED) for name, times in sorted(counter.uncounted.items())}
+    return counter.flops / 2 / COUNTED, uncounted
+
+
+def _frames(low: tuple[int, int], device: torch.device) -> Iterator[Tensor]:
+    while True:
+        # Each a tensor of its own: methods know frames that they have seen by identity.
+        yield torch.zeros(3, *low, device=device)
+
+
+def _take(outputs: Iterator[tuple[float, Tensor]], number: int) -> None:
+    for _ in islice(outputs, number):
+        pass
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operator that runs, and adds up what it costs.
+
+    torch's FlopCounterMode adds up the same, but does not say what it has no formula for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+        self.uncounted: Counter[str] = Counter()
+        self.product: Callable[[], Any] = lambda: None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.namespace == "prim":
+            return func(*args, **kwargs)
+        operator = func.overloadpacket
+        formula = FORMULAS.get(operator) or flop_registry.get(operator)
+        if formula is None:
+            with self:
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+        if operator is aten._local_scalar_dense and isinstance(args[0], FakeTensor):
+            return self._guess(args[0])
+        made = func(*args, **kwargs)
+        if formula is not None:
+            self.flops += formula(*args, **kwargs, out_val=made)
+        elif operator in SUMS and self.product() is args[0]:
+            # A product that is then summed is a matrix product written out: that is how cost
+            # volumes and attention scores are often computed.
+            self.flops += 2 * int(args[0].numel())
+        elif not _moves_or_is_elementwise(func):
+            self.uncounted[str(operator)] += 1
+        if operator is aten.mul and isinstance(args[1], Tensor):
+            self.product = weakref.ref(made)
+        return made
+
+    def _guess(self, value: FakeTensor) -> bool:
+        """The condition that a branch waits for, where there are no numbers to decide it."""
+        if value.dtype != torch.bool:
+            raise ValueError("a number is needed where there are none")
+        self.uncounted["branches on numbers, taken as if true"] += 1
+        return True
+
+
+def _moves_or_is_elementwise(func: Any) -> bool:
+    if torch.Tag.pointwise in func.tags or func.overloadpacket.__name__ in MOVES:
+        return True
+    returned = [result.alias_info for result in func._schema.returns]
+    return any(alias is not None and not alias.is_write for alias in returned)  # a view
+
+
+aten = torch.ops.aten
+SUMS = (aten.sum, aten.mean)
+_MOVING = """
+    arange detach_ empty empty_like empty_permuted empty_strided eye fill_ full full_like lift_fresh
+    linspace new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
+    zero_ zeros zeros_like _assert_async _local_scalar_dense _pin_memory _reshape_copy _to_copy
+    _unsafe_index _unsafe_view cat channel_shuffle clone constant_pad_nd copy_ flip gather im2col
+    index index_put index_put_ index_select masked_select pixel_shuffle pixel_unshuffle
+    reflection_pad2d repeat replication_pad2d roll scatter select_scatter slice_scatter
+    split_with_sizes_copy stack
+"""
+MOVES = frozenset([*_MOVING.split(), "floor_divide"])  # the last is element-wise, but not tagged so
+
+
+def _deformable_convolution(
+    x: Any, weight: Any, offset: Any, mask: Any, *_: Any, out_val: Any, **__: Any
+) -> int:
+    """The convolution, and the bilinear reading of its samples: 4 multiply-accumulates each."""
+    rows, columns = weight.shape[2:]
+    places = prod(out_val.shape[2:]) * out_val.shape[0]
+    return int(2 * places * (prod(weight.shape) + 4 * x.shape[1] * rows * columns))
+
+
+def _grid_sampling(x: Any, grid: Any, mode: int, *_: Any, out_val: Any, **__: Any) -> int:
+    """Bilinear (0) mixes 2^n values for each one made, nearest (1) none, bicubic (2) 16."""
+    mixed = {0: 2 ** (x.ndim - 2), 1: 0, 2: 16}[mode]
+    return int(2 * mixed * out_val.numel())
+
+
+def _weighted_bags(weight: Any, indices: Any, *_: Any, **__: Any) -> int:
+    """Rows of a table, summed with weights: one multiply-accumulate for each value read."""
+    return 2 * int(indices.numel()) * int(weight.shape[1])
+
+
+FORMULAS: dict[Any, Callable[..., int]] = {
+    aten.grid_sampler_2d: _grid_sampling,
+    aten.grid_sampler_3d: _grid_sampling,
+    aten.cudnn_grid_sampler: lambda x, grid, **k: _grid_sampling(x, grid, 0, **k),
+    aten._embedding_bag: _weighted_bags,
+    aten._embedding_bag_forward_only: _weighted_bags,
+}
+
+
+def _deformable_operator() -> Any:
+    import torchvision  # noqa: F401  # registers torch.ops.torchvision
+
+    return torch.ops.torchvision.deform_conv2d
+
+
+FORMULAS[_deformable_operator()] = _deformable_convolution

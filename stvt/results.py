@@ -1,0 +1,104 @@
+"""The scores of a run on disk: one file a scene and method, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+COLUMNS = [
+    "dataset",
+    "scene",
+    "method",
+    "frame",
+    "time",
+    "kind",
+    "metric",
+    "channel",
+    "value",
+    "weights",
+    "signature",
+]
+
+
+def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
+    """Where the scores of one scene by one method are.
+
+    >>> unit_file(Path("r"), "vid4", "city", "a/b+c").as_posix()
+    'r/units/vid4/city/a%2Fb+c.json'
+    """
+    return run / "units" / dataset / scene / f"{file_name(method)}.json"
+
+
+def runtime_file(run: Path, method: str) -> Path:
+    """Where the runtime, memory and operations of one method are."""
+    return run / "runtime" / f"{file_name(method)}.json"
+
+
+def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
+    """Where a method's output is that the report shows for the scene."""
+    return run / "pictures" / dataset / scene / "methods" / f"{file_name(method)}.png"
+
+
+def file_name(method: str) -> str:
+    """A method's name as a file name, one to one."""
+    return quote(method, safe="+=")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """`file` has all of `text`, also on disk, or is as it was before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(file: Path, value: object) -> None:
+    """`value` as JSON that is the same for the same value, written whole."""
+    write_whole(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """What `write_json` wrote; None if there is no such file or it is no JSON object."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
+    """One row a frame and metric, in the order of the records (`COLUMNS`)."""
+    from pandas import DataFrame
+
+    rows = [
+        (
+            record["dataset"],
+            record["scene"],
+            record["method"],
+            frame,
+            t,
+            "new" if t else "existing",
+            metric,
+            channel,
+            float(value),
+            record["weights"],
+            record["signature"],
+        )
+        for record in records
+        for frame, t, metric, channel, value in record.get("scores", [])
+    ]
+    return DataFrame(rows, columns=COLUMNS)

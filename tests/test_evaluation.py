@@ -1,0 +1,263 @@
+"""`stvt evaluate` for real: what lands on disk, what survives, what goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stvt
+from stvt.cli import main
+from stvt.datasets.frames import read_frame, write_frame
+from stvt.metrics.psnr import psnr
+from stvt.results import COLUMNS
+
+METHODS = "bicubic+blend,bilinear+repeat"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared set `squares` of two scenes: a bright square that moves on a ramp."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    for scene, frames, step in (("left", 9, -2), ("right", 7, 2)):
+        (folder / "source" / scene).mkdir(parents=True)
+        for index in range(frames):
+            frame = np.zeros((48, 64, 3), np.uint8)
+            frame[..., 1] = np.arange(64) * 2
+            column = 28 + step * index
+            frame[16:32, column : column + 12] = (250, 240, 30)
+            write_frame(folder / "source" / scene / f"{index:08d}.png", frame)
+    stvt.prepare("squares", folder / "source", root=folder / "data")
+    return folder / "data"
+
+
+def evaluate(root: Path, out: Path, *options: str) -> int:
+    return main(
+        ["evaluate", "--datasets", "squares", "--root", str(root), "--out", str(out), *options]
+    )
+
+
+def test_the_scores_are_those_of_the_frames_that_were_saved(root: Path, tmp_path: Path) -> None:
+    assert evaluate(root, tmp_path, "--methods", METHODS, "--frames", "all", "--save-frames") == 0
+    scores = pd.read_csv(tmp_path / "report" / "scores.csv", keep_default_na=False)
+    assert list(scores.columns) == COLUMNS
+    assert set(scores.method) == {"bicubic+blend", "bilinear+repeat"}
+    left = scores[(scores.scene == "left") & (scores.metric == "psnr")]
+    assert sorted(left[left.method == "bicubic+blend"].frame) == list(range(9))
+    for method, frame, t, kind, value in zip(
+        left.method, left.frame, left.time, left.kind, left.value, strict=True
+    ):
+        assert (kind, t) == (("new", 0.5) if int(frame) % 2 else ("existing", 0.0))
+        name = f"{int(frame):08d}.png"
+        made = read_frame(tmp_path / "frames" / "squares" / "left" / str(method) / name)
+        truth = read_frame(root / "squares" / "GT" / "left" / name)
+        assert float(value) == pytest.approx(psnr(made, truth), abs=1e-5)
+
+
+def test_a_finished_run_is_not_computed_again_and_a_killed_one_ends_the_same(
+    root: Path, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert evaluate(root, whole, "--methods", METHODS) == 0
+    before = {file: file.stat().st_mtime_ns for file in (whole / "units").rglob("*.json")}
+    assert evaluate(root, whole, "--methods", METHODS) == 0
+    assert before == {file: file.stat().st_mtime_ns for file in (whole / "units").rglob("*.json")}
+
+    command = [sys.executable, "-m", "stvt", "evaluate", "--datasets", "squares", "--root"]
+    command += [str(root), "--out", str(killed), "--methods", METHODS]
+    for moment in (0.8, 1.6, 2.4, 3.2):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert _contents(killed) == _contents(whole)
+
+
+def test_a_method_that_fails_on_one_scene_costs_only_that_scene(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "class Picky:\n"
+        "    def begin(self, scene):\n"
+        "        if scene.name == 'left':\n"
+        "            raise ValueError('no scenes to the left')\n"
+        "    def __call__(self, window, times):\n"
+        "        return window.repeat_interleave(4, 2).repeat_interleave(4, 3)"
+        ".repeat(1 + len(times), 1, 1, 1)\n"
+    )
+    methods = f"picky={tmp_path / 'own.py'}:Picky,bicubic+blend"
+    assert evaluate(root, tmp_path / "run", "--methods", methods) == 2
+    printed = capsys.readouterr()
+    (line,) = [line for line in printed.err.splitlines() if "no scenes to the left" in line]
+    assert "'left' by picky" in line and "own.py:4" in line
+    scores = pd.read_csv(tmp_path / "run" / "report" / "scores.csv")
+    assert set(zip(scores.scene, scores.method, strict=True)) == {
+        ("right", "picky"),
+        ("left", "bicubic+blend"),
+        ("right", "bicubic+blend"),
+    }
+    # Mended, it is tried again; what had been scored stays.
+    own = (tmp_path / "own.py").read_text().replace("'left'", "'nowhere'")
+    (tmp_path / "own.py").write_text(own)
+    assert evaluate(root, tmp_path / "run", "--methods", methods) == 0
+
+
+def test_frames_made_elsewhere_score_as_the_method_that_made_them(
+    root: Path, tmp_path: Path
+) -> None:
+    assert evaluate(root, tmp_path / "a", "--methods", "bicubic+blend", "--save-frames") == 0
+    for scene in ("left", "right"):
+        made = tmp_path / "a" / "frames" / "squares" / scene / "bicubic+blend"
+        (tmp_path / "made" / scene).parent.mkdir(exist_ok=True)
+        made.rename(tmp_path / "made" / scene)
+    assert evaluate(root, tmp_path / "b", "--methods", f"mine=frames:{tmp_path / 'made'}") == 0
+    first, second = (
+        pd.read_csv(tmp_path / run / "report" / "scores.csv").drop(columns="method") for run in "ab"
+    )
+    # Without a method that reads neighbours the window differs, and so does the signature.
+    pd.testing.assert_frame_equal(
+        first.drop(columns="signature"), second.drop(columns="signature"), check_dtype=False
+    )
+
+
+def test_untrained_networks_say_so_in_every_row(root: Path, tmp_path: Path) -> None:
+    options = ("--ends", "replicate", "--limit", "1", "--methods", "stvun,bicubic+blend")
+    assert evaluate(root, tmp_path, "--untrained", *options) == 0
+    scores = pd.read_csv(tmp_path / "report" / "scores.csv", keep_default_na=False)
+    assert set(scores[scores.method == "stvun"].weights) == {"untrained"}
+    assert set(scores[scores.method == "bicubic+blend"].weights) == {""}
+    table = (tmp_path / "report" / "table1.md").read_text()
+    (row,) = [line for line in table.splitlines() if line.startswith("| stvun")]
+    assert "untrained" in row
+
+
+def test_two_workers_find_the_same_scores_as_one(root: Path, tmp_path: Path) -> None:
+    assert evaluate(root, tmp_path / "one", "--methods", METHODS) == 0
+    assert evaluate(root, tmp_path / "two", "--methods", METHODS, "--workers", "2") == 0
+    assert _contents(tmp_path / "one") == _contents(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--methods", "bicubik+blend"], "bicubic"),
+        (["--methods", "bicubic"], "bicubic+blend"),
+        (["--methods", "stvun"], "--untrained"),
+        (["--methods", METHODS, "--metrics", "vmaf"], "psnr"),
+        (["--methods", METHODS, "--scale", "2"], "stvt prepare"),
+        (["--methods", METHODS, "--degradation", "BI"], "stvt prepare"),
+        (["--methods", METHODS, "--time-step", "1"], "time step"),
+        (["--methods", METHODS, "--device", "cuda:9"], "cuda:9"),
+        (["--methods", METHODS, "--protocol", "authors"], "stvun"),
+        (["--methods", "mine=frames:/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+)
+def test_a_mistake_is_one_line_and_costs_nothing(
+    root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    said: str,
+) -> None:
+    assert evaluate(root, tmp_path / "run", *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_set_that_is_not_prepared_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--datasets", "vid4", "--root", str(tmp_path), "--methods", METHODS]
+    assert main(command) == 2
+    assert "stvt prepare vid4" in capsys.readouterr().err
+
+
+def test_scores_of_two_protocols_do_not_share_a_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(root, tmp_path, "--methods", METHODS) == 0
+    assert evaluate(root, tmp_path, "--methods", METHODS, "--channel", "y") == 2
+    assert "channel:rgb there, channel:y now" in capsys.readouterr().err
+
+
+def test_the_report_can_be_made_again_from_the_stored_scores(root: Path, tmp_path: Path) -> None:
+    assert evaluate(root, tmp_path, "--methods", METHODS) == 0
+    before = _contents(tmp_path / "report")
+    for file in (tmp_path / "report").rglob("*.*"):
+        file.unlink()
+    assert main(["report", str(tmp_path)]) == 0
+    assert _contents(tmp_path / "report") == before
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A Dask scheduler on loopback and two workers in processes of their own."""
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    local: Any = LocalCluster
+    with local(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as scheduler:
+        address = scheduler.scheduler_address
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address]
+        command += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
+        workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+        try:
+            yield address, workers
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+
+@pytest.mark.slow
+def test_killing_one_of_two_cluster_workers_loses_nothing(
+    root: Path, tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    address, _ = cluster
+    (tmp_path / "slow.py").write_text(
+        "import os, time\n"
+        "class Slow:\n"
+        "    def __call__(self, window, times):\n"
+        f"        open({str(tmp_path)!r} + f'/begun-{{os.getpid()}}', 'a').close()\n"
+        "        time.sleep(0.5)\n"
+        "        return window.repeat_interleave(4, 2).repeat_interleave(4, 3)"
+        ".repeat(1 + len(times), 1, 1, 1)\n"
+    )
+    methods = f"slow={tmp_path / 'slow.py'}:Slow,bicubic+blend"
+    command = [sys.executable, "-m", "stvt", "evaluate", "--datasets", "squares", "--root"]
+    command += [str(root), "--methods", methods, "--out"]
+    run = subprocess.Popen([*command, str(tmp_path / "far"), "--cluster", address])
+    while not list(tmp_path.glob("begun-*")):
+        assert run.poll() is None
+        time.sleep(0.05)
+    (begun, *_) = tmp_path.glob("begun-*")
+    os.kill(int(begun.name.removeprefix("begun-")), signal.SIGKILL)
+    assert run.wait() == 0
+    subprocess.run([*command, str(tmp_path / "near")], check=True)
+    assert _contents(tmp_path / "far") == _contents(tmp_path / "near")
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """What a run leaves, the seconds it took aside."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    names = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    return {name: data for name, data in names.items() if not name.startswith("seconds/")}
+
+
+def test_the_signature_says_what_a_score_depends_on(root: Path, tmp_path: Path) -> None:
+    assert evaluate(root, tmp_path, "--methods", METHODS, "--ends", "replicate") == 0
+    facts = json.loads((tmp_path / "run.json").read_text())
+    parts = dict(part.split(":") for part in facts["signature"].split("|"))
+    assert parts["ends"] == "replicate" and parts["degradation"] == "BD" and parts["scale"] == "4"
