@@ -78,6 +78,7 @@ METHODS = {
     "stvun": _stvun("stvun", "the joint network of the paper"),
     "stvun-wo-efst": _stvun("stvun-wo-efst", "STVUN with early fusion only (Table 3)"),
     "stvun-wo-d": _stvun("stvun-wo-d", "STVUN, the new frame from EFST's features (Table 3)"),
+    "stvun-w-af": _stvun("stvun-w-af", "STVUN with EDVR's alignment and fusion (Table 3)"),
     "edvr": MethodEntry(
         "spatial", (4,), "EDVR, 128 channels, 40 blocks", "edvr_method:edvr_method", ("edvr",), True
     ),

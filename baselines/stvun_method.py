@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from .alignment import as_training_starts
 from .bands import Box
 from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .stvun import CENTRE, STVUN, Encoded
+from .stvun_aligned import AlignedFusion
 from .weights import State, give_weights
 
 MULTIPLE = 16  # of which the network needs height and width to be
@@ -21,15 +23,20 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
-    """STVUN, or an ablation of it: "stvun-wo-efst" or "stvun-wo-d"."""
+    """STVUN, or an ablation of it: "stvun-wo-efst", "stvun-wo-d" or "stvun-w-af"."""
     if settings.scale not in (2, 3, 4):
         raise MethodError(f"{variant} enlarges by 2, 3 or 4, not by {settings.scale}")
     if settings.precision == "fp16" and settings.device == "cpu":
         raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
     network = STVUN(
-        settings.scale, efst=variant != "stvun-wo-efst", decoder_to_time=variant != "stvun-wo-d"
+        settings.scale,
+        efst=variant != "stvun-wo-efst",
+        decoder_to_time=variant != "stvun-wo-d",
+        fusion=AlignedFusion() if variant == "stvun-w-af" else None,
     )
     weights = give_weights(network, variant, settings, published_names)
+    if weights == "untrained":
+        as_training_starts(network)
     return StvunMethod(network, settings, variant, weights)
 
 
