@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stvt.baselines import fisr_method as method_module
+from stvt.baselines import from_tensorflow
+from stvt.baselines.bands import Box
+from stvt.baselines.errors import MethodError
+from stvt.baselines.fisr import FISR
+from stvt.baselines.fisr_inputs import (
+    joined,
+    remapped,
+    rgb_from_yuv,
+    tiles,
+    warped_halfway,
+    yuv_from_rgb,
+)
+from stvt.baselines.fisr_losses import losses
+from stvt.baselines.fisr_method import FisrMethod, Pair, Seen, fisr_method
+from stvt.baselines.fisr_pwcnet import FISRPWCNet, costs, enlarged, warp_against
+from stvt.baselines.fisr_resize import doubled, enlarge_from_corner, halved
+from stvt.baselines.method import Settings
+
+from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
+
+PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
+
+
+@pytest.fixture(scope="module")
+def network() -> FISR:
+    network = FISR()
+    network.load_state_dict(from_tensorflow("fisr", filled("fisr")))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def flow_network() -> FISRPWCNet:
+    network = FISRPWCNet()
+    network.load_state_dict(from_tensorflow("fisr_pwcnet", filled("fisr_pwcnet")))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def untrained() -> FisrMethod:
+    method = fisr_method(Settings(scale=2, untrained=True))
+    assert isinstance(method, FisrMethod)
+    return method
+
+
+@pytest.fixture(autouse=True)
+def without_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def moving(count: int, height: int, width: int) -> Tensor:
+    """Frames in [0, 1] of a pattern that drifts."""
+    rows, columns = torch.arange(height)[:, None] / 5, torch.arange(width) / 4
+    phases = torch.tensor([0.0, 1.0, 2.0])[:, None, None]
+    return torch.stack(
+        [0.5 + 0.5 * torch.sin(rows + columns + phases + 0.3 * k) for k in range(count)]
+    )
+
+
+def double(array: Any) -> Tensor:
+    return torch.from_numpy(array).double()
+
+
+# The networks
+
+
+def outputs(network: nn.Module, watched: dict[str, str], *inputs: Tensor) -> dict[str, Tensor]:
+    """What the modules of a network give on the way: name in a case -> every channel."""
+    found: dict[str, Tensor] = {}
+    hooks = [
+        network.get_submodule(module).register_forward_hook(
+            lambda _, __, made, name=name: found.update({name: made[0]})
+        )
+        for name, module in watched.items()
+    ]
+    network(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def window_agrees(network: FISR, name: str, golden: Path, dtype: torch.dtype, limit: float) -> None:
+    case = load_case("fisr", name, golden)
+    window = torch.from_numpy(case["input"]).to(dtype)[None]
+    watched = {}
+    for level in (1, 2, 3):
+        scope = f"level_{level}"
+        for e in range(3):
+            watched[f"level{level}_enc{e}"] = f"{scope}.enc.level_{e}"
+            watched[f"level{level}_dec{e}"] = f"{scope}.dec.level_{e}"
+        watched[f"level{level}_bottleneck"] = f"{scope}.bottleneck"
+        watched[f"level{level}_fi_shuffled"] = f"{scope}.fi_sr.shuffle"
+        watched[f"level{level}_sr_shuffled"] = f"{scope}.sr.shuffle"
+        watched[f"out_level{level}"] = scope
+    found = outputs(network.to(dtype), watched, window)
+    assert error(network(window)[0], case, "out") < limit
+    for output, made in found.items():
+        if output.startswith("out"):
+            made = made.view(3, 3, *made.shape[1:])
+        else:
+            made = made[:: 32 if output.startswith("level3_") and "shuffled" in output else 16]
+        if output in case:
+            assert error(made, case, output) < limit, output
+
+
+@pytest.mark.parametrize(("dtype", "limit"), PRECISIONS)
+def test_the_frames_and_every_stage_are_the_published_ones(
+    network: FISR, dtype: torch.dtype, limit: float
+) -> None:
+    window_agrees(network, "window_32x64", GOLDEN, dtype, limit)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), PRECISIONS)
+@pytest.mark.parametrize("name", ["window_32x64", "window_64x96"])
+def test_the_whole_windows_agree(
+    network: FISR, shared: Path, name: str, dtype: torch.dtype, limit: float
+) -> None:
+    window_agrees(network, name, shared / "golden", dtype, limit)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), PRECISIONS)
+def test_the_flow_between_frames_of_odd_size_is_the_published_one(
+    flow_network: FISRPWCNet, dtype: torch.dtype, limit: float
+) -> None:
+    case = load_case("fisr_pwcnet", "pad_100x150")
+    first, second = torch.from_numpy(case["images"]).to(dtype).div(255)[:, None]
+    assert error(flow_network.to(dtype)(first, second)[0], case, "flow") < limit
+
+
+@pytest.mark.parametrize(("dtype", "limit"), PRECISIONS)
+def test_the_whole_cases_of_the_flow_network_agree(
+    flow_network: FISRPWCNet, shared: Path, dtype: torch.dtype, limit: float
+) -> None:
+    case = load_case("fisr_pwcnet", "pad_100x150", shared / "golden")
+    first, second = torch.from_numpy(case["images"]).to(dtype).div(255)[:, None]
+    assert error(flow_network.to(dtype)(first, second)[0], case, "flow") < limit
+    case = load_case("fisr_pwcnet", "pair_128x192", shared / "golden")
+    first, second = torch.from_numpy(case["images"]).to(dtype)[:, None]
+    watched = {f"refinement{level}": f"dc_conv{level}7" for level in range(2, 7)}
+    watched |= {f"up_flow{level}": f"up_flow{level}" for level in range(3, 7)}
+    watched |= {f"up_features{level}": f"up_feat{level}" for level in range(3, 7)}
+    found = outputs(flow_network, watched, first, second)
+    pyramids = [flow_network.pyramid(image) for image in (first, second)]
+    found |= {"first_level6": pyramids[0][4][0], "second_level6": pyramids[1][4][0]}
+    found |= {"first_level4": pyramids[0][2][0, ::16], "first_level2": pyramids[0][0][0, ::16]}
+    found["cost6"] = costs(pyramids[0][4], pyramids[1][4])[0]
+    flows = flow_network.flows(*pyramids)
+    found |= {f"flow{level}": flow[0] for level, flow in enumerate(flows, 2)}
+    found["flow"] = flow_network(first, second)[0]
+    assert torch.equal(found["flow"], enlarged(flows[0])[0])
+    for output, made in found.items():
+        assert error(made, case, output) < limit, output
+
+
+def test_the_flow_networks_operators_are_the_published_ones(flow_network: FISRPWCNet) -> None:
+    case = {key: double(array) for key, array in load_case("fisr_pwcnet", "operators").items()}
+    expected = {key: value.numpy() for key, value in case.items()}
+    first, second, flow = (case[key][None] for key in ("first", "second", "flow"))
+    assert error(warp_against(second, flow)[0], expected, "warped") < 1e-4
+    assert error(costs(first, second)[0], expected, "cost") < 1e-4
+    kernel = case["kernel"].permute(3, 2, 0, 1)
+    pad, conv = nn.functional.pad, nn.functional.conv2d
+    strided = conv(pad(first[..., :10, :12], (0, 1, 0, 1)), kernel, case["bias"], 2)
+    assert error(strided[0], expected, "strided") < 1e-4
+    dilated = conv(first, kernel, case["bias"], padding=4, dilation=4)
+    assert error(dilated[0], expected, "dilated") < 1e-4
+    kernel = case["kernel_transposed"].permute(3, 2, 0, 1)
+    larger = nn.functional.conv_transpose2d(first, kernel, case["bias_transposed"], 2, 1)
+    assert error(larger[0], expected, "transposed") < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("fisr", FISR), ("fisr_pwcnet", FISRPWCNet)], ids=["FISR", "PWC-Net"]
+)
+def test_the_parameters_are_as_many_as_published(name: str, made: type[nn.Module]) -> None:
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in made().parameters())
+    assert count == load_facts(name)["parameters"]
+
+
+def test_windows_of_another_size_are_refused(untrained: FisrMethod) -> None:
+    with pytest.raises(ValueError, match="29, 32 m, 32 n"):
+        untrained.network(torch.zeros(1, 29, 32, 40))
+
+
+# What is fed to them
+
+
+def test_the_colours_are_the_published_ones() -> None:
+    case = load_case("fisr", "color")
+    assert error(rgb_from_yuv(double(case["yuv"])), case, "rgb") < 1e-4
+    assert error(yuv_from_rgb(double(case["rgb_in"])), case, "yuv_out") < 1e-4
+    yuv = (255 * double(case["prediction"]).clamp(0, 1)).floor()
+    assert np.array_equal(yuv.numpy(), case["png_yuv"])
+    assert np.array_equal(rgb_from_yuv(yuv).floor().numpy(), case["png_rgb"])
+
+
+def test_greys_keep_their_lightness_there_and_back() -> None:
+    grey = torch.arange(256.0).expand(3, 1, 256)
+    torch.testing.assert_close(rgb_from_yuv(yuv_from_rgb(grey)), grey, atol=1e-3, rtol=0)
+
+
+def test_frames_are_warped_as_published() -> None:
+    case = load_case("fisr", "warp")
+    image, flow = double(case["image"])[None], double(case["flow"])[None]
+    assert error(remapped(image, flow)[0], case, "warped") < 1e-4
+
+
+def test_images_and_flows_are_resized_as_published() -> None:
+    case = load_case("fisr", "image_resize")
+    assert error(doubled(double(case["image"])), case, "doubled") < 1e-4
+    assert error(halved(double(case["flow"])), case, "halved") < 1e-4
+
+
+def test_features_are_resized_and_shuffled_as_in_tensorflow() -> None:
+    case = load_case("fisr", "legacy_resize")
+    x = double(case["x"])[None]
+    for factor in (2, 4):
+        assert error(enlarge_from_corner(x, factor)[0], case, f"bilinear_x{factor}") < 1e-4
+    assert error(x[0, :, ::2, ::2], case, "bicubic_half") < 1e-4
+    assert error(x[0, :, ::4, ::4], case, "bicubic_quarter") < 1e-4
+    assert error(nn.functional.max_pool2d(x, 2)[0], case, "max_pool") < 1e-4
+    case = load_case("fisr", "depth_to_space")
+    ours = double(case["x"]).view(4, 4, 3, 5).transpose(0, 1).flatten(0, 1)
+    assert error(nn.functional.pixel_shuffle(ours, 2), case, "shuffled") < 1e-4
+
+
+def test_the_tiles_are_the_published_ones() -> None:
+    case = load_case("fisr", "tiling")
+    for (height, width, down, across, row, column), bounds in zip(
+        case["tile"].tolist(), case["bounds"].tolist(), strict=True
+    ):
+        height, width = height - height % (32 * down), width - width % (32 * across)
+        whole = Box(0, height, 0, width)
+        made = list(tiles(whole, height // down, width // across))
+        assert len(made) == down * across
+        fed, kept = made[row * across + column]
+        edges = [fed.top, fed.bottom, fed.left, fed.right]
+        assert [*edges, *(2 * e for e in (kept.top, kept.bottom, kept.left, kept.right))] == bounds
+
+
+def video_agrees(
+    network: FISR, flow_network: FISRPWCNet, case: Arrays, dtype: torch.dtype, limit: float
+) -> None:
+    method = FisrMethod(network.to(dtype), flow_network.to(dtype), Settings(scale=2))
+    yuv = torch.from_numpy(case["frames"]).to(dtype)
+    seen = [Seen(method, rgb_from_yuv(frame) / 255) for frame in yuv]
+    assert torch.equal(torch.cat([one.yuv for one in seen]), yuv)
+    pairs = [Pair(method, *two) for two in itertools.pairwise(seen)]
+    flows = torch.stack([torch.cat(pair.flows) for pair in pairs])
+    warped = torch.stack([torch.cat(pair.warped) for pair in pairs])
+    assert error(flows, case, "flow") < limit
+    # Coordinates are rounded to 1/32 of a pixel: the least difference in flow moves a few of them.
+    step = int(case.get("warped.step", 1))
+    differences = np.abs(warped.numpy()[..., ::step, ::step] - case["warped"])
+    assert differences.mean() < limit * 255 and differences.max() < 1
+    window = joined(yuv[None], flows.flatten(0, 1)[None], warped.flatten(0, 1)[None])
+    made = network(window[..., :64, :128])[0]
+    assert error(made[..., ::3, ::3], case, "out_whole") < limit
+
+
+def test_a_video_is_enlarged_as_published_from_its_bytes(
+    network: FISR, flow_network: FISRPWCNet
+) -> None:
+    video_agrees(network, flow_network, load_case("fisr", "video_72x136"), torch.float32, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "limit"),
+    [(torch.float32, 1e-3), pytest.param(torch.float64, 1e-4, marks=pytest.mark.slow)],
+)
+def test_the_whole_video_agrees_in_every_step(
+    network: FISR, flow_network: FISRPWCNet, shared: Path, dtype: torch.dtype, limit: float
+) -> None:
+    case = load_case("fisr", "video_72x136", shared / "golden")
+    video_agrees(network, flow_network, case, dtype, limit)
+    yuv = torch.from_numpy(case["frames"]).to(dtype)
+    rgb = rgb_from_yuv(yuv)
+    assert np.array_equal(doubled(rgb).floor().numpy(), case["large"])
+    flows = torch.from_numpy(case["flow"]).to(dtype)
+    there, back = warped_halfway(rgb[1:], flows[:, 0]), warped_halfway(rgb[:2], flows[:, 1])
+    assert error(torch.stack([there, back], 1), case, "warped") < limit
+    warped = torch.from_numpy(case["warped"]).to(dtype)
+    window = joined(yuv[None], flows.flatten(0, 1)[None], warped.flatten(0, 1)[None])
+    window = window[..., :64, :128]
+    assert error(network(window)[0][..., ::3, ::3], case, "out_whole") < limit
+    made = torch.empty(3, 3, 128, 256, dtype=dtype)
+    for fed, kept in tiles(Box.whole(window), 32, 64):
+        large = network(fed.cut(window))[0]
+        rows, columns = slice(2 * kept.top, 2 * kept.bottom), slice(2 * kept.left, 2 * kept.right)
+        made[..., rows, columns] = method_module._twice(kept.inside(fed)).cut(large)
+    made = made[..., ::3, ::3]
+    assert error(made, case, "out_tiled") < limit
+    png = (255 * made.clamp(0, 1)).floor()
+    assert (png.numpy() != case["png_yuv"]).mean() < 1e-3  # whole numbers may fall either way
+
+
+# The method
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (33, 2), (13, 18)])
+def test_any_size_is_enlarged_exactly(untrained: FisrMethod, size: tuple[int, int]) -> None:
+    made = dict(untrained.stream(moving(2, *size), [0.5]))
+    assert list(made) == [0, 0.5, 1]
+    for frame in made.values():
+        assert frame.shape == (3, 2 * size[0], 2 * size[1])
+        assert torch.isfinite(frame).all() and frame.min() >= 0 and frame.max() <= 1
+    assert untrained.weights == "untrained" and untrained.seconds > 0
+
+
+@pytest.fixture
+def told(untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch) -> FisrMethod:
+    """A method that in place of a frame tells its window's frames, and its place among three."""
+
+    def predicted(frames: list[Seen], pairs: list[Pair]) -> Tensor:
+        assert [(pair.first, pair.second) for pair in pairs] == list(itertools.pairwise(frames))
+        window = [float(frame.source.mean()) for frame in frames]
+        return torch.tensor([[*window, place] for place in range(3)])
+
+    monkeypatch.setattr(untrained, "predicted", predicted)
+    return untrained
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, {}),
+        (1, {0: [0, 0, 0, 1]}),
+        (2, {0: [0, 0, 1, 1], 0.5: [0, 1, 1, 0], 1: [0, 1, 1, 1]}),
+        (
+            4,
+            {
+                0: [0, 0, 1, 1],
+                0.5: [0, 1, 2, 0],
+                1: [0, 1, 2, 1],
+                1.5: [1, 2, 3, 0],  # of the later of its two windows
+                2: [1, 2, 3, 1],
+                2.5: [1, 2, 3, 2],  # of the only one that lies in the sequence
+                3: [2, 3, 3, 1],
+            },
+        ),
+    ],
+)
+def test_of_overlapping_predictions_the_later_counts_except_at_the_end(
+    told: FisrMethod, count: int, expected: dict[float, list[float]]
+) -> None:
+    frames = [torch.full((3, 2, 2), float(k)) for k in range(count)]
+    made = {time: frame.tolist() for time, frame in told.stream(iter(frames), [0.5])}
+    assert list(made.items()) == list(expected.items())
+    spatial = {time: frame.tolist() for time, frame in told.stream(iter(frames), [])}
+    assert spatial == {time: what for time, what in expected.items() if time % 1 == 0}
+    for wish, value in expected.items():
+        some = [(t, f.tolist()) for t, f in told.stream(iter(frames), [0.5], {wish}.__contains__)]
+        assert some == [(wish, value)]
+
+
+def test_what_windows_share_is_computed_once(
+    untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = {"pyramid": 0, "flows": 0, "forward": 0}
+
+    def count(network: nn.Module, name: str) -> None:
+        plain = getattr(network, name)
+
+        def counting(*inputs: Any) -> Any:
+            counted[name] += 1
+            return plain(*inputs)
+
+        monkeypatch.setattr(network, name, counting)
+
+    count(untrained.flow_network, "pyramid")
+    count(untrained.flow_network, "flows")
+    count(untrained.network, "forward")
+    made = list(untrained.stream(moving(4, 8, 9), [0.5], lambda time: 0 < time < 3))
+    assert [time for time, _ in made] == [0.5, 1, 1.5, 2, 2.5]
+    assert counted == {"pyramid": 4, "flows": 6, "forward": 2}
+
+
+def test_a_window_gives_what_it_gives_in_a_stream(untrained: FisrMethod) -> None:
+    frames = moving(5, 20, 33)
+    whole = dict(untrained.stream(frames, [0.5]))
+    alone = dict(untrained.stream(frames[1:4], [0.5]))
+    for time in (0.5, 1):
+        torch.testing.assert_close(alone[time], whole[time + 1], atol=1e-6, rtol=0)
+
+
+def test_pieces_are_close_to_the_whole_frame(untrained: FisrMethod) -> None:
+    settings = Settings(scale=2, untrained=True, tile=96)
+    pieces = FisrMethod(untrained.network, untrained.flow_network, settings)
+    window = torch.rand(1, 29, 32, 128, generator=torch.Generator().manual_seed(0))
+    made, whole = pieces.enlarged(window), untrained.enlarged(window)
+    assert made.shape == whole.shape == (1, 3, 3, 64, 256)
+    assert not torch.equal(made, whole)
+    assert (made - whole).abs().mean() < 0.02 * whole.abs().max()
+    assert torch.equal(pieces.enlarged(window[..., :96]), untrained.enlarged(window[..., :96]))
+
+
+def test_bfloat16_is_close_to_single_precision(untrained: FisrMethod) -> None:
+    settings = Settings(scale=2, untrained=True, precision="bf16")
+    rounded = FisrMethod(untrained.network, untrained.flow_network, settings)
+    frames = moving(3, 16, 16)
+    for (_, exact), (_, near) in zip(
+        untrained.stream(frames, [0.5]), rounded.stream(frames, [0.5]), strict=True
+    ):
+        assert near.dtype == torch.float32
+        assert (near - exact).abs().mean() < 3e-2
+
+
+def test_other_moments_are_refused_in_one_line(untrained: FisrMethod) -> None:
+    with pytest.raises(MethodError, match="halfway between two only, not at 0.25; ask for 0.5"):
+        list(untrained.stream(moving(3, 8, 8), [0.25]))
+    with pytest.raises(MethodError, match=r"not at 0\.25, 0\.75; ask for 0\.5"):
+        list(untrained.stream(moving(3, 8, 8), [0.25, 0.5, 0.75]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Settings(scale=4, untrained=True), "fisr enlarges by 2 only, not by 4"),
+        (Settings(scale=2, precision="fp16"), "bf16 or fp32"),
+    ],
+)
+def test_other_scales_and_half_precision_on_a_cpu_are_refused_in_one_line(
+    settings: Settings, message: str
+) -> None:
+    with pytest.raises(MethodError, match=message):
+        fisr_method(settings)
+
+
+def test_without_weights_it_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    with pytest.raises(MethodError, match="stvt weights convert fisr CHECKPOINT") as refused:
+        fisr_method(Settings(scale=2))
+    assert "\n" not in str(refused.value)
+
+
+# The loss
+
+
+def test_the_losses_are_the_published_ones(shared: Path) -> None:
+    case = load_case("fisr", "losses", shared / "golden")
+    windows = [double(case[f"windows_level{level}"]) for level in (1, 2, 3)]
+    wide = [double(case[f"stride2_level{level}"]) for level in (1, 2, 3)]
+    for name, value in losses(windows, wide, double(case["target"])).items():
+        assert error(value, case, name) < 1e-4, name
+
+
+def test_frames_that_are_right_cost_nothing() -> None:
+    target = torch.rand(2, 7, 3, 32, 32)
+    coarser = [target[..., ::step, ::step] for step in (4, 2, 1)]
+    windows = [torch.stack([x[:, k : k + 3] for k in (0, 2, 4)], 1) for x in coarser]
+    made = losses(windows, [x[:, 1::2] for x in coarser], target)
+    assert all(value == 0 for value in made.values())
+    assert losses(windows, [x[:, 1::2] + 0.1 for x in coarser], target)["total"] > 0
