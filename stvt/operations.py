@@ -202,10 +202,10 @@ _MOVING = """
     arange detach_ empty empty_like empty_permuted empty_strided eye fill_ full full_like lift_fresh
     linspace new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
     zero_ zeros zeros_like _assert_async _local_scalar_dense _pin_memory _reshape_copy _to_copy
-    max_pool2d_with_indices _unsafe_index _unsafe_view cat channel_shuffle clone constant_pad_nd copy_ flip gather im2col
-    index index_put index_put_ index_select masked_select pixel_shuffle pixel_unshuffle
-    reflection_pad2d repeat replication_pad2d roll scatter select_scatter slice_scatter
-    split_with_sizes_copy stack
+    _unsafe_index _unsafe_view cat channel_shuffle clone constant_pad_nd copy_ flip gather im2col
+    index index_put index_put_ index_select masked_select max_pool2d_with_indices pixel_shuffle
+    pixel_unshuffle reflection_pad2d repeat replication_pad2d roll scatter select_scatter
+    slice_scatter split_with_sizes_copy stack
 """
 MOVES = frozenset([*_MOVING.split(), "floor_divide"])  # the last is element-wise, but not tagged so
 
