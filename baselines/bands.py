@@ -48,6 +48,10 @@ class Box:
         top, left = self.top - outer.top, self.left - outer.left
         return Box(top, top + self.height, left, left + self.width)
 
+    def times(self, scale: int) -> Box:
+        """The same part of the frame enlarged."""
+        return Box(scale * self.top, scale * self.bottom, scale * self.left, scale * self.right)
+
     def pieces(self, height: int, width: int) -> Iterator[Box]:
         """Boxes of at most that size that make up this one.
 

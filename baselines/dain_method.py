@@ -12,7 +12,9 @@ from torch.nn.functional import pad
 
 from .bands import Box
 from .dain import DAIN, Frame, Pair
+from .dain_networks import Rectification
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .tiles import Cut, Tiles
 from .weights import State, give_weights
 
 SPARE = r"num_batches_tracked$|^flownets\.deconv2\."  # entries that take no part in the result
@@ -55,7 +57,7 @@ class DainMethod(WindowMethod):
     def __init__(self, network: DAIN, settings: Settings, weights: str = "") -> None:
         self.weights = weights
         self.device = torch.device(settings.device)
-        self.precision, self.tile = settings.precision, settings.tile
+        self.precision, self.tiles = settings.precision, Tiles("dain", settings)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
 
     def networks(self) -> list[nn.Module]:
@@ -107,7 +109,7 @@ class DainMethod(WindowMethod):
         padded = pad(frame[None].to(self.device, dtype), sides, mode="replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)
         with self._precision():
-            return self.network.frame(padded, keep_context=self.tile is None)
+            return self.network.frame(padded, keep_context=self.tiles.of(frame) is None)
 
     def pair(self, first: Frame, second: Frame) -> Pair:
         with self._precision():
@@ -115,7 +117,12 @@ class DainMethod(WindowMethod):
 
     def between(self, pair: Pair, t: float, box: Box) -> Tensor:
         with self._precision():
-            return self.network.between(pair, t, box, self.tile)[0].clamp(0, 1)
+            tile = self.tiles.side(box.height, box.width)
+            return self.network.between(pair, t, box, tile)[0].clamp(0, 1)
+
+    def cut(self, tile: int) -> Cut:
+        """The margin is all that the last network depends on: there are no seams."""
+        return Cut(tile, Rectification.FIRST_REACH + Rectification.REST_REACH)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":

@@ -15,6 +15,7 @@ from .bands import Box
 from .edvr import EDVR, edvr_l, edvr_m, form_of, own_names
 from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import find_weights, initialise, load_weights, read_state
 
 NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m}
@@ -68,7 +69,8 @@ class EdvrMethod(WindowMethod):
             raise ValueError("EDVR with full-size frames does not enlarge")
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
-        self.precision, self.tile = settings.precision, settings.tile
+        self.precision = settings.precision
+        self.tiles = Tiles("edvr" if network.conv_l2_1.out_channels > 64 else "edvr-m", settings)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.before = self.after = network.frames // 2
 
@@ -77,25 +79,23 @@ class EdvrMethod(WindowMethod):
 
     def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
         frames = [self.ready(frame) for frame in window]
-        height, width = window.shape[-2:]
-        whole = Box(0, height, 0, width)
-        if self.tile is None or max(height, width) <= self.tile:
+        whole = Box.whole(window)
+        tile = self.tiles.of(window)
+        if tile is None:
             return self._restored([self.analysed(one) for one in frames], frames, whole)
-        core, margin = _cut(self.tile)
-        made = frames[0].new_empty(1, 3, 4 * height, 4 * width)
-        padded = Box.whole(frames[0])
-        for piece in whole.pieces(core, core):
-            around = piece.grown(margin, padded)
+
+        def compute(around: Box, kept: Box) -> Tensor:
             parts = [around.cut(frame) for frame in frames]
-            analyses = [self.analysed(part) for part in parts]
-            large = self._restored(analyses, parts, piece.inside(around))
-            _fourfold(piece).cut(made).copy_(large)
-        return made
+            return self._restored([self.analysed(part) for part in parts], parts, kept)
+
+        made = frames[0].new_empty(1, 3, 4 * whole.height, 4 * whole.width)
+        return by_tiles(made, whole, Box.whole(frames[0]), self.cut(tile), compute)
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        if self.tile is not None:  # pieces are computed from their window, one by one
+        first, frames = seen_ahead(frames)
+        if first is not None and self.tiles.of(first):  # pieces are made from their windows alone
             yield from super().stream(frames, (), wanted)
             return
         seen: dict[int, Seen] = {}  # by the identity of a frame of the window
@@ -126,12 +126,17 @@ class EdvrMethod(WindowMethod):
         with self._precision():
             return self.network.analyse(frame)
 
+    def cut(self, tile: int) -> Cut:
+        """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
+        margin = min(max(tile // 16 * 4, 4), MARGIN)
+        return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)
+
     def _restored(self, window: Sequence[Analysis], frames: Sequence[Tensor], kept: Box) -> Tensor:
         """The enlarged centre frame, of which a part is kept, (1, 3, 4h, 4w) in [0, 1]."""
         centre = frames[self.before]
         with self._precision():
             large = self.network.restore(window, centre)
-        return _fourfold(kept).cut(large).to(centre.dtype).clamp(0, 1)
+        return kept.times(4).cut(large).to(centre.dtype).clamp(0, 1)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
@@ -158,16 +163,3 @@ class Seen:
         if self._analysis is None:
             self._analysis = self.method.analysed(self.frame)
         return self._analysis
-
-
-def _cut(tile: int) -> tuple[int, int]:
-    """The side of the part of a tile that is kept, and the margin around it.
-
-    Both multiples of 4, so that the coarsest level of a tile lies on the frame's.
-    """
-    margin = min(max(tile // 16 * 4, 4), MARGIN)
-    return max(tile // 4 * 4 - 2 * margin, 4), margin
-
-
-def _fourfold(box: Box) -> Box:
-    return Box(4 * box.top, 4 * box.bottom, 4 * box.left, 4 * box.right)

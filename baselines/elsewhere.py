@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ class Elsewhere(Method):
                 f"{self.name}: {folder} holds {len(extra)} more frames than the scene's "
                 f"{scene.frames}, {self.files[min(extra)].name} the first; they are not read"
             )
+
+    def fingerprint_of(self, scene: Scene) -> str:
+        """A checksum of the scene's files: frames made anew under the same names score anew."""
+        checksum = sha256()
+        for file in frame_files(self.folder_of(scene)):
+            checksum.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+        return checksum.hexdigest()
 
     def folder_of(self, scene: Scene) -> Path:
         deeper = [self.folder / scene.dataset / scene.name, self.folder / scene.name]

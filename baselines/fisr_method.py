@@ -25,6 +25,7 @@ from .fisr_inputs import (
 from .fisr_pwcnet import FISRPWCNet, enlarged
 from .fisr_resize import doubled, halved
 from .method import Method, Outputs, Settings, Wanted, everything, windows
+from .tiles import Tiles
 from .weights import give_weights
 
 HALF = 0.5  # the only moment between two frames that the network knows
@@ -76,7 +77,7 @@ class FisrMethod(Method):
     ) -> None:
         self.weights = weights
         self.device = torch.device(settings.device)
-        self.precision, self.tile = settings.precision, settings.tile
+        self.precision, self.tiles = settings.precision, Tiles("fisr", settings)
         on_gpu = self.device.type == "cuda"
         layout = torch.channels_last if on_gpu else torch.contiguous_format
         self.network = network.eval().to(self.device).to(memory_format=layout)
@@ -139,9 +140,10 @@ class FisrMethod(Method):
     def enlarged(self, window: Tensor) -> Tensor:
         """The network's output, computed by tiles if there is a limit: (1, 3, 3, 2h, 2w)."""
         whole = Box.whole(window)
-        if self.tile is None or max(whole.height, whole.width) <= self.tile:
+        tile = self.tiles.of(window)
+        if tile is None:
             return self._network(window)
-        side = max(self.tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE)
+        side = max(tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE)
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
         for fed, kept in tiles(whole, side, side):
             made = self._network(fed.cut(window))

@@ -28,6 +28,9 @@ class Settings:
                high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI.
     tile:      side of the square pieces that a network works in, in low-resolution pixels;
                None is the whole frame.
+    memory:    bytes that a method may take, its weights included; tiles are made as small as it
+               needs. Python and its libraries themselves (about 0.5 GiB) are not counted.
+    alone:     whether no other stage shares that memory; a composition says so to its own.
     handover:  what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
     weights:   network name -> file of weights, for those named on the command line.
@@ -39,6 +42,8 @@ class Settings:
     device: str = "cpu"
     precision: Precision = "fp32"
     tile: int | None = None
+    memory: int | None = None
+    alone: bool = True
     handover: Literal["float", "uint8"] = "float"
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
     untrained: bool = False
@@ -95,6 +100,10 @@ class Method(ABC):
 
     def begin(self, scene: Scene) -> None:
         """Called before the frames of each scene; most methods need not know."""
+
+    def fingerprint_of(self, scene: Scene) -> str:
+        """`fingerprint`, and what else the scene's outputs depend on but its frames."""
+        return self.fingerprint
 
     @abstractmethod
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:

@@ -31,7 +31,11 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
         maker = point.load()
     except Exception as error:
         raise MethodError(f"{point.name} ({point.value}): {told(error)}") from error
-    return adapted(point.name, maker, settings)
+    method = adapted(point.name, maker, settings)
+    source = inspect.getsourcefile(maker) if callable(maker) else None
+    if source:
+        method.fingerprint = sha256(Path(source).read_bytes()).hexdigest()
+    return method
 
 
 def from_file(path: Path, name: str, settings: Settings) -> Method:

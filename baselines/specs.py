@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -52,6 +53,39 @@ def split_label(spec: str) -> tuple[str, str]:
     return (match["label"].strip(), match["what"].strip()) if match else (spec, spec)
 
 
+def networks_of(specs: Iterable[str]) -> list[str]:
+    """The networks of some methods that have weights, by the names that `--weights` takes.
+
+    >>> networks_of(["bicubic+blend", "mine=v2f"])
+    ['edvr', 'dain']
+    """
+    names = [
+        name
+        for _, what in map(split_label, specs)
+        for name in parts(ALIASES.get(what, what))
+        if name in METHODS and METHODS[name].needs_weights
+    ]
+    return names + ["fisr_pwcnet"] * ("fisr" in names)
+
+
+def resolved(spec: str) -> str:
+    """The same with the paths of folders and files whole, for a process that works elsewhere.
+
+    >>> resolved("mine=frames:/x/../y"), resolved("bicubic+blend")
+    ('mine=frames:/y', 'bicubic+blend')
+    """
+    label, what = split_label(spec)
+    if what.startswith(FRAMES) and label != what:
+        return f"{label}={FRAMES}{Path(what.removeprefix(FRAMES)).expanduser().resolve()}"
+    names = []
+    for name in parts(what):
+        file = FILE.fullmatch(name)
+        path = Path(file["file"]).expanduser().resolve() if file else None
+        names.append(f"{path}:{file['name']}" if file and path else name)
+    whole = "+".join(names)
+    return whole if label == what else f"{label}={whole}"
+
+
 def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = False) -> Method:
     """The method that `spec` describes: what `docs/methods.md` says can be written.
 
@@ -63,6 +97,7 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     if what.startswith(FRAMES) and label != what:
         return Elsewhere(label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale)
     names = parts(ALIASES.get(what, what))
+    settings = replace(settings, alone=len(names) == 1)
     stages = [one(name, settings) for name in checked(label, names)]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label

@@ -16,6 +16,7 @@ from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .stvun import CENTRE, STVUN, Encoded
 from .stvun_aligned import AlignedFusion
+from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import State, give_weights
 
 MULTIPLE = 16  # of which the network needs height and width to be
@@ -56,7 +57,9 @@ class StvunMethod(WindowMethod):
     ) -> None:
         self.name, self.scale, self.weights = name, network.scale, weights
         self.device = torch.device(settings.device)
-        self.precision, self.tile = settings.precision, settings.tile
+        aligned = isinstance(network.efst, AlignedFusion)
+        self.tiles = Tiles("stvun-w-af" if aligned else "stvun", settings)
+        self.precision = settings.precision
         # Channels last is what tensor cores want; on a CPU it was 5 % slower.
         on_gpu = self.device.type == "cuda"
         self.layout = torch.channels_last if on_gpu else torch.contiguous_format
@@ -66,25 +69,24 @@ class StvunMethod(WindowMethod):
         return [self.network]
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        frame = window[CENTRE]
-        if self.tile is None or max(frame.shape[-2:]) <= self.tile:
+        tile = self.tiles.of(window)
+        if tile is None:
             return self._joint([Seen(self, one) for one in window], times)
-        core, margin = _cut(self.tile)
-        whole = Box.whole(frame)
+
+        def compute(around: Box, kept: Box) -> Tensor:
+            large = self._joint([Seen(self, around.cut(one)) for one in window], times)
+            return kept.times(self.scale).cut(large)
+
+        whole = Box.whole(window)
         height, width = self.scale * whole.height, self.scale * whole.width
         made = torch.empty(1 + len(times), 3, height, width, device=self.device)
-        for piece in whole.pieces(core, core):
-            around = piece.grown(margin, whole)
-            large = self._joint([Seen(self, around.cut(one)) for one in window], times)
-            _times(piece, self.scale).cut(made).copy_(
-                _times(piece.inside(around), self.scale).cut(large)
-            )
-        return made
+        return by_tiles(made, whole, whole, self.cut(tile), compute)
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        if self.tile is not None:  # pieces are computed from their window, one by one
+        first, frames = seen_ahead(frames)
+        if first is not None and self.tiles.of(first):  # pieces are made from their windows alone
             yield from super().stream(frames, times, wanted)
             return
         seen: dict[int, Seen] = {}  # by the identity of a frame of the window
@@ -116,6 +118,15 @@ class StvunMethod(WindowMethod):
         dtype = next(self.network.parameters()).dtype
         frames = 2 * frames.to(self.device, dtype) - 1
         return pad(frames, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+
+    def cut(self, tile: int) -> Cut:
+        """Both numbers are multiples of 16, for the coarsest flow level; together 48 at least.
+
+        A sixth of the tile as margin costs 2.25 times the work. The space pass depends on 53
+        pixels around, so more than 64 would change nothing there.
+        """
+        margin = MULTIPLE * min(max(tile // 96, 1), 4)
+        return Cut(max(tile // MULTIPLE * MULTIPLE - 2 * margin, MULTIPLE), margin)
 
     def _joint(self, window: Sequence[Seen], times: Sequence[float]) -> Tensor:
         with self._precision():
@@ -165,18 +176,3 @@ class Seen:
         if self._pyramid is None:
             self._pyramid = self.method.network.pyramid(self.frame)
         return self._pyramid
-
-
-def _cut(tile: int) -> tuple[int, int]:
-    """The side of the part of a tile that is kept, and the margin around it.
-
-    Both multiples of 16, so that the coarsest flow level of a tile lies on the frame's; together
-    48 at least. A sixth of the tile costs 2.25 times the work. The space pass depends on 53 pixels
-    around, so more than 64 would change nothing there.
-    """
-    margin = MULTIPLE * min(max(tile // 96, 1), 4)
-    return max(tile // MULTIPLE * MULTIPLE - 2 * margin, MULTIPLE), margin
-
-
-def _times(box: Box, scale: int) -> Box:
-    return Box(scale * box.top, scale * box.bottom, scale * box.left, scale * box.right)

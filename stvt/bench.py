@@ -1,0 +1,270 @@
+"""What sharing saves: methods run as a stream and window by window, in turns, on the same frames."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stvt.baselines import METHODS
+from stvt.baselines.method import Method
+from stvt.operations import device_of
+from stvt.parts import Parts, Spent
+from stvt.scene import moving_scene
+from stvt.timing import device_name
+
+FormName = Literal["moments", "windows", "stream"]
+MEGAPIXEL = 1e6
+
+
+@dataclass
+class Form:
+    """A way to run a method, and what it cost.
+
+    laps:   of each interval between two input frames, all of its outputs together.
+    parts:  by part: of all laps together; multiply_accumulates of one.
+    """
+
+    name: FormName
+    laps: list[Spent] = field(default_factory=list)
+    parts: dict[str, Spent] = field(default_factory=dict)
+    multiply_accumulates: float = 0.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A method by several forms.
+
+    outputs:    frames that each interval makes; megapixels: in all of them.
+    difference: largest of the outputs of the other forms to those of the first, relative to the
+                largest output.
+    """
+
+    method: str
+    weights: str
+    height: int
+    width: int
+    times: tuple[float, ...]
+    outputs: int
+    megapixels: float
+    device: str
+    precision: str
+    on_cpu: bool
+    forms: list[Form]
+    difference: float
+
+    def seconds(self, form: Form) -> list[float]:
+        """Of each lap: of the processor where that computes, for other programs do not disturb
+        it as much as the clock on the wall; else by that clock."""
+        return [lap.process if self.on_cpu else lap.wall for lap in form.laps]
+
+    def facts(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        told = {name: value for name, value in vars(self).items() if name != "forms"}
+        told["forms"] = {
+            form.name: {
+                "laps": [vars(lap) for lap in form.laps],
+                "parts": {name: vars(spent) for name, spent in form.parts.items()},
+                "multiply_accumulates": form.multiply_accumulates,
+            }
+            for form in self.forms
+        }
+        return told
+
+
+def compare(
+    spec: str,
+    method: Method,
+    height: int,
+    width: int,
+    times: Sequence[float] = (0.5,),
+    *,
+    forms: Sequence[FormName] = ("windows", "stream"),
+    rounds: int = 3,
+    precision: str = "fp32",
+    count: bool = True,
+) -> Comparison:
+    """Runs a method by each form in turn, interval by interval: A B A B.
+
+    moments: every output by itself, from the input frames that it reads alone.
+    windows: all outputs of an interval by themselves: the published programs' way.
+    stream:  the outputs of one interval after another, sharing what `Method.stream` shares.
+
+    One round before those that are timed fills the stream's memory; another, not timed, counts
+    multiply-accumulates. height, width: of the outputs, about.
+    """
+    kind = METHODS[spec].kind if spec in METHODS else "space-time"
+    times = () if kind == "spatial" else tuple(times)
+    moments = times if kind == "temporal" else (0.0, *times)
+    reach = [method.support(t, times) for t in moments]
+    before, after = max(b for b, _ in reach), max(a for _, a in reach)
+    low = -(-height // method.scale), -(-width // method.scale)
+    uncounted = 1 + count
+    dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
+    double = torch.float64 if dtype == torch.float64 else torch.float32
+    scene = moving_scene(before + uncounted + rounds + after + 1, *low)
+    frames = [frame.to(device_of(method), double) for frame in scene]
+    runs = {name: _run(name, method, frames, times, moments, before, after) for name in forms}
+    results = [Form(name) for name in forms]
+    watches = {name: Parts(method) for name in forms}
+    difference, pixels = 0.0, 0
+    for lap in range(uncounted + rounds):
+        first: list[Tensor] = []
+        for result in results:
+            counting, timed = count and lap == 1, lap >= uncounted
+            watch = watches[result.name]
+            with torch.inference_mode(), watch.watched(counting=counting):
+                made, spent = watch.whole(partial(next, runs[result.name]))
+            if counting:
+                result.multiply_accumulates = spent.multiply_accumulates
+                result.parts = {
+                    name: Spent(0, 0, one.multiply_accumulates) for name, one in watch.spent.items()
+                }
+            if timed:
+                result.laps.append(spent)
+            if lap == uncounted - 1:
+                watch.reset()
+            first = first or made
+            pixels = sum(frame[0].numel() for frame in made)
+            difference = max(difference, *map(_difference, first, made))
+    for result in results:
+        for name, spent in watches[result.name].spent.items():
+            part = result.parts.setdefault(name, Spent())
+            part.wall, part.process = spent.wall, spent.process
+    device = device_of(method)
+    return Comparison(
+        method=method.name,
+        weights=method.weights,
+        height=height,
+        width=width,
+        times=times,
+        outputs=len(moments),
+        megapixels=pixels / MEGAPIXEL,
+        device=device_name(device),
+        precision="fp64" if double == torch.float64 else precision,
+        on_cpu=device.type == "cpu",
+        forms=results,
+        difference=difference,
+    )
+
+
+def _run(
+    form: FormName,
+    method: Method,
+    frames: Sequence[Tensor],
+    times: tuple[float, ...],
+    moments: Sequence[float],
+    before: int,
+    after: int,
+) -> Iterator[list[Tensor]]:
+    """The outputs of one interval after another, from the first whose window is full."""
+    if form == "stream":
+        outputs = method.stream(
+            iter(frames), times, lambda t: t >= before and any(t % 1 == m for m in moments)
+        )
+        while made := [frame for _, frame in islice(outputs, len(moments))]:
+            yield made
+        return
+    groups = [[m] for m in moments] if form == "moments" else [list(moments)]
+    for k in range(before, len(frames) - after):
+        # Copies: nothing is known of them from the windows before.
+        yield [
+            frame
+            for group in groups
+            for frame in _alone(
+                method,
+                [frame.clone() for frame in frames[k - before : k + after + 1]],
+                [m for m in group if m] if form == "moments" else times,
+                {before + m for m in group},
+            )
+        ]
+
+
+def _alone(
+    method: Method, frames: Iterable[Tensor], times: Sequence[float], wanted: set[float]
+) -> list[Tensor]:
+    return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
+
+
+def ceilings(device: torch.device, rounds: int = 20) -> tuple[float, float]:
+    """What the device does at best: multiply-accumulates a second in float32 products of 1024 x
+    1024 matrices, and bytes a second that it copies (read and written)."""
+    a, b = torch.rand(2, 1024, 1024, device=device)
+    much = torch.rand(1 << 24, device=device)
+    product = min(_seconds(lambda: a @ b, device) for _ in range(rounds))
+    copy = min(_seconds(much.clone, device) for _ in range(rounds))
+    return 1024**3 / product, 2 * much.nbytes / copy
+
+
+def _seconds(run: Any, device: torch.device) -> float:
+    start = clock.process_time() if device.type == "cpu" else clock.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    now = clock.process_time() if device.type == "cpu" else clock.perf_counter()
+    return max(now - start, 1e-9)
+
+
+def parts_table(comparison: Comparison, ceiling: float) -> list[dict[str, object]]:
+    """One row a part: milliseconds and multiply-accumulates for each megapixel that is made."""
+    rows: list[dict[str, object]] = []
+    rounds = max(len(comparison.forms[0].laps), 1)
+    names = list(dict.fromkeys(name for form in comparison.forms for name in form.parts))
+    for name in [*names, "all"]:
+        row: dict[str, object] = {"method": comparison.method, "part": name}
+        spent = []
+        for form in comparison.forms:
+            one = form.parts.get(name, Spent()) if name != "all" else _total(form)
+            seconds = (one.process if comparison.on_cpu else one.wall) / rounds
+            spent.append(seconds)
+            row[f"ms, {form.name}"] = round(1e3 * seconds / comparison.megapixels, 1)
+            counted = one.multiply_accumulates
+            row[f"GMAC, {form.name}"] = round(counted / comparison.megapixels / 1e9, 2)
+            if form is comparison.forms[-1]:
+                row["ratio"] = round(spent[0] / seconds, 2) if seconds else None
+                rate = counted / seconds / ceiling if seconds else 0
+                row["% of products"] = round(100 * rate)
+        rows.append(row)
+    return rows
+
+
+def _total(form: Form) -> Spent:
+    total = Spent()
+    for spent in form.parts.values():
+        total.add(spent)
+    return total
+
+
+def stream_table(comparison: Comparison) -> list[dict[str, object]]:
+    """One row a form: milliseconds for each interval, and how many times faster than the first."""
+    rows: list[dict[str, object]] = []
+    slowest = comparison.seconds(comparison.forms[0])
+    for form in comparison.forms:
+        seconds = comparison.seconds(form)
+        ratios = [a / b for a, b in zip(slowest, seconds, strict=True) if b]
+        rows.append(
+            {
+                "method": comparison.method,
+                "N": len(comparison.times),
+                "form": form.name,
+                "median ms": round(1e3 * float(np.median(seconds)), 1),
+                "least": round(1e3 * min(seconds), 1),
+                "most": round(1e3 * max(seconds), 1),
+                "median on the wall": round(1e3 * float(np.median([s.wall for s in form.laps])), 1),
+                "ratio": round(float(np.median(ratios)), 2) if ratios else None,
+                "GMAC": round(form.multiply_accumulates / 1e9, 2),
+                "difference": f"{comparison.difference:.1e}",
+            }
+        )
+    return rows

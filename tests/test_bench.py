@@ -1,0 +1,187 @@
+"""The benchmarks: that parts add up, that what is shared is counted once, that outputs agree."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stvt import bench_command
+from stvt.baselines import build
+from stvt.baselines.edvr import EDVR
+from stvt.baselines.edvr_method import EdvrMethod
+from stvt.baselines.method import Settings, WindowMethod
+from stvt.bench import Comparison, Form, FormName, compare, parts_table, stream_table
+from stvt.parts import Parts, Spent
+from stvt.scene import moving_scene
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    torch.manual_seed(0)
+    network = EDVR(channels=16, frames=3, groups=2, extract_blocks=1, reconstruction_blocks=1)
+    method = EdvrMethod(network.double(), Settings())
+    return compare("edvr", method, 32, 48, rounds=2)
+
+
+def test_a_stream_gives_what_windows_give(compared: Comparison) -> None:
+    assert compared.precision == "fp64" and compared.difference < 1e-10
+
+
+def test_features_of_a_window_of_three_are_computed_once_instead_of_thrice(
+    compared: Comparison,
+) -> None:
+    windows, stream = compared.forms
+    name = "features and pyramids"
+    once, thrice = (form.parts[name].multiply_accumulates for form in (stream, windows))
+    assert thrice == 3 * once > 0
+    for name in ("alignment", "fusion", "reconstruction"):
+        here, there = (form.parts[name].multiply_accumulates for form in (windows, stream))
+        assert here == there > 0
+
+
+def test_the_parts_are_the_whole(compared: Comparison) -> None:
+    for form in compared.forms:
+        parts = form.parts.values()
+        assert sum(one.multiply_accumulates for one in parts) == form.multiply_accumulates
+        for clock in ("wall", "process"):
+            whole = sum(getattr(lap, clock) for lap in form.laps)
+            assert sum(getattr(one, clock) for one in parts) == pytest.approx(whole, rel=1e-6)
+
+
+def test_every_form_is_timed_as_often(compared: Comparison) -> None:
+    assert [len(form.laps) for form in compared.forms] == [2, 2]
+    assert compared.outputs == 1 and compared.megapixels == 32 * 48 / 1e6
+
+
+def test_tables_are_for_each_megapixel() -> None:
+    def form(name: str, seconds: float) -> Form:
+        spent = Spent(seconds, seconds, 4e9)
+        return Form(name, [spent, spent], {"all of it": Spent(2 * seconds, 2 * seconds, 4e9)}, 4e9)  # type: ignore[arg-type]
+
+    made = Comparison(
+        method="one",
+        weights="",
+        height=1000,
+        width=2000,
+        times=(),
+        outputs=1,
+        megapixels=2.0,
+        device="",
+        precision="fp32",
+        on_cpu=True,
+        forms=[form("windows", 0.4), form("stream", 0.1)],
+        difference=0.0,
+    )
+    part, whole = parts_table(made, ceiling=1e11)
+    assert part["ms, windows"] == 200 and part["ms, stream"] == 50
+    assert part["GMAC, stream"] == 2 and part["ratio"] == 4 and part["% of products"] == 40
+    assert whole["part"] == "all" and whole["ms, stream"] == 50
+    first, second = stream_table(made)
+    assert first["median ms"] == 400 and first["ratio"] == 1
+    assert second["median ms"] == 100 and second["ratio"] == 4
+
+
+class Blend(WindowMethod):
+    """A method with a network that has a part inside another."""
+
+    name, scale, after = "blend", 1, 1
+
+    def __init__(self) -> None:
+        self.network = DAIN()
+
+    def networks(self) -> list[nn.Module]:
+        return [self.network]
+
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        return self.network._to_rectify(window)
+
+
+class DAIN(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.flownets, self.rectifyNet = nn.Module(), nn.Module()
+        for owner, name in (
+            (self.flownets, "pyramid"),
+            (self.flownets, "flows"),
+            (self.rectifyNet, "first"),
+            (self.rectifyNet, "rest"),
+        ):
+            owner.add_module(name, nn.Identity())
+        self.depthNet = nn.Conv2d(3, 3, 1)
+        for number in ("", "1", "2"):
+            self.add_module(f"initScaleNets_filter{number}", nn.Identity())
+
+    def projected(self) -> None: ...
+
+    def context(self, x: Tensor) -> Tensor:
+        return torch.conv2d(x, torch.ones(5, 3, 1, 1))
+
+    def _to_rectify(self, x: Tensor) -> Tensor:
+        self.context(x)
+        made: Tensor = self.depthNet(x)
+        return made
+
+
+def test_a_part_inside_another_is_counted_for_itself_alone() -> None:
+    method = Blend()
+    parts = Parts(method)
+    with parts.watched(counting=True), torch.inference_mode():
+        _, spent = parts.whole(lambda: method(torch.rand(2, 3, 4, 4), [0.5]))
+    counted = {name: one.multiply_accumulates for name, one in parts.spent.items()}
+    assert counted == {
+        "context": 2 * 16 * 15,
+        "depth": 2 * 16 * 9,
+        "warping": 0,
+        "the rest": 0,
+    }
+    assert spent.multiply_accumulates == 2 * 16 * 24
+    assert "forward" not in vars(method.network.depthNet)  # nothing of the watch is left behind
+
+
+@pytest.mark.slow
+def test_times_of_a_pair_share_what_the_pair_gives() -> None:
+    method = build("dain", Settings(untrained=True))
+    forms: tuple[FormName, ...] = ("moments", "windows", "stream")
+    made = compare("dain", method, 8, 8, (0.25, 0.5), forms=forms, rounds=0)
+    moments, windows, stream = made.forms
+    assert made.outputs == 2 and made.difference < 1e-4
+    flow = [form.parts["flow"].multiply_accumulates for form in made.forms]
+    depth = [form.parts["depth"].multiply_accumulates for form in made.forms]
+    assert flow[0] == 2 * flow[1] > 2 * flow[2] > 0
+    assert depth[0] == 2 * depth[1] == 4 * depth[2] > 0
+    assert moments.multiply_accumulates > windows.multiply_accumulates
+    assert windows.multiply_accumulates > stream.multiply_accumulates
+
+
+def test_the_scene_moves_has_texture_and_is_the_same_each_time() -> None:
+    first, again = moving_scene(3, 24, 32), moving_scene(3, 24, 32)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert first[0].shape == (3, 24, 32)
+    assert all(0 <= frame.min() and frame.max() <= 1 and frame.std() > 0.05 for frame in first)
+    assert (first[0] - first[1]).abs().mean() > 0.02
+
+
+@pytest.mark.parametrize("what", ["model", "stream"])
+def test_the_short_form_runs_through(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    assert run(["bench", what, "--short", "--device", "cpu", "--json", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert "48x32, fp32" in printed.out and "edvr-m" in printed.out
+    assert "GMAC/s in float32 matrix products" in printed.out
+    assert "largest relative difference" in printed.err
+    (told,) = json.loads(file.read_text())["methods"]
+    assert told["difference"] < 1e-4 and set(told["forms"]) == {"windows", "stream"}
+
+
+def run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    bench_command.add(parser.add_subparsers(dest="command", required=True))
+    args = parser.parse_args(arguments)
+    code: int = args.run(args)
+    return code
