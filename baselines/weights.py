@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import pickle
 import re
 import zlib
@@ -18,38 +16,27 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .checkpoints import CHECKPOINTS, files_of
 from .errors import MethodError
+from .fetching import PAGE
 from .method import Settings
+from .records import folder, home, recorded, sha256_of
+
+__all__ = [
+    "State",
+    "find_weights",
+    "give_weights",
+    "home",
+    "initialise",
+    "load_weights",
+    "read_state",
+]
 
 State = dict[str, Tensor]
 
-SOURCES = {
-    "stvun": "STVUN.pth, linked from the README of github.com/JaeYeonKang/STVUN-Pytorch "
-    "(drive.google.com/file/d/1fORa8I8iKpzHEin67wW06armoB3MxvTT)",
-    "pwcnet": "pwc_net.pth.tar, in the folder PyTorch of github.com/NVlabs/PWC-Net",
-    "edvr": "EDVR_L_x4_SR_Vimeo90K_official-162b54e4.pth "
-    "(drive.google.com/file/d/1aVR3lkX6ItCphNLcT7F5bbbC484h4Qqy)",
-    "edvr-m": "EDVR_M_x4_SR_REDS_official-32075921.pth "
-    "(drive.google.com/file/d/1dd6aFj-5w2v08VJTq5mS9OFsD-wALYD6)",
-    "dain": "best.pth, from vllab1.ucmerced.edu/~wenbobao/DAIN/best.pth",
-    "fisr": "FISRnet_exp1.zip (dropbox.com/s/hfzzddfocmmazso/FISRnet_exp1.zip), "
-    "turned into fisr.safetensors by `stvt weights convert fisr CHECKPOINT`",
-}
-PUBLISHED = {  # as their authors call them; NAME.pth and NAME.safetensors do as well
-    "stvun": ("STVUN.pth",),
-    "pwcnet": ("pwc_net.pth.tar",),
-    "edvr": ("EDVR_L_x4_SR_Vimeo90K_official-162b54e4.pth", "EDVR_Vimeo90K_SR_L.pth"),
-    "edvr-m": ("EDVR_M_x4_SR_REDS_official-32075921.pth", "EDVR_REDS_SR_M.pth"),
-    "dain": ("DAIN.pth",),
-}
 WRAPPINGS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "generator")
 PREFIXES = ("module.", "generator.")
 SEED = 0  # of --untrained
-
-
-def home() -> Path:
-    """The folder of what is kept between runs: $STVT_HOME, else ~/.cache/stvt."""
-    return Path(os.environ.get("STVT_HOME") or "~/.cache/stvt").expanduser()
 
 
 def find_weights(name: str, settings: Settings) -> Path:
@@ -62,16 +49,24 @@ def find_weights(name: str, settings: Settings) -> Path:
         if not file.is_file():
             raise MethodError(f"{name}: --weights {name}={file}: there is no such file")
         return file
-    folder = home() / "weights"
-    for known in (*PUBLISHED.get(name, ()), f"{name}.pth", f"{name}.safetensors"):
-        if (folder / known).is_file():
-            return folder / known
-    source = f"get {SOURCES[name]}" if name in SOURCES else "none were published; train some"
-    put = PUBLISHED.get(name, (f"{name}.safetensors",))[0]
+    published = files_of(name)
+    for known in (*published, f"{name}.pth", f"{name}.safetensors"):
+        if (folder() / known).is_file():
+            return folder() / known
     raise MethodError(
-        f"{name}: no weights here; {source}, and put them at {folder / put} or name them with "
-        f"--weights {name}=FILE, or use random ones with --untrained"
+        f"{name}: no weights here; {_how_to_get(name)}; or name a file with --weights {name}=FILE, "
+        "or use random ones with --untrained"
     )
+
+
+def _how_to_get(name: str) -> str:
+    if name not in CHECKPOINTS:
+        return f"none were published; train some and put them at {folder() / name}.safetensors"
+    first = CHECKPOINTS[name]
+    by_hand = first.by_hand
+    if not by_hand:
+        by_hand = f"get {first.file} from {first.sources[0]} and put it at {folder() / first.file}"
+    return f"type `stvt weights fetch {name}`, or {by_hand}" if first.sources else by_hand
 
 
 def give_weights(
@@ -101,6 +96,8 @@ def load_weights(
     spare: str = "",
 ) -> str:
     """Load a file into a network and return its sha256; every key and shape must match.
+
+    A file of `folder()` must be the one that was fetched or added, too.
 
     name:   the network's, for messages.
     rename: from names that others gave to this network's.
@@ -137,9 +134,15 @@ def load_weights(
     broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {broken[0]}")
+    sha256 = sha256_of(file)
+    known = recorded(file)
+    if known is not None and known.sha256 != sha256:
+        raise MethodError(
+            f"{name}: {file} has changed since it came (from {known.source}); fetch it again with "
+            "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
+        )
     module.load_state_dict(own | state)
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return sha256
 
 
 def read_state(file: Path, name: str) -> State:
@@ -157,7 +160,7 @@ def read_state(file: Path, name: str) -> State:
         raise MethodError(f"{name}: cannot read {file}: {error.strerror}") from error
     if not start:
         raise MethodError(f"{name}: {file} is empty; fetch it again")
-    if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|!--)", start, re.IGNORECASE):
+    if PAGE.match(start):
         raise MethodError(
             f"{name}: {file} is a web page, not weights; open the link in a browser and save the "
             "file that it offers"
