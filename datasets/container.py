@@ -64,6 +64,19 @@ def is_picture(stream: VideoStream) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
+def promised_frames(path: Path) -> int | None:
+    """About how many frames a video holds, by its header; None where that does not tell."""
+    try:
+        with opened(path) as container:
+            stream = chosen_stream(path, container, None, [])
+            if stream.frames:
+                return int(stream.frames)
+            rate, seconds = stream.average_rate, (container.duration or 0) / 1_000_000
+            return round(seconds * rate) or None if rate and rate < 500 else None
+    except DatasetError:  # to be said when it is decoded
+        return 0
+
+
 def chosen_stream(
     path: Path, container: InputContainer, number: int | None, notes: list[str]
 ) -> VideoStream:

@@ -11,6 +11,8 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+
 # Code points of ITU-T H.273. FFmpeg uses them as they are.
 MATRICES = {
     1: ("bt709", Colorspace.ITU709),
@@ -110,51 +112,61 @@ def high_dynamic_range(frame: VideoFrame) -> str | None:
 
 
 class ToRGB:
-    """Turns frames into uint8 RGB (H, W, 3) arrays, all by one `Coding`.
+    """Turns frames into uint8 RGB (H, W, 3) arrays, all by one `Coding`; `deep`: into floats.
 
     swscale does the arithmetic, without its short cuts: chroma is interpolated linearly from where
     the decoder says its samples lie (unsaid: amid the pixels they belong to), more than 8 bits
     are rounded to the nearest level without dither, and every run gives the same bytes. (Its sums
     wrap where a channel would be past twice white, which coded pictures do not reach.)
     Alpha is composited over black. A wide gamut or an HDR transfer stays as coded.
+    With `deep` nothing is rounded to 8 bits: float32 in [0, 1], as fine as the source.
     """
 
-    def __init__(self, coding: Coding) -> None:
-        self.coding = coding
+    def __init__(self, coding: Coding, deep: bool = False) -> None:
+        self.coding, self.deep = coding, deep
         self._reformatter = VideoReformatter()
         self._full = coding.range == "full"
         # Of full-range numbers of more bits swscale takes 1023 to 255.75, not to 255, so pictures
         # come out up to 1.5 levels off; and to 16-bit RGB its sums overflow on pure colours. So
         # it is only trusted to bring them to 16 bits and chroma to every pixel.
-        self._deep = self._full and coding.bits > 8
+        self._wide = deep or (self._full and coding.bits > 8)
         wide = "yuv{}444p16le" if coding.kind == "yuv" else "rgb{}48le"
-        if self._deep:
+        if self._wide:
             self._form = wide.format("a" * coding.alpha).replace("rgba48", "rgba64")
         else:
             self._form = "rgba" if coding.alpha else "rgb24"
         self._matrix = {name: code for name, code in MATRICES.values()}.get(coding.matrix)
 
-    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+    def __call__(self, frame: VideoFrame) -> Pixels:
+        yuv = self.coding.kind == "yuv"
         made = self._reformatter.reformat(
-            _whole_chroma(frame) if self.coding.kind == "yuv" else frame,
+            _whole_chroma(frame) if yuv else frame,
             format=self._form,
             src_colorspace=self._matrix,
             dst_colorspace=self._matrix,
             interpolation=ACCURATE,
             src_color_range=ColorRange.JPEG if self._full else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
+            # What stays YUV keeps its range: swscale need not touch the numbers.
+            dst_color_range=ColorRange.JPEG
+            if self._full or not (yuv and self._wide)
+            else ColorRange.MPEG,
             threads=1,
         )
         pixels = made.to_ndarray(channel_last=True)[: frame.height, : frame.width]
-        if self._deep:
-            pixels = self._in_eight_bits(pixels)
+        if self._wide:
+            pixels = self._unit(pixels)
+        if self.deep:
+            colour = pixels[..., :3] * pixels[..., 3:] if self.coding.alpha else pixels
+            return np.asarray(colour, np.float32)
+        if self._wide:
+            pixels = np.rint(pixels * 255).astype(np.uint8)
         if self.coding.alpha:
             colour, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
             pixels = (colour * alpha + 127) // 255
         return np.asarray(pixels, np.uint8)
 
-    def _in_eight_bits(self, wide: NDArray[np.generic]) -> NDArray[np.uint8]:
-        """Full-range numbers brought to 16 bits, as RGB (and alpha) of 8 bits."""
+    def _unit(self, wide: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Numbers brought to 16 bits, as RGB (and alpha) in [0, 1]."""
         bits = min(self.coding.bits, 16)
         shifted = ((1 << bits) - 1) << (16 - bits)
         values = wide.astype(np.float32)
@@ -163,12 +175,17 @@ class ToRGB:
         values /= np.float32(65535 if self.coding.every_pixel else shifted)
         if self.coding.kind == "yuv":
             kr, kb = (np.float32(weight) for weight in LUMA_WEIGHTS[self.coding.matrix])
-            chroma = (wide[..., 1:3].astype(np.float32) - 32768) / np.float32(shifted)
-            luma, blue, red = values[..., 0], chroma[..., 0], chroma[..., 1]
+            span = shifted
+            luma = values[..., 0]
+            if not self._full:  # the low bits of limited luma are never filled
+                luma = (wide[..., 0].astype(np.float32) - (16 << 8)) / np.float32(219 << 8)
+                span = 224 << 8
+            chroma = (wide[..., 1:3].astype(np.float32) - 32768) / np.float32(span)
+            blue, red = chroma[..., 0], chroma[..., 1]
             r, b = luma + (2 - 2 * kr) * red, luma + (2 - 2 * kb) * blue
             values[..., 1] = (luma - kr * r - kb * b) / (1 - kr - kb)
             values[..., 0], values[..., 2] = r, b
-        return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
+        return np.clip(values, 0, 1)
 
 
 def _whole_chroma(frame: VideoFrame) -> VideoFrame:
@@ -212,7 +229,7 @@ class Turning:
     mirrored: bool = False
     note: str = ""
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, picture: Pixels) -> Pixels:
         return np.rot90(picture[:, ::-1] if self.mirrored else picture, -self.degrees // 90)
 
 

@@ -58,14 +58,16 @@ class SceneWork:
     source: dict[str, Any] = field(default_factory=dict)
 
     def expected(self) -> int | None:
-        """The number of frames, None if it takes decoding to know."""
+        """The number of frames, by its header for a video; None if it takes decoding to know."""
         match self.scene:
             case Pictures(files=files):
                 return len(files)
             case Rendered(frames=frames):
                 return frames
-            case VideoFile():
-                return None
+            case VideoFile(file=file):
+                from .container import promised_frames
+
+                return promised_frames(file)
             case None:
                 return self.earlier.frames if self.earlier else 0
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from .container import chosen_stream, is_picture, opened
 from .errors import DatasetError
-from .picture import PRIMARIES, TRANSFERS, ToRGB, coding, high_dynamic_range, turning
+from .picture import PRIMARIES, TRANSFERS, Pixels, ToRGB, coding, high_dynamic_range, turning
 
 # A file this much shorter than its header says was cut: rounding and uneven ends of sound are less.
 CUT_SECONDS = 0.25
@@ -29,7 +30,7 @@ class Video:
     """The frames of one video stream, in the order they are shown; made by `open_video`.
 
     `width` and `height` are those of the frames that iteration yields, after rotation; `fps` is
-    the container's average rate, None where it has none. `notes` (one sentence each) and `facts`
+    the container's average rate, None where it has none, `bits` those of a number as coded. `notes` (one sentence each) and `facts`
     (plain values, for a manifest) are complete once an iteration has come to its end; every
     iteration opens the file anew and writes its part of them afresh. One frame is held at a time.
     """
@@ -49,6 +50,7 @@ class Video:
             self._index = chosen.index
             self._coding, self._turning = coding(first), turning(first)
             self._stored = first.width, first.height
+            self.bits = self._coding.bits
             upright = self._turning.degrees % 180 == 0
             self.width, self.height = self._stored if upright else self._stored[::-1]
             self.fps = _rate(chosen, self.notes)
@@ -101,8 +103,17 @@ class Video:
             self.notes.append(f"sample aspect ratio {aspect}: frames are as stored, not resampled")
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for _, picture in self.timed():
+            yield np.asarray(picture, np.uint8)
+
+    def timed(self, deep: bool = False) -> Iterator[tuple[Fraction | None, Pixels]]:
+        """The frames with their time stamps in seconds, None where the container has none.
+
+        deep: frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
+        """
         self.notes[:] = self._opening
-        to_rgb, course = ToRGB(self._coding), _Course()
+        to_rgb = ToRGB(self._coding, deep and self._coding.bits > 8)
+        course = _Course()
         with opened(self.path) as container:
             stream = next(s for s in container.streams.video if s.index == self._index)
             for frame in _decoded(container, stream, self._threads, course):
@@ -113,7 +124,10 @@ class Video:
                     )
                     break
                 course.add(frame)
-                yield np.ascontiguousarray(self._turning(to_rgb(frame)))
+                tick = Fraction(frame.time_base or 0)
+                stamp = None if frame.pts is None else frame.pts * tick
+                picture: Any = np.ascontiguousarray(self._turning(to_rgb(frame)))
+                yield stamp, picture
             self.notes += course.finish(container, stream, self.facts)
 
 

@@ -1,0 +1,93 @@
+"""Cuts are found; motion, flashes, fades and noise are none."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stvt.datasets.cuts import shots
+from stvt.datasets.video import open_video
+
+Frame = NDArray[np.uint8]
+
+
+def scenery(seed: int) -> Frame:
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (256, 192), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def panning(seed: int, frames: int, pixels: int = 3) -> list[Frame]:
+    wide = scenery(seed)
+    return [wide[40:136, 4 + pixels * t : 132 + pixels * t] for t in range(frames)]
+
+
+def cuts(frames: Sequence[Frame]) -> list[int]:
+    numbers = [shot for shot, _ in shots(frames)]
+    return [k for k in range(1, len(numbers)) if numbers[k] != numbers[k - 1]]
+
+
+def test_cuts_are_found_where_they_are_the_first_and_last_frame_included() -> None:
+    clip = panning(1, 7) + panning(2, 6) + panning(3, 5)
+    assert cuts(clip) == [7, 13]
+    assert cuts(clip[6:]) == [1, 7]
+    assert cuts(clip[:8]) == [7]
+
+
+def test_every_frame_comes_back_once_and_in_order() -> None:
+    clip = panning(1, 9)
+    assert [id(frame) for _, frame in shots(clip)] == [id(frame) for frame in clip]
+    assert list(shots([])) == [] and [s for s, _ in shots(clip[:1])] == [0]
+
+
+@pytest.mark.parametrize("pixels", [1, 6, 10])
+def test_a_pan_is_no_cut(pixels: int) -> None:
+    assert cuts(panning(4, 10, pixels)) == []
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_flash_is_no_cut(length: int) -> None:
+    clip = panning(5, 14)
+    for k in range(6, 6 + length):
+        clip[k] = np.full_like(clip[k], 250)
+    assert cuts(clip) == []
+
+
+def test_a_fade_to_black_is_no_cut() -> None:
+    clip = [
+        (frame * (1 - t / 12)).astype(np.uint8) for t, frame in enumerate(panning(6, 12, pixels=1))
+    ]
+    assert cuts(clip) == []
+
+
+def test_noise_is_no_cut() -> None:
+    random = np.random.default_rng(7)
+    noise = random.normal(0, 25, (10, 96, 128, 3))
+    clip = [
+        np.clip(frame + one, 0, 255).astype(np.uint8)
+        for frame, one in zip(panning(8, 10), noise, strict=True)
+    ]
+    assert cuts(clip) == []
+
+
+def test_pictures_of_one_pixel_do_no_harm() -> None:
+    assert len(list(shots([np.zeros((1, 1, 3), np.uint8)] * 3))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "found"),
+    [
+        ("bikes.mp4", 34, [30]),
+        ("roadtrip_vp9_10bit.webm", 72, [42, 69]),
+        pytest.param("small_bunny_1080p_60fps.mp4", 26, [21], marks=pytest.mark.slow),
+        pytest.param("bikes.mp4", 250, [30, 76, 137, 187, 242], marks=pytest.mark.slow),
+        pytest.param("nasa_two_video_streams.mp4", 325, [202], marks=pytest.mark.slow),
+        pytest.param("london_60fps_dup_320x240.mp4", 330, [], marks=pytest.mark.slow),
+    ],
+)
+def test_the_cuts_of_real_clips(shared: Path, name: str, taken: int, found: list[int]) -> None:
+    video = open_video(shared / "data" / "clips" / name)
+    assert cuts(list(islice(video, taken))) == found
