@@ -1,8 +1,10 @@
-"""Text of any origin made harmless where it is put: Markdown, LaTeX, a terminal, a file name."""
+"""Text of any origin made harmless where it is put: Markdown, LaTeX, HTML, a terminal, a file."""
 
 from __future__ import annotations
 
 import hashlib
+import html
+import json
 import re
 import unicodedata
 
@@ -55,6 +57,27 @@ def markdown(text: object) -> str:
     line = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", line)  # GitHub links bare addresses
     line = re.sub(r"^([-+=#])", r"\\\1", line)  # the start of a list, a heading, an underline
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
+
+
+def markup(text: object) -> str:
+    """The text as HTML that shows it literally, in an attribute between double quotes too.
+
+    >>> markup('a<b> & "c"')
+    'a&lt;b&gt; &amp; &quot;c&quot;'
+    """
+    return html.escape(plain(text))
+
+
+def json_in_script(value: object) -> str:
+    r"""The value as JSON that may stand inside <script type="application/json">.
+
+    No text in it can end the element or open a comment there.
+
+    >>> json_in_script("</script><!--")
+    '"\\u003c/script\\u003e\\u003c!--"'
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def code(text: object) -> str:

@@ -1,4 +1,4 @@
-"""`report.md` and all that it shows: the scores, tables, plots and pictures of a run."""
+"""`report.md`, `report.html` and all that they show: tables, plots and pictures of a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .escape import code, file_name, markdown
 from .grid import as_latex, as_markdown
+from .html_page import html_page
+from .html_scenes import Clips
 from .pictures import scene_picture
 from .plots import frame_plots
 from .protocol_words import protocol_in_words
@@ -33,13 +35,23 @@ STANDALONE = r"""\documentclass{article}
 """
 
 
-def write_report(scores: DataFrame, facts: Facts, pictures: Pictures, folder: Path) -> Path:
-    """Writes scores.csv, table1.md, table1.tex, figures/ and report.md into `folder`.
+def write_report(
+    scores: DataFrame,
+    facts: Facts,
+    pictures: Pictures,
+    folder: Path,
+    clips: Clips | None = None,
+) -> Path:
+    """Writes scores.csv, table1.md, table1.tex, figures/, report.md and report.html into `folder`.
 
     scores:   one row a frame and metric, with the columns of `COLUMNS`.
     facts:    of the run: "version", "protocol", "signature", "datasets", "methods", "failures",
               "warnings", "command", "device"; any of them may be missing.
     pictures: data set -> scene -> {"frame", "truth", "input", "methods": {name: path}}.
+    clips:    the moving pictures of report.html: data set -> scene -> {"truth": {frame: path},
+              "input": {frame: path}, "methods": {name: {frame: path}}, "errors": {name: {frame:
+              path}}, "error_shown": the error in levels that is white there, "fps": of all frames
+              of the scene, or None}; all files WebP.
     Returns the path of report.md. The same input gives the same bytes.
 
     Raises ReportError for scores of several protocols or weights; nothing is written then.
@@ -71,6 +83,7 @@ def write_report(scores: DataFrame, facts: Facts, pictures: Pictures, folder: Pa
     ]
     page = folder / "report.md"
     _write(page, "\n".join(section.rstrip() + "\n" for section in sections if section))
+    _write(folder / "report.html", html_page(rows, means, facts, clips or {}, folder))
     return page
 
 
@@ -153,7 +166,7 @@ def _pictures(rows: DataFrame, means: Averages, pictures: Pictures, figures: Pat
             shown = scenes[scene]
             stem = f"scene-{file_name(dataset)}-{file_name(scene)}"
             file = figures / f"{stem}.png"
-            psnr = _psnr_of_frame(rows, dataset, scene, int(shown["frame"]))
+            psnr = psnr_of_frame(rows, dataset, scene, int(shown["frame"]))
             title = f"{dataset}, {scene}, frame {shown['frame']}"
             lost = scene_picture(shown, title, file, means.methods, means.untrained, psnr)
             if file.exists():
@@ -167,7 +180,8 @@ def _pictures(rows: DataFrame, means: Averages, pictures: Pictures, figures: Pat
     return "\n".join(parts) if len(parts) > 1 else ""
 
 
-def _psnr_of_frame(rows: DataFrame, dataset: str, scene: str, frame: int) -> dict[str, float]:
+def psnr_of_frame(rows: DataFrame, dataset: str, scene: str, frame: int) -> dict[str, float]:
+    """method -> PSNR of that frame, as far as it was scored."""
     chosen = rows[
         (rows["frame"] == frame)
         & (rows["metric"] == "psnr")

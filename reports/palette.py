@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from numpy.typing import NDArray
 
 # Okabe and Ito's eight, with grey for their yellow, which is too faint on white.
 COLOURS = (
@@ -100,12 +103,34 @@ def figure_style() -> Iterator[None]:
         yield
 
 
+def close_together() -> ConstrainedLayoutEngine:
+    """A layout for pictures beside each other, with little between them."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+
+
 def save(figure: Figure, file: Path, formats: Sequence[str] = ("png", "pdf")) -> list[Path]:
     """Writes FILE.png and so on, and returns their paths."""
     files = [file.with_name(f"{file.name}.{format}") for format in formats]
     for path, format in zip(files, formats, strict=True):
         figure.savefig(path, format=format, metadata=METADATA[format])
     return files
+
+
+def save_pixels(picture: NDArray[np.uint8], file: Path, formats: Sequence[str]) -> list[Path]:
+    """A picture as FILE.pdf and so on, 7 inches wide, every pixel as it is."""
+    from matplotlib.figure import Figure
+
+    if not formats:
+        return []
+    height, width = picture.shape[:2]
+    with figure_style():
+        figure = Figure(figsize=(TEXT_WIDTH, TEXT_WIDTH * height / width))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.imshow(picture, interpolation="none", aspect="auto")
+        return save(figure, file, formats)
 
 
 def shortened(text: str, length: int) -> str:

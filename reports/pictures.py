@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import ReportError
 from .escape import plain
-from .palette import HIGHLIGHT, looks
+from .palette import HIGHLIGHT, looks, save_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,16 @@ class Crop:
     def of(self, frame: Frame) -> Frame:
         return frame[self.y : self.y + self.height, self.x : self.x + self.width]
 
+    def check(self, frame: Frame) -> None:
+        height, width = frame.shape[:2]
+        right, below = self.x + self.width, self.y + self.height
+        if min(self.x, self.y) < 0 or min(self.width, self.height) < 1:
+            raise ReportError(f"a crop of {self.width}x{self.height} at {self.x},{self.y} is none")
+        if right > width or below > height:
+            raise ReportError(
+                f"the crop ends at {right},{below}, outside of the frame of {width}x{height}"
+            )
+
 
 def scene_picture(
     shown: Mapping[str, Any],
@@ -57,6 +68,8 @@ def scene_picture(
     methods: Sequence[str],
     untrained: frozenset[str],
     psnr: Mapping[str, float],
+    crop: Crop | None = None,
+    formats: Sequence[str] = ("png",),
 ) -> list[str]:
     """Writes the picture of one scene and returns what could not be shown, a sentence each.
 
@@ -64,22 +77,29 @@ def scene_picture(
     title:   stands below the true frame.
     methods: all of the run, which decide the colours.
     psnr:    of this frame, by method.
+    crop:    what is enlarged; where the methods err most if None.
+    formats: also pdf and svg, beside `file`; the pixels stay as they are in them.
+    Raises ReportError if `crop` is not inside the frame.
     No file is written where the truth cannot be read.
     """
-    truth = _read(shown["truth"])
+    truth = read(shown["truth"])
     if truth is None:
         return [f"{shown['truth']}: the true frame cannot be read, so the scene has no picture"]
     missing = []
     frames: dict[str, Frame | None] = {}
     for method in [m for m in methods if m in shown["methods"]]:
-        frames[method] = _read(shown["methods"][method])
+        frames[method] = read(shown["methods"][method])
         found = frames[method]
         if found is None or found.shape != truth.shape:
             frames[method] = None
             missing.append(f"{shown['methods'][method]}: no frame of the truth's size to show")
-    small = _read(shown["input"]) if shown.get("input") else None
+    small = read(shown["input"]) if shown.get("input") else None
     rows, width = _layout(len(frames) + 1 + (small is not None), truth.shape)
-    crop, zoom = _choose(truth, frames, untrained, small, width)
+    if crop is None:
+        crop, zoom = _choose(truth, frames, untrained, small, width)
+    else:
+        crop.check(truth)
+        zoom = max(1, min(width // crop.width, round(0.75 * width / crop.height)))
     style = looks(methods)
     tiles = [Tile(_enlarged(crop.of(truth), zoom), "truth", "")]
     if small is not None:
@@ -103,11 +123,14 @@ def scene_picture(
                 style[method].colour,
             )
         )
-    _compose(truth, plain(title), crop, tiles, rows, zoom).save(file, compress_level=3)
+    picture = _compose(truth, plain(title), crop, tiles, rows, zoom)
+    if "png" in formats:
+        picture.save(file, compress_level=3)
+    save_pixels(np.asarray(picture), file.with_suffix(""), [f for f in formats if f != "png"])
     return missing
 
 
-def _read(file: Any) -> Frame | None:
+def read(file: Any) -> Frame | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -196,10 +219,10 @@ def _compose(
     height = max(size[1] + BAR + LINE, tall + BAR + 2 * LINE)
     canvas = Image.new("RGB", (size[0] + columns * pitch[0], height), "white")
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.truetype(_font_file(), TEXT)
+    font = ImageFont.truetype(font_file(), TEXT)
     filter = Image.Resampling.LANCZOS if shrink < 1 else Image.Resampling.BICUBIC
     canvas.paste(Image.fromarray(truth).resize(size, filter), (0, 0))
-    _centred(draw, font, title, 0, size[1] + BAR, size[0])
+    centred(draw, font, title, 0, size[1] + BAR, size[0])
     box = [
         round(crop.x * shrink),
         round(crop.y * shrink),
@@ -213,7 +236,7 @@ def _compose(
         y = (place // columns) * pitch[1]
         if entry.image is None:
             draw.rectangle([x, y, x + tile[0] - 1, y + tile[1] - 1], fill="#EEEEEE")
-            _centred(draw, font, "no frame", x, y + tile[1] // 2 - TEXT // 2, tile[0])
+            centred(draw, font, "no frame", x, y + tile[1] // 2 - TEXT // 2, tile[0])
         else:
             canvas.paste(Image.fromarray(entry.image), (x, y))
         if entry.name == "truth" and entry.colour is None:
@@ -221,12 +244,12 @@ def _compose(
         if entry.colour:
             draw.rectangle([x, y + tile[1], x + tile[0] - 1, y + tile[1] + BAR], fill=entry.colour)
         below = y + tile[1] + BAR
-        _centred(draw, font, entry.name, x, below, tile[0])
-        _centred(draw, font, entry.line, x, below + LINE - 4, tile[0], "#444444")
+        centred(draw, font, entry.name, x, below, tile[0])
+        centred(draw, font, entry.line, x, below + LINE - 4, tile[0], "#444444")
     return canvas
 
 
-def _centred(
+def centred(
     draw: Any, font: FreeTypeFont, text: str, x: int, y: int, width: int, fill: str = "black"
 ) -> None:
     """Writes one line in the middle of `width` pixels, its middle left out where it is longer."""
@@ -237,7 +260,7 @@ def _centred(
     draw.text((x + (width - font.getlength(short)) // 2, y), short, fill=fill, font=font)
 
 
-def _font_file() -> str:
+def font_file() -> str:
     """matplotlib's own font, so that a picture looks the same on every machine."""
     import matplotlib
 

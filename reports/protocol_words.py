@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .escape import markdown
 
 DEGRADATIONS = {
-    "BD": "blurred by a Gaussian and every {scale}th pixel taken (BD)",
+    "BD": "blurred by a Gaussian and every {nth} pixel taken (BD)",
     "BI": "reduced by MATLAB's antialiased bicubic (BI)",
 }
 FRAMES = {
@@ -25,15 +25,22 @@ INPUTS = {"authors": "Frames are prepared and stored as the authors' published p
 SAID = ("name", "scale", "degradation", "time_step", "frames", "ends", "channel", "crop_border")
 
 
-def protocol_in_words(protocol: Mapping[str, Any]) -> str:
-    """A paragraph of Markdown; options without a sentence of their own are listed at its end."""
+def protocol_in_words(
+    protocol: Mapping[str, Any],
+    escape: Callable[[object], str] = markdown,
+    bold: str = "**{}**",
+) -> str:
+    """A paragraph of Markdown; options without a sentence of their own are listed at its end.
+
+    escape, bold: what makes it another format.
+    """
     if not protocol:
         return "The protocol was not given."
     scale, step = protocol.get("scale", 4), protocol.get("time_step", 2)
-    words = [f"Protocol **{markdown(protocol.get('name', 'unnamed'))}**:"]
+    words = [f"Protocol {bold.format(escape(protocol.get('name', 'unnamed')))}:"]
     how = DEGRADATIONS.get(str(protocol.get("degradation")))
     reduced = f"every {_ordinal(step)} frame is input, 1/{scale} as wide and high"
-    words.append(f"{reduced}, {how.format(scale=scale)}." if how else f"{reduced}.")
+    words.append(f"{reduced}, {how.format(nth=_ordinal(scale))}." if how else f"{reduced}.")
     frames = FRAMES.get(str(protocol.get("frames")), "")
     ends = ENDS.get(str(protocol.get("ends")), "")
     if frames:
@@ -47,10 +54,10 @@ def protocol_in_words(protocol: Mapping[str, Any]) -> str:
     rest = {key: v for key, v in protocol.items() if key not in SAID and v not in (None, "", False)}
     if rest:
         words.append(
-            "Further: " + ", ".join(f"{markdown(k)} {markdown(v)}" for k, v in rest.items()) + "."
+            "Further: " + ", ".join(f"{escape(k)} {escape(v)}" for k, v in rest.items()) + "."
         )
     return " ".join(word for word in words if word)
 
 
 def _ordinal(number: Any) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
+    return {2: "second", 3: "third", 4: "fourth"}.get(number, f"{number}th")

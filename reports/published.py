@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-PAPER = "Space-Time Video Upsampling Network, ECCV 2020, arXiv 2004.02432"
+PAPER = "Deep Space-Time Video Upsampling Networks, ECCV 2020, arXiv 2004.02432"
 DEVICE = "GeForce Titan X"
 
 
@@ -24,12 +24,14 @@ class PrintedMethod:
 
     parameters: as printed, rounded to 0.1 M.
     seconds:    for one 960x540 frame, on `DEVICE`.
+    specs:      what `stvt evaluate --methods` calls it.
     """
 
     name: str
     cells: Mapping[str, Printed]
     parameters: int
     seconds: float
+    specs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ NOT_STATED = (
     "expect figures of the same order, not the same figures."
 )
 
+# How many scenes the sets have: a run on fewer is another test set than the paper's.
+SCENES = {"vid4": 4, "stvt": 12}
+
 TABLE_1 = PrintedTable(
     name="Table 1",
     caption="x4 in space, x2 in time, odd frames as ground truth",
@@ -65,6 +70,7 @@ TABLE_1 = PrintedTable(
             },
             parameters=44_700_000,
             seconds=0.52,
+            specs=("dain+edvr", "f2v"),
         ),
         PrintedMethod(
             "V→F",
@@ -76,6 +82,7 @@ TABLE_1 = PrintedTable(
             },
             parameters=44_700_000,
             seconds=2.14,
+            specs=("edvr+dain", "v2f"),
         ),
         PrintedMethod(
             "STVUN",
@@ -87,6 +94,7 @@ TABLE_1 = PrintedTable(
             },
             parameters=30_900_000,
             seconds=0.30,
+            specs=("stvun",),
         ),
     ),
     remarks=(NOT_STATED,),
@@ -111,6 +119,7 @@ TABLE_2 = PrintedTable(
             },
             parameters=62_300_000,
             seconds=1.10,
+            specs=("fisr",),
         ),
         PrintedMethod(
             "STVUN",
@@ -124,6 +133,7 @@ TABLE_2 = PrintedTable(
             },
             parameters=30_900_000,
             seconds=0.98,
+            specs=("stvun",),
         ),
     ),
     remarks=(NOT_STATED,),
@@ -134,10 +144,16 @@ TABLE_3 = PrintedTable(
     caption="ablation on STVT, x4 in space, x2 in time",
     scale=4,
     methods=(
-        PrintedMethod("w/o EFST", {"stvt": Printed(27.06, 0.8613)}, 30_500_000, 0.27),
-        PrintedMethod("w/o D", {"stvt": Printed(27.15, 0.8615)}, 30_900_000, 0.30),
-        PrintedMethod("w/ A&F", {"stvt": Printed(27.20, 0.8652)}, 32_400_000, 0.75),
-        PrintedMethod("STVUN", {"stvt": Printed(27.23, 0.8644)}, 30_900_000, 0.30),
+        PrintedMethod(
+            "w/o EFST", {"stvt": Printed(27.06, 0.8613)}, 30_500_000, 0.27, ("stvun-wo-efst",)
+        ),
+        PrintedMethod("w/o D", {"stvt": Printed(27.15, 0.8615)}, 30_900_000, 0.30, ("stvun-wo-d",)),
+        PrintedMethod(
+            "w/ A&F", {"stvt": Printed(27.20, 0.8652)}, 32_400_000, 0.75, ("stvun-w-af",)
+        ),
+        PrintedMethod("STVUN", {"stvt": Printed(27.23, 0.8644)}, 30_900_000, 0.30, ("stvun",)),
     ),
     remarks=(NOT_STATED,),
 )
+
+TABLES = {"1": TABLE_1, "2": TABLE_2, "3": TABLE_3}

@@ -92,18 +92,23 @@ def one_signature(scores: DataFrame, stated: str = "") -> str:
     """
     found = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
     if len(found) > 1:
-        parts = [_parts(signature) for signature in found]
-        keys = list(dict.fromkeys(key for part in parts for key in part))
         differing = [
-            f"{key} is {' or '.join(dict.fromkeys(part.get(key, 'not given') for part in parts))}"
-            for key in keys
-            if len({part.get(key) for part in parts}) > 1
+            f"{key} is {' or '.join(dict.fromkeys(values))}"
+            for key, values in differing_parts(found).items()
         ]
         raise ReportError(
             f"scores of {len(found)} protocols share no table: {', '.join(differing)}; "
             "make a report of each"
         )
     return found[0] if found else ""
+
+
+def differing_parts(signatures: Sequence[str]) -> dict[str, list[str]]:
+    """The parts in which signatures differ, and what each of them says there."""
+    parts = [_parts(signature) for signature in signatures]
+    keys = dict.fromkeys(key for part in parts for key in part)
+    said = {key: [part.get(key, "not given") for part in parts] for key in keys}
+    return {key: values for key, values in said.items() if len(set(values)) > 1}
 
 
 def _parts(signature: str) -> dict[str, str]:
@@ -166,7 +171,17 @@ class Averages:
     scene: Mapping[tuple[str, str, str, str, str], Mean]
 
     def best(self, column: Column, metric: str, scene: str | None = None) -> set[str]:
-        """The methods with the best mean as it is printed; nobody when there is no rival.
+        """The methods with the best mean as it is printed; nobody when there is no rival."""
+        ranks = self.ranks(column, metric, scene)
+        return {method for method, rank in ranks.items() if rank == 1}
+
+    def second(self, column: Column, metric: str, scene: str | None = None) -> set[str]:
+        """The methods next to the best one; nobody where two are best, or the second is last."""
+        ranks = self.ranks(column, metric, scene)
+        return {method for method, rank in ranks.items() if rank == 2 < max(ranks.values())}
+
+    def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, int]:
+        """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
         Untrained methods and means over fewer scenes than the others' do not take part.
         """
@@ -174,11 +189,13 @@ class Averages:
         for method in self.methods:
             mean = self.mean(column, method, metric, scene)
             if method not in self.untrained and mean.comparable:
-                values[method] = round(mean.value, decimals(metric))
+                sign = 1 if metric in LOWER_IS_BETTER else -1
+                values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
-            return set()
-        top = (min if metric in LOWER_IS_BETTER else max)(values.values())
-        return {method for method, value in values.items() if value == top}
+            return {}
+        return {
+            m: 1 + sum(other < value for other in values.values()) for m, value in values.items()
+        }
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
         dataset, channel = column

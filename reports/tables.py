@@ -1,46 +1,20 @@
-"""The tables of a run: methods x data sets as the paper's Table 1, scenes, and running times."""
+"""The tables of a run: methods x data sets, its scenes, and what each method costs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .beside_paper import add_paper
-from .errors import ReportError
-from .grid import FORMATS, Entry, Grid
-from .scores import Averages, Column, Facts, Mean, averages, checked, one_signature
+from .grid import Entry, Grid
+from .scores import Averages, Column, Facts, Mean
 from .units import NOTHING, count, memory_size, name, number, of_channel, seconds
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 
 UNTRAINED = (
     "untrained: the network ran on seeded random weights, for its running time, memory and "
     "parameters; its frames mean nothing and no quality is given."
 )
-
-
-def table(scores: DataFrame, facts: Facts, format: str = "terminal", by: str = "dataset") -> str:
-    """The run's main table (by "dataset"), its scenes ("scene") or its times ("runtime").
-
-    format: one of FORMATS. Raises ReportError for scores that can share no table.
-    """
-    if format not in FORMATS:
-        raise ReportError(f"no table format '{format}'; there are {', '.join(FORMATS)}")
-    rows = checked(scores)
-    one_signature(rows, str(facts.get("signature") or ""))
-    means = averages(rows, facts)
-    if by == "dataset":
-        grids = [summary_grid(means, facts)]
-    elif by == "scene":
-        grids = [scene_grid(means, facts, column) for column in means.columns]
-    elif by == "runtime":
-        grids = [runtime_grid(facts)]
-    else:
-        raise ReportError(f"no table by '{by}'; there are dataset, scene, runtime")
-    return "\n".join(FORMATS[format](grid) for grid in grids)
 
 
 def summary_grid(means: Averages, facts: Facts) -> Grid:
@@ -58,11 +32,11 @@ def summary_grid(means: Averages, facts: Facts) -> Grid:
     for method in means.methods:
         row = [Entry((method,))]
         for column in means.columns:
-            row.append(_quality(grid, means, facts, column, method))
-            grid.records += _records(means, facts, column, method)
+            row.append(quality_entry(grid, means, facts, column, method))
+            grid.records += records_of(means, facts, column, method)
         known = facts.get("methods", {}).get(method, {})
         row.append(Entry((count(known.get("parameters")),)))
-        row.append(_time(grid, known.get("runtime")))
+        row.append(time_entry(grid, known.get("runtime")))
         grid.rows.append(row)
     add_paper(grid, means, facts)
     if means.untrained:
@@ -80,11 +54,11 @@ def scene_grid(means: Averages, facts: Facts, column: Column) -> Grid:
     for scene in means.scenes[dataset]:
         row = [Entry((scene,))]
         for method in means.methods:
-            row.append(_quality(grid, means, facts, column, method, scene))
-            grid.records += _records(means, facts, column, method, scene)
+            row.append(quality_entry(grid, means, facts, column, method, scene))
+            grid.records += records_of(means, facts, column, method, scene)
         grid.rows.append(row)
     if len(grid.rows) > 1:
-        mean = [_quality(grid, means, facts, column, method) for method in means.methods]
+        mean = [quality_entry(grid, means, facts, column, method) for method in means.methods]
         grid.rows.append([Entry(("mean of scenes",)), *mean])
     if means.untrained:
         grid.remarks.append(UNTRAINED)
@@ -119,9 +93,15 @@ def runtime_grid(facts: Facts) -> Grid:
             notes.append(
                 grid.note(f"Operators whose multiply-accumulates are not counted: {listed}.")
             )
-        time = _time(grid, runtime)
-        stages = runtime.get("stages") or {}
-        by_stage = ", ".join(f"{stage} {seconds(value)}" for stage, value in stages.items())
+        time = time_entry(grid, runtime)
+        took = runtime.get("stages") or {}
+        stages = known.get("stages") or {}
+        by_stage = "; ".join(
+            f"{stage} {seconds(took[stage])}, {count(held)} parameters"
+            if stage in took
+            else f"{stage} {count(held)} parameters"
+            for stage, held in stages.items()
+        )
         low, high, memory = (runtime.get(key) for key in ("p10", "p90", "peak_memory_bytes"))
         height, width = runtime.get("height"), runtime.get("width")
         ran = bool(runtime) and not runtime.get("out_of_memory")
@@ -196,7 +176,7 @@ def why_empty(
     return f"{mean.scenes} of {mean.of} scenes" if scene is None else "frames missing"
 
 
-def _quality(
+def quality_entry(
     grid: Grid,
     means: Averages,
     facts: Facts,
@@ -204,22 +184,25 @@ def _quality(
     method: str,
     scene: str | None = None,
 ) -> Entry:
-    texts, bold, notes, reasons = [], [], [], []
+    """A method's means on a data set, or on one scene of it, or the reason why there are none."""
+    texts, bold, second, notes, reasons = [], [], [], [], []
     for metric in means.metrics[column]:
         mean = means.mean(column, method, metric, scene)
         empty = why_empty(means, facts, column, method, mean, scene)
         if empty:
             texts.append(empty)
             bold.append(False)
+            second.append(False)
             reasons.append(empty)
             continue
         texts.append(number(metric, mean.value))
         bold.append(method in means.best(column, metric, scene))
+        second.append(method in means.second(column, metric, scene))
         if mean.identical:
             notes.append(grid.note(_identical(mean)))
     if not texts or (len(reasons) == len(texts) and len(set(reasons)) == 1):
         return Entry((*reasons, NOTHING)[:1])
-    return Entry(tuple(texts), tuple(bold), tuple(dict.fromkeys(notes)))
+    return Entry(tuple(texts), tuple(bold), tuple(dict.fromkeys(notes)), tuple(second))
 
 
 def _identical(mean: Mean) -> str:
@@ -230,9 +213,10 @@ def _identical(mean: Mean) -> str:
     return f"{frames} left out of the mean{dropped}."
 
 
-def _records(
+def records_of(
     means: Averages, facts: Facts, column: Column, method: str, scene: str | None = None
 ) -> list[dict[str, object]]:
+    """The same as plain values for CSV, one a metric."""
     known = facts.get("methods", {}).get(method, {})
     runtime = known.get("runtime") or {}
     records: list[dict[str, object]] = []
@@ -249,6 +233,7 @@ def _records(
                 "metric": metric,
                 "value": "" if empty else f"{mean.value:.6f}",
                 "note": empty,
+                "rank": means.ranks(column, metric, scene).get(method, ""),
                 "scenes": mean.scenes,
                 "scenes_expected": mean.of,
                 "identical_left_out": mean.identical,
@@ -260,7 +245,8 @@ def _records(
     return records
 
 
-def _time(grid: Grid, runtime: Mapping[str, Any] | None) -> Entry:
+def time_entry(grid: Grid, runtime: Mapping[str, Any] | None) -> Entry:
+    """The median running time, with a note of where it was measured."""
     if not runtime:
         return Entry((NOTHING,))
     where = ", ".join(str(runtime[key]) for key in ("device", "precision") if runtime.get(key))

@@ -57,3 +57,13 @@ def memory_size(size: int) -> str:
 
 def number(metric: str, value: float) -> str:
     return "inf" if math.isinf(value) else f"{value:.{decimals(metric)}f}"
+
+
+def signed(metric: str, value: float) -> str:
+    """A difference with its sign, and with the decimals of its metric.
+
+    >>> signed("psnr", -0.104), signed("ssim", 0.00001)
+    ('-0.10', '+0.0000')
+    """
+    text = f"{value:+.{decimals(metric)}f}"
+    return text if float(text) else text.replace("-", "+")

@@ -108,6 +108,7 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
     write_report(scores.sample(frac=1, random_state=0), facts, shown, tmp_path / "two")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert set(digests(tmp_path / "one")) == {
+        "report.html",
         "report.md",
         "scores.csv",
         "table1.md",

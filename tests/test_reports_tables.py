@@ -83,8 +83,8 @@ def test_the_best_mean_is_bold_and_a_tie_as_printed_makes_two() -> None:
         rows("c", "s", [0.3], "lpips"),
     )
     text = table(made, {}, "markdown")
-    assert cells(text, "a")[1] == "**20.00**/0.5000/**0.1000**"
-    assert cells(text, "b")[1] == "**20.00/0.6000**".replace("/", "**/**") + "/0.2000"
+    assert cells(text, "a")[1] == "**20.00**/<ins>0.5000</ins>/**0.1000**"
+    assert cells(text, "b")[1] == "**20.00**/**0.6000**/<ins>0.2000</ins>"
     assert cells(text, "c")[1] == "19.00/0.4000/0.3000"
 
 
@@ -192,7 +192,11 @@ def test_running_times_and_their_absence_are_said() -> None:
     made = scores(rows("a", "s", [20]), rows("b", "s", [20]), rows("c", "s", [20]))
     timed = {"median": 0.3, "p10": 0.2, "p90": 0.4, "n": 5, "device": "cpu", "precision": "fp32"}
     methods = {
-        "a": {"parameters": 30_900_000, "runtime": {**timed, "stages": {"x": 0.1, "y": 0.2}}},
+        "a": {
+            "parameters": 30_900_000,
+            "stages": {"x": 30_900_000, "y": 0},
+            "runtime": {**timed, "stages": {"x": 0.1, "y": 0.2}},
+        },
         "b": {"parameters": 0, "runtime": {"out_of_memory": True}},
         "c": {"parameters": None, "uncounted": {"grid_sampler": 3}, "runtime": None},
     }
@@ -201,7 +205,7 @@ def test_running_times_and_their_absence_are_said() -> None:
     assert cells(text, "b")[2:] == ["0", "out of memory"]
     assert cells(text, "c")[2:] == ["–", "–"]
     costs = table(made, {"methods": methods}, "markdown", by="runtime")
-    assert "x 0.10 s, y 0.20 s" in costs
+    assert "x 0.10 s, 30.9 M parameters; y 0.20 s, 0 parameters" in costs
     assert "grid\\_sampler (3)" in costs
 
 
@@ -243,8 +247,8 @@ def test_stored_scores_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_unknown_formats_are_refused() -> None:
-    with pytest.raises(ReportError, match="html"):
-        table(rows("a", "s", [1]), {}, "html")
+    with pytest.raises(ReportError, match="docx"):
+        table(rows("a", "s", [1]), {}, "docx")
     with pytest.raises(ReportError, match="moon"):
         table(rows("a", "s", [1]), {}, by="moon")
 

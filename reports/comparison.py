@@ -1,0 +1,204 @@
+"""Two runs side by side: how their scores differ, and whether one is worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .errors import ReportError
+from .grid import FORMATS, Entry, Grid
+from .scores import METRIC_ORDER, Facts, checked, differing_parts, is_untrained, one_signature
+from .statistics import (
+    CONFIDENCE,
+    RESAMPLES,
+    Difference,
+    Scenes,
+    by_scene,
+    difference,
+    difference_entries,
+    record,
+)
+from .units import NOTHING, name, number
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Key = tuple[str, str, str, str]  # data set, metric, channel, method
+NEVER_MATTERS = frozenset({"stvt"})  # parts of the signature: comparing versions is what for
+
+
+class Comparison:
+    """The scores of a second run against those of a first, method by method.
+
+    first, second: scores and facts of each, as `table` takes them.
+    methods: pairs of a method of the first and one of the second; none given: those of the same
+             name in both.
+    metrics: which; none given: all that both have.
+    allow:   parts of the protocol's signature that may differ, and "data".
+
+    Raises ReportError, which names the parts, where the runs' protocols or data differ, or there
+    is nothing that both have.
+    """
+
+    def __init__(
+        self,
+        first: tuple[DataFrame, Facts],
+        second: tuple[DataFrame, Facts],
+        *,
+        methods: Sequence[tuple[str, str]] = (),
+        metrics: Collection[str] = (),
+        tolerance: float | None = None,
+        allow: Collection[str] = (),
+    ) -> None:
+        _same_protocol(first, second, allow)
+        self.notes: list[str] = []
+        parts, others = _parts(first[0]), _parts(second[0])
+        pairs = list(methods) or self._common_methods(first[1], second[1])
+        for place, (facts, which) in enumerate(((first[1], "first"), (second[1], "second"))):
+            for pair in pairs:
+                if pair[place] not in facts["methods"]:
+                    has = ", ".join(facts["methods"])
+                    raise ReportError(
+                        f"the {which} run has no method '{pair[place]}'; it has {has}"
+                    )
+        wanted = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        shared = [name for name in first[1]["datasets"] if name in second[1]["datasets"]]
+        self.found: list[tuple[Key, str, Difference]] = []
+        for dataset in shared:
+            for metric, channel in _metrics(parts, others, dataset, wanted):
+                for a, b in pairs:
+                    ours: Scenes = parts.get((dataset, metric, channel, a), {})
+                    theirs: Scenes = others.get((dataset, metric, channel, b), {})
+                    of = difference(ours, theirs, metric, tolerance)
+                    self.found.append(((dataset, metric, channel, a), b, of))
+        if not any(of.scenes or of.lacking_a or of.lacking_b for _, _, of in self.found):
+            raise ReportError("the two runs have no scores in common: no data set, method, metric")
+        for facts, other, which in (
+            (first[1], second[1], "first"),
+            (second[1], first[1], "second"),
+        ):
+            lone = [dataset for dataset in facts["datasets"] if dataset not in other["datasets"]]
+            if lone:
+                self.notes.append(f"Only the {which} run has the data set {', '.join(lone)}.")
+        self._untrained(first[0], second[0])
+
+    def _common_methods(self, first: Facts, second: Facts) -> list[tuple[str, str]]:
+        for facts, other, which in ((first, second, "first"), (second, first, "second")):
+            lone = [method for method in facts["methods"] if method not in other["methods"]]
+            if lone:
+                self.notes.append(f"Only the {which} run has {', '.join(lone)}.")
+        return [(method, method) for method in first["methods"] if method in second["methods"]]
+
+    def _untrained(self, *scores: DataFrame) -> None:
+        compared = {name for (_, _, _, a), b, _ in self.found for name in (a, b)}
+        random = {
+            str(method)
+            for rows in scores
+            for method, weights in zip(rows["method"], rows["weights"], strict=True)
+            if is_untrained(str(weights))
+        }
+        if compared & random:
+            listed = ", ".join(sorted(compared & random))
+            self.notes.append(f"Untrained: {listed}. Their scores say that they ran, no more.")
+
+    @property
+    def worse(self) -> bool:
+        """Whether the second is significantly worse in anything, or lacks scenes of the first."""
+        return any(of.verdict == "worse" or of.lacking_b for _, _, of in self.found)
+
+    def verdict(self) -> str:
+        """One line: what was found in all."""
+        if self.worse:
+            lost = sum(bool(of.lacking_b) for _, _, of in self.found)
+            much = sum(of.verdict == "worse" for _, _, of in self.found)
+            texts = [f"significantly worse in {much} of {len(self.found)} comparisons"] * bool(much)
+            texts += [f"without scores for scenes of the first in {lost}"] * bool(lost)
+            return f"worse: {' and '.join(texts)}"
+        better = sum(of.verdict == "better" for _, _, of in self.found)
+        if better:
+            return f"not worse: significantly better in {better} of {len(self.found)} comparisons"
+        if all(of.verdict == "same" and of.mean == 0 for _, _, of in self.found):
+            return "the same"
+        return "not worse: no significant difference"
+
+    def table(self, format: str = "terminal") -> str:
+        """All differences as a table in one of FORMATS."""
+        if format not in FORMATS:
+            raise ReportError(f"no table format '{format}'; there are {', '.join(FORMATS)}")
+        return FORMATS[format]([self.grid()])
+
+    def grid(self) -> Grid:
+        grid = Grid(
+            caption="The second run against the first: means over scenes that both have, the "
+            f"difference and its {CONFIDENCE:.0%} confidence interval, by resampling the scenes "
+            f"{RESAMPLES:,} times (bootstrap, paired).",
+            header=[
+                *("data set", "metric", "method", "first", "second"),
+                *("difference", "interval", "scenes", "second is"),
+            ],
+        )
+        for (dataset, metric, channel, a), b, of in self.found:
+            texts = (
+                dataset,
+                f"{name(metric)} of {name(channel)}",
+                a if a == b else f"{b} against {a}",
+            )
+            values = (NOTHING if math.isnan(v) else number(metric, v) for v in (of.a, of.b))
+            grid.rows.append(
+                [
+                    *(Entry((text,)) for text in (*texts, *values)),
+                    *difference_entries(grid, of),
+                    Entry((of.verdict,)),
+                ]
+            )
+            grid.records.append(
+                {"dataset": dataset, "channel": channel, "first": a, "second": b, **record(of)}
+            )
+        grid.remarks += self.notes
+        return grid
+
+
+def _same_protocol(
+    first: tuple[DataFrame, Facts], second: tuple[DataFrame, Facts], allow: Collection[str]
+) -> None:
+    signatures = [
+        one_signature(scores, str(facts.get("signature") or ""))
+        for scores, facts in (first, second)
+    ]
+    differing = {
+        part: values
+        for part, values in differing_parts(signatures).items()
+        if part not in NEVER_MATTERS and part not in allow
+    }
+    if differing:
+        listed = ", ".join(f"{part} is {' or '.join(v)}" for part, v in differing.items())
+        raise ReportError(
+            f"scores of two protocols do not compare: {listed}; evaluate both under one"
+            + (" (the same methods, or --ends replicate)" if "window" in differing else "")
+            + f", or allow it: {','.join(differing)}"
+        )
+    if "data" in allow:
+        return
+    known, others = first[1]["datasets"], second[1]["datasets"]
+    for dataset in known.keys() & others.keys():
+        hashes = {str(sets[dataset].get("manifest_sha256"))[:12] for sets in (known, others)}
+        if len(hashes) > 1:
+            raise ReportError(
+                f"{dataset}: the frames of the two runs differ (sha256 {' and '.join(sorted(hashes))}); "
+                "prepare it again, or allow it: data"
+            )
+
+
+def _parts(scores: DataFrame) -> Mapping[Key, Scenes]:
+    groups = checked(scores).groupby(["dataset", "metric", "channel", "method"])
+    return {(str(d), str(m), str(c), str(n)): by_scene(rows) for (d, m, c, n), rows in groups}
+
+
+def _metrics(
+    parts: Mapping[Key, Scenes], others: Mapping[Key, Scenes], dataset: str, wanted: Collection[str]
+) -> list[tuple[str, str]]:
+    """The (metric, channel) of a data set that are wanted, in the order of all tables."""
+    found = {key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in wanted}
+    rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
+    return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair))

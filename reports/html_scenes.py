@@ -1,0 +1,185 @@
+"""What report.html holds of each scene: its moving pictures and its scores frame by frame."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .escape import file_name, plain
+from .scores import Averages, decimals
+from .units import name, of_channel
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Clips = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Key = tuple[str, str]  # data set, scene
+
+BUDGET = 16_000_000  # bytes of pictures in one page: base64 makes 21.3 MB of them
+FEWEST = 6  # frames of a scene; with fewer the motion is not to be seen
+SCENES = 120
+
+
+def scenes_shown(means: Averages, clips: Clips) -> tuple[list[Key], str]:
+    """The scenes that the page can show, those with moving pictures first in each data set.
+
+    Also returns what is left out, in words.
+    """
+    found = []
+    for dataset, scenes in means.scenes.items():
+        moving = clips.get(dataset, {})
+        found.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
+    everything = sum(map(len, found))
+    share = SCENES // max(1, len(found))
+    chosen = [key for keys in found for key in (keys if everything <= SCENES else keys[:share])]
+    if len(chosen) == everything:
+        return chosen, ""
+    return chosen, f"{len(chosen)} of {everything} scenes can be chosen here; scores.csv holds all."
+
+
+def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int]], str]:
+    """The frames of each scene that fit into the page, and what is left out, in words.
+
+    Every scene gives up frames at its ends before any scene is left out.
+    """
+    moving = {key: clips[key[0]][key[1]] for key in shown if key[1] in clips.get(key[0], {})}
+    cost = {key: _cost(clip) for key, clip in moving.items()}
+    cost = {key: frames for key, frames in cost.items() if frames}
+    longest = max(map(len, cost.values()), default=0)
+    for limit in range(longest, FEWEST - 1, -1):
+        picked = {key: _middle(sorted(frames), limit) for key, frames in cost.items()}
+        if sum(cost[key][f] for key, frames in picked.items() for f in frames) <= BUDGET:
+            cut = limit < longest
+            return picked, f"At most {limit} frames a scene are shown here." if cut else ""
+    picked, left = {}, BUDGET
+    for key in _in_turn(list(cost)):
+        frames = _middle(sorted(cost[key]), FEWEST)
+        size = sum(cost[key][frame] for frame in frames)
+        if size <= left:
+            picked[key] = frames
+            left -= size
+    if len(picked) == len(cost):
+        return picked, ""
+    return picked, (
+        f"{FEWEST} frames of each of {len(picked)} scenes are shown; "
+        f"{len(cost) - len(picked)} more scenes would make this page too large."
+    )
+
+
+def scene_data(
+    key: Key, rows: DataFrame | None, means: Averages, clip: Mapping[str, Any], frames: list[int]
+) -> dict[str, Any]:
+    """One scene as plain values for the page's script.
+
+    rows:   its scores; clip: its files; frames: those of its frames to embed.
+    """
+    dataset, scene = key
+    known = sorted({*map(int, rows["frame"])} if rows is not None else set())
+    new = {*map(int, rows.loc[rows["kind"] == "new", "frame"])} if rows is not None else set()
+    return {
+        "dataset": plain(dataset),
+        "scene": plain(scene),
+        "frames": frames,
+        "known": known,
+        "new": sorted(new),
+        "views": list(_views(means, clip, frames)) if frames else [],
+        "realSpeed": _speed(clip, frames),
+        "errorShown": clip.get("error_shown", 64) if frames else 0,
+        "curves": _curves(rows, means) if rows is not None else [],
+        "picture": f"figures/scene-{file_name(dataset)}-{file_name(scene)}.png",
+    }
+
+
+def _speed(clip: Mapping[str, Any], frames: Sequence[int]) -> float | None:
+    """How many of the frames pass in a second of the real scene, where that is known."""
+    apart = min((b - a for a, b in pairwise(frames)), default=1)
+    return round(clip["fps"] / apart, 3) if clip.get("fps") else None
+
+
+def _views(means: Averages, clip: Mapping[str, Any], frames: list[int]) -> Iterator[dict[str, Any]]:
+    yield {"kind": "truth", "images": _embedded(clip["truth"], frames)}
+    yield {"kind": "input", "images": _embedded(clip["input"], frames)}
+    for place, method in enumerate(means.methods):
+        if method in clip["methods"]:
+            yield {
+                "kind": "method",
+                "method": place,
+                "images": _embedded(clip["methods"][method], frames),
+                "errors": _embedded(clip["errors"].get(method, {}), frames),
+            }
+
+
+def _embedded(files: Mapping[int, Path], frames: Sequence[int]) -> list[str]:
+    """Each frame in base64, nothing where it cannot be read."""
+    return [base64.b64encode(_bytes(files.get(frame))).decode() for frame in frames]
+
+
+def _bytes(file: Path | None) -> bytes:
+    try:
+        return file.read_bytes() if file else b""
+    except OSError:
+        return b""
+
+
+def _curves(rows: DataFrame, means: Averages) -> list[dict[str, Any]]:
+    """A curve set a metric; untrained methods have no quality to draw."""
+    places = {method: place for place, method in enumerate(means.methods)}
+    sets = []
+    for key, group in rows.groupby(["metric", "channel"], sort=False):
+        metric, channel = map(str, key) if isinstance(key, tuple) else (str(key), "")
+        unit = " (dB)" if metric == "psnr" else ""
+        of = of_channel(channel) if metric in ("psnr", "ssim") else ""
+        curves: list[dict[str, Any]] = []
+        for method, mine in ((str(m), mine) for m, mine in group.groupby("method", sort=False)):
+            if method in places and method not in means.untrained:
+                values = [_number(v, decimals(metric) + 1) for v in mine["value"]]
+                frames = [*map(int, mine["frame"])]
+                curves.append({"method": places[method], "frames": frames, "values": values})
+        curves.sort(key=lambda curve: curve["method"])
+        if curves:
+            label = f"{name(metric)}{of}{unit}"
+            sets.append({"label": label, "digits": decimals(metric), "curves": curves})
+    return sets
+
+
+def _number(value: float, digits: int) -> float | str | None:
+    if math.isfinite(value):
+        return round(float(value), digits)
+    return None if math.isnan(value) else "inf"
+
+
+def _cost(clip: Mapping[str, Any]) -> dict[int, int]:
+    """The bytes of each frame that all views of the scene have."""
+    views = [clip["truth"], *clip["methods"].values()]
+    common = set.intersection(*(set(view) for view in views)) if clip["methods"] else set()
+    views += [clip["input"], *clip["errors"].values()]
+    return {
+        frame: sum(_size(view[frame]) for view in views if frame in view)
+        for frame in sorted(common)
+    }
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _middle(frames: list[int], limit: int) -> list[int]:
+    first = max(0, (len(frames) - limit) // 2)
+    return frames[first : first + limit]
+
+
+def _in_turn(keys: Sequence[Key]) -> list[Key]:
+    """One scene of each data set, then the next of each, so that no set is left out whole."""
+    seen: dict[str, int] = {}
+    places = []
+    for key in keys:
+        places.append(seen.get(key[0], 0))
+        seen[key[0]] = places[-1] + 1
+    return [key for _, key in sorted(zip(places, keys, strict=True), key=lambda pair: pair[0])]

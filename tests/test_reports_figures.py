@@ -1,0 +1,173 @@
+"""Figures on demand: crops, error maps, x-t slices, flow colours, confidence maps and videos."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from stvt import clips, confidence_command, figures, flow_command, results
+from stvt.errors import UsageError
+from stvt.reports import ReportError
+from stvt.reports.confidence import confidence_figure
+from stvt.reports.error_maps import error_map
+from stvt.reports.flow_colours import flow_colours, flow_figure, wheel
+from stvt.reports.slices import time_slice
+from stvt.reports.videos import scene_videos
+
+NAME = "a_<b>"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of one scene of five frames by one method, whose third frame is shown."""
+    truth = np.random.default_rng(0).integers(0, 200, (48, 64, 3), np.uint8)
+    facts = {
+        "protocol": {"time_step": 2, "degradation": "BD", "scale": 4},
+        "signature": "s:1",
+        "datasets": {"d": {"scenes": ["s"]}},
+        "methods": {NAME: {"weights": ""}},
+        "shown": {"d": {"s": 2}},
+    }
+    results.write_json(tmp_path / "run.json", facts)
+    scores = [[frame, 0.5, "psnr", "rgb", 20.0 + frame] for frame in range(5)]
+    unit = {
+        "dataset": "d",
+        "scene": "s",
+        "method": NAME,
+        "signature": "s:1",
+        "weights": "",
+        "fps": "25",
+    }
+    results.write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
+    clip = tmp_path / "clips" / "d" / "s"
+    for frame in range(5):
+        clips.keep(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
+    picture = results.picture_file(tmp_path, "d", "s", NAME)
+    picture.parent.mkdir(parents=True)
+    Image.fromarray(truth // 2).save(picture)
+    Image.fromarray(truth).save(picture.parents[1] / "truth.png")
+    Image.fromarray(truth[::4, ::4]).save(picture.parents[1] / "input.png")
+    return tmp_path
+
+
+def test_a_crop_by_hand_is_enlarged_and_makes_three_figures_in_three_formats(run: Path) -> None:
+    files = figures.crop_figures(run, ["d/s:2:40,32,16,12"])
+    kinds = {"crop-d-s-2-40-32-16-12", "errors-d-s-2", "slices-d-s-2"}
+    formats = ("png", "pdf", "svg")
+    assert {file.name for file in files} == {f"{k}.{format}" for k in kinds for format in formats}
+    with Image.open(results.picture_file(run, "d", "s", NAME)) as image:
+        wanted = {tuple(map(int, p)) for p in np.asarray(image)[32:44, 40:56].reshape(-1, 3)}
+    with Image.open(run / "report" / "figures" / "crop-d-s-2-40-32-16-12.png") as image:
+        assert wanted <= {tuple(map(int, p)) for p in np.asarray(image).reshape(-1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("crop", "words"),
+    [
+        ("s:2:8,4,16", "not of the form"),
+        ("t:2:0,0,8,8", "no scene of the run"),
+        ("s:4:0,0,8,8", "frame 2 was.*--save-frames"),
+        ("s:2:60,0,8,8", "ends at 68,8, outside of the frame of 64x48"),
+        ("s:2:0,0,0,8", "0x8"),
+    ],
+)
+def test_a_crop_that_cannot_be_is_said(run: Path, crop: str, words: str) -> None:
+    with pytest.raises((UsageError, ReportError), match=words):
+        figures.crop_figures(run, [crop])
+
+
+def test_an_error_map_is_the_mean_absolute_error_of_the_channels() -> None:
+    truth = np.full((2, 2, 3), 100, np.uint8)
+    restored = truth.copy()
+    restored[0, 1] = (130, 100, 70)
+    np.testing.assert_allclose(error_map(restored, truth), [[0, 20], [0, 0]])
+
+
+def test_a_slice_has_a_row_of_each_frame() -> None:
+    frames = [np.full((10, 4, 3), 10 * n, np.uint8) for n in range(3)]
+    frames[1][7] = 99
+    cut = time_slice(frames, 0.75)
+    assert cut.shape == (3, 4, 3) and cut[:, 0, 0].tolist() == [0, 99, 20]
+
+
+def test_flow_colours_are_white_at_rest_and_opposite_for_opposite_motion() -> None:
+    flow = np.zeros((2, 1, 3), np.float32)
+    flow[0, 0] = (0, 2, -2)
+    still, right, left = flow_colours(flow)[0].astype(int)
+    assert still.tolist() == [255, 255, 255]
+    assert right.tolist() == [255, 0, 0] and left.tolist() == [0, 255, 255]
+    half = flow_colours(flow, fastest=4)[0, 1].tolist()
+    assert half == [255, 128, 128]
+    assert wheel(51)[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.slow  # STVUN is built
+def test_the_commands_make_figures_of_any_frames(
+    tmp_path: Path, write_clip: Any, moving_square: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_clip(tmp_path / "clip", moving_square(4, 64, 64))
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    flow_command.add(commands)
+    confidence_command.add(commands)
+    first, second, *_ = sorted(folder.iterdir())
+    lines = [["flow", str(first), str(second)], ["confidence", str(folder), "--untrained"]]
+    for line in lines:
+        args = parser.parse_args([*line, "--out", str(tmp_path / "out" / line[0])])
+        assert args.run(args) == 0
+    made = capsys.readouterr().out.split()
+    assert len(made) == 6 and all(Path(file).is_file() for file in made)
+    args = parser.parse_args(["confidence", str(folder), "--frame", "9"])
+    with pytest.raises(UsageError, match="frames 0 to 3"):
+        args.run(args)
+
+
+def test_figures_of_flow_and_confidence_are_files_the_same_twice(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    flow = generator.normal(size=(2, 12, 16)).astype(np.float32)
+    window = [generator.integers(0, 256, (12, 16, 3), np.uint8) for _ in range(3)]
+    maps = {NAME: generator.random((1, 3, 12, 16), np.float32)}
+    made = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        files = flow_figure(flow, folder / "flow", formats=("png", "svg"))
+        files += confidence_figure(window, maps, folder / "scores", ("png", "pdf", "svg"))
+        made.append({file.name: file.read_bytes() for file in files})
+    assert made[0] == made[1] and len(made[0]) == 5
+
+
+def test_videos_show_all_views_at_real_speed_and_slowed_down(run: Path) -> None:
+    real, slow = figures.videos(run)
+    seconds = []
+    for file in (real, slow):
+        with av.open(str(file)) as container:
+            (stream,) = container.streams.video
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+            assert stream.average_rate is not None
+            seconds.append(len(frames) / float(stream.average_rate))
+            assert len({frame.shape for frame in frames}) == 1
+            assert frames[0].shape[0] % 2 == frames[0].shape[1] % 2 == 0
+    assert seconds == [pytest.approx(3.0), pytest.approx(5 / 25 * 8)]
+
+
+def test_a_video_skips_frames_that_a_view_lacks_and_none_is_made_of_nothing(run: Path) -> None:
+    scores = {("d", "s", NAME)}
+    facts = json.loads((run / "run.json").read_text())
+    clip: dict[str, Any] = clips.find(run, facts, scores)["d"]["s"]
+    clip["methods"][NAME].clear()
+    assert scene_videos(clip, "d", "s", [NAME], run / "out") == []
+    assert not (run / "out").exists()
+
+
+def test_a_run_without_moving_pictures_says_so(tmp_path: Path) -> None:
+    facts = {"signature": "", "datasets": {}, "methods": {}, "shown": {}}
+    results.write_json(tmp_path / "run.json", facts)
+    with pytest.raises(UsageError, match="no moving pictures"):
+        list(figures.videos(tmp_path))
