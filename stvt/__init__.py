@@ -15,14 +15,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "load_method", "prepare", "report"]
+__all__ = ["evaluate", "load_method", "prepare", "report", "upsample"]
 
 if TYPE_CHECKING:
     from stvt.api import load_method, prepare
     from stvt.evaluation import evaluate
     from stvt.reporting import report
+    from stvt.upsampling import upsample
 
-_HOMES = {"evaluate": "evaluation", "load_method": "api", "prepare": "api", "report": "reporting"}
+_HOMES = {
+    "evaluate": "evaluation",
+    "load_method": "api",
+    "prepare": "api",
+    "report": "reporting",
+    "upsample": "upsampling",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,10 +33,12 @@ def load_method(
     device: str = "auto",
     precision: Precision = "fp32",
     tile: int | None = None,
+    memory: int | None = None,
     untrained: bool = False,
 ) -> Method:
     """A method as `stvt evaluate --methods` names it, ready to call.
 
+    memory:  bytes that it may take; networks then work in tiles that fit.
     weights: a file for the network of that name, or network -> file; None looks in
              `$STVT_HOME/weights`.
     degradation: what the inputs were made with; it says where their pixels lie.
@@ -54,6 +56,7 @@ def load_method(
             device=usable_device(device),
             precision=precision,
             tile=tile,
+            memory=memory,
             weights={name: Path(file) for name, file in files.items()},
             untrained=untrained,
         ),

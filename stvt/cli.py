@@ -6,10 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from stvt import __version__
+from stvt.arguments import memory_size, positive, size
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -22,6 +24,18 @@ The benchmark and the data sets for joint space-time video upsampling.
   stvt report runs/sample-paper             its tables again
   stvt list methods                         what there is
 """
+
+# Commands with a file of their own; `add(commands)` of each says what it takes.
+MORE = (
+    "compare_command",
+    "reproduce_command",
+    "weights_command",
+    "confidence_command",
+    "flow_command",
+    "bench_command",
+    "doctor_command",
+    "upsample_command",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,14 +145,27 @@ def evaluate(args: argparse.Namespace) -> int:
             limit=args.limit,
             precision=args.precision,
             tile=args.tile,
+            memory=args.memory,
             handover=args.handover,
         )
     return _print_report(scores)
 
 
 def report(args: argparse.Namespace) -> int:
-    from stvt.reporting import report
+    from stvt.reporting import report, table
 
+    if args.table or args.quoted or args.format != "terminal":
+        name = args.table or "dataset"
+        print(table(args.run_folder, name, args.format, quoted=args.quoted), end="")
+        return 0
+    if args.crop or args.video:
+        from stvt.figures import crop_figures, videos
+
+        for made in crop_figures(args.run_folder, args.crop, args.root):
+            print(made)
+        for made in videos(args.run_folder) if args.video else ():
+            print(made)
+        return 0
     return _print_report(report(args.run_folder))
 
 
@@ -182,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_root(command)
     command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
     command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    command.add_argument("--workers", type=_positive, help="processes (default: all cores)")
+    command.add_argument("--workers", type=positive, help="processes (default: all cores)")
 
     command = commands.add_parser("verify", help="check a prepared set against its manifest")
     command.set_defaults(run=verify)
@@ -195,11 +222,36 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("report", help="a run's tables and plots, from stored scores")
     command.set_defaults(run=report)
     command.add_argument("run_folder", metavar="RUN", type=Path)
+    command.add_argument(
+        "--table",
+        metavar="NAME",
+        help="print one: 1, 2, 3 of the paper, dataset, scene, time, difference, runtime",
+    )
+    command.add_argument(
+        "--format",
+        default="terminal",
+        help="of the table: terminal, markdown, latex, standalone (LaTeX document), csv, html",
+    )
+    command.add_argument(
+        "--quoted", action="store_true", help="with rows of later papers (protocol zsm)"
+    )
+    command.add_argument(
+        "--crop",
+        action="append",
+        default=[],
+        metavar="SCENE:FRAME:X,Y,W,H",
+        help="draw this part of a scene: enlarged, its errors, and its x-t slice",
+    )
+    command.add_argument("--video", action="store_true", help="make side-by-side videos")
+    _add_root(command)
 
     command = commands.add_parser("list", help="the methods, data sets or metrics there are")
     command.set_defaults(run=list_)
     command.add_argument("what", choices=["methods", "datasets", "metrics"])
     _add_root(command)
+
+    for module in MORE:
+        import_module(f"stvt.{module}").add(commands)
     return parser
 
 
@@ -231,11 +283,11 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         "--untrained", action="store_true", help="random weights, for runtime and plumbing"
     )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    command.add_argument("--workers", type=_positive, default=1, help="processes (default: 1)")
+    command.add_argument("--workers", type=positive, default=1, help="processes (default: 1)")
     command.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
     command.add_argument("--save-frames", action="store_true", help="keep every scored frame")
     command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
-    command.add_argument("--runtime-size", type=_size, metavar="WxH", help="of another size")
+    command.add_argument("--runtime-size", type=size, metavar="WxH", help="of another size")
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
     rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "authors"])
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
@@ -245,23 +297,13 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
     rules.add_argument("--channel", choices=["rgb", "y"])
     rules.add_argument("--crop-border", type=int, metavar="N", help="pixels left out")
-    rules.add_argument("--limit", type=_positive, metavar="N", help="input intervals a scene")
+    rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
     rules.add_argument("--precision", choices=["fp32", "bf16", "fp16"])
-    rules.add_argument("--tile", type=_positive, metavar="N", help="low-resolution pixels")
+    rules.add_argument("--tile", type=positive, metavar="N", help="low-resolution pixels")
+    rules.add_argument(
+        "--memory", type=memory_size, metavar="SIZE", help="tiles that fit, as in 4GiB"
+    )
     rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _size(text: str) -> tuple[int, int]:
-    """WxH as (height, width)."""
-    width, _, height = text.partition("x")
-    return _positive(height), _positive(width)
 
 
 def _weights(text: str) -> tuple[str, Path]:

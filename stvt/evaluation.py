@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt import baselines, results, timing
+from stvt import __version__, baselines, provenance, results, timing
 from stvt.baselines.elsewhere import Elsewhere
-from stvt.operations import count
+from stvt.baselines.method import Method
+from stvt.operations import count, device_of
 from stvt.plan import Plan
 from stvt.protocol import Protocol, with_options
 from stvt.reporting import report
-from stvt.scoring import Unit, score
+from stvt.scoring import Unit, one_line, score
 from stvt.workers import run_units
 
 if TYPE_CHECKING:
@@ -47,7 +50,8 @@ def evaluate(
     methods:   as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
                "net=FILE.py:Class"; a list, or one string with commas.
     out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already
-               there are kept; scores of another protocol there are an error.
+               there are not made again; those of another protocol are an error. The report is
+               of the data sets and methods named now.
     protocol:  "paper", "zsm", "authors" or a `Protocol`; `options` are its fields
                (frames="all", time_step=4 ...), see `stvt.protocol`.
     weights:   network name -> file. untrained: random weights, for runtime and plumbing.
@@ -74,11 +78,19 @@ def evaluate(
         device=device,
         save_frames=save_frames,
     )
+    results.remove_leftovers(plan.run)
     plan.write()
     show = progress or (lambda done, total, what: None)
-    _score_all([unit for unit in plan.units if not _done(unit)], workers, cluster, show)
-    if runtime:
-        _time_all(plan, *runtime_size, show)
+    with provenance.session(
+        plan.run,
+        root=str(plan.root),
+        weights={name: str(file) for name, file in plan.settings.weights.items()},
+        workers=workers,
+        runtime=runtime_size if runtime else None,
+    ):
+        _score_all([unit for unit in plan.units if not _done(unit)], workers, cluster, show)
+        if runtime:
+            _time_all(plan, *runtime_size, show)
     return report(plan.run)
 
 
@@ -114,30 +126,41 @@ def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
 
 def _time_all(plan: Plan, height: int, width: int, show: Progress) -> None:
     """Measures each method that computes, and keeps what it cost beside the scores."""
-    methods = {
-        name: method
-        for name, method in ((method.name, method) for method in plan.methods.values())
-        if not isinstance(method, Elsewhere)
-    }
-    for number, (name, method) in enumerate(methods.items()):
-        show(number, len(methods), f"timing {name}")
-        file = results.runtime_file(plan.run, name)
-        key = [height, width, method.weights, plan.settings.device, plan.settings.precision]
+    methods = [
+        (spec, method) for spec, method in plan.methods.items() if not isinstance(method, Elsewhere)
+    ]
+    for number, (spec, method) in enumerate(methods):
+        show(number, len(methods), f"timing {method.name}")
+        file = results.runtime_file(plan.run, method.name)
+        key = _runtime_key(plan, spec, method, height, width)
         before = results.read_json(file)
-        if before is not None and before.get("key") == key:
+        if before is not None and before.get("key") == key and "runtime" in before:
             continue
+        results.write_json(file, {"key": key, **_cost(plan, method, height, width)})
+    show(len(methods), len(methods), "timing")
+
+
+def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
+    """Whatever a running time depends on. One with the same key is not measured again."""
+    settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
+    device = timing.device_name(device_of(method))
+    made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
+    return hashlib.sha256(json.dumps([height, width, *made_of]).encode()).hexdigest()
+
+
+def _cost(plan: Plan, method: Method, height: int, width: int) -> dict[str, Any]:
+    """What one new frame costs, or the reason why that cannot be told."""
+    try:
         cost = timing.measure(
             method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
         )
         operations = count(method, height, width)
-        results.write_json(
-            file,
-            {
-                "key": key,
-                "runtime": cost.facts(),
-                "multiply_accumulates": operations.multiply_accumulates,
-                "uncounted": operations.uncounted,
-                "counted_at": operations.counted_at,
-            },
-        )
-    show(len(methods), len(methods), "timing")
+    # A method may be anybody's code: one that fails must not cost the others their report.
+    except Exception as error:  # noqa: BLE001
+        return {"failure": one_line(f"{type(error).__name__}: {error}")}
+    return {
+        "runtime": cost.facts(),
+        "multiply_accumulates": operations.multiply_accumulates,
+        "uncounted": operations.uncounted,
+        "counted_at": operations.counted_at,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stvt import baselines, datasets, metrics
+from stvt.baselines import own
 from stvt.datasets.manifest import FILE as MANIFEST
 
 Row = dict[str, object]
@@ -26,6 +27,10 @@ def _methods() -> list[Row]:
         }
         for name, entry in baselines.METHODS.items()
     ]
+    listed += [
+        {"method": name, "kind": "installed", "weights": "its own", "what it is": point.value}
+        for name, point in own.installed().items()
+    ]
     return listed + [
         {"method": name, "kind": "composition", "what it is": f"the same as {spec}"}
         for name, spec in baselines.ALIASES.items()
@@ -39,9 +44,12 @@ def _datasets(root: Path) -> list[Row]:
     }
     for manifest in sorted(root.glob(f"*/{MANIFEST}")):
         name = manifest.parent.name
-        prepared = datasets.load(name, root)
-        row = known.setdefault(name, {"data set": name, "scenes": len(prepared.scenes)})
-        row["prepared"] = " ".join(prepared.degradations)
+        row = known.setdefault(name, {"data set": name})
+        try:
+            prepared = datasets.load(name, root)
+            row |= {"prepared": " ".join(prepared.degradations), "scenes": len(prepared.scenes)}
+        except datasets.DatasetError:
+            row["prepared"] = "not wholly"
     return [{"prepared": "", **row} for row in known.values()]
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
-from stvt import __version__, baselines, datasets, metrics, results
-from stvt.baselines.method import Method, Settings
+from stvt import __version__, baselines, datasets, metrics, provenance, results
+from stvt.baselines.method import Method, Scene, Settings
+from stvt.baselines.specs import networks_of, resolved, split_label
 from stvt.datasets.degrade import phase
 from stvt.errors import UsageError
 from stvt.operations import parameters
@@ -65,8 +66,9 @@ class Plan:
             device=usable_device(device),
             precision=protocol.precision,
             tile=protocol.tile,
+            memory=protocol.memory,
             handover=protocol.handover,
-            weights=weights,
+            weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
             untrained=untrained,
         )
         for name in metric_names:
@@ -77,7 +79,7 @@ class Plan:
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)
-        elif set(specs) - {"stvun"}:
+        elif {what for _, what in map(split_label, specs)} != {"stvun"}:
             raise UsageError("--protocol authors is the published demonstration of stvun alone")
         self.methods = {
             spec: baselines.build(
@@ -88,6 +90,7 @@ class Plan:
         self.supports = [method.support for method in self.methods.values()]
         self.signature = protocol.signature(common_window(protocol, self.supports))
         self._check_names()
+        self._check_weights()
         self._check_run_folder()
 
     def _check_names(self) -> None:
@@ -98,7 +101,20 @@ class Plan:
                 f"two methods are called {', '.join(sorted(twice))}; give one a name: other=..."
             )
 
+    def _check_weights(self) -> None:
+        """A name mistyped in --weights would leave its network without them, unnoticed."""
+        given = set(self.settings.weights)
+        if given and not any(method.fingerprint for method in self.methods.values()):
+            used = set(networks_of(self.methods))
+            for name in sorted(given - used):
+                raise UsageError(
+                    f"--weights {name}=...: no method of this run has a network of that name; "
+                    f"theirs are {', '.join(sorted(used)) or 'none'}"
+                )
+
     def _check_run_folder(self) -> None:
+        if self.run.exists() and not self.run.is_dir():
+            raise UsageError(f"--out {self.run} is no folder; give another")
         before = results.read_json(self.run / "run.json")
         if before is None:
             return
@@ -126,7 +142,13 @@ class Plan:
     def _unit(self, name: str, scene: str, spec: str, method: Method) -> Unit:
         prepared = self.prepared[name]
         wanted = positions(prepared.scenes[scene].frames, self.protocol, self.supports)
-        fingerprint = f"{method.weights} {method.fingerprint}"
+        about = prepared.scenes[scene]
+        told = Scene(name, scene, about.frames, self.protocol.time_step, about.height, about.width)
+        try:
+            own = method.fingerprint_of(told)
+        except baselines.MethodError:  # to be said when the unit is scored, and fails
+            own = ""
+        fingerprint = f"{method.weights} {own}"
         inputs: object = [
             self.signature,
             [position.frame for position in wanted],
@@ -142,7 +164,7 @@ class Plan:
             root=self.root,
             dataset=name,
             scene=scene,
-            method=spec,
+            method=resolved(spec),
             label=method.name,
             settings=self.settings,
             protocol=self.protocol,
@@ -185,6 +207,7 @@ class Plan:
                 for spec, method in self.methods.items()
             },
             "shown": self._shown(),
+            **provenance.facts(self),
         }
         results.write_json(self.run / "run.json", facts)
 

@@ -13,6 +13,18 @@ from stvt.errors import UsageError
 Support = Callable[[float, Sequence[float]], tuple[int, int]]
 
 
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "scale": (2, 3, 4),
+    "degradation": ("BD", "BI"),
+    "frames": ("new", "existing", "all"),
+    "ends": ("valid", "replicate"),
+    "channel": ("rgb", "y"),
+    "precision": ("fp32", "bf16", "fp16"),
+    "handover": ("float", "uint8"),
+    "inputs": ("prepared", "authors"),
+}
+
+
 @dataclass(frozen=True)
 class Protocol:
     """One way to evaluate; every score carries its `signature`.
@@ -25,6 +37,7 @@ class Protocol:
                  sequence; replicate: all outputs, the end frames repeated.
     channel:     rgb, or y: luma of BT.601 in its limited range.
     crop_border: pixels left out at each border of both frames before scoring.
+    tile, memory: of `Settings`: the pieces that networks work in, which change their outputs.
     limit:       score only the first so many input intervals of each scene; None is all.
     inputs:      prepared: the stored 8-bit frames. authors: made on the fly as the published
                  STVUN demonstration does (padded, unrounded; outputs truncated to 8 bits).
@@ -41,10 +54,22 @@ class Protocol:
     limit: int | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     tile: int | None = None
+    memory: int | None = None
     handover: Literal["float", "uint8"] = "float"
     inputs: Literal["prepared", "authors"] = "prepared"
 
     def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; it is one of "
+                    + ", ".join(map(str, choices))
+                )
+        for name in ("limit", "tile", "memory"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it is 1 or more")
+        if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
+            raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
         if self.time_step < 2:
             raise UsageError(f"a time step of {self.time_step} leaves no new frames; 2 or more")
         if self.crop_border < 0:
@@ -76,7 +101,7 @@ class Protocol:
         """
         preset = PRESETS[self.name]
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
-        words |= {"scale": "x"}
+        words |= {"memory": "memory", "scale": "x"}
         changed = [
             f"{words.get(key, '')}{value}"
             for key, value in vars(self).items()
@@ -103,6 +128,7 @@ class Protocol:
             "output": "uint8-truncated" if self.inputs == "authors" else "uint8-rounded",
             "precision": self.precision,
             "tile": self.tile or "none",
+            "memory": self.memory or "none",
             "handover": self.handover,
             "stvt": __version__,
         }
@@ -118,7 +144,12 @@ PRESETS: dict[str, Protocol] = {
 
 
 def with_options(name: str, **options: Any) -> Protocol:
-    """The preset `name` with the options that are not None in place of its own."""
+    """The preset `name` with the options that are not None in place of its own.
+
+    Raises UsageError if there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no protocol is called {name!r}; there are {', '.join(PRESETS)}")
     return replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
 
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt import reports, results
+from stvt import clips, reports, results
 from stvt.errors import UsageError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def report(run: str | Path) -> DataFrame:
-    """Writes `run`/report from what is stored in `run`, and returns the table of scores.
+def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
+    """The scores of a run, and its facts: those of run.json, its failures, warnings, runtimes.
 
-    The table's `attrs` hold "run", "facts", "failures" and "report" (the page's path).
     Raises UsageError if `run` is no folder of a run.
     """
     run = Path(run)
     facts = results.read_json(run / "run.json")
-    if facts is None:
+    if facts is None or not {"datasets", "methods", "signature"} <= facts.keys():
         raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
     records = [
         results.read_json(results.unit_file(run, dataset, scene, method))
@@ -33,7 +32,6 @@ def report(run: str | Path) -> DataFrame:
         if record.get("signature", facts["signature"]) != facts["signature"]:
             record["failure"] = "not run yet under this protocol"
             record.pop("scores", None)
-    scores = results.scores_table(records)
     facts["failures"] = [
         {key: record[key] for key in ("dataset", "scene", "method")} | {"reason": record["failure"]}
         for record in records
@@ -41,12 +39,45 @@ def report(run: str | Path) -> DataFrame:
     ]
     facts["warnings"] = [line for record in records for line in record.get("warnings", [])]
     for name, about in facts["methods"].items():
-        about |= results.read_json(results.runtime_file(run, name)) or {}
-    scored = {(r["dataset"], r["scene"], r["method"]) for r in records if "scores" in r}
-    page = reports.write_report(scores, facts, _pictures(run, facts, scored), run / "report")
+        about |= (cost := results.read_json(results.runtime_file(run, name)) or {})
+        if "failure" in cost:
+            facts["warnings"].append(f"{name}: could not be timed: {cost['failure']}")
+    return results.scores_table(records), facts
+
+
+def table(
+    run: str | Path, name: str = "dataset", format: str = "terminal", quoted: bool = False
+) -> str:
+    """One table of a run, from what is stored in `run`.
+
+    name:   "1", "2", "3" of the paper, "dataset", "scene", "time", "difference", "runtime".
+    format: terminal, markdown, latex, standalone (a LaTeX document), csv or html (a fragment).
+    quoted: with rows of later papers, where the run is under their protocol.
+    Raises UsageError if `run` is no run, ReportError for an unknown table or format.
+    """
+    scores, facts = stored(run)
+    return reports.table(scores, facts, format, by=name, quoted=quoted)
+
+
+def report(run: str | Path) -> DataFrame:
+    """Writes `run`/report from what is stored in `run`, and returns the table of scores.
+
+    The table's `attrs` hold "run", "facts", "failures" and "report" (the page's path).
+    Raises UsageError if `run` is no folder of a run.
+    """
+    run = Path(run)
+    scores, facts = stored(run)
+    scored = clips.scored(scores)
+    page = reports.write_report(
+        scores,
+        facts,
+        _pictures(run, facts, scored),
+        run / "report",
+        clips=clips.find(run, facts, scored),
+    )
     scores.attrs |= {
         "run": str(run),
-        "report": str(page),
+        "report": str(page.with_suffix(".html")),
         "facts": facts,
         "failures": [
             f"{failure['dataset']}: '{failure['scene']}' by {failure['method']}: "

@@ -54,7 +54,7 @@ def file_name(method: str) -> str:
 def write_whole(file: Path, text: str) -> None:
     """`file` has all of `text`, also on disk, or is as it was before."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as out:
             out.write(text)
@@ -64,6 +64,12 @@ def write_whole(file: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(run: Path) -> None:
+    """Removes the half-written files of a run that was killed."""
+    for file in run.rglob(".*.tmp"):
+        file.unlink(missing_ok=True)
 
 
 def write_json(file: Path, value: object) -> None:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stvt import baselines, datasets, metrics, results
+from stvt import baselines, clips, datasets, metrics, results
 from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.method import Method, Scene, Settings
 from stvt.datasets.degrade import authors_finish, authors_low_resolution
@@ -83,17 +82,17 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     try:
         if not unit.positions:
             raise datasets.DatasetError(
-                f"{unit.dataset}: '{unit.scene}' is too short: no frame of it has the whole window "
-                "of every method; leave the scene out or give --ends replicate"
+                "the scene is too short: no frame of it has the whole window of every method; "
+                "leave the scene out or give --ends replicate"
             )
         record = unit.record(**_scored(unit, on_frame))
     except user_errors() as error:
-        record = unit.record(failure=_one_line(str(error)).removeprefix(f"{unit.label}: "))
+        record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
         record = unit.record(failure=f"out of memory {error}".strip())
     # A method may be anybody's code: whatever it raises is this unit's failure, not the run's.
     except Exception as error:  # noqa: BLE001
-        reason = _one_line(f"{type(error).__name__}: {error}")
+        reason = one_line(f"{type(error).__name__}: {error}")
         if "out of memory" in reason.lower():
             reason = f"out of memory; try --tile or --precision ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
@@ -106,7 +105,6 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
     scene = prepared.scenes[unit.scene]
     method = _method(unit.method, unit.settings, unit.fingerprint)
     protocol = unit.protocol
-    before = method.seconds
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
@@ -116,6 +114,10 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
     }
     height, width = _scored_size(scene, protocol)
     wanted = {position.frame: position for position in unit.positions}
+    moving = clips.kept(unit.positions) if unit.scene in [*prepared.scenes][: clips.SCENES] else ()
+    clip = unit.run / "clips" / unit.dataset / unit.scene
+    if moving:
+        clips.begin(clip, unit.label)
     scores: list[list[object]] = []
     outputs = method.stream(
         _inputs(scene, protocol, unit.settings.device),
@@ -132,7 +134,10 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
             value = measure(restored, truth, channel, protocol.crop_border)
             kept = round(value, 6) if np.isfinite(value) else str(value)
             scores.append([position.frame, position.t, name, channel, kept])
-        _keep_frames(unit, scene, position, restored)
+        _keep_frames(unit, scene, position, restored, truth)
+        if position in moving:
+            low = _levels(_input(scene, protocol, "cpu", position.k))
+            clips.keep(clip, unit.label, position.frame, truth, restored, low)
         if on_frame:
             on_frame()
         if not wanted:
@@ -142,16 +147,12 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
             f"{unit.label}: made no frame {min(wanted)} of '{unit.scene}' "
             f"({len(wanted)} of {len(unit.positions)} are missing)"
         )
-    seconds = {stage.name: round(stage.seconds, 4) for stage in method.stages}
-    results.write_json(
-        unit.run / "seconds" / unit.dataset / unit.scene / unit.file.name,
-        {"frames": len(unit.positions), "seconds": round(method.seconds - before, 4), **seconds},
-    )
     warnings: list[str] = []
     if isinstance(method, Elsewhere):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
         warnings = list(method.warnings)
-    return {"weights": method.weights, "scores": scores, "warnings": warnings}
+    fps = None if scene.fps is None else str(scene.fps)
+    return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
 
 
 @cache
@@ -177,14 +178,17 @@ def _frame_at(time: float, protocol: Protocol) -> int:
 
 def _inputs(scene: PreparedScene, protocol: Protocol, device: str) -> Iterator[Tensor]:
     """The scene's input frames as a method takes them: (3, h, w), RGB in [0, 1]."""
-    for index in range(0, scene.frames, protocol.time_step):
-        if protocol.inputs == "authors":
-            low = authors_low_resolution(read_frame(scene.gt_path(index)))
-            frame = torch.from_numpy((low + 1) / 2).to(device, torch.float32)
-        else:
-            stored = read_frame(scene.lr_path(index, protocol.low_folder))
-            frame = torch.from_numpy(stored).to(device).permute(2, 0, 1).to(torch.float32) / 255
-        yield frame
+    for k in range((scene.frames - 1) // protocol.time_step + 1):
+        yield _input(scene, protocol, device, k)
+
+
+def _input(scene: PreparedScene, protocol: Protocol, device: str, k: int) -> Tensor:
+    index = k * protocol.time_step
+    if protocol.inputs == "authors":
+        low = authors_low_resolution(read_frame(scene.gt_path(index)))
+        return torch.from_numpy((low + 1) / 2).to(device, torch.float32)
+    stored = read_frame(scene.lr_path(index, protocol.low_folder))
+    return torch.from_numpy(stored).to(device).permute(2, 0, 1).to(torch.float32) / 255
 
 
 def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
@@ -209,26 +213,31 @@ def _finished(large: Tensor, protocol: Protocol, height: int, width: int) -> Fra
 
 def _levels(frame: Tensor) -> Frame:
     """(3, h, w) in [0, 1] as 8 bits, (h, w, 3), rounded."""
-    levels = (frame.float().clamp(0, 1) * 255).round().to(torch.uint8)
+    # Halves up, also those that float arithmetic left a hair below: enlarging 8-bit frames makes
+    # many, and which way they fall must not depend on the machine.
+    levels = (frame.float() * 255 + 0.5 + 1e-4).floor().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
 
 
-def _keep_frames(unit: Unit, scene: PreparedScene, position: Position, restored: Frame) -> None:
+def _keep_frames(
+    unit: Unit, scene: PreparedScene, position: Position, restored: Frame, truth: Frame
+) -> None:
     """Writes the frames asked for, and those that the report shows."""
     files: dict[Path, Frame] = {}
     if unit.save_frames:
-        folder = unit.run / "frames" / unit.dataset / unit.scene / results.file_name(unit.label)
+        folder = unit.run / "frames" / results.file_name(unit.label) / unit.dataset / unit.scene
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
         picture = results.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
-        low = next(islice(_inputs(scene, unit.protocol, "cpu"), position.k, None))
+        low = _input(scene, unit.protocol, "cpu", position.k)
         files[picture] = restored
-        files[picture.parents[1] / "truth.png"] = read_frame(scene.gt_path(position.frame))
+        files[picture.parents[1] / "truth.png"] = truth
         files[picture.parents[1] / "input.png"] = _levels(low)
     for file, frame in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_frame(file, frame)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text without line breaks."""
     return " ".join(text.split())

@@ -57,7 +57,7 @@ def test_the_scores_are_those_of_the_frames_that_were_saved(root: Path, tmp_path
     ):
         assert (kind, t) == (("new", 0.5) if int(frame) % 2 else ("existing", 0.0))
         name = f"{int(frame):08d}.png"
-        made = read_frame(tmp_path / "frames" / "squares" / "left" / str(method) / name)
+        made = read_frame(tmp_path / "frames" / str(method) / "squares" / "left" / name)
         truth = read_frame(root / "squares" / "GT" / "left" / name)
         assert float(value) == pytest.approx(psnr(made, truth), abs=1e-5)
 
@@ -73,9 +73,10 @@ def test_a_finished_run_is_not_computed_again_and_a_killed_one_ends_the_same(
 
     command = [sys.executable, "-m", "stvt", "evaluate", "--datasets", "squares", "--root"]
     command += [str(root), "--out", str(killed), "--methods", METHODS]
-    for moment in (0.8, 1.6, 2.4, 3.2):
+    for units in range(1, 4):  # killed when so many units of four have landed
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(moment)
+        while len(list((killed / "units").rglob("*.json"))) < units and process.poll() is None:
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run(command, check=True, capture_output=True)
@@ -111,15 +112,25 @@ def test_a_method_that_fails_on_one_scene_costs_only_that_scene(
     assert evaluate(root, tmp_path / "run", "--methods", methods) == 0
 
 
+def test_a_method_that_cannot_be_timed_costs_nobody_the_report(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "class Bad:\n    def __call__(self, window, times):\n        raise ValueError('never')\n"
+    )
+    methods = f"bad={tmp_path / 'own.py'}:Bad,bicubic+blend"
+    size = ("--runtime-size", "64x32")
+    assert evaluate(root, tmp_path / "run", "--methods", methods, *size) == 2
+    scores = pd.read_csv(tmp_path / "run" / "report" / "scores.csv")
+    assert set(scores.method) == {"bicubic+blend"}
+    runtime = json.loads((tmp_path / "run" / "runtime" / "bicubic+blend.json").read_text())
+    assert runtime["runtime"]["median"] > 0
+
+
 def test_frames_made_elsewhere_score_as_the_method_that_made_them(
     root: Path, tmp_path: Path
 ) -> None:
     assert evaluate(root, tmp_path / "a", "--methods", "bicubic+blend", "--save-frames") == 0
-    for scene in ("left", "right"):
-        made = tmp_path / "a" / "frames" / "squares" / scene / "bicubic+blend"
-        (tmp_path / "made" / scene).parent.mkdir(exist_ok=True)
-        made.rename(tmp_path / "made" / scene)
-    assert evaluate(root, tmp_path / "b", "--methods", f"mine=frames:{tmp_path / 'made'}") == 0
+    made = tmp_path / "a" / "frames" / "bicubic+blend"
+    assert evaluate(root, tmp_path / "b", "--methods", f"mine=frames:{made}") == 0
     first, second = (
         pd.read_csv(tmp_path / run / "report" / "scores.csv").drop(columns="method") for run in "ab"
     )
@@ -127,6 +138,12 @@ def test_frames_made_elsewhere_score_as_the_method_that_made_them(
     pd.testing.assert_frame_equal(
         first.drop(columns="signature"), second.drop(columns="signature"), check_dtype=False
     )
+    # Made anew under the same names, they are scored anew.
+    for file in made.rglob("*.png"):
+        write_frame(file, 255 - read_frame(file))
+    assert evaluate(root, tmp_path / "b", "--methods", f"mine=frames:{made}") == 0
+    again = pd.read_csv(tmp_path / "b" / "report" / "scores.csv")
+    assert (again.value < second.value).all()
 
 
 def test_untrained_networks_say_so_in_every_row(root: Path, tmp_path: Path) -> None:
@@ -159,6 +176,8 @@ def test_two_workers_find_the_same_scores_as_one(root: Path, tmp_path: Path) -> 
         (["--methods", METHODS, "--device", "cuda:9"], "cuda:9"),
         (["--methods", METHODS, "--protocol", "authors"], "stvun"),
         (["--methods", "mine=frames:/nowhere/at/all"], "/nowhere/at/all"),
+        (["--methods", METHODS, "--weights", "stvum=x.pth"], "stvum"),
+        (["--methods", "stvun", "--protocol", "authors", "--degradation", "BI"], "authors"),
     ],
 )
 def test_a_mistake_is_one_line_and_costs_nothing(
@@ -250,7 +269,7 @@ def test_killing_one_of_two_cluster_workers_loses_nothing(
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    """What a run leaves, the seconds it took aside."""
+    """What a run leaves, the time it took aside."""
     files = (file for file in folder.rglob("*") if file.is_file())
     names = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
     return {name: data for name, data in names.items() if not name.startswith("seconds/")}
