@@ -59,7 +59,7 @@ def evaluate(
                (height, width), count its operations and its peak memory.
     workers, cluster: see `stvt.workers`. progress: called with (done, total, what).
 
-    Returns the table of `stvt.results.COLUMNS`; its `attrs` hold "run" (the folder) and
+    Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder) and
     "failures" (one line for each scene and method without scores).
     Writes the report into `out`/report.
     Raises the rooms' errors before any work when a set, method, weight or metric is missing.

@@ -9,22 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from stvt.reports import COLUMNS
+
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-COLUMNS = [
-    "dataset",
-    "scene",
-    "method",
-    "frame",
-    "time",
-    "kind",
-    "metric",
-    "channel",
-    "value",
-    "weights",
-    "signature",
-]
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
@@ -107,4 +95,4 @@ def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
         for record in records
         for frame, t, metric, channel, value in record.get("scores", [])
     ]
-    return DataFrame(rows, columns=COLUMNS)
+    return DataFrame(rows, columns=list(COLUMNS))

@@ -18,7 +18,7 @@ import stvt
 from stvt.cli import main
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.metrics.psnr import psnr
-from stvt.results import COLUMNS
+from stvt.reports import COLUMNS
 
 METHODS = "bicubic+blend,bilinear+repeat"
 
@@ -48,7 +48,7 @@ def evaluate(root: Path, out: Path, *options: str) -> int:
 def test_the_scores_are_those_of_the_frames_that_were_saved(root: Path, tmp_path: Path) -> None:
     assert evaluate(root, tmp_path, "--methods", METHODS, "--frames", "all", "--save-frames") == 0
     scores = pd.read_csv(tmp_path / "report" / "scores.csv", keep_default_na=False)
-    assert list(scores.columns) == COLUMNS
+    assert tuple(scores.columns) == COLUMNS
     assert set(scores.method) == {"bicubic+blend", "bilinear+repeat"}
     left = scores[(scores.scene == "left") & (scores.metric == "psnr")]
     assert sorted(left[left.method == "bicubic+blend"].frame) == list(range(9))
