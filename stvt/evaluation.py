@@ -89,8 +89,7 @@ def evaluate(
         runtime=runtime_size if runtime else None,
     ):
         _score_all([unit for unit in plan.units if not _done(unit)], workers, cluster, show)
-        if runtime:
-            _time_all(plan, *runtime_size, show)
+        _cost_all(plan, *runtime_size, runtime, show)
     return report(plan.run)
 
 
@@ -124,20 +123,28 @@ def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
     return score(unit, partial(on_frame, unit))
 
 
-def _time_all(plan: Plan, height: int, width: int, show: Progress) -> None:
-    """Measures each method that computes, and keeps what it cost beside the scores."""
+def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> None:
+    """Counts the operations of each network, and times each method that computes if `runtime`.
+
+    What was found is kept beside the scores.
+    """
     methods = [
-        (spec, method) for spec, method in plan.methods.items() if not isinstance(method, Elsewhere)
+        (spec, method)
+        for spec, method in plan.methods.items()
+        if not isinstance(method, Elsewhere) and (runtime or method.networks())
     ]
+    what = "timing" if runtime else "counting"
     for number, (spec, method) in enumerate(methods):
-        show(number, len(methods), f"timing {method.name}")
+        show(number, len(methods), f"{what} {method.name}")
         file = results.runtime_file(plan.run, method.name)
         key = _runtime_key(plan, spec, method, height, width)
         before = results.read_json(file)
-        if before is not None and before.get("key") == key and "runtime" in before:
+        known = before if before is not None and before.get("key") == key else {}
+        if "multiply_accumulates" in known and ("runtime" in known or not runtime):
             continue
-        results.write_json(file, {"key": key, **_cost(plan, method, height, width)})
-    show(len(methods), len(methods), "timing")
+        results.write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
+    if methods:
+        show(len(methods), len(methods), what)
 
 
 def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
@@ -148,18 +155,21 @@ def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int)
     return hashlib.sha256(json.dumps([height, width, *made_of]).encode()).hexdigest()
 
 
-def _cost(plan: Plan, method: Method, height: int, width: int) -> dict[str, Any]:
+def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) -> dict[str, Any]:
     """What one new frame costs, or the reason why that cannot be told."""
     try:
-        cost = timing.measure(
-            method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
-        )
+        cost = {}
+        if runtime:
+            timed = timing.measure(
+                method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
+            )
+            cost["runtime"] = timed.facts()
         operations = count(method, height, width)
     # A method may be anybody's code: one that fails must not cost the others their report.
     except Exception as error:  # noqa: BLE001
         return {"failure": one_line(f"{type(error).__name__}: {error}")}
     return {
-        "runtime": cost.facts(),
+        **cost,
         "multiply_accumulates": operations.multiply_accumulates,
         "uncounted": operations.uncounted,
         "counted_at": operations.counted_at,

@@ -41,7 +41,7 @@ def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
     for name, about in facts["methods"].items():
         about |= (cost := results.read_json(results.runtime_file(run, name)) or {})
         if "failure" in cost:
-            facts["warnings"].append(f"{name}: could not be timed: {cost['failure']}")
+            facts["warnings"].append(f"{name}: its cost could not be found: {cost['failure']}")
     return results.scores_table(records), facts
 
 
