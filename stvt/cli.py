@@ -125,7 +125,7 @@ def evaluate(args: argparse.Namespace) -> int:
             root=args.root,
             out=args.out,
             protocol=args.protocol,
-            metrics=args.metrics.split(","),
+            metrics=[name.strip() for name in args.metrics.split(",")],
             weights=dict(args.weights),
             untrained=args.untrained,
             device=args.device,

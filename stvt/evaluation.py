@@ -65,7 +65,11 @@ def evaluate(
     Raises the rooms' errors before any work when a set, method, weight or metric is missing.
     """
     chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
-    names = datasets.split(",") if isinstance(datasets, str) else list(datasets)
+    names = (
+        [name.strip() for name in datasets.split(",")]
+        if isinstance(datasets, str)
+        else list(datasets)
+    )
     plan = Plan(
         names,
         baselines.parse_methods(methods) if isinstance(methods, str) else list(methods),
