@@ -1,15 +1,21 @@
 """Modulated deformable convolution: a 3x3 convolution whose taps read displaced samples.
 
-By torchvision; on a CPU, where nothing is to be learnt, by a form of our own that gives the same
-numbers 3.2 to 5.7 times as fast (one thread; 64x64 to 240x135 pixels, 64 and 128 channels) and in
-little memory, a block of pixels at a time.
+By torchvision; on a CPU by two forms of our own that give the same numbers. Where nothing is to be
+learnt, one that is 3.2 to 5.7 times as fast (one thread; 64x64 to 240x135 pixels, 64 and 128
+channels) and takes little memory, a block of pixels at a time. In training, one whose gradients
+take a fifth to an eighth of the time of torchvision's (one thread, 32x32 to 96x96 pixels).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_Form = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 BLOCK = 1024  # pixels at a time: the samples of a block stay in the cache
 
@@ -21,21 +27,30 @@ def deform(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
 
     x:      (B, C, h, w).
     offset: (B, 18 G, h, w): for each of G groups of channels, and each tap, its vertical and its
-            horizontal displacement in pixels.
+            horizontal displacement in pixels. Where one of a pixel is not a number, neither are
+            the pixel's outputs.
     mask:   (B, 9 G, h, w): what each group's tap is multiplied by.
     weight: (O, C, 3, 3), bias: (O,).
     """
     dtype = weight.dtype if torch.is_autocast_enabled(x.device.type) else x.dtype
-    form = _by_blocks if _fits_blocks(x, weight, dtype) else _by_torchvision
+    form = _form(x, offset, mask, weight, dtype)
+    offset = offset.to(dtype)
+    nowhere = offset.isnan().any(1, keepdim=True)
+    # torchvision's kernels would take not-a-number for an address far outside of the frame's memory.
+    offset = offset.nan_to_num(0.0, math.inf, -math.inf)
     with torch.autocast(x.device.type, enabled=False):
-        made = form(x.to(dtype), offset.to(dtype), mask.to(dtype), weight, bias)
+        made = form(x.to(dtype), offset, mask.to(dtype), weight, bias)
+    made = made.masked_fill(nowhere, math.nan)
     return made.to(x.dtype).contiguous(memory_format=_memory_format(x))
 
 
-def _fits_blocks(x: Tensor, weight: Tensor, dtype: torch.dtype) -> bool:
+def _form(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, dtype: torch.dtype) -> _Form:
+    if x.device.type != "cpu":
+        return _by_torchvision
+    if torch.is_grad_enabled() and any(one.requires_grad for one in (x, offset, mask, weight)):
+        return _by_sampling
     # The sum of weighted rows is fast in single precision only.
-    learning = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    return x.device.type == "cpu" and dtype == torch.float32 and not learning
+    return _by_blocks if dtype == torch.float32 else _by_torchvision
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:
@@ -49,6 +64,30 @@ def _by_torchvision(
     from torchvision.ops import deform_conv2d  # here, so that the room imports without it
 
     return deform_conv2d(x, offset, weight, bias, padding=(1, 1), mask=mask)
+
+
+def _by_sampling(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The same by the library's bilinear sampling, all taps of a group in one call."""
+    batch, channels, height, width = x.shape
+    groups = mask.shape[1] // 9
+    moved = offset.view(batch * groups, 9, 2, height, width)
+    tap = torch.arange(9, device=x.device)
+    rows = torch.arange(height, device=x.device)[:, None] + (tap // 3 - 1)[:, None, None]
+    columns = torch.arange(width, device=x.device) + (tap % 3 - 1)[:, None, None]
+    # All that lies further than a pixel outside reads zeros, so it may as well lie no further.
+    down = (2 * (rows + moved[:, :, 0]).clamp(-2, height + 1) + 1) / height - 1
+    across = (2 * (columns + moved[:, :, 1]).clamp(-2, width + 1) + 1) / width - 1
+    samples = F.grid_sample(
+        x.reshape(batch * groups, channels // groups, height, width),
+        torch.stack([across, down], -1).flatten(1, 2),
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=False,
+    ).view(batch * groups, -1, 9, height, width)
+    samples = samples * mask.reshape(batch * groups, 1, 9, height, width)
+    made: Tensor = weight.flatten(1) @ samples.reshape(batch, channels * 9, height * width)
+    made = made.view(batch, -1, height, width) + bias[:, None, None]
+    return made
 
 
 def _by_blocks(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

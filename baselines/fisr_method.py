@@ -25,7 +25,7 @@ from .fisr_inputs import (
 from .fisr_pwcnet import FISRPWCNet, enlarged
 from .fisr_resize import doubled, halved
 from .method import Method, Outputs, Settings, Wanted, everything, windows
-from .tiles import Tiles
+from .tiles import Cut, Tiles
 from .weights import give_weights
 
 HALF = 0.5  # the only moment between two frames that the network knows
@@ -114,41 +114,47 @@ class FisrMethod(Method):
                 continue
             start = clock.perf_counter()
             with torch.inference_mode():
-                made = self.predicted([seen[a] for a in places], [pairs[p] for p in neighbours])
-            if made.device.type == "cuda":
-                torch.cuda.synchronize(made.device)
+                yuv = self.predicted([seen[a] for a in places], [pairs[p] for p in neighbours])
+                # The authors truncate to bytes before and after this conversion; it would darken
+                # by half a level each time.
+                made = {
+                    t: rgb_from_yuv(255 * frame) / 255
+                    for t, frame, yes in zip(moments, yuv, asked, strict=True)
+                    if yes
+                }
+            if yuv.device.type == "cuda":
+                torch.cuda.synchronize(yuv.device)
+            del yuv
             self.seconds += clock.perf_counter() - start
-            for t, frame, yes in zip(moments, made, asked, strict=True):
-                if yes:
-                    yield t, frame
+            yield from made.items()
 
     def predicted(self, frames: Sequence[Seen], pairs: Sequence[Pair]) -> Tensor:
-        """The three frames of a window, (3, 3, 2h, 2w), RGB in [0, 1].
+        """The three frames of a window, (3, 3, 2h, 2w), YUV in [0, 1].
 
         frames: three in a row. pairs: the first two of them, and the last two.
         """
-        yuv = torch.cat([frame.yuv for frame in frames])
         flows = torch.cat([flow for pair in pairs for flow in pair.flows])
         warped = torch.cat([frame for pair in pairs for frame in pair.warped])
+        yuv = torch.cat([frame.yuv for frame in frames])
         height, width = yuv.shape[-2:]
-        large = self.enlarged(padded(joined(yuv[None], flows[None], warped[None])))[0]
-        large = large[..., : 2 * height, : 2 * width].clamp(0, 1)
-        # The authors truncate to bytes before and after this conversion; it would darken by half
-        # a level each time.
-        return rgb_from_yuv(255 * large) / 255
+        window = padded(joined(yuv[None], flows[None], warped[None]))
+        large = self.enlarged(window, self.tiles.side(height, width))[0]
+        return large[..., : 2 * height, : 2 * width].clamp_(0, 1)
 
-    def enlarged(self, window: Tensor) -> Tensor:
-        """The network's output, computed by tiles if there is a limit: (1, 3, 3, 2h, 2w)."""
-        whole = Box.whole(window)
-        tile = self.tiles.of(window)
+    def enlarged(self, window: Tensor, tile: int | None) -> Tensor:
+        """The network's output, by tiles of that side if there is one: (1, 3, 3, 2h, 2w)."""
         if tile is None:
             return self._network(window)
-        side = max(tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE)
+        whole, side = Box.whole(window), self.cut(tile).side
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
         for fed, kept in tiles(whole, side, side):
             made = self._network(fed.cut(window))
-            _twice(kept).cut(large).copy_(_twice(kept.inside(fed)).cut(made))
+            kept.times(2).cut(large).copy_(kept.inside(fed).times(2).cut(made))
         return large
+
+    def cut(self, tile: int) -> Cut:
+        """The authors' margin; the network sees farther, so there are seams."""
+        return Cut(max(tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE), MARGIN)
 
     def _network(self, window: Tensor) -> Tensor:
         with self.autocast():
@@ -220,8 +226,9 @@ class Pair:
 
     def _flow(self, first: Seen, second: Seen) -> Tensor:
         height, width = first.yuv.shape[-2:]
+        tile = self.method.tiles.side(height, width)
         with self.method.autocast():
-            flow = self.method.flow_network.flows(first.pyramid, second.pyramid)[0]
+            flow = self.method.flow_network.flows(first.pyramid, second.pyramid, tile=tile)[0]
         return halved(enlarged(flow)[..., : 2 * height, : 2 * width])
 
 
@@ -234,7 +241,3 @@ def _with_foresight(frames: Iterable[Tensor]) -> Iterator[tuple[list[Tensor], bo
         waiting = window
     if waiting is not None:
         yield waiting, True, False
-
-
-def _twice(box: Box) -> Box:
-    return Box(2 * box.top, 2 * box.bottom, 2 * box.left, 2 * box.right)

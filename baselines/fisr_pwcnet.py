@@ -14,14 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .bands import Box
 from .fisr_resize import enlarge_from_corner
-from .ops import correlation, full_precision, warp_border
+from .ops import RADIUS, correlation, full_precision, warp_border
+from .tiles import Cut, by_tiles
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
 DENSE = (128, 128, 96, 64, 32)  # channels that each layer of an estimator adds
 CONTEXT = ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1))  # channels, dilation
 WARPING = {5: 0.625, 4: 1.25, 3: 2.5, 2: 5.0}  # left over from NVIDIA's units, learnt with
 MULTIPLE = 64
+# Pixels around one of level 2 that its flow depends on: by the costs, the estimator, the context.
+REACH = RADIUS + len(DENSE) + sum(dilation for _, dilation in CONTEXT) + 1
 
 
 class FISRPWCNet(nn.Module):
@@ -78,23 +82,50 @@ class FISRPWCNet(nn.Module):
             levels.append(image)
         return levels[1:]
 
-    def flows(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
+    def flows(
+        self, first: Sequence[Tensor], second: Sequence[Tensor], *, tile: int | None = None
+    ) -> list[Tensor]:
         """The flow at levels 2 to 6, finest first, each in pixels of its level.
 
         first, second: the pyramids of the images.
+        tile: side of the pieces in which level 2, which takes three quarters of the memory, is
+              worked on; None is the whole. It changes the result by no more than rounding.
+
         Returns five of (B, 2, H / 2^level, W / 2^level), of the padded H and W.
         """
-        found: list[Tensor] = []
         x = self._dense(6, costs(first[-1], second[-1]))
-        for level in (6, 5, 4, 3, 2):
-            if level < 6:
-                up = self._head(f"up_flow{level + 1}", found[-1])
-                feature = self.get_submodule(f"up_feat{level + 1}")(x)
-                here = first[level - 2]
-                warped = warp_against(second[level - 2], WARPING[level] * up)
-                x = self._dense(level, torch.cat([costs(here, warped), here, up, feature], 1))
-            found.append(self._head(f"flow{level}", x) + self._context(level, x))
+        found = [self._flow(6, x)]
+        for level in (5, 4, 3, 2):
+            up = self._head(f"up_flow{level + 1}", found[-1])
+            feature = self.get_submodule(f"up_feat{level + 1}")(x)
+            here = first[level - 2]
+            warped = warp_against(second[level - 2], WARPING[level] * up)
+            if level == 2 and tile is not None:
+                found.append(self._by_tiles([here, warped, up, feature], tile))
+            else:
+                x = self._estimated(level, here, warped, up, feature)
+                found.append(self._flow(level, x))
         return found[::-1]
+
+    def _by_tiles(self, parts: Sequence[Tensor], tile: int) -> Tensor:
+        """The flow of level 2, of pieces of so many pixels with all that they depend on."""
+        cut = Cut(max(tile - 2 * REACH, REACH), REACH)
+
+        def compute(around: Box, kept: Box) -> Tensor:
+            x = self._estimated(2, *(around.cut(part) for part in parts))
+            return kept.cut(self._flow(2, x))
+
+        whole = Box.whole(parts[0])
+        made = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
+        return by_tiles(made, whole, whole, cut, compute)
+
+    def _estimated(
+        self, level: int, here: Tensor, warped: Tensor, up: Tensor, feature: Tensor
+    ) -> Tensor:
+        return self._dense(level, torch.cat([costs(here, warped), here, up, feature], 1))
+
+    def _flow(self, level: int, x: Tensor) -> Tensor:
+        return self._head(f"flow{level}", x) + self._context(level, x)
 
     def _dense(self, level: int, x: Tensor) -> Tensor:
         for k in range(len(DENSE)):

@@ -30,6 +30,7 @@ EXTRAS = {  # package -> what it is for
     "psutil": "tests of memory",
 }
 NEAR = 8  # pixels of the output on either side of a seam
+PARTS = {"fisr": ("fisr", "fisr_pwcnet")}  # method -> its networks, where it is not one of its name
 
 
 def with_what_is_there(
@@ -54,7 +55,8 @@ def _has_weights(name: str) -> bool:
     if name not in baselines.METHODS or not baselines.METHODS[name].needs_weights:
         return True
     try:
-        find_weights(name, Settings())
+        for network in PARTS.get(name, (name,)):
+            find_weights(network, Settings())
     except MethodError:
         return False
     return True

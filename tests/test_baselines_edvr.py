@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +175,33 @@ def test_deformable_convolution_by_blocks_is_torchvisions(
     made = deform(x, offset, mask, weight, bias)
     torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
     assert made.is_contiguous(memory_format=memory_format)
+
+
+ASTRAY = """
+import torch
+from stvt.baselines.deform import deform
+
+astray = torch.zeros(1, 1, 6, 7, dtype=bool)
+astray[..., 2, 3] = True
+for dtype in (torch.float32, torch.float64):
+    for learning in (False, True):
+        parts = (1, 4, 6, 7), (1, 36, 6, 7), (1, 18, 6, 7), (5, 4, 3, 3), (5,)
+        x, offset, mask, weight, bias = (torch.ones(part, dtype=dtype) for part in parts)
+        offset[0, 7, 2, 3], offset[0, 8, 4, 5] = torch.nan, torch.inf
+        weight.requires_grad_(learning)
+        made = deform(x, offset.requires_grad_(learning), mask, weight, bias)
+        assert torch.equal(made.isnan(), astray.expand_as(made)), (dtype, learning)
+        if learning:
+            made[:, :, :2].sum().backward()
+print("survived")
+"""
+
+
+def test_displacements_that_are_no_numbers_give_none_and_end_no_process() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", ASTRAY], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (0, "survived\n"), run.stderr
 
 
 def test_deformable_convolution_learns() -> None:

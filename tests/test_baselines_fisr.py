@@ -25,9 +25,10 @@ from stvt.baselines.fisr_inputs import (
 )
 from stvt.baselines.fisr_losses import losses
 from stvt.baselines.fisr_method import FisrMethod, Pair, Seen, fisr_method
-from stvt.baselines.fisr_pwcnet import FISRPWCNet, costs, enlarged, warp_against
+from stvt.baselines.fisr_pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_against
 from stvt.baselines.fisr_resize import doubled, enlarge_from_corner, halved
 from stvt.baselines.method import Settings
+from stvt.baselines.tiles import Cut
 
 from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
 
@@ -300,8 +301,7 @@ def test_the_whole_video_agrees_in_every_step(
     made = torch.empty(3, 3, 128, 256, dtype=dtype)
     for fed, kept in tiles(Box.whole(window), 32, 64):
         large = network(fed.cut(window))[0]
-        rows, columns = slice(2 * kept.top, 2 * kept.bottom), slice(2 * kept.left, 2 * kept.right)
-        made[..., rows, columns] = method_module._twice(kept.inside(fed)).cut(large)
+        kept.times(2).cut(made).copy_(kept.inside(fed).times(2).cut(large))
     made = made[..., ::3, ::3]
     assert error(made, case, "out_tiled") < limit
     png = (255 * made.clamp(0, 1)).floor()
@@ -331,6 +331,7 @@ def told(untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch) -> FisrMethod:
         return torch.tensor([[*window, place] for place in range(3)])
 
     monkeypatch.setattr(untrained, "predicted", predicted)
+    monkeypatch.setattr(method_module, "rgb_from_yuv", lambda yuv: yuv)
     return untrained
 
 
@@ -398,14 +399,31 @@ def test_a_window_gives_what_it_gives_in_a_stream(untrained: FisrMethod) -> None
 
 
 def test_pieces_are_close_to_the_whole_frame(untrained: FisrMethod) -> None:
-    settings = Settings(scale=2, untrained=True, tile=96)
-    pieces = FisrMethod(untrained.network, untrained.flow_network, settings)
     window = torch.rand(1, 29, 32, 128, generator=torch.Generator().manual_seed(0))
-    made, whole = pieces.enlarged(window), untrained.enlarged(window)
+    made, whole = untrained.enlarged(window, 96), untrained.enlarged(window, None)
     assert made.shape == whole.shape == (1, 3, 3, 64, 256)
     assert not torch.equal(made, whole)
     assert (made - whole).abs().mean() < 0.02 * whole.abs().max()
-    assert torch.equal(pieces.enlarged(window[..., :96]), untrained.enlarged(window[..., :96]))
+    assert untrained.cut(96) == Cut(32, 32) and untrained.cut(210) == Cut(128, 32)
+
+
+def test_a_frame_no_larger_than_a_tile_is_worked_on_whole(untrained: FisrMethod) -> None:
+    settings = Settings(scale=2, untrained=True, tile=33)
+    small = FisrMethod(untrained.network, untrained.flow_network, settings)
+    for (_, one), (_, other) in zip(
+        small.stream(moving(2, 12, 33), [0.5]), untrained.stream(moving(2, 12, 33), [0.5])
+    ):
+        assert torch.equal(one, other)
+
+
+def test_the_flow_has_no_seams_however_it_is_cut(flow_network: FISRPWCNet) -> None:
+    frames = torch.nn.functional.pad(moving(2, 64, 360), (0, 24)).double()
+    network = flow_network.double()
+    first, second = (network.pyramid(frame[None]) for frame in frames)
+    whole, tiled = network.flows(first, second), network.flows(first, second, tile=1)
+    assert whole[0].shape[-1] > 2 * REACH  # pieces of REACH pixels: three
+    for exact, made in zip(whole, tiled, strict=True):
+        torch.testing.assert_close(made, exact, rtol=0, atol=1e-10 * float(exact.abs().max()))
 
 
 def test_bfloat16_is_close_to_single_precision(untrained: FisrMethod) -> None:

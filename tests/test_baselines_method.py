@@ -138,13 +138,20 @@ def test_every_network_and_the_papers_cascades_keep_the_contract(spec: str) -> N
     keeps_the_contract(spec)
 
 
-def keeps_the_contract(spec: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 2)])
+@pytest.mark.parametrize("spec", [*NETWORKS, *ALIASES])
+def test_networks_take_tiny_and_odd_sizes(spec: str, size: tuple[int, int]) -> None:
+    keeps_the_contract(spec, *size)
+
+
+def keeps_the_contract(spec: str, height: int = 8, width: int = 9) -> None:
     method = made(spec, scale=2 if spec == "fisr" else 4)
     times = [] if spec in METHODS and METHODS[spec].kind == "spatial" else [0.5]
-    outputs = dict(method.stream(clip(2, 8, 9), times))
+    outputs = dict(method.stream(clip(2, height, width), times))
     assert list(outputs) == [k + t for k in range(2) for t in (0, *times) if k + t <= 1]
     for frame in outputs.values():
-        assert frame.shape == (3, 8 * method.scale, 9 * method.scale)
+        assert frame.shape == (3, height * method.scale, width * method.scale)
         assert torch.isfinite(frame).all()
     assert method.weights == "untrained"
     assert method.networks()

@@ -145,6 +145,8 @@ def test_a_tile_is_smaller_than_the_frame_or_there_is_none() -> None:
         ("dain", 192, 192, 64, True, 337),
         ("fisr", 128, 96, 0, False, 386),
         ("fisr", 240, 136, 0, False, 564),
+        ("fisr", 240, 136, 128, False, 547),
+        ("fisr", 480, 270, 128, False, 1059),
         ("fisr", 240, 136, 0, True, 403),
     ],
 )

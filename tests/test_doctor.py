@@ -77,6 +77,18 @@ def test_only_networks_have_tiles() -> None:
 
 
 @pytest.mark.slow
+def test_fisr_is_covered_and_needs_both_its_files(tmp_path: Path) -> None:
+    for file in (tmp_path / "home" / "weights" / "fisr.safetensors",):
+        file.parent.mkdir(parents=True)
+        file.touch()  # not enough: its flow network has none
+    between = doctor.seams("fisr", 96, 20, 136, "cpu")
+    assert [one.time for one in between] == [0, 0.5]
+    for found in between:
+        assert found.weights == "untrained" and found.kept == 32
+        assert found.near is not None and found.far is not None and found.near > found.far > 0
+
+
+@pytest.mark.slow
 def test_dain_has_no_seams() -> None:
     (found,) = doctor.seams("dain", 48, 64, 64, "cpu")
     assert found.largest < 0.01

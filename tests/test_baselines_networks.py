@@ -1,0 +1,35 @@
+"""Every network by its one door: what is saved of it is a published checkpoint's names and shapes."""
+
+import io
+
+import pytest
+import torch
+
+from stvt.baselines import NETWORKS, network
+from stvt.baselines.fisr_convert import tensorflow_names
+
+from .golden_cases import GOLDEN, load_state
+
+PUBLISHED = sorted(folder.parent.name for folder in GOLDEN.glob("*/state.json"))
+
+
+def test_every_published_network_has_its_door() -> None:
+    assert len(PUBLISHED) == 7 and set(PUBLISHED) <= set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_state_that_is_saved_comes_back_with_the_published_names_shapes_and_order(
+    name: str,
+) -> None:
+    made = network(name)
+    file = io.BytesIO()
+    torch.save(made.state_dict(), file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    shapes = {key: list(value.shape) for key, value in state.items()}
+    if name.startswith("fisr"):  # published under TensorFlow's names and in its layout
+        translated = tensorflow_names(name)
+        assert [own for own, _ in translated.values()] == list(shapes)
+        shapes = {key: list(shape) for key, (_, shape) in translated.items()}
+    assert list(shapes.items()) == list(load_state(name).items())
+    made.load_state_dict(state, strict=True)
