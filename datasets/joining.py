@@ -145,9 +145,11 @@ def _company(
         try:
             copy = container.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError):
+            kind = container.format.name
+            other = ".mp4" if kind == "matroska" else ".mkv"
             notes.append(
-                f"{what} (stream {stream.index}, {name}) left out: {container.format.name} cannot "
-                "hold them; .mkv may"
+                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold them; "
+                f"{other} may"
             )
             continue
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})

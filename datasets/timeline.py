@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +26,20 @@ STANDARD = [
 STRAY = 0.25  # of a frame's time: how far from its place a frame of a steady rate may be stamped
 USUAL = 0.1  # of the median: gaps so near to it are of the usual length
 NEAR = 0.02  # a rate this close to a standard one is that one, where it varies anyway
+CLOCK = 1000  # a rate that is that of a container's clock
+CANVAS = ("gif", "apng", "webp")  # codecs whose every picture is painted over the one before
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where reading can begin in order to have a frame without all those before it.
+
+    number: of the frame; tick: its time stamp; key: that of the key frame to begin at.
+    """
+
+    number: int
+    tick: int
+    key: int
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class Timeline:
     opening: the earliest start of any stream of the file.
     frames: how many there should be; a damaged file has fewer.
     seconds: from the first frame to the end of the last.
+    ticks, keys: the time stamps of all frames and of key frames, in units of `tick` seconds; empty
+             where the file does not tell each frame's.
     """
 
     rate: Fraction
@@ -43,6 +62,25 @@ class Timeline:
     opening: Fraction
     frames: int
     seconds: Fraction
+    ticks: Sequence[int] = field(default=(), repr=False)
+    keys: Sequence[int] = field(default=(), repr=False)
+    tick: Fraction = Fraction(1)
+
+    def entry(self, seconds: Fraction) -> Entry | None:
+        """How to reach the first frame that is shown so many seconds after the first, or later.
+
+        None if there is no such frame, or no key frame nearer to it than the beginning.
+        """
+        if not self.ticks or seconds <= 0:
+            return None
+        if self.steady:
+            number = math.ceil(seconds * self.rate)
+        else:
+            number = bisect_left(self.ticks, self.ticks[0] + seconds / self.tick)
+        if number >= len(self.ticks):
+            return None
+        place = bisect_right(self.keys, self.ticks[number]) - 1
+        return Entry(number, self.ticks[number], self.keys[place]) if place > 0 else None
 
 
 def timeline(path: Path, stream: int) -> Timeline:
@@ -52,18 +90,23 @@ def timeline(path: Path, stream: int) -> Timeline:
     """
     with opened(path) as container:
         chosen = chosen_stream(path, container, stream, [])
-        ticks = set()
+        codec = chosen.codec_context.codec.canonical_name
+        ticks, keys = set(), set()
+        told = codec not in CANVAS
         try:
             for packet in container.demux(chosen):
                 # Old containers only know when to decode; sorted that is when to show.
                 stamp = packet.dts if packet.pts is None else packet.pts
                 if packet.size and not packet.is_discard and stamp is not None:
+                    told = told and packet.pts is not None and stamp not in ticks
                     ticks.add(stamp)
+                    if packet.is_keyframe:
+                        keys.add(stamp)
         except av.FFmpegError:
             pass  # what the file holds up to there
         tick = Fraction(chosen.time_base or 1)
-        hidden = chosen.codec_context.codec.canonical_name in ("vp8", "vp9")
-        stamps = [stamp * tick for stamp in (_shown(sorted(ticks)) if hidden else sorted(ticks))]
+        shown = _shown(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
+        stamps = [stamp * tick for stamp in shown]
         promised = chosen.average_rate
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
     if len(stamps) < 2:
@@ -74,7 +117,10 @@ def timeline(path: Path, stream: int) -> Timeline:
     gaps = sorted(later - one for one, later in pairwise(stamps))
     last = 1 / rate if steady else gaps[len(gaps) // 2]
     seconds = len(stamps) / rate if steady else stamps[-1] - stamps[0] + last
-    return Timeline(rate, steady, stamps[0], opening, len(stamps), seconds)
+    made = Timeline(rate, steady, stamps[0], opening, len(stamps), seconds)
+    if not told:
+        return made
+    return replace(made, ticks=array("q", shown), keys=array("q", sorted(keys)), tick=tick)
 
 
 def _shown(ticks: list[int]) -> list[int]:
@@ -108,7 +154,8 @@ def measured_rate(
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
     near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
     exact = mean.limit_denominator(100_000)
-    for rate in [*([promised] if promised in STANDARD else []), near[0], promised, exact]:
+    plain = promised is not None and promised.denominator in (1, 1001) and promised < CLOCK
+    for rate in [promised if plain else None, near[0], promised, exact]:
         if rate and _steady(stamps, rate):
             return rate, True
     gaps = sorted(later - one for one, later in pairwise(stamps))

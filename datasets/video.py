@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .container import chosen_stream, is_picture, opened
 from .errors import DatasetError
 from .picture import PRIMARIES, TRANSFERS, Pixels, ToRGB, coding, high_dynamic_range, turning
+from .timeline import Entry
 
 # A file this much shorter than its header says was cut: rounding and uneven ends of sound are less.
 CUT_SECONDS = 0.25
@@ -30,7 +31,8 @@ class Video:
     """The frames of one video stream, in the order they are shown; made by `open_video`.
 
     `width` and `height` are those of the frames that iteration yields, after rotation; `fps` is
-    the container's average rate, None where it has none, `bits` those of a number as coded. `notes` (one sentence each) and `facts`
+    the container's average rate, None where it has none, `bits` those of a number as coded, `start`
+    the first time stamp in seconds, None where there is none. `notes` (one sentence each) and `facts`
     (plain values, for a manifest) are complete once an iteration has come to its end; every
     iteration opens the file anew and writes its part of them afresh. One frame is held at a time.
     """
@@ -48,6 +50,7 @@ class Video:
                 codec = _codec(chosen)
                 raise DatasetError(f"{path}: no frame of its {codec} video can be decoded: {why}")
             self._index = chosen.index
+            self.start = _stamp(first)
             self._coding, self._turning = coding(first), turning(first)
             self._stored = first.width, first.height
             self.bits = self._coding.bits
@@ -106,17 +109,39 @@ class Video:
         for _, picture in self.timed():
             yield np.asarray(picture, np.uint8)
 
-    def timed(self, deep: bool = False) -> Iterator[tuple[Fraction | None, Pixels]]:
+    def timed(
+        self, deep: bool = False, entry: Entry | None = None
+    ) -> Iterator[tuple[Fraction | None, Pixels]]:
         """The frames with their time stamps in seconds, None where the container has none.
 
-        deep: frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
+        deep:  frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
+        entry: leave out the frames before this one. They are not decoded if the file can be
+               entered at the key frame that it names and gives this very frame then.
         """
+        if entry is not None and self._opens_at(entry.key):
+            frames = self._read(deep, entry, entry.key)
+            first = next(frames, None)
+            if first is not None:
+                yield first
+                yield from frames
+                return
+        yield from self._read(deep, entry)
+
+    def _read(
+        self, deep: bool, entry: Entry | None, key: int | None = None
+    ) -> Iterator[tuple[Fraction | None, Pixels]]:
+        """What `timed` gives; from the key frame of that time stamp on nothing but the entry's."""
         self.notes[:] = self._opening
         to_rgb = ToRGB(self._coding, deep and self._coding.bits > 8)
-        course = _Course()
+        course = _Course(entered=entry is not None)
         with opened(self.path) as container:
-            stream = next(s for s in container.streams.video if s.index == self._index)
-            for frame in _decoded(container, stream, self._threads, course):
+            stream = self._stream(container)
+            for frame in _decoded(container, stream, self._threads, course, key):
+                if entry is not None and not course.frames:
+                    if frame.pts is not None and frame.pts < entry.tick:
+                        continue
+                    if key is not None and frame.pts != entry.tick:
+                        return
                 size = frame.width, frame.height
                 if size != self._stored:
                     course.stopped = "the picture size changes from {}x{} to {}x{}".format(
@@ -124,11 +149,25 @@ class Video:
                     )
                     break
                 course.add(frame)
-                tick = Fraction(frame.time_base or 0)
-                stamp = None if frame.pts is None else frame.pts * tick
                 picture: Any = np.ascontiguousarray(self._turning(to_rgb(frame)))
-                yield stamp, picture
+                yield _stamp(frame), picture
             self.notes += course.finish(container, stream, self.facts)
+
+    def _stream(self, container: InputContainer) -> VideoStream:
+        return next(s for s in container.streams.video if s.index == self._index)
+
+    def _opens_at(self, key: int) -> bool:
+        """Whether the file can be entered at the key frame of that time stamp, or at one before."""
+        with opened(self.path) as container:
+            stream = self._stream(container)
+            try:
+                container.seek(key, stream=stream)
+                first = next((packet for packet in container.demux(stream) if packet.size), None)
+            except av.FFmpegError:
+                return False
+            if first is None or first.pts is None:
+                return False
+            return first.is_keyframe and first.pts <= key  # mov may go one further back
 
 
 def open_video(path: str | Path, stream: int | None = None, threads: int = 1) -> Video:
@@ -161,6 +200,7 @@ class _Course:
         "partial",
     )
 
+    entered: bool = False  # somewhere behind the beginning
     frames: int = 0
     interlaced: int = 0
     damaged: int = 0  # frames that the decoder itself flags
@@ -191,7 +231,7 @@ class _Course:
     ) -> list[str]:
         """Write what was learnt into `facts`; returns the notes on it."""
         notes: list[str] = []
-        expected = stream.frames - self.hidden if stream.frames else None
+        expected = stream.frames - self.hidden if stream.frames and not self.entered else None
         promised = (container.duration or 0) / av.time_base
         # Missing packets alone are no cut: an avi counts the frames it dropped.
         short = not stream.frames or self.packets < stream.frames
@@ -204,7 +244,7 @@ class _Course:
             notes.append(f"partial: {self.frames} {of}frames decoded: {self.stopped}")
         elif expected and self.frames != expected:
             notes.append(f"the header promises {expected} frames, {self.frames} came")
-        if self.hidden:
+        if self.hidden and not self.entered:
             notes.append(
                 f"{self.hidden} of {stream.frames} stored frames are hidden by an edit list"
             )
@@ -226,7 +266,7 @@ class _Course:
         notes: list[str] = []
         if self.first_pts is not None:
             facts["first_pts_seconds"] = round(self.first_pts * tick, 6)
-            if self.first_pts:
+            if self.first_pts and not self.entered:
                 notes.append(f"the first time stamp is {self.first_pts * tick:.3f} s")
         if not self.gaps:
             return notes
@@ -247,6 +287,10 @@ class _Course:
         return notes
 
 
+def _stamp(frame: VideoFrame) -> Fraction | None:
+    return None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
+
+
 def _codec(stream: VideoStream) -> str:
     """The name of the codec (av1), not of the decoder that reads it (libdav1d)."""
     return stream.codec_context.codec.canonical_name
@@ -262,12 +306,24 @@ def _rate(stream: VideoStream, notes: list[str]) -> Fraction | None:
 
 
 def _decoded(
-    container: InputContainer, stream: VideoStream, threads: int, course: _Course
+    container: InputContainer,
+    stream: VideoStream,
+    threads: int,
+    course: _Course,
+    key: int | None = None,
 ) -> Iterator[VideoFrame]:
-    """The frames that `stream` decodes to, up to the first error after a frame."""
+    """The frames that `stream` decodes to, up to the first error after a frame.
+
+    key: time stamp of a key frame to begin at.
+    """
     stream.thread_count = threads
     stream.thread_type = "SLICE"
     try:
+        if key is not None:
+            # What the first frame says of its encoder holds for all: without it 4:4:4 video of old
+            # x264 comes out as noise.
+            next(container.decode(stream), None)
+            container.seek(key, stream=stream)
         for packet in container.demux():
             if packet.pts is not None and packet.time_base:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base

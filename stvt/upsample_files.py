@@ -248,12 +248,15 @@ class VideoSink:
         whole = self.wish.parts / f"whole{self.wish.output.suffix.lower()}"
         company = None
         if isinstance(source, VideoSource) and source.first is not None:
-            shown = self.pieces.done / self.rate
+            part = self.wish.part
+            end = None
+            if part.end is not None:  # sound may go on after the picture, as far as was asked for
+                end = source.first + max(self.pieces.done / self.rate, part.end - part.start)
             company = Company(
                 source.path,
-                opening=None if self.wish.part.start else min(source.when.opening, source.first),
+                opening=None if part.start else min(source.when.opening, source.first),
                 start=source.first,
-                end=source.first + shown if self.wish.part.end is not None else None,
+                end=end,
                 sound=not self.wish.slow,
             )
         notes = join(self.pieces.folder, whole, self.form, self.look, self.rate, company)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -76,7 +77,9 @@ class Source:
         self.first, self.last = None, 1 / self.when.rate
         origin: Fraction | None = None
         last: Fraction | None = None
-        for number, (stamp, picture) in enumerate(self._all()):
+        for number, stamp, picture in self._all():
+            if number and origin is None:
+                origin = self.when.start
             before = last
             if self.when.steady or stamp is None or (last is not None and stamp <= last):
                 beginning = origin if origin is not None else stamp
@@ -92,17 +95,18 @@ class Source:
             if self.part.end is not None and past >= self.part.end:
                 if before is not None and not self.when.steady:
                     self.last = origin + self.part.end - before
-                return
+                break
             if past < self.part.start:
                 continue
             self.first = stamp if self.first is None else self.first
             yield stamp, self._cropped(picture)
         if self.first is None:
-            raise UsageError(
-                f"--start: {self.path} has no frame after {float(self.part.start):g} s"
-            )
+            start, end = float(self.part.start), self.part.end
+            until = "" if end is None else f" and before {float(end):g} s"
+            raise UsageError(f"--start: {self.path} has no frame after {start:g} s{until}")
 
-    def _all(self) -> Iterator[tuple[Fraction | None, Picture]]:
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        """The frames with their numbers and time stamps; some before the part may be left out."""
         raise NotImplementedError
 
     def _cropped(self, picture: Picture) -> Picture:
@@ -131,8 +135,13 @@ class VideoSource(Source):
         if facts["hdr"]:
             self.notes.append("what its screen was (mastering metadata) is not handed on")
 
-    def _all(self) -> Iterator[tuple[Fraction | None, Picture]]:
-        yield from self._video.timed(deep=True)
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        # Where the first frames cannot be decoded, numbers do not tell times.
+        whole = self._video.start == self.when.start
+        entry = self.when.entry(self.part.start) if whole else None
+        timed = self._video.timed(deep=True, entry=entry)
+        for number, (stamp, picture) in enumerate(timed, entry.number if entry else 0):
+            yield number, stamp, picture
         if self._video.facts["partial"]:
             said = [note for note in self._video.notes if note.startswith("partial")]
             self.problems.append(f"{self.path}: {said[0]}")
@@ -152,12 +161,13 @@ class FolderSource(Source):
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
 
-    def _all(self) -> Iterator[tuple[Fraction | None, Picture]]:
-        for file in self._files:
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        start = math.ceil(self.part.start * self.when.rate)
+        for number, file in enumerate(self._files[start:], start):
             picture = read_frame(file)
             if picture.shape[:2] != (self.height, self.width):
                 raise UsageError(
                     f"{file}: is {picture.shape[1]}x{picture.shape[0]}, "
                     f"the first of the folder {self.width}x{self.height}"
                 )
-            yield None, picture
+            yield number, None, picture

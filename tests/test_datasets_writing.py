@@ -178,6 +178,9 @@ def test_steady_rates_are_told_from_jitter_and_real_variation() -> None:
     assert measured_rate(ms) == (Fraction(30000, 1001), True)
     dropped = [stamp for k, stamp in enumerate(ms) if k != 40]
     assert measured_rate(dropped) == (Fraction(30000, 1001), False)
+    few = [k * Fraction(1001, 48000) for k in range(12)]
+    assert measured_rate(few, Fraction(48000, 1001)) == (Fraction(48000, 1001), True)
+    assert measured_rate(ms, Fraction(1000)) == (Fraction(30000, 1001), True)
     odd = [Fraction(k * 13, 200) for k in range(30)]
     assert measured_rate(odd) == (Fraction(200, 13), True)
 
