@@ -79,6 +79,8 @@ METHODS = {
     "stvun-wo-efst": _stvun("stvun-wo-efst", "STVUN with early fusion only (Table 3)"),
     "stvun-wo-d": _stvun("stvun-wo-d", "STVUN, the new frame from EFST's features (Table 3)"),
     "stvun-w-af": _stvun("stvun-w-af", "STVUN with EDVR's alignment and fusion (Table 3)"),
+    "stvun-s": _stvun("stvun-s", "STVUN, 16 channels; its weights come with stvt (x4)"),
+    "stvun-m": _stvun("stvun-m", "STVUN, 32 channels, to be trained"),
     "edvr": MethodEntry(
         "spatial", (4,), "EDVR, 128 channels, 40 blocks", "edvr_method:edvr_method", ("edvr",), True
     ),
@@ -88,6 +90,14 @@ METHODS = {
         "EDVR, 64 channels, 10 blocks",
         "edvr_method:edvr_method",
         ("edvr-m",),
+        True,
+    ),
+    "edvr-s": MethodEntry(
+        "spatial",
+        (4,),
+        "EDVR, 24 channels; its weights come with stvt",
+        "edvr_method:edvr_method",
+        ("edvr-s",),
         True,
     ),
     "dain": MethodEntry(

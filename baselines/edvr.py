@@ -26,6 +26,7 @@ class EDVR(nn.Module):
     predeblur:        the form for blurred frames.
     full_size:        with predeblur, frames that are as large as the output and only deblurred.
     tsa:              attention in the fusion of the frames; else one 1x1 convolution.
+    large_channels:   of the features at the output's size.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class EDVR(nn.Module):
         predeblur: bool = False,
         full_size: bool = False,
         tsa: bool = True,
+        large_channels: int = 64,
     ) -> None:
         super().__init__()
         if frames % 2 == 0:
@@ -61,9 +63,9 @@ class EDVR(nn.Module):
         self.fusion = Fusion(channels, frames) if tsa else conv1(frames * channels, channels)
         self.reconstruction = nn.Sequential(*map(Residual, [channels] * reconstruction_blocks))
         self.upconv1 = conv3(channels, 4 * channels)
-        self.upconv2 = conv3(channels, 4 * 64)
-        self.conv_hr = conv3(64, 64)
-        self.conv_last = conv3(64, 3)
+        self.upconv2 = conv3(channels, 4 * large_channels)
+        self.conv_hr = conv3(large_channels, large_channels)
+        self.conv_last = conv3(large_channels, 3)
 
     def forward(self, frames: Tensor) -> Tensor:
         """The centre frame, (B, 3, 4h, 4w) from (B, N, 3, h, w) in [0, 1]; not clipped.
@@ -209,6 +211,7 @@ def form_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
             "predeblur": "predeblur.conv_first.weight" in state,
             "full_size": "predeblur.stride_conv_hr1.weight" in state,
             "tsa": tsa,
+            "large_channels": state["conv_last.weight"].shape[1],
         }
     except (KeyError, IndexError) as error:
         raise ValueError(f"not a state of EDVR: {error}") from error

@@ -12,20 +12,21 @@ from torch.nn.functional import pad
 
 from .alignment import Analysis, as_training_starts
 from .bands import Box
+from .compact import edvr_s
 from .edvr import EDVR, edvr_l, edvr_m, form_of, own_names
 from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import find_weights, initialise, load_weights, read_state
 
-NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m}
-CHANNELS = {"edvr": 128, "edvr-m": 64}
+NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}
+CHANNELS = {"edvr": 128, "edvr-m": 64, "edvr-s": 24}
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MARGIN = 64  # low-resolution pixels around a tile, at most
 
 
 def edvr_method(settings: Settings, variant: str = "edvr") -> Method:
-    """EDVR-L ("edvr", 128 channels) or EDVR-M ("edvr-m", 64 channels).
+    """EDVR-L ("edvr", 128 channels), EDVR-M ("edvr-m", 64) or a compact one ("edvr-s", 24).
 
     How many frames it reads (7 and 5, untrained), whether it has TSA and the pre-deblur part, is
     as in the file of weights.
@@ -70,7 +71,7 @@ class EdvrMethod(WindowMethod):
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
-        self.tiles = Tiles("edvr" if network.conv_l2_1.out_channels > 64 else "edvr-m", settings)
+        self.tiles = Tiles(_size(network), settings)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.before = self.after = network.frames // 2
 
@@ -142,6 +143,13 @@ class EdvrMethod(WindowMethod):
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, AUTOCAST[self.precision])
+
+
+def _size(network: EDVR) -> str:
+    """Under whose name what a network needs was measured."""
+    channels = network.conv_l2_1.out_channels
+    names = ("edvr-s", "edvr-m")
+    return next((name for name in names if channels <= CHANNELS[name]), "edvr")
 
 
 class Seen:

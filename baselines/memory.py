@@ -78,10 +78,13 @@ MIB = 1 << 20
 NEEDS = {
     "stvun": Need(260 * MIB, 36_000, 52_000, 600, least=96),
     "stvun-w-af": Need(230 * MIB, 54_000, 80_000, 600, least=96),
+    "stvun-s": Need(60 * MIB, 12_000, 18_000, 600, least=96),
+    "stvun-m": Need(120 * MIB, 20_000, 30_000, 600, least=96),
     "edvr": Need(110 * MIB, 38_000, 52_000, 600, least=64),
     "edvr-m": Need(50 * MIB, 21_500, 30_000, 600, least=64),
+    "edvr-s": Need(40 * MIB, 12_000, 18_000, 600, least=64),
     "dain": Need(850 * MIB, 4_100, 5_000, 960, least=64, border=128),
-    "fisr": Need(330 * MIB, 7_500, 8_000, 3_500, least=128, border=31),
+    "fisr": Need(330 * MIB, 7_500, 8_000, 4_200, least=128, border=31),
 }
 HALF = 0.8  # of what is needed beyond `fixed`, in bf16 on a CPU; measured were 0.61 to 0.76
 

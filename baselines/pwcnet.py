@@ -26,6 +26,8 @@ class PWCNet(nn.Module):
           "border" without, as inside STVUN.
     """
 
+    enlarge = 4  # of frames that its flow is to have the size of
+
     def __init__(self, warp: Literal["zero", "border"] = "zero") -> None:
         super().__init__()
         self.warp = warp_zero if warp == "zero" else warp_border

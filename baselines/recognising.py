@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .compact import trainable
 from .dain import DAIN
 from .dain_method import SPARE
 from .edvr import EDVR, form_of, own_names
@@ -98,12 +99,20 @@ def _edvr(name: str, state: State) -> EDVR:
 
 
 def _stvun(state: State, **options: Any) -> STVUN:
+    return STVUN(_scale(state), **options)
+
+
+def _compact(name: str, state: State) -> nn.Module:
+    return trainable(name, _scale(state))
+
+
+def _scale(state: State) -> int:
     """By the last convolution, of 3 outputs for each pixel of the square that it becomes."""
     last = state.get("decoder.rconv1.weight")
     scale = 4 if last is None else round((len(last) / 3) ** 0.5)
     if scale not in (2, 3, 4):
         raise ValueError("its last convolution fits no scale")
-    return STVUN(scale, **options)
+    return scale
 
 
 def _only(known: Callable[[], nn.Module], state: State) -> State:
@@ -161,8 +170,11 @@ READINGS = {
     "stvun-w-af": Reading(
         lambda state: _stvun(state, fusion=AlignedFusion()), "efst.", published_names
     ),
+    "stvun-s": Reading(partial(_compact, "stvun-s"), "efst."),
+    "stvun-m": Reading(partial(_compact, "stvun-m"), "efst."),
     "edvr": Reading(partial(_edvr, "edvr"), "pcd_align", own_names),
     "edvr-m": Reading(partial(_edvr, "edvr-m"), "pcd_align", own_names),
+    "edvr-s": Reading(partial(_edvr, "edvr-s"), "pcd_align", own_names),
     "dain": Reading(lambda _: DAIN(), "rectifyNet.", partial(_only, DAIN), SPARE),
     "fisr": Reading(lambda _: FISR(), "level_1."),
     "fisr_pwcnet": Reading(lambda _: FISRPWCNet(), "up_flow"),

@@ -7,7 +7,7 @@ first, and a list of four tensors below holds one (B, 64, h, w) for each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,8 @@ class STVUN(nn.Module):
     decoder_to_time: False is "w/o D": the time passes read the fused features in place of the
             space pass's decoded ones.
     fusion: takes the place of EFST ("w/ A&F").
+    width:  channels of the features; the published network has 64.
+    flow:   takes the place of PWC-Net, with its `pyramid`, `flows` and `enlarge`.
     """
 
     def __init__(
@@ -62,16 +64,18 @@ class STVUN(nn.Module):
         efst: bool = True,
         decoder_to_time: bool = True,
         fusion: nn.Module | None = None,
+        width: int = WIDTH,
+        flow: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"STVUN enlarges by 2, 3 or 4, not by {scale}")
         self.scale = scale
         self.decoder_to_time = decoder_to_time
-        self.encoder = Encoder()
-        self.efst = EFST(attention=efst) if fusion is None else fusion
-        self.decoder = Decoder(scale)
-        self.pwcnet = PWCNet("border")
+        self.encoder = Encoder(width)
+        self.efst = EFST(width, attention=efst) if fusion is None else fusion
+        self.decoder = Decoder(scale, width)
+        self.pwcnet: Any = PWCNet("border") if flow is None else flow
 
     def forward(self, frames: Tensor, times: Tensor | Sequence[float]) -> Tensor:
         """The centre frame, then the moments between it and the next.
@@ -120,7 +124,8 @@ class STVUN(nn.Module):
 
     def pyramid(self, frame: Tensor) -> list[Tensor]:
         """The flow network's features of a frame, (B, 3, h, w)."""
-        return self.pwcnet.pyramid(_up(frame, 4))
+        levels: list[Tensor] = self.pwcnet.pyramid(_up(frame, self.pwcnet.enlarge))
+        return levels
 
     def flows(self, first: list[Tensor], second: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The flows from one frame to another and back, (B, 2, h, w) each, in pixels of these.
@@ -145,7 +150,10 @@ class STVUN(nn.Module):
         first, second: each frame, its features, and its flow to the other.
         guide: of the space pass.
         """
-        frame, features = blend(t, first, second)
+        return self.finished(*blend(t, first, second), guide)
+
+    def finished(self, frame: Tensor, features: list[Tensor], guide: list[Tensor]) -> Tensor:
+        """The enlarged frame of a moment from what `blend` made for it."""
         residual: Tensor = self.decoder(features, guide)[1]
         return self._enlarged(frame) + residual
 
@@ -196,11 +204,11 @@ def blend(
 
 
 class Encoder(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = _layer(3, WIDTH)
+        self.conv = _layer(3, width)
         for k in range(LEVELS):
-            self.add_module(f"block{k}", DenseBlock(WIDTH, WIDTH))
+            self.add_module(f"block{k}", DenseBlock(width, width))
 
     def forward(self, frame: Tensor) -> list[Tensor]:
         x = self.conv(frame)
@@ -224,10 +232,10 @@ class DenseBlock(nn.Module):
 class EFST(nn.Module):
     """Early fusion with spatio-temporal attention (equations 2 and 3); the former alone if not."""
 
-    def __init__(self, *, attention: bool = True) -> None:
+    def __init__(self, width: int, *, attention: bool = True) -> None:
         super().__init__()
-        self.ff = Attention() if attention else None
-        self.early_fusion = nn.Conv2d(FRAMES * WIDTH, WIDTH, 1)
+        self.ff = Attention(width) if attention else None
+        self.early_fusion = nn.Conv2d(FRAMES * width, width, 1)
 
     def prepare(self, features: Tensor) -> list[Tensor]:
         return [] if self.ff is None else [self.ff.tAtt0(features)]
@@ -246,20 +254,20 @@ class EFST(nn.Module):
 class Attention(nn.Module):
     """EDVR's TSA with the early fusion as reference and as what is modulated."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.tAtt0 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
-        self.tAtt1 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
-        self.sAtt1 = _layer(FRAMES * WIDTH, WIDTH, 1)
-        self.sAtt2 = _layer(2 * WIDTH, WIDTH, 1)
-        self.sAtt3 = _layer(WIDTH, WIDTH)
-        self.sAtt4 = _layer(WIDTH, WIDTH, 1)
-        self.sAtt5 = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
-        self.sAttL1 = _layer(WIDTH, WIDTH, 1)
-        self.sAttL2 = _layer(2 * WIDTH, WIDTH)
-        self.sAttL3 = _layer(WIDTH, WIDTH)
-        self.sAttA1 = _layer(WIDTH, WIDTH, 1)
-        self.sAttA2 = nn.Conv2d(WIDTH, WIDTH, 1)
+        self.tAtt0 = nn.Conv2d(width, width, 3, 1, 1)
+        self.tAtt1 = nn.Conv2d(width, width, 3, 1, 1)
+        self.sAtt1 = _layer(FRAMES * width, width, 1)
+        self.sAtt2 = _layer(2 * width, width, 1)
+        self.sAtt3 = _layer(width, width)
+        self.sAtt4 = _layer(width, width, 1)
+        self.sAtt5 = nn.Conv2d(width, width, 3, 1, 1)
+        self.sAttL1 = _layer(width, width, 1)
+        self.sAttL2 = _layer(2 * width, width)
+        self.sAttL3 = _layer(width, width)
+        self.sAttA1 = _layer(width, width, 1)
+        self.sAttA2 = nn.Conv2d(width, width, 1)
 
     def confidence(self, fused: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
         """One score for each frame and pixel, (B, 7, h, w)."""
@@ -284,15 +292,15 @@ class Attention(nn.Module):
 class Decoder(nn.Module):
     """Four steps from the deepest level up; the same weights for the space and the time passes."""
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: int, width: int) -> None:
         super().__init__()
         for step in range(LEVELS):
             if step:
-                self.add_module(f"cconv{step}", nn.Conv2d(2 * WIDTH, WIDTH, 1))
-            self.add_module(f"block{step}_0", DenseBlock(2 * WIDTH, 2 * WIDTH))
-            self.add_module(f"block{step}_1", DenseBlock(4 * WIDTH, 4 * WIDTH))
-            self.add_module(f"block{step}_2", DenseBlock(8 * WIDTH, WIDTH))
-        self.rconv0 = _layer(WIDTH, 48)
+                self.add_module(f"cconv{step}", nn.Conv2d(2 * width, width, 1))
+            self.add_module(f"block{step}_0", DenseBlock(2 * width, 2 * width))
+            self.add_module(f"block{step}_1", DenseBlock(4 * width, 4 * width))
+            self.add_module(f"block{step}_2", DenseBlock(8 * width, width))
+        self.rconv0 = _layer(width, 48)
         self.rconv1 = nn.Conv2d(48, 3 * scale**2, 3, 1, 1)
         self.shuffle = nn.PixelShuffle(scale)
 

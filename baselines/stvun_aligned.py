@@ -20,14 +20,14 @@ GROUPS = 8
 class AlignedFusion(nn.Module):
     """Frames brought into register with the centre one, and fused; in the place of EFST."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.conv_l2_1 = conv3(WIDTH, WIDTH, stride=2)
-        self.conv_l2_2 = conv3(WIDTH, WIDTH)
-        self.conv_l3_1 = conv3(WIDTH, WIDTH, stride=2)
-        self.conv_l3_2 = conv3(WIDTH, WIDTH)
-        self.pcd_align = Pyramid(WIDTH, GROUPS)
-        self.fusion = Fusion(WIDTH, FRAMES)
+        self.conv_l2_1 = conv3(width, width, stride=2)
+        self.conv_l2_2 = conv3(width, width)
+        self.conv_l3_1 = conv3(width, width, stride=2)
+        self.conv_l3_2 = conv3(width, width)
+        self.pcd_align = Pyramid(width, GROUPS)
+        self.fusion = Fusion(width, FRAMES)
 
     def prepare(self, features: Tensor) -> list[Tensor]:
         """What of the alignment reads one frame only: its pyramid, and an `Analysis` of that."""

@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 
 from .alignment import as_training_starts
 from .bands import Box
+from .compact import size_of, trainable
 from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .stvun import CENTRE, STVUN, Encoded
@@ -24,17 +25,13 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
-    """STVUN, or an ablation of it: "stvun-wo-efst", "stvun-wo-d" or "stvun-w-af"."""
+    """STVUN, an ablation of it, or a compact size: a name of `compact.TRAINABLE`."""
     if settings.scale not in (2, 3, 4):
         raise MethodError(f"{variant} enlarges by 2, 3 or 4, not by {settings.scale}")
     if settings.precision == "fp16" and settings.device == "cpu":
         raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
-    network = STVUN(
-        settings.scale,
-        efst=variant != "stvun-wo-efst",
-        decoder_to_time=variant != "stvun-wo-d",
-        fusion=AlignedFusion() if variant == "stvun-w-af" else None,
-    )
+    network = trainable(variant, settings.scale)
+    assert isinstance(network, STVUN)
     weights = give_weights(network, variant, settings, published_names)
     if weights == "untrained":
         as_training_starts(network)
@@ -57,8 +54,8 @@ class StvunMethod(WindowMethod):
     ) -> None:
         self.name, self.scale, self.weights = name, network.scale, weights
         self.device = torch.device(settings.device)
-        aligned = isinstance(network.efst, AlignedFusion)
-        self.tiles = Tiles("stvun-w-af" if aligned else "stvun", settings)
+        aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
+        self.tiles = Tiles(f"stvun{size_of(name)}{aligned}", settings)
         self.precision = settings.precision
         # Channels last is what tensor cores want; on a CPU it was 5 % slower.
         on_gpu = self.device.type == "cuda"

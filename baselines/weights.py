@@ -37,10 +37,11 @@ State = dict[str, Tensor]
 WRAPPINGS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "generator")
 PREFIXES = ("module.", "generator.")
 SEED = 0  # of --untrained
+SHIPPED = Path(__file__).parent / "shipped"  # weights of our own, which come with the package
 
 
 def find_weights(name: str, settings: Settings) -> Path:
-    """The file of a network's weights: the one that the settings name, else one in `home()`.
+    """A network's weights: the file that the settings name, else one in `home()`, else ours.
 
     Raises MethodError, which says where to get it and where to put it, if there is none.
     """
@@ -53,6 +54,9 @@ def find_weights(name: str, settings: Settings) -> Path:
     for known in (*published, f"{name}.pth", f"{name}.safetensors"):
         if (folder() / known).is_file():
             return folder() / known
+    shipped = SHIPPED / f"{name}.safetensors"
+    if shipped.is_file():
+        return shipped
     raise MethodError(
         f"{name}: no weights here; {_how_to_get(name)}; or name a file with --weights {name}=FILE, "
         "or use random ones with --untrained"

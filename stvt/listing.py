@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 
 from stvt import baselines, datasets, metrics
 from stvt.baselines import own
@@ -22,7 +23,7 @@ def _methods() -> list[Row]:
             "method": name,
             "kind": entry.kind,
             "scales": " ".join(map(str, entry.scales)),
-            "weights": "needed" if entry.needs_weights else "none",
+            "weights": _weights(name) if entry.needs_weights else "none",
             "what it is": entry.summary,
         }
         for name, entry in baselines.METHODS.items()
@@ -37,9 +38,20 @@ def _methods() -> list[Row]:
     ]
 
 
+def _weights(name: str) -> str:
+    from stvt.baselines.weights import SHIPPED  # torch loads for this list alone
+
+    return "come with stvt" if (SHIPPED / f"{name}.safetensors").is_file() else "needed"
+
+
 def _datasets(root: Path) -> list[Row]:
     known: dict[str, Row] = {
-        name: {"data set": name, "scenes": len(recipe.scenes), "licence": recipe.licence}
+        name: {
+            "data set": name,
+            "scenes": recipe.number,
+            "from": "itself" if recipe.render else "fetched" if recipe.file else "by hand",
+            "licence": shorten(recipe.licence, 60, placeholder=" ..."),
+        }
         for name, recipe in datasets.DATASETS.items()
     }
     for manifest in sorted(root.glob(f"*/{MANIFEST}")):

@@ -136,7 +136,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
             scores.append([position.frame, position.t, name, channel, kept])
         _keep_frames(unit, scene, position, restored, truth)
         if position in moving:
-            low = _levels(_input(scene, protocol, "cpu", position.k))
+            low = levels(_input(scene, protocol, "cpu", position.k))
             clips.keep(clip, unit.label, position.frame, truth, restored, low)
         if on_frame:
             on_frame()
@@ -203,7 +203,7 @@ def _finished(large: Tensor, protocol: Protocol, height: int, width: int) -> Fra
     if protocol.inputs == "authors":
         frame = authors_finish(2 * large.float().cpu().numpy() - 1, height, width)
         return frame[:height, :width]  # for an odd size there is one row or column more
-    frame = _levels(large)
+    frame = levels(large)
     if frame.shape[:2] != (height, width):
         raise baselines.MethodError(
             f"made a frame of {frame.shape[1]}x{frame.shape[0]} where the truth is {width}x{height}"
@@ -211,7 +211,7 @@ def _finished(large: Tensor, protocol: Protocol, height: int, width: int) -> Fra
     return frame
 
 
-def _levels(frame: Tensor) -> Frame:
+def levels(frame: Tensor) -> Frame:
     """(3, h, w) in [0, 1] as 8 bits, (h, w, 3), rounded."""
     # Halves up, also those that float arithmetic left a hair below: enlarging 8-bit frames makes
     # many, and which way they fall must not depend on the machine.
@@ -232,7 +232,7 @@ def _keep_frames(
         low = _input(scene, unit.protocol, "cpu", position.k)
         files[picture] = restored
         files[picture.parents[1] / "truth.png"] = truth
-        files[picture.parents[1] / "input.png"] = _levels(low)
+        files[picture.parents[1] / "input.png"] = levels(low)
     for file, frame in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_frame(file, frame)

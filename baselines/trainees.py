@@ -1,0 +1,184 @@
+"""What a network learns by: the losses of a batch of windows, stage by stage.
+
+Source: the paper's section 3.3, equations 7 (space), 9 (moments between) and 11 (flow); all are
+mean absolute differences, in the network's range of [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .alignment import Analysis, Levels, as_training_starts
+from .edvr import EDVR
+from .light_flow import LightFlow
+from .stvun import CENTRE, FRAMES, STVUN, Encoded, blend
+from .weights import initialise
+
+Stage = Literal["flow", "space", "joint"]
+Losses = dict[str, Tensor]
+
+
+class Trainee(nn.Module):
+    """A network with its losses; called so that DistributedDataParallel can stand around it."""
+
+    network: nn.Module
+
+    def forward(
+        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
+    ) -> Losses:
+        """The losses of a batch.
+
+        small:   (B, 7 or 8, 3, h, w), the input frames, RGB in [-1, 1].
+        large:   (B, 1 + n, 3, H, W), the true centre frame and the n moments after it.
+        between: (B, n, 3, h, w), the true low-resolution frames of these moments.
+        times:   of the moments, n, each in (0, 1).
+        """
+        raise NotImplementedError
+
+    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        """What is compared with the truth in validation: "existing", "new", or in the flow's stage
+        "moved" (the low-resolution frames between), each (B, n, 3, ., .) in [-1, 1]."""
+        raise NotImplementedError
+
+    def learning(self) -> dict[str, nn.Parameter]:
+        """The parameters that the stage trains, by their names in the network."""
+        return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
+
+
+class StvunTrainee(Trainee):
+    """STVUN. "space" trains all but the flow network, "flow" that alone, "joint" everything.
+
+    The paper starts from a published flow network and has no stage "flow".
+    """
+
+    def __init__(self, network: STVUN, stage: Stage) -> None:
+        super().__init__()
+        self.network: STVUN = network
+        self.stage = stage
+        for name, parameter in network.named_parameters():
+            of_flow = name.startswith("pwcnet.")
+            parameter.requires_grad = stage == "joint" or of_flow == (stage == "flow")
+            if name.startswith("pwcnet.deconv2."):  # never used, so never given a gradient
+                parameter.requires_grad = False
+
+    def forward(
+        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
+    ) -> Losses:
+        if self.stage == "flow":
+            return {"flow": self._flow_loss(small, between, times)}
+        frames = small[:, :FRAMES]
+        window = _by_frame(self.network.encode(frames.flatten(0, 1)), frames.shape[0])
+        made, guide = self.network.space(frames[:, CENTRE], window)
+        losses = {"space": _difference(made, large[:, 0])}
+        if self.stage == "space":
+            return losses
+        first, second = self._pair(frames)
+        ends = [(frames[:, CENTRE + k], window[CENTRE + k].features) for k in (0, 1)]
+        for k, t in enumerate(times):
+            moved, features = blend(t, (*ends[0], first), (*ends[1], second))
+            made = self.network.finished(moved, features, guide)
+            _add(losses, "between", _difference(made, large[:, 1 + k]) / len(times))
+            _add(losses, "flow", _difference(moved, between[:, k]) / len(times))
+        return losses
+
+    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        if self.stage == "flow":
+            there, back = self._pair(small)
+            ends = [(small[:, CENTRE + j], list[Tensor]()) for j in (0, 1)]
+            moved = [blend(t, (*ends[0], there), (*ends[1], back))[0] for t in times]
+            return {"moved": torch.stack(moved, 1)}
+        made = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
+        return {"existing": made[:, :1]} | ({"new": made[:, 1:]} if self.stage == "joint" else {})
+
+    def _pair(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        pyramids = [self.network.pyramid(frames[:, CENTRE + k]) for k in (0, 1)]
+        return self.network.flows(*pyramids)
+
+    def _flow_loss(self, small: Tensor, between: Tensor, times: Sequence[float]) -> Tensor:
+        there, back = self._pair(small)
+        loss = small.new_zeros(())
+        for k, t in enumerate(times):
+            ends = [(small[:, CENTRE + j], list[Tensor]()) for j in (0, 1)]
+            moved, _ = blend(t, (*ends[0], there), (*ends[1], back))
+            loss = loss + _difference(moved, between[:, k]) / len(times)
+        return loss
+
+
+class EdvrTrainee(Trainee):
+    """EDVR, which reads frames in [0, 1]; its loss is in [-1, 1] as STVUN's."""
+
+    def __init__(self, network: EDVR) -> None:
+        super().__init__()
+        self.network: EDVR = network
+
+    def forward(
+        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
+    ) -> Losses:
+        reach = self.network.frames // 2
+        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
+        analysis = self.network.analyse(frames.flatten(0, 1))
+        count = frames.shape[1]
+
+        def of(part: Levels, k: int) -> Levels:
+            one, two, three = (level.view(-1, count, *level.shape[1:])[:, k] for level in part)
+            return one, two, three
+
+        window = [Analysis(*(of(part, k) for part in analysis)) for k in range(count)]
+        made = self.network.restore(window, frames[:, reach])
+        return {"space": _difference(2 * made - 1, large[:, 0])}
+
+    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        reach = self.network.frames // 2
+        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
+        return {"existing": 2 * self.network(frames).unsqueeze(1) - 1}
+
+
+def trainee(network: nn.Module, stage: Stage) -> Trainee:
+    """The network with its losses. Raises ValueError if it has no such stage."""
+    if isinstance(network, STVUN):
+        return StvunTrainee(network, stage)
+    if stage != "space" or not isinstance(network, EDVR):
+        raise ValueError(f"{type(network).__name__} has no stage {stage!r}")
+    return EdvrTrainee(network)
+
+
+def start(network: nn.Module, seed: int) -> None:
+    """Weights as training starts: He normal (the published code's choice), residuals and flows faint."""
+    initialise(network, seed)
+    as_training_starts(network)
+    with torch.no_grad():
+        if isinstance(network, STVUN):
+            network.decoder.rconv1.weight.mul_(0.1)
+            if isinstance(network.pwcnet, LightFlow):
+                for name, parameter in network.pwcnet.named_parameters():
+                    if name.startswith("predict"):
+                        parameter.mul_(0.01)
+        elif isinstance(network, EDVR):
+            network.conv_last.weight.mul_(0.1)
+
+
+def _by_frame(encoded: Encoded, batch: int) -> list[Encoded]:
+    """What was encoded of all frames of a batch of windows at once, frame by frame."""
+
+    def of(tensor: Tensor, k: int) -> Tensor:
+        return tensor.view(batch, FRAMES, *tensor.shape[1:])[:, k]
+
+    return [
+        Encoded(
+            [of(level, k) for level in encoded.features],
+            [[of(one, k) for one in level] for level in encoded.prepared],
+        )
+        for k in range(FRAMES)
+    ]
+
+
+def _difference(made: Tensor, truth: Tensor) -> Tensor:
+    return (made.float() - truth).abs().mean()
+
+
+def _add(losses: Losses, name: str, loss: Tensor) -> None:
+    losses[name] = losses[name] + loss if name in losses else loss

@@ -1,0 +1,225 @@
+"""Photographs in motion: sharp clips of any frame rate, for training where footage is scarce.
+
+Real clips that may be distributed are compressed, and none has 240 frames a second. A photograph
+moved over a virtual camera is as sharp as can be, moves by any fraction of a pixel, and its true
+frame is known at every moment. Several layers move independently, so that things cover each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+# Of what scikit-image installs (public domain, CC0 or its BSD-3-Clause licence) the colour
+# photographs, and grey ones that are tinted; `page` and `text` are photographs of print. Those that
+# the test set `sample` shows (astronaut, coffee, gravel, motorcycle) are never learnt from.
+COLOUR = ("chelsea", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
+GREY = ("brick", "grass", "camera", "coins", "page", "text", "moon")
+
+SUPERSAMPLING = 2  # in each direction, averaged: what a sensor's pixels do
+SPEED = (0.05, 4.0)  # pixels a frame, the extremes of a logarithmic distribution
+WORDS = [
+    "space",
+    "time",
+    "video",
+    "upsampling",
+    "2026",
+    "Mo",
+    "Tu",
+    "We",
+    "Th",
+    "Fr",
+    "Sa",
+    "Su",
+    "0123456789",
+    "network",
+    "frame",
+    "&",
+]
+
+
+def photographs() -> list[Picture]:
+    """The photographs that clips are made of, uint8 RGB."""
+    from skimage import data  # only here: scikit-image is slow to import
+
+    found = [np.asarray(getattr(data, name)())[..., :3] for name in COLOUR]
+    for name in GREY:
+        grey = np.asarray(getattr(data, name)())
+        found.append(np.repeat(grey[..., None], 3, 2))
+    return [np.ascontiguousarray(picture, np.uint8) for picture in found]
+
+
+def clip(
+    pictures: Sequence[Picture], seed: int, *, frames: int = 24, side: int = 176
+) -> Iterator[Picture]:
+    """The frames of a clip, uint8 (side, side, 3): a function of the seed alone."""
+    random = np.random.default_rng([seed, 20_08])
+    layers = [_Layer.background(_tinted(random, _chosen(random, pictures)), side, random)]
+    for _ in range(int(random.integers(0, 4))):
+        if random.random() < 0.5:
+            layers.append(_Layer.writing(side, random))
+        else:
+            layers.append(_Layer.piece(_tinted(random, _chosen(random, pictures)), side, random))
+    for t in range(frames):
+        yield _exposed(layers, t - frames / 2, side)
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A smooth motion: where a layer is at a time, in pixels of the made frame and radians."""
+
+    velocity: NDArray[np.float64]
+    shake: NDArray[np.float64]
+    frequency: float
+    spin: float
+    zoom: float
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator) -> _Path:
+        speed = np.exp(random.uniform(*np.log(SPEED)))
+        heading = random.uniform(0, 2 * np.pi)
+        return cls(
+            speed * np.array([np.cos(heading), np.sin(heading)]),
+            random.normal(0, 1.0, 2) * (random.random() < 0.5),
+            random.uniform(0.1, 0.6),
+            random.normal(0, 0.004) * (random.random() < 0.5),
+            random.normal(0, 0.004) * (random.random() < 0.5),
+        )
+
+    def matrix(self, t: float) -> NDArray[np.float64]:
+        """From a place in the moved layer to one in the layer at rest, both about the centre."""
+        cosine, sine = np.cos(self.spin * t), np.sin(self.spin * t)
+        turned = np.exp(-self.zoom * t) * np.array([[cosine, sine], [-sine, cosine]])
+        moved = self.velocity * t + self.shake * np.sin(self.frequency * t)
+        return np.column_stack([turned, -turned @ moved])
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A picture with its cover, how many of its pixels one of the made frame's sees, and its path.
+
+    cover:   float32 in [0, 1], of the picture's size; None covers everything.
+    centre:  of the picture, the place that is in the frame's centre plus `offset` at time 0.
+    """
+
+    picture: Picture
+    cover: NDArray[np.float32] | None
+    density: float
+    centre: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    path: _Path
+
+    @classmethod
+    def background(cls, picture: Picture, side: int, random: np.random.Generator) -> _Layer:
+        height, width = picture.shape[:2]
+        density = min(random.uniform(1.4, 3.0), max(min(height, width) / side, 1.2))
+        room = np.maximum(np.array([width, height]) - side * density, 0) / 2
+        centre = np.array([width, height]) / 2 + random.uniform(-1, 1, 2) * room
+        return cls(picture, None, density, centre, np.zeros(2), _Path.drawn(random))
+
+    @classmethod
+    def piece(cls, picture: Picture, side: int, random: np.random.Generator) -> _Layer:
+        """A part of a picture with a smooth or a straight outline."""
+        import cv2
+
+        density = random.uniform(1.4, 2.4)
+        cut = int(density * side * random.uniform(0.2, 0.6))
+        cut = min(cut, *picture.shape[:2])
+        top, left = (int(random.integers(0, size - cut + 1)) for size in picture.shape[:2])
+        cover = np.zeros((cut, cut), np.float32)
+        if random.random() < 0.5:
+            axes = [int(cut * random.uniform(0.25, 0.48)) for _ in range(2)]
+            cv2.ellipse(cover, (cut // 2, cut // 2), axes, random.uniform(0, 180), 0, 360, 1.0, -1)
+        else:
+            corners = random.uniform(0.05, 0.95, (int(random.integers(3, 7)), 1, 2)) * cut
+            cv2.fillPoly(cover, [cv2.convexHull(corners.astype(np.int32))], 1.0)
+        return cls._laid(picture[top : top + cut, left : left + cut], cover, density, side, random)
+
+    @classmethod
+    def writing(cls, side: int, random: np.random.Generator) -> _Layer:
+        """Lines of words or numbers, on their own paper or straight on what is behind."""
+        from PIL import Image, ImageDraw, ImageFont
+
+        density, lines = 2.0, int(random.integers(1, 6))
+        size = float(density * random.uniform(7, 26))
+        words = [" ".join(random.choice(WORDS, int(random.integers(1, 6)))) for _ in range(lines)]
+        sheet = Image.new("L", (int(side * density), int(1.25 * size * lines) + 4), 0)
+        font = ImageFont.load_default(size)
+        ImageDraw.Draw(sheet).multiline_text((4, 0), "\n".join(words), 255, font)
+        ink = np.asarray(sheet, np.float32)[..., None] / 255
+        colours = random.integers(0, 256, (2, 3))
+        page = ink * colours[0] + (1 - ink) * colours[1]
+        letters = np.asarray(ink[..., 0], np.float32)
+        cover = letters if random.random() < 0.5 else np.ones_like(letters)
+        return cls._laid(page.astype(np.uint8), cover, density, side, random)
+
+    @classmethod
+    def _laid(
+        cls,
+        picture: Picture,
+        cover: NDArray[np.float32],
+        density: float,
+        side: int,
+        random: np.random.Generator,
+    ) -> _Layer:
+        centre = np.array(picture.shape[1::-1]) / 2
+        offset = random.uniform(-0.4, 0.4, 2) * side
+        return cls(picture, cover, density, centre, offset, _Path.drawn(random))
+
+    def seen(self, t: float, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The picture and its cover at a time, sampled `SUPERSAMPLING` times as finely."""
+        import cv2
+
+        whole = side * SUPERSAMPLING
+        path = self.path.matrix(t)
+        # from a sample (centres at whole numbers) to the frame's pixels about its centre, ...
+        samples = (
+            np.array([[1, 0, 0.5 - whole / 2], [0, 1, 0.5 - whole / 2], [0, 0, SUPERSAMPLING]])
+            / SUPERSAMPLING
+        )
+        samples[:2, 2] -= self.offset
+        # ... to the layer at rest, to the picture's pixels
+        placed = np.vstack([path, [0, 0, 1]]) @ samples
+        placed[:2] *= self.density
+        placed[:2, 2] += self.centre - 0.5
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(
+            self.picture, placed[:2], (whole, whole), flags=flags, borderMode=cv2.BORDER_REFLECT_101
+        )
+        if self.cover is None:
+            return picture.astype(np.float32), None
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cover = cv2.warpAffine(self.cover, placed[:2], (whole, whole), flags=flags)
+        return picture.astype(np.float32), np.asarray(cover[..., None], np.float32)
+
+
+def _exposed(layers: Sequence[_Layer], t: float, side: int) -> Picture:
+    """The layers over each other at a time, averaged over each pixel."""
+    import cv2
+
+    scene, _ = layers[0].seen(t, side)
+    for layer in layers[1:]:
+        picture, cover = layer.seen(t, side)
+        scene = scene + (picture - scene) * cast(Any, cover)
+    frame = cv2.resize(scene, (side, side), interpolation=cv2.INTER_AREA)
+    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+
+
+def _chosen(random: np.random.Generator, pictures: Sequence[Picture]) -> Picture:
+    return pictures[int(random.integers(len(pictures)))]
+
+
+def _tinted(random: np.random.Generator, picture: Picture) -> Picture:
+    """Other colours, so that the few photographs are not learnt by heart."""
+    if random.random() < 0.3:
+        return picture
+    mixed = np.eye(3) + random.normal(0, 0.15, (3, 3))
+    mixed /= np.maximum(mixed.sum(1, keepdims=True), 0.5)
+    shifted = picture @ mixed.T * random.uniform(0.8, 1.2) + random.normal(0, 12, 3)
+    return cast(Picture, np.clip(shifted, 0, 255).astype(np.uint8))

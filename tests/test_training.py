@@ -1,0 +1,346 @@
+"""`stvt train`: losses, exact continuation, processes, and what a user gets wrong."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from stvt import training_store
+from stvt.baselines.compact import TRAINABLE, trainable
+from stvt.baselines.light_flow import LightFlow
+from stvt.baselines.stvun import STVUN
+from stvt.baselines.trainees import start, trainee
+from stvt.cli import main
+from stvt.datasets.photograph_set import prepare_photographs
+from stvt.datasets.storage import write_clip
+from stvt.datasets.training_set import TrainingClip
+from stvt.datasets.windows import Sampling, Windows, batch
+from stvt.errors import UsageError
+from stvt.training import train
+from stvt.training_plan import PRESETS, TrainingPlan, plan_of
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    prepare_photographs(root, clips=12, frames=16, side=96)
+    return root
+
+
+def tiny(stage: str = "space", **values: object) -> TrainingPlan:
+    given = {"steps": 6, "batch": 2, "log_every": 1, "save_every": 2, "validate_every": 6}
+    return plan_of(
+        "smoke",
+        stage,
+        **{**given, "validate_windows": 2, "precision": "fp32", "data": ("photographs",), **values},
+    )
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    """The log without what depends on the machine."""
+    with (out / "loss.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+
+
+TIMES = ("windows_per_second", "data_wait")
+
+
+class Still(torch.nn.Module):
+    """A flow network that knows the answer."""
+
+    enlarge = 1
+
+    def __init__(self, there: float) -> None:
+        super().__init__()
+        self.there = there
+
+    def pyramid(self, frame: torch.Tensor) -> list[torch.Tensor]:
+        return [frame]
+
+    def flows(self, first: list[torch.Tensor], _: list[torch.Tensor]) -> list[torch.Tensor]:
+        flow = torch.zeros(first[0].shape[0], 2, *first[0].shape[-2:])
+        flow[: len(flow) // 2, 0], flow[len(flow) // 2 :, 0] = self.there, -self.there
+        return [flow]
+
+
+def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
+    # A slope of 0.01 a pixel moves right by two pixels a frame; nothing else adds to the enlarged
+    # frames, for the last convolution is zero.
+    network = STVUN(width=4, flow=Still(2.0))
+    start(network, 0)
+    with torch.no_grad():
+        for parameter in network.decoder.rconv1.parameters():
+            parameter.zero_()
+    slope = 0.01 * torch.arange(32.0).expand(1, 3, 32, 32)
+    small = torch.stack([slope - 0.02 * t for t in range(7)], 1)
+    large = torch.full((1, 2, 3, 128, 128), 0.5)
+    between = (slope - 0.02 * 3.5)[:, None]
+    with torch.no_grad():
+        losses = trainee(network, "joint")(small, large, between, [0.5])
+        enlarged = torch.nn.functional.interpolate(small[:, 3], scale_factor=4, mode="bilinear")
+    assert losses["space"].item() == pytest.approx((enlarged - 0.5).abs().mean().item(), abs=1e-6)
+    # Moved by half the flow from either side it is the truth but for the columns at the ends.
+    ends = losses["flow"].item()
+    assert ends == pytest.approx((0.01 + 0.01) / 2 / 32, abs=1e-4)
+    assert losses["between"].item() == pytest.approx(
+        (enlarged - 0.01 - 0.5).abs().mean().item(), abs=2e-3
+    )
+
+
+def test_losses_have_the_gradients_of_finite_differences() -> None:
+    network = STVUN(width=4, flow=LightFlow()).double()
+    start(network, 1)
+    learner = trainee(network, "joint").double()
+    random = torch.Generator().manual_seed(0)
+    small, large, between = (
+        torch.rand(shape, generator=random).double() * 2 - 1
+        for shape in ((1, 7, 3, 16, 16), (1, 2, 3, 64, 64), (1, 1, 3, 16, 16))
+    )
+
+    def loss() -> torch.Tensor:
+        return torch.stack([*learner(small, large.float(), between.float(), [0.5]).values()]).sum()
+
+    loss().backward()  # type: ignore[no-untyped-call]
+    for name in ("decoder.rconv0.0.weight", "encoder.block1.conv0.0.weight"):
+        weight = network.get_parameter(name)
+        assert weight.grad is not None
+        direction = torch.sign(weight.grad)
+        with torch.no_grad():
+            values = []
+            for side in (1, -1):
+                weight.add_(direction, alpha=side * 1e-4)
+                values.append(loss().item())
+                weight.sub_(direction, alpha=side * 1e-4)
+        slope = (values[0] - values[1]) / 2e-4
+        assert slope == pytest.approx((weight.grad * direction).sum().item(), rel=0.02)
+
+
+def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -> None:
+    assert {"stvun", "stvun-wo-efst", "stvun-w-af", "stvun-s", "stvun-m", "edvr-s"} <= set(
+        TRAINABLE
+    )
+    small, large = torch.zeros(1, 8, 3, 32, 32), torch.zeros(1, 2, 3, 128, 128)
+    for name in ("stvun-s", "stvun-s-wo-efst", "stvun-s-wo-d", "stvun-s-w-af", "edvr-s"):
+        network = trainable(name)
+        start(network, 0)
+        learner = trainee(network, "joint" if name.startswith("stvun") else "space")
+        losses = learner(small, large, torch.zeros(1, 1, 3, 32, 32), [0.5])
+        torch.stack([*losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        without = [k for k, one in learner.learning().items() if one.grad is None]
+        assert without == [], name
+
+
+def test_the_paper_s_recipe_is_the_preset() -> None:
+    space, joint = (plan_of("paper", stage) for stage in ("space", "joint"))
+    assert (space.patch, space.batch, space.frames, space.steps) == (128, 32, 7, 300_000)
+    assert (joint.patch, joint.batch, joint.frames, joint.steps) == (256, 32, 8, 400_000)
+    assert (joint.lambda_m, joint.lambda_s, joint.lambda_f) == (1, 1, 1)
+    rates = [space.rate_at(step) for step in (0, 99_999, 100_000, 200_000)]
+    assert rates == pytest.approx([1e-4, 1e-4, 5e-5, 2.5e-5])
+    assert joint.rate_at(0) == pytest.approx(5e-5)
+    assert {"paper", "s", "m", "smoke"} <= set(PRESETS)
+
+
+def test_a_training_learns_and_leaves_its_plan_log_curves_and_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    trained = train(tiny(steps=12), data, tmp_path / "run", say=quiet)
+    assert trained.steps == 12
+    losses = [float(line["space"]) for line in rows(trained.weights.parents[1])]
+    assert len(losses) == 12
+    assert all(np.isfinite(losses))
+    plan = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert plan["plan"]["network"] == "stvun-s"
+    assert set(plan["data"]) == {"photographs"}
+    assert (tmp_path / "run" / "loss.png").stat().st_size > 5000
+    assert (tmp_path / "run" / "validation.csv").read_text().startswith("step,existing\n6,")
+    names = set(load_file(trained.weights))
+    assert not any(name.startswith("pwcnet") for name in names), "only what the stage trained"
+    assert trained.best.exists()
+
+
+def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path: Path) -> None:
+    plan = tiny("joint")
+    whole = train(plan, data, tmp_path / "whole", say=quiet)
+    train(plan, data, tmp_path / "parts", pause=lambda step: step == 3, say=quiet)
+    parts = train(plan, data, tmp_path / "parts", say=quiet)
+    assert whole.weights.read_bytes() == parts.weights.read_bytes()
+    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+
+
+def test_workers_change_nothing(data: Path, tmp_path: Path) -> None:
+    plan = tiny(steps=2)
+    one = train(plan, data, tmp_path / "one", workers=0, say=quiet)
+    two = train(plan, data, tmp_path / "two", workers=2, say=quiet)
+    assert one.weights.read_bytes() == two.weights.read_bytes()
+
+
+def test_a_torn_checkpoint_is_passed_over_with_a_word(data: Path, tmp_path: Path) -> None:
+    plan = tiny()
+    whole = train(plan, data, tmp_path / "whole", say=quiet)
+    train(plan, data, tmp_path / "torn", pause=lambda step: step == 5, say=quiet)
+    newest = training_store.checkpoints(tmp_path / "torn" / "checkpoints")[-1]
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    said: list[str] = []
+    again = train(plan, data, tmp_path / "torn", say=said.append)
+    assert "step-00000005.pt is damaged" in said[0]
+    assert again.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def test_a_batch_in_pieces_is_the_same_batch(data: Path, tmp_path: Path) -> None:
+    losses = []
+    for pieces in (1, 2):
+        plan = tiny(steps=3, accumulate=pieces)
+        losses.append(train(plan, data, tmp_path / str(pieces), say=quiet).losses["space"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_and_the_clips(
+    data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"step [1-9].* not a number .*clips 0"):
+        train(tiny(rate=1e30, warm_up=0, clip=0.0), data, tmp_path / "run", say=quiet)
+
+
+def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
+    train(tiny(steps=1), data, tmp_path / "run", say=quiet)
+    with pytest.raises(UsageError, match=r"holds another training \(batch 2, now 4\)"):
+        train(tiny(steps=1, batch=4), data, tmp_path / "run", say=quiet)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--stage", "space"], "--data names no training set"),
+        (["--data", "photographs"], "--stage is missing"),
+        (["--data", "none", "--stage", "space"], "no training set 'none' here"),
+        (["--data", "photographs", "--stage", "end"], "no stage 'end'"),
+        (["--data", "photographs", "--stage", "space", "--preset", "x"], "no preset 'x'"),
+        (["--data", "photographs", "--stage", "space", "--patch", "100"], "no multiple of 64"),
+        (["--data", "photographs:a", "--stage", "space"], "'a' is no number"),
+        (["--data", "photographs", "--stage", "space", "--network", "x"], "no network 'x'"),
+        (["--data", "photographs", "--stage", "space", "--initial", "x.pth"], "no such file"),
+        (["--data", "photographs", "--stage", "space", "--precision", "x"], "precision"),
+        (["--data", "photographs", "--stage", "space", "--decay", "halve"], "decay"),
+    ],
+)
+def test_mistakes_are_one_line(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    common = ["train", "--root", str(data), "--out", str(tmp_path / "run")]
+    assert main([*common, *(["--preset", "s"] if "--preset" not in options else []), *options]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("stvt train: ")
+    assert said in error
+
+
+WORLD = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from stvt.training import train
+from stvt.training_plan import plan_of
+plan = plan_of("smoke", "joint", data=("photographs",), steps=4, batch=4, log_every=1,
+               save_every=4, validate_every=4, validate_windows=2, precision="fp32")
+train(plan, Path(sys.argv[1]), Path(sys.argv[2]), say=lambda line: None)
+"""
+
+
+def test_two_processes_have_the_loss_curve_of_one_with_the_whole_batch(
+    data: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "world.py"
+    script.write_text(WORLD)
+    arguments = [str(script), str(data)]
+    alone = [sys.executable, *arguments, str(tmp_path / "one")]
+    subprocess.run(alone, check=True, cwd=tmp_path)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    subprocess.run([*launcher, *arguments, str(tmp_path / "two")], check=True, cwd=tmp_path)
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    for kind in ("space", "between", "flow"):
+        curves = [[float(line[kind]) for line in lines] for lines in (one, two)]
+        assert curves[0] == pytest.approx(curves[1], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_moments_and_continued_the_weights_are_the_same(
+    data: Path, tmp_path: Path
+) -> None:
+    options = ["--stage", "space", "--preset", "smoke", "--data", "photographs", "--steps", "24"]
+    options += ["--log-every", "1", "--save-every", "1", "--batch", "2", "--root", str(data)]
+    command = [sys.executable, "-m", "stvt", "train", *options, "--out"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quietly = {"env": env, "stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, **quietly)  # type: ignore[call-overload]
+    random = np.random.default_rng(7)
+    for _ in range(10):
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], **quietly)  # type: ignore[call-overload]
+        time.sleep(random.uniform(2.0, 7.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, **quietly)  # type: ignore[call-overload]
+    whole, killed = (
+        load_file(tmp_path / run / "weights" / "stvun-s-last.safetensors")
+        for run in ("whole", "killed")
+    )
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "killed")
+
+
+@pytest.mark.slow
+def test_the_smoke_preset_trains_continues_and_evaluates(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stvt", "train", "--preset", "smoke", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "stvun-s:" in done.stdout
+    assert "goes on after step 15" in done.stderr
+    assert (tmp_path / "evaluation" / "report" / "index.html").exists()
+
+
+@pytest.mark.slow
+def test_on_one_real_clip_300_steps_go_well_above_bilinear(shared: Path, tmp_path: Path) -> None:
+    with av.open(str(shared / "data" / "train_clips" / "rabbit_720x480.mp4")) as video:
+        decoded = islice(video.decode(video=0), 15)
+        frames = [np.asarray(one.to_ndarray(format="rgb24"), np.uint8) for one in decoded]
+    clip = TrainingClip("one", tmp_path / "one.npy", "one", "train", 15, 80, 80, {})
+    write_clip(clip.file, [frame[200:280, 300:380] for frame in frames])
+    window = batch([Windows([([clip], 1.0)], Sampling(patch=64, augment=False), 0)(0, 0)])
+    small, large, between = (
+        torch.from_numpy(window[name]).float() / 127.5 - 1 for name in ("small", "large", "between")
+    )
+    network = trainable("stvun-s")
+    start(network, 0)
+    learner = trainee(network, "joint")
+    optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
+    for _ in range(300):
+        optimiser.zero_grad()
+        losses = learner(small, large, between, [0.5])
+        torch.stack([*losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    with torch.no_grad():
+        made = network(small[:, :7], [0.5]).clamp(-1, 1)
+        plain = torch.nn.functional.interpolate(small[:, 3], scale_factor=4, mode="bilinear")
+
+    def psnr(one: torch.Tensor, truth: torch.Tensor) -> float:
+        return float(-10 * torch.log10(((one - truth) / 2).square().mean()))
+
+    assert psnr(made[:, 0], large[:, 0]) > psnr(plain, large[:, 0]) + 3
+    assert psnr(made[:, 1], large[:, 1]) > psnr(plain, large[:, 1]) + 3
