@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import http.cookiejar
 import re
 import shutil
 import socket
@@ -59,6 +60,25 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How files are fetched.
+
+    timeout:    seconds without a byte after which a connection counts as lost.
+    rate:       bytes a second at most; None for as fast as they come.
+    cookies:    a file of cookies as browsers' extensions and curl write it (Netscape's format).
+    most_bytes: of a file whose size is not known.
+    certain:    continue a part only where the server's mark of the version or a known hash shows
+                that the rest belongs to it; else begin again.
+    """
+
+    timeout: float = TIMEOUT
+    rate: int | None = None
+    cookies: Path | None = None
+    most_bytes: int = MOST_BYTES
+    certain: bool = False
+
+
+@dataclass(frozen=True)
 class Expected:
     """What is known of a file before it comes: size, sha256 or how it starts, git's hash of it."""
 
@@ -101,20 +121,23 @@ def fetch(
     progress: Progress | None = None,
     pause: Pause = time.sleep,
     timeout: float = TIMEOUT,
+    manner: Manner | None = None,
 ) -> tuple[str, str]:
     """Put the file of the first source that gives it at `target`; its sha256 and that source.
 
     check: raises MethodError for a file that is not what is wanted, before it is in its place.
     pause: waits between attempts, so many seconds.
+    manner: in the place of `timeout`, and more.
 
     Proxies are those of the environment (https_proxy and so on). Raises Unavailable if no source
     gives it, MethodError if the disk does not take it or another process is fetching it.
     """
     reasons = []
+    manner = manner or Manner(timeout=timeout)
     with Partial(target) as part:
         for source in sources:
             try:
-                sha256 = _checked(source, part, expected, check, progress, pause, timeout)
+                sha256 = _checked(source, part, expected, check, progress, pause, manner)
             except Refused as error:
                 reasons.append(f"{source}: {' '.join(str(error).split())}")
                 continue
@@ -130,16 +153,16 @@ def _checked(
     check: Check | None,
     progress: Progress | None,
     pause: Pause,
-    timeout: float,
+    manner: Manner,
 ) -> str:
     """Complete the part from one source, and once more from its start if what was there is bad."""
     while True:
         continued = part.have > 0
         drive = DRIVE.match(source)
         if drive is not None:
-            _bring_from_drive(drive[1], part, quiet=progress is None)
+            _bring_from_drive(drive[1], part, quiet=progress is None, rate=manner.rate)
         else:
-            _bring(source, part, expected, progress, pause, timeout)
+            _bring(source, part, expected, progress, pause, manner)
         fault = expected.fault(part.file, part.sha256)
         if fault is None and check is not None:
             try:
@@ -159,7 +182,7 @@ def _bring(
     expected: Expected,
     progress: Progress | None,
     pause: Pause,
-    timeout: float,
+    manner: Manner,
 ) -> None:
     """Continue the part to its end, trying again as long as that brings more of it."""
     if not source.startswith(("http://", "https://")):
@@ -169,7 +192,9 @@ def _bring(
     most, fruitless = part.have, 0
     for attempt in range(1, MOST_TRIES + 1):
         try:
-            _transfer(source, part, expected, progress, timeout)
+            if manner.certain and not (expected.is_identifying or part.origin.validator):
+                part.restart()  # the file may be another one by now, and nothing would tell
+            _transfer(source, part, expected, progress, manner)
             return
         except Dropped as error:
             if expected.is_identifying and expected.fault(part.file, part.sha256) is None:
@@ -182,7 +207,7 @@ def _bring(
 
 
 def _transfer(
-    source: str, part: Partial, expected: Expected, progress: Progress | None, timeout: float
+    source: str, part: Partial, expected: Expected, progress: Progress | None, manner: Manner
 ) -> None:
     """One request, for what is missing; Dropped if that does not complete the part."""
     headers = {"User-Agent": "stvt", "Accept-Encoding": "identity"}
@@ -192,10 +217,11 @@ def _transfer(
             headers["If-Range"] = part.origin.validator
     try:
         request = urllib.request.Request(source, headers=headers)
-        opener = urllib.request.build_opener()  # a new one, for it reads the environment's proxies
-        with opener.open(request, timeout=timeout) as answer:
-            total = _begin(answer, source, part, expected)
-            _receive(answer, total, part, expected, progress)
+        # A new one, for it reads the environment's proxies.
+        opener = urllib.request.build_opener(*_with_cookies(manner.cookies))
+        with opener.open(request, timeout=manner.timeout) as answer:
+            total = _begin(answer, source, part, expected, manner.most_bytes)
+            _receive(answer, total, part, expected, progress, manner)
     except urllib.error.HTTPError as error:
         with error:
             _not_given(error, part)
@@ -208,7 +234,24 @@ def _transfer(
         raise Dropped(str(reason) or type(reason).__name__) from error
 
 
-def _begin(answer: Any, source: str, part: Partial, expected: Expected) -> int | None:
+def _with_cookies(file: Path | None) -> list[urllib.request.BaseHandler]:
+    """What sends the cookies of a file, and takes those that servers set meanwhile."""
+    if file is None:
+        return []
+    jar = http.cookiejar.MozillaCookieJar(file)
+    try:
+        jar.load(ignore_discard=True, ignore_expires=True)
+    except (OSError, UnicodeDecodeError) as error:  # LoadError is an OSError
+        raise MethodError(f"{file} cannot be read as a file of cookies: {error}") from error
+    for cookie in jar:
+        if cookie.expires == 0:  # how curl and others write those that last for a session
+            cookie.expires = None
+    return [urllib.request.HTTPCookieProcessor(jar)]
+
+
+def _begin(
+    answer: Any, source: str, part: Partial, expected: Expected, most_bytes: int
+) -> int | None:
     """Make the part such that the body of the answer continues it; bytes in all, if told."""
     headers = answer.headers
     if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
@@ -227,7 +270,7 @@ def _begin(answer: Any, source: str, part: Partial, expected: Expected) -> int |
             part.restart()  # the server ignores ranges, or the file is a newer one
         length = headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() and not answer.chunked else None
-    if (total or 0) > MOST_BYTES:
+    if (total or 0) > most_bytes:
         raise Refused(f"it says that it has {total} bytes, which cannot be")
     tag = headers.get("ETag", "")
     validator = tag if tag.startswith('"') else headers.get("Last-Modified", "")
@@ -237,22 +280,32 @@ def _begin(answer: Any, source: str, part: Partial, expected: Expected) -> int |
     if free < missing + SPARE_BYTES:
         raise MethodError(
             f"{missing >> 20} MiB are still to come and {part.file.parent} has {free >> 20} MiB "
-            "free; make room, or set STVT_HOME to another folder"
+            "free; make room, or choose another folder (--root, or STVT_HOME for weights)"
         )
     return total
 
 
 def _receive(
-    answer: Any, total: int | None, part: Partial, expected: Expected, progress: Progress | None
+    answer: Any,
+    total: int | None,
+    part: Partial,
+    expected: Expected,
+    progress: Progress | None,
+    manner: Manner,
 ) -> None:
-    limit = expected.size or MOST_BYTES
+    limit = expected.size or manner.most_bytes
+    begun, came = time.monotonic(), 0
+    block_size = BLOCK if manner.rate is None else max(1, min(BLOCK, manner.rate // 4))
     if not part.have:
         head = answer.read(SNIFFED)
         if PAGE.match(head):
             raise Refused(A_PAGE)
         part.write(head)
-    while block := answer.read1(BLOCK):
+    while block := answer.read1(block_size):
         part.write(block)
+        came += len(block)
+        if manner.rate is not None:
+            time.sleep(max(0.0, begun + came / manner.rate - time.monotonic()))
         if progress is not None:
             progress(part.have, expected.size or total, part.target.name)
         if part.have > limit:
@@ -277,15 +330,16 @@ def _not_given(error: urllib.error.HTTPError, part: Partial) -> None:
     raise Refused(said)
 
 
-def _bring_from_drive(key: str, part: Partial, *, quiet: bool) -> None:
+def _bring_from_drive(key: str, part: Partial, *, quiet: bool, rate: int | None) -> None:
     """Have the part be a file of Google Drive, by `gdown`, which knows its warning pages."""
     try:
         gdown = import_module("gdown")
     except ImportError as error:
         raise Refused("Google Drive needs gdown; type pip install 'stvt[drive]'") from error
     landing = part.target.with_name(f".{part.target.name}.drive")
+    pace = {} if rate is None else {"speed": rate}
     try:
-        gdown.download(id=key, output=str(landing), quiet=quiet, resume=True)
+        gdown.download(id=key, output=str(landing), quiet=quiet, resume=True, **pace)
     except Exception as error:  # its own, those of requests, of bs4, of the file system
         raise Refused(f"{str(error)[:200] or type(error).__name__}") from error
     if not landing.is_file():

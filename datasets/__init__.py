@@ -1,20 +1,24 @@
 """Data sets: frames from any source, reduced, stored, checked and read back."""
 
-from .catalogue import DATASETS
+from .catalogue import DATASETS, TRAINING
 from .errors import DatasetError
+from .foreseeing import foresee
 from .prepared import Prepared, PreparedScene, load
 from .preparing import Outcome, prepare
-from .recipe import Recipe
+from .recipe import Fetch, Recipe
 from .verifying import Verification, verify
 
 __all__ = [
     "DATASETS",
+    "TRAINING",
     "DatasetError",
+    "Fetch",
     "Outcome",
     "Prepared",
     "PreparedScene",
     "Recipe",
     "Verification",
+    "foresee",
     "load",
     "prepare",
     "verify",

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from .recipe import Recipe
-from .sample import SAMPLE
-from .vid4 import VID4
+from collections.abc import Callable
+from typing import Any
 
-DATASETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (SAMPLE, VID4)}
+from .adobe240 import ADOBE240
+from .davis import DAVIS
+from .gopro240 import GOPRO240
+from .recipe import Recipe
+from .reds4 import REDS4
+from .reds_vtsr import REDS_VTSR, REDS_VTSR_15, REDS_VTSR_30
+from .sample import SAMPLE
+from .sintel import SINTEL, SINTEL_CLEAN
+from .stvt12 import STVT
+from .udm10 import UDM10
+from .vid4 import VID4
+from .vimeo90k import VIMEO90K
+from .x4k1000fps import X4K1000FPS
+
+_ALL = (
+    *(SAMPLE, VID4, STVT, SINTEL, SINTEL_CLEAN, REDS_VTSR, REDS_VTSR_30, REDS_VTSR_15),
+    *(REDS4, VIMEO90K, DAVIS, GOPRO240, ADOBE240, X4K1000FPS, UDM10),
+)
+DATASETS: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+
+# Training sets: name -> what `stvt prepare NAME` calls with the parsed arguments; it prints, and
+# returns the exit code.
+TRAINING: dict[str, Callable[[Any], int]] = {}

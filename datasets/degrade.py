@@ -2,7 +2,9 @@
 
 Both reductions are separable and weigh the same taps for every sample that is kept, so one
 function does them, computing only what is kept. Everything is float64 until the one rounding,
-added up in one order, so that a machine's vector units do not show in the result.
+added up in one order, so that a machine's vector units do not show in the result. Frames of 8 bits
+take a short cut to the same levels: OpenCV's float32 is two to four times as fast, and the few
+samples that it brings so near to a half that its errors could tell are computed anew.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal, cast, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +24,10 @@ Floats = NDArray[np.float64]
 DEGRADATIONS: tuple[Degradation, ...] = get_args(Degradation)
 SCALES = (2, 3, 4)
 ROUNDING = "halves up, to 8 bits"
+# A sum of n float32 products errs by less than (n + 1) / 2**24 of the magnitudes that it adds,
+# whatever the order; twice over, of weights that add up to 1.3 at most, by less than this.
+_DOUBT = 0.001
+_MANY = 0.1  # the part of all samples from which on computing all of them costs less
 _MULTIPLE = 256  # of the published demo's padding
 
 
@@ -76,8 +83,19 @@ def degrade(frame: NDArray[np.uint8], degradation: str, scale: int) -> NDArray[n
     height, width = frame.shape[:2]
     if height % scale or width % scale or not height or not width:
         raise ValueError(f"degrade: {width}x{height} is no multiple of {scale}")
-    small = _reduce(frame, kind, scale, height // scale, width // scale)
-    return np.floor(np.clip(small, 0, 255) + 0.5).astype(np.uint8)
+    taps, first = _taps(kind, scale)
+    weights, anchor = np.array(taps, np.float32), (-first, -first)
+    border = cv2.BORDER_REFLECT_101 if kind == "BD" else cv2.BORDER_REFLECT
+    whole = cv2.sepFilter2D(
+        np.ascontiguousarray(frame), cv2.CV_32F, weights, weights, None, anchor, 0, border
+    )
+    raised = whole[::scale, ::scale] + np.float32(0.5)
+    doubtful = np.flatnonzero(np.abs(raised - np.rint(raised)) < _DOUBT)
+    if len(doubtful) > _MANY * raised.size:  # a pattern that the filter brings to halves
+        return _rounded(_reduce(frame, kind, scale, height // scale, width // scale))
+    small: NDArray[np.uint8] = np.floor(np.clip(raised, 0, 255)).astype(np.uint8)
+    small.reshape(-1)[doubtful] = _rounded(_samples(frame, kind, scale, doubtful))
+    return small
 
 
 def blur_downsample(frames: NDArray[Any], scale: int) -> Floats:
@@ -131,6 +149,30 @@ def authors_finish(output: NDArray[Any], height: int, width: int) -> NDArray[np.
 def authors_padding(size: int) -> int:
     """Rows or columns that the published demo adds on each side of a frame."""
     return ((size // _MULTIPLE + 1) * _MULTIPLE - size) // 2
+
+
+def _rounded(values: Floats) -> NDArray[np.uint8]:
+    return np.floor(np.clip(values, 0, 255) + 0.5).astype(np.uint8)
+
+
+def _samples(
+    frame: NDArray[np.uint8], degradation: Degradation, scale: int, places: NDArray[np.int_]
+) -> Floats:
+    """Some samples of `_reduce`, by their places in its flattened result: the same sums."""
+    height, width, channels = frame.shape
+    taps, first = _taps(degradation, scale)
+    reach = np.arange(first, first + len(taps))
+    rows, columns, channel = np.unravel_index(places, (height // scale, width // scale, channels))
+    repeat = degradation == "BI"
+    rows = _mirrored(rows[:, None] * scale + reach, height, repeat)
+    columns = _mirrored(columns[:, None] * scale + reach, width, repeat)
+    patches = frame[rows[:, :, None], columns[:, None, :], channel[:, None, None]]
+    for _ in range(2):
+        total = np.zeros((len(places), *patches.shape[2:]))
+        for k, weight in enumerate(taps):
+            total += patches[:, k] * weight
+        patches = total
+    return cast(Floats, patches)
 
 
 def _reduce(

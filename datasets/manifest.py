@@ -68,6 +68,7 @@ class Manifest:
     source:   the absolute path that the frames came from; None for a rendered set.
     multiple: the true frames were cropped to a multiple of this.
     degradations: "BDx4" -> its parameters.
+    archive:  size and sha256 of the source, if that is an archive.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Manifest:
     multiple: int
     degradations: dict[str, dict[str, Any]] = field(default_factory=dict)
     scenes: dict[str, SceneRecord] = field(default_factory=dict)
+    archive: dict[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
         """The manifest as plain values, in the order in which it is written."""
@@ -84,6 +86,7 @@ class Manifest:
             "name": self.name,
             "recipe": self.recipe,
             "source": self.source,
+            **({"archive": self.archive} if self.archive else {}),
             "truth": {"folder": "GT", "cropped_to_multiple_of": self.multiple},
             "degradations": {
                 label: self.degradations[label] for label in sorted(self.degradations)
@@ -162,6 +165,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             content["truth"]["cropped_to_multiple_of"],
             content["degradations"],
             {name: _scene(scene) for name, scene in content["scenes"].items()},
+            content.get("archive"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{file}: is damaged (no {error}); {again}") from error

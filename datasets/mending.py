@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from .errors import DatasetError
 from .frames import reason
 from .making import TRUTH, Made, make
 from .manifest import Manifest, SceneRecord, frame_name
-from .origin import find_origin
+from .origin import Origin, find_origin
 from .scene_work import SceneWork
 from .sources import Scene
 
@@ -34,21 +34,32 @@ class Fault:
 
 def mend(manifest: Manifest, folder: Path, faults: list[Fault]) -> tuple[list[Fault], list[Fault]]:
     """Make faulty files again; returns the faults that are left, saying why, and those mended."""
-    gone = ""
-    scenes: dict[str, Scene] = {}
-    try:
-        _, found = find_origin(manifest.name, folder, None, manifest)
-        scenes = {scene.name: scene for scene in found.scenes} if found else {}
-        gone = "" if found else f"{manifest.source} is no longer there"
-    except DatasetError as error:
-        gone = str(error)
+    if all(fault.kind != TRUTH for fault in faults):
+        return _mend(manifest, folder, faults, None, "")
+    with ExitStack() as meanwhile:
+        try:
+            found = find_origin(manifest.name, folder, None, manifest, look=True)
+            origin = meanwhile.enter_context(found)
+        except DatasetError as error:
+            return _mend(manifest, folder, faults, None, str(error))
+        return _mend(manifest, folder, faults, origin, f"{manifest.source} is no longer there")
+
+
+def _mend(
+    manifest: Manifest, folder: Path, faults: list[Fault], origin: Origin | None, gone: str
+) -> tuple[list[Fault], list[Fault]]:
+    """The same with the origin of the set; without one, or its scenes, `gone` says why."""
+    found = origin.found if origin else None
+    scenes = {scene.name: scene for scene in found.scenes} if found else {}
+    gone = "" if found else gone
     left, mended = [], []
     for name in dict.fromkeys(fault.scene for fault in faults):
         mine = [fault for fault in faults if fault.scene == name]
         for fault in mine:
             with suppress(OSError):  # so that only its content, no longer its time, speaks for it
                 os.utime(fault.path(folder), ns=(0, 0))
-        whys = _made_again(manifest, folder, name, scenes.get(name), mine, gone)
+        base = origin.base if origin else None
+        whys = _made_again(manifest, folder, name, scenes.get(name), mine, gone, base)
         for fault in mine:
             if why := whys.get(fault.index):
                 what = f"{fault.what}, and cannot be made again: {why}"
@@ -65,6 +76,7 @@ def _made_again(
     scene: Scene | None,
     faults: list[Fault],
     gone: str,
+    base: Path | None,
 ) -> dict[int, str]:
     """The frames whose files could not be made again, and why."""
     record = manifest.scenes[name]
@@ -79,7 +91,7 @@ def _made_again(
         name=name,
         scene=scene,
         folder=folder,
-        root=None if manifest.source is None else Path(manifest.source),
+        root=base,
         multiple=manifest.multiple,
         labels={label: _kind(manifest, label) for label in record.reduced},
         earlier=record,

@@ -124,12 +124,19 @@ def load(name: str, root: Path | str) -> Prepared:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
         raise DatasetError(f"{name}: {what}; run `{again}`")
-    planned = read_plan(folder).get("scenes", []) + list(recipe.scenes if recipe else ())
+    whole = recipe is not None and "lacks" not in (manifest.recipe or {})
+    planned = read_plan(folder).get("scenes", [])
+    planned += list(recipe.scenes) if recipe and whole else []
     missing = [scene for scene in dict.fromkeys(planned) if scene not in manifest.scenes]
     if missing:
         raise DatasetError(
             f"{name}: is not wholly prepared in {folder}: {', '.join(missing)} missing; "
             f"run `{again}`"
+        )
+    if recipe and whole and recipe.count not in (None, len(manifest.scenes)):
+        raise DatasetError(
+            f"{name}: is not wholly prepared in {folder}: {len(manifest.scenes)} of "
+            f"{recipe.count} scenes are there; run `{again}`"
         )
     return Prepared(name, folder, manifest)
 
@@ -142,10 +149,10 @@ def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:
     """
     recipe = DATASETS.get(name)
     kind, _, scale = label.partition("x")
-    rendered = recipe is not None and recipe.render is not None
+    itself = recipe is not None and (recipe.render is not None or recipe.file is not None)
     return (
         f"stvt prepare {name}"
-        + ("" if rendered or known_source else " --source ...")
+        + ("" if itself or known_source else " --source ...")
         + ("" if kind == "BD" else f" --degradation {kind}")
         + ("" if scale == "4" else f" --scale {scale}")
     )

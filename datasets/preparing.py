@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .as_published import Wanted
 from .catalogue import DATASETS
 from .degrade import checked, parameters
 from .errors import DatasetError
 from .frames import reason, replace_file
 from .making import TRUTH, CannotWrite, Made, make
 from .manifest import FILE, PREPARING, SCHEMA, Manifest, meta_info_name, read_manifest
-from .origin import find_origin
-from .recipe import Recipe
+from .origin import Origin, find_origin
+from .recipe import Fetch, Recipe
 from .scene_work import SceneWork
-from .sources import Found, Scene, set_name
+from .sources import Scene, set_name
 from .workplace import (
     read_plan,
     remove_empty,
@@ -56,15 +57,22 @@ def prepare(
     scale: int = 4,
     workers: int | None = None,
     progress: Progress | None = None,
+    partial: bool = False,
+    scenes: Sequence[str] = (),
+    fetch: Fetch | None = None,
 ) -> Outcome:
     """Make `root/name` hold the true frames of a source and low-resolution ones of them.
 
     name:     of a known recipe, or any other with a source.
-    source:   a video, a folder of frames, or a folder of such folders and videos; without it, the
-              source that the set was prepared from before, or what a recipe makes itself.
+    source:   a video, a folder of frames, or a folder of such folders and videos, or an archive
+              (zip, tar, 7z) of the like; without it, the source that the set was prepared from
+              before, what a recipe makes itself, or an archive that was fetched.
     workers:  threads to work with, one a core by default. Decoding, blurring and encoding run
               outside Python's lock, so threads fill the cores.
     progress: called with (frames done, frames in all or None while not known, scene).
+    partial:  of a known set, take what is there, though scenes or frames are missing.
+    scenes:   only these.
+    fetch:    brings the published archive of a known set; without it nothing is fetched.
     What is there already and still as it was made is left alone. Degradations prepared earlier
     are kept up to date with the frames.
     Raises DatasetError if nothing can be prepared; one scene's failure is a line of the outcome.
@@ -73,11 +81,11 @@ def prepare(
     folder = Path(root) / set_name(name)
     given = None if source is None else Path(source)
     outcome = Outcome(name, folder)
-    origin, found = find_origin(name, folder, given, _earlier(folder, []))
+    wanted = Wanted(partial, tuple(scenes))
     with sole_use(folder):
         before = _earlier(folder, outcome.notes)
-        run = _Run(outcome, origin, found, before, label, progress)
-        run.go(workers or cores())
+        with find_origin(name, folder, given, before, wanted, fetch) as origin:
+            _Run(outcome, origin, before, label, progress).go(workers or cores())
     return outcome
 
 
@@ -87,8 +95,7 @@ class _Run:
     def __init__(
         self,
         outcome: Outcome,
-        origin: Path | None,
-        found: Found | None,
+        origin: Origin,
         before: Manifest | None,
         label: str,
         progress: Progress | None,
@@ -100,10 +107,11 @@ class _Run:
         self.before = before or Manifest(outcome.name, None, None, int(scale))
         self.manifest = Manifest(
             outcome.name,
-            recipe.facts if recipe else None,
-            None if origin is None else str(origin),
+            {**recipe.facts, **origin.lacks} if recipe else None,
+            None if origin.source is None else str(origin.source),
             self.before.multiple,
             {**self.before.degradations, label: parameters(kind, int(scale))},
+            archive=origin.archive,
         )
         self.plan = {
             "schema": SCHEMA,
@@ -113,21 +121,18 @@ class _Run:
         }
         self.old_plan = read_plan(self.folder)
         self.goes_on = {**self.old_plan, "scenes": None} == {**self.plan, "scenes": None}
-        self.works = self._works(origin, found, recipe)
+        self.works = self._works(origin, recipe)
 
-    def _works(
-        self, origin: Path | None, found: Found | None, recipe: Recipe | None
-    ) -> list[SceneWork]:
+    def _works(self, origin: Origin, recipe: Recipe | None) -> list[SceneWork]:
         earlier = self.before.scenes
         labels = {
             label: (said["kind"], said["scale"])
             for label, said in self.manifest.degradations.items()
         }
         scenes: list[tuple[str, Scene | None, str | None]]
+        found = origin.found
+        self.outcome.notes += origin.notes
         if found is None:
-            self.outcome.notes.append(
-                f"{origin} is no longer there: the true frames are taken as they are"
-            )
             scenes = [(name, None, scene.fps) for name, scene in earlier.items()]
         else:
             self.outcome.failures += found.failures
@@ -139,13 +144,13 @@ class _Run:
                 name=name,
                 scene=scene,
                 folder=self.folder,
-                root=origin,
+                root=origin.base,
                 multiple=self.manifest.multiple,
                 labels=labels,
                 earlier=earlier.get(name),
                 trusted=self.goes_on,
                 fps=fps,
-                published=recipe.scenes.get(name) if recipe else None,
+                published=origin.frames.get(name),
             )
             for name, scene, fps in scenes
         ]

@@ -2,35 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Size = tuple[int, int]
+ANYWHERE = ("GT/NAME", "HR/NAME", "NAME/GT", "NAME/HR", "NAME/truth", "NAME")
+
+
+class Fetch(Protocol):
+    """Puts the file of the first source that gives it at `target`; returns that source.
+
+    `check` raises DatasetError for a file that is not what is wanted, before it is in its place.
+    Raises DatasetError, one line, if no source gives it.
+    """
+
+    def __call__(
+        self,
+        sources: Sequence[str],
+        target: Path,
+        size: int | None,
+        sha256: str,
+        check: Callable[[Path], None],
+    ) -> str: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """An archive that the authors of a set give out.
+
+    name:    to keep it under.
+    sources: addresses, the best first.
+    size:    bytes, where known to the byte; `about` where roughly. sha256: where known.
+    members: the most files that an archive of it may hold.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    size: int | None = None
+    about: int | None = None
+    sha256: str = ""
+    members: int = 100_000
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A data set known by name.
 
-    scenes:  scene -> number of frames, as published; a source that differs is refused.
-    sizes:   scene -> (height, width), where known.
+    scenes:  scene -> number of frames, as published (None where that is not confirmed); a source
+             that differs is refused. Empty where the names are not confirmed.
+    count:   how many scenes there are, for a set whose names are not known here.
+    frames:  of each of those, and `least` the fewest, where known.
+    listing: a file in the archive that names the scenes, one a line.
+    layouts: where the scenes are in the archives and folders that are about, the surest first.
+             NAME is a folder or video and (part of) the scene's name, * any folder.
+    file:    what can be fetched.
     get:     one line that says where the frames are to be had.
+    page:    the authors' page.
+    sizes:   scene -> (height, width), where known; `size` of all of them.
     render:  (scene, frame number) -> frame, for a set that the package makes itself.
     fps:     frames a second, where known, as "30" or "30000/1001".
+    remark:  what one should know of the set's use, and what of this recipe is not confirmed.
     version: raised when the frames of a rendered set change.
     """
 
     name: str
     title: str
-    scenes: Mapping[str, int]
+    scenes: Mapping[str, int | None]
     licence: str
     citation: str
     get: str = ""
-    sizes: Mapping[str, tuple[int, int]] | None = None
+    page: str = ""
+    file: Published | None = None
+    layouts: tuple[str, ...] = ANYWHERE
+    count: int | None = None
+    frames: int | None = None
+    least: int = 1
+    listing: str = ""
+    sizes: Mapping[str, Size] | None = None
+    size: Size | None = None
     render: Callable[[str, int], NDArray[np.uint8]] | None = None
     fps: str | None = None
+    remark: str = ""
     version: int = 1
 
     @property
@@ -43,3 +100,27 @@ class Recipe:
             "citation": self.citation,
             "version": self.version,
         }
+
+    @property
+    def number(self) -> int | None:
+        """How many scenes the whole set has."""
+        return self.count or len(self.scenes) or None
+
+    @property
+    def pixels(self) -> int | None:
+        """Of all frames of the whole set, where that is known."""
+        if self.count and self.frames and self.size:
+            return self.count * self.frames * self.size[0] * self.size[1]
+        total = 0
+        for name, frames in self.scenes.items():
+            size = (self.sizes or {}).get(name, self.size)
+            if frames is None or size is None:
+                return None
+            total += frames * size[0] * size[1]
+        return total or None
+
+    @property
+    def terms(self) -> str:
+        """On what terms it is given, in one line."""
+        page = f"; see {self.page}" if self.page else ""
+        return f"licence: {self.licence}; cite {self.citation}{page}"

@@ -21,10 +21,11 @@ _WAIT_SECONDS = 3.0  # for a killed run to be gone
 
 @contextmanager
 def sole_use(folder: Path) -> Iterator[None]:
-    """The folder, made if need be, for this process alone; taken away again if it stays empty.
+    """The folder, made if need be, for this process alone; what was made and stays empty goes.
 
     Raises CannotWrite if it cannot be made, DatasetError if another process has it.
     """
+    made = [above for above in folder.absolute().parents if not above.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
@@ -38,7 +39,8 @@ def sole_use(folder: Path) -> Iterator[None]:
         if handle is not None:
             os.close(handle)  # gives the lock back, as the end of the process does
         with suppress(OSError):
-            folder.rmdir()
+            for empty in (folder, *made):
+                empty.rmdir()
 
 
 def _lock(handle: int, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`stvt bench`: what sharing between windows and times saves, and what each part costs."""
+"""`stvt bench`: what each part costs, what sharing saves, how fast training windows come."""
 
 from __future__ import annotations
 
@@ -7,37 +7,98 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stvt.arguments import size
+from stvt.arguments import positive, size
+from stvt.errors import UsageError
 
 METHODS = "stvun,edvr,dain"
 SHORT = {"methods": "edvr-m", "size": (32, 48), "rounds": 1}  # seconds: for plumbing
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("bench", help="what parts of methods cost and sharing saves")
+    command = commands.add_parser("bench", help="what parts of methods, sharing and data cost")
     command.set_defaults(run=bench)
     command.add_argument(
         "what",
-        choices=["model", "stream"],
+        choices=["model", "stream", "data"],
         help="model: by part, for each megapixel made; stream: the whole, against one window "
-        "after another",
+        "after another; data: training windows a second, by ways to store clips",
     )
     command.add_argument("--methods", metavar="A,B", help=f"(default: {METHODS})")
     command.add_argument(
-        "--size", type=size, metavar="WxH", help="of the outputs (default: 960x540)"
+        "--size", type=size, metavar="WxH", help="of the outputs or the clip (default: 960x540)"
     )
     command.add_argument(
         "--times", type=int, default=1, metavar="N", help="new frames between two (default: 1)"
     )
-    command.add_argument("--rounds", type=int, metavar="N", help="timed, of each form (default: 3)")
-    command.add_argument("--short", action="store_true", help="seconds instead: edvr-m at 48x32")
+    command.add_argument(
+        "--rounds", type=positive, metavar="N", help="timed, of each (default: 3; data: 7)"
+    )
+    command.add_argument(
+        "--short", action="store_true", help="seconds instead: edvr-m at 48x32, or a small clip"
+    )
     command.add_argument("--float64", action="store_true", help="to compare outputs exactly")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     command.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
     command.add_argument("--json", type=Path, metavar="FILE", help="every number, for programs")
+    data = command.add_argument_group("data")
+    data.add_argument(
+        "--set", metavar="NAME", help="a training set to take clips of (default: a made scene)"
+    )
+    data.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of sets (default: data)"
+    )
+    data.add_argument(
+        "--patch", metavar="A,B", type=_sides, help="sides of the crops (default: 128,256)"
+    )
+
+
+def _sides(text: str) -> list[int]:
+    return [positive(part) for part in text.split(",")]
 
 
 def bench(args: argparse.Namespace) -> int:
+    return _bench_data(args) if args.what == "data" else _bench_methods(args)
+
+
+def _bench_data(args: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from stvt import results
+    from stvt.bench_data import measure, table
+
+    patches = args.patch or ([32] if args.short else [128, 256])
+    height, width = args.size or ((96, 128) if args.short else (540, 960))
+    rounds, number = (args.rounds or 3, 2) if args.short else (args.rounds or 7, 8)
+    measured = measure(
+        args.set,
+        args.root,
+        patches,
+        between=args.times,
+        size=(height, width),
+        rounds=rounds,
+        number=number,
+    )
+    if args.json:
+        results.write_json(
+            args.json, {"what": "data", "windows": [one.facts() for one in measured]}
+        )
+    what = f"clips of {args.set}" if args.set else f"a made scene of {width}x{height}"
+    one = measured[0].sampling
+    print(
+        f"{what}: windows of {one.frames} consecutive input frames and {1 + args.times} true ones, "
+        f"{one.degradation}x{one.scale} made on the fly, cropped, flipped, turned, reversed"
+    )
+    print(
+        f"{rounds} rounds of {number} windows each in turn; processor time of one thread, "
+        "files in the memory of the system"
+    )
+    print(tabulate(table(measured), headers="keys", tablefmt="simple"))
+    if not all(one.same for one in measured):
+        raise UsageError("the ways gave different windows; please report this")
+    return 0
+
+
+def _bench_methods(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt import baselines, results

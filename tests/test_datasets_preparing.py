@@ -21,7 +21,7 @@ from stvt.datasets import DatasetError, load, prepare, verify
 from stvt.datasets.degrade import degrade
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import PREPARING
-from stvt.datasets.recipe import Recipe
+from stvt.datasets.recipe import Published, Recipe
 from stvt.datasets.workplace import sole_use
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
@@ -323,16 +323,24 @@ def test_what_a_killed_run_made_of_another_source_is_not_taken_for_this_ones(
 def test_a_known_set_that_is_not_as_published_is_one_line(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = Recipe("known", "", {"even": 5, "odd": 7, "more": 3}, "", "", get="a folder")
+    recipe = Recipe(
+        "known",
+        "",
+        {"even": 5, "odd": 7, "more": 3},
+        "",
+        "",
+        get="a folder",
+        file=Published("x", ()),
+    )
     for module in ("preparing", "origin", "prepared"):
         monkeypatch.setattr(f"stvt.datasets.{module}.DATASETS", {"known": recipe})
-    with pytest.raises(DatasetError, match="say where it is with --source FOLDER"):
+    with pytest.raises(DatasetError, match="say where it is with --source PATH"):
         prepare("known", tmp_path)
     outcome = prepare("known", tmp_path, source)
     assert outcome.prepared == ["even"]
     (line,) = outcome.failures
-    assert "odd should have 7 frames and has 4" in line
-    assert "more should have 3 frames and is missing" in line
+    assert "expected odd with 7 frames, found 4" in line
+    assert "expected more with 3 frames, found none" in line
     with pytest.raises(DatasetError, match="not wholly prepared .* odd, more missing"):
         load("known", tmp_path)
 

@@ -1,0 +1,49 @@
+"""REDS_VTSR: the validation sequences of the AIM 2019 and 2020 challenges, at three frame rates."""
+
+from __future__ import annotations
+
+from .recipe import Published, Recipe
+
+_DRIVE = {
+    15: "1HHVsk0o3wgMIf4FD6mMUyW0w7uawBrkQ",
+    30: "1tyj-7YhMx7-E7x5Z8XV1bBVlOGF3bgTj",
+    60: "1PKK1tgddL8uQ6LMehrAe8RViUYiXxTHj",
+}
+
+
+def _at(fps: int) -> Recipe:
+    archive = f"val_{fps}fps"
+    return Recipe(
+        name="reds_vtsr" if fps == 60 else f"reds_vtsr_{fps}fps",
+        title=f"REDS_VTSR, validation part, {fps} frames a second",
+        scenes={},
+        count=30,
+        size=(720, 1280),
+        fps=str(fps),
+        licence="CC BY 4.0",
+        citation=(
+            "Nah et al., AIM 2019 Challenge on Video Temporal Super-Resolution: Methods and "
+            "Results, ICCVW 2019"
+        ),
+        page="https://seungjunnah.github.io/Datasets/reds_vtsr.html",
+        file=Published(
+            f"REDS_VTSR_{archive}.zip",
+            (
+                f"https://huggingface.co/datasets/snah/REDS_VTSR/resolve/main/{archive}.zip",
+                f"https://drive.google.com/file/d/{_DRIVE[fps]}",
+            ),
+        ),
+        layouts=(f"{archive}/NAME", "NAME"),
+        get=f"{archive}.zip of seungjunnah.github.io/Datasets/reds_vtsr, 30 scenes",
+        remark=(
+            "of the test part only the 15 fps input is public, so the validation part stands for "
+            "it; the STVUN paper does not say which sequences and rate it measures on. `reds_vtsr` "
+            "is the 60 fps archive (every second frame as input: 30 to 60 fps), "
+            "`reds_vtsr_30fps` and `reds_vtsr_15fps` the others. Scene names and frame counts are "
+            "not confirmed; frames are numbered as in the 120 fps recording, so with steps of 2, "
+            "4 and 8"
+        ),
+    )
+
+
+REDS_VTSR, REDS_VTSR_30, REDS_VTSR_15 = _at(60), _at(30), _at(15)

@@ -1,0 +1,127 @@
+"""A training set on disk: clips of even motion from videos, made one video at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from .clip_list import read_list
+from .errors import DatasetError
+from .footage import Section
+from .sources import Pictures, VideoFile, find_scenes, safe_name, set_name
+from .training_ledger import TrainingOutcome, finish, gone
+from .training_video import Record, Settings, Unit, is_done, make_video, read_record
+from .transfer import Transfer
+from .workplace import sole_use
+
+Run = Callable[[Callable[[Unit], Record], Sequence[Unit]], Iterator[tuple[Unit, Record | None]]]
+Progress = Callable[[int, int | None, str], None]
+
+
+def one_by_one(
+    work: Callable[[Unit], Record], units: Sequence[Unit]
+) -> Iterator[tuple[Unit, Record | None]]:
+    """The units done in this process."""
+    for unit in units:
+        yield unit, work(unit)
+
+
+def prepare_training(
+    name: str,
+    root: Path | str,
+    source: Path | str | Sequence[Path | str] | None = None,
+    clips_list: Path | str | None = None,
+    settings: Settings | None = None,
+    transfer: Transfer | None = None,
+    run: Run = one_by_one,
+    progress: Progress | None = None,
+) -> TrainingOutcome:
+    """Make `root/name` a training set: its clips, a record of each video, ledger and manifest.
+
+    source:     a video, a folder of videos or of folders of frames, or several of these.
+    clips_list: a list of videos to transfer or read instead; see `clip_list`.
+    run:        does the videos, one a unit: `run(work, units)` yields (unit, result) as they end,
+                None for one that cannot be done.
+    progress:   called with (videos done, videos in all, video).
+    What is there already and still as it was made is left alone; the order of work, and however
+    often it was stopped, makes no difference to the manifest.
+    Raises DatasetError if there is nothing to make a set of; one video's failure is a line of the
+    outcome.
+    """
+    settings, transfer = settings or Settings(), transfer or Transfer()
+    folder = Path(root) / set_name(name)
+    outcome = TrainingOutcome(name, folder)
+    splits: dict[str, str] = {}
+    if clips_list is not None:
+        units = _listed(Path(clips_list), settings, transfer, folder, splits)
+    elif source is not None:
+        sources = [source] if isinstance(source, str | Path) else list(source)
+        units = _found(sources, settings, folder, outcome)
+    else:
+        raise DatasetError(f"{name}: give a list of videos (--list), or where they are (--source)")
+    show = progress or (lambda done, total, what: None)
+    with sole_use(folder):
+        _remove_leftovers(folder)
+        records = {}
+        for unit in units:
+            record = read_record(folder, unit.video)
+            if record is not None and is_done(record, unit):
+                records[unit.video] = record
+        outcome.unchanged = len(records)
+        todo = [unit for unit in units if unit.video not in records]
+        while True:
+            for unit, made in run(make_video, todo):
+                records[unit.video] = made or gone(unit)
+                show(len(records), len(units), unit.video)
+            # A clip left out for another one, which is gone since, is wanted again.
+            todo = finish(outcome, units, records, splits, settings)
+            if not todo:
+                break
+    return outcome
+
+
+def _listed(
+    path: Path, settings: Settings, transfer: Transfer, folder: Path, splits: dict[str, str]
+) -> list[Unit]:
+    units = []
+    for video in read_list(path):
+        files = (video.file,) if video.file else ()
+        units.append(
+            Unit(
+                *(video.name, files, False, video.sections, video.rate, settings, folder),
+                *(video.url, video.sha256, transfer),
+            )
+        )
+        if video.split:
+            splits[video.name] = video.split
+    return units
+
+
+def _found(
+    sources: Sequence[Path | str], settings: Settings, folder: Path, outcome: TrainingOutcome
+) -> list[Unit]:
+    units = []
+    taken: set[str] = set()
+    for source in sources:
+        found = find_scenes(Path(source))
+        outcome.failures += found.failures
+        for scene in found.scenes:
+            files: tuple[Path, ...]
+            match scene:
+                case VideoFile(file=file):
+                    files = (file,)
+                case Pictures(files=several):
+                    files = tuple(several)
+                case _:
+                    continue
+            name = safe_name(scene.name, taken)
+            pictures = isinstance(scene, Pictures)
+            units.append(Unit(name, files, pictures, (Section(),), None, settings, folder))
+    return units
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process had begun to write."""
+    for inner in (folder, folder / "clips", folder / "videos"):
+        for file in inner.glob(".*.tmp"):
+            file.unlink(missing_ok=True)

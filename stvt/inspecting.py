@@ -1,0 +1,168 @@
+"""A prepared set to look at: contact sheet, motion, table of scenes, as PNG files and a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from stvt import datasets
+from stvt.datasets.clip import Frame
+from stvt.datasets.frames import read_frame
+from stvt.datasets.glimpse import Glimpse, glimpse
+from stvt.datasets.training_set import TrainingClip, load_training
+from stvt.reports.contact_sheet import SceneLook, contact_sheet, motion_figure
+from stvt.reports.inspect_page import inspect_page
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """table: a row a scene, of all scenes; shown: how many are in the sheet and on the page."""
+
+    table: list[dict[str, str]]
+    shown: int
+    sheet: Path
+    motion: Path
+    page: Path
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """A scene of either kind of set; motion is known of training clips."""
+
+    name: str
+    frames: int
+    height: int
+    width: int
+    rate: Fraction | None
+    more: dict[str, str]
+    motion: tuple[float, float] | None
+    read: Callable[[int], Frame]
+
+
+def inspect(
+    name: str,
+    root: Path,
+    out: Path,
+    most: int = 24,
+    progress: Progress = lambda done, total, what: None,
+) -> Inspected:
+    """Writes `contact.png`, `motion.png` and `inspect.html` into `out`.
+
+    name: of a test set or training set under `root`. most: scenes that are shown, spread evenly
+          over all of them; the table has all.
+    Raises DatasetError if there is no such set, or a frame of it cannot be read.
+    """
+    scenes, about = _training(name, root) if _is_training(name, root) else _test(name, root)
+    step = max(len(scenes) / most, 1)
+    chosen = {int(n * step) for n in range(min(most, len(scenes)))}
+    motions: dict[int, tuple[float, float] | None] = {}
+    seen: list[SceneLook] = []
+    lengths: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
+    for place, scene in enumerate(scenes):
+        motions[place] = scene.motion
+        if place in chosen:
+            progress(len(seen), len(chosen), scene.name)
+            looked = glimpse(scene.frames, scene.read)
+            motions[place] = scene.motion or looked.motion()
+            lengths.append(looked.lengths)
+            seen.append(_look(scene, looked, motions[place]))
+            progress(len(seen), len(chosen), scene.name)
+    about = {"scenes": f"{len(scenes)}", "frames": f"{sum(s.frames for s in scenes):,}", **about}
+    note = "" if len(seen) == len(scenes) else f"{len(seen)} of {len(scenes)} scenes are shown."
+    table = _filled(
+        [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    title = f"{name}: " + ", ".join(f"{said} {what}" for what, said in list(about.items())[:2])
+    sheet = contact_sheet(seen, f"{title}. {note}" if note else title, out / "contact.png")
+    known = [motion for motion in motions.values() if motion is not None]
+    all_lengths = np.concatenate(lengths) if lengths else np.zeros(0, np.float32)
+    (motion_file,) = motion_figure(all_lengths, known, out / "motion")
+    page = out / "inspect.html"
+    page.write_text(inspect_page(name, about, seen, table, motion_file, note), "utf-8")
+    return Inspected(table, len(seen), sheet, motion_file, page)
+
+
+def _is_training(name: str, root: Path) -> bool:
+    try:
+        manifest = json.loads((root / name / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return False  # whatever is wrong, loading it as a test set says it
+    return isinstance(manifest, dict) and manifest.get("kind") == "training"
+
+
+def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
+    clips = load_training(name, root).clips
+    lines = json.loads((root / name / "manifest.json").read_bytes())["clips"]
+    rates = {line["name"]: line.get("rate") for line in lines}
+    scenes = []
+    for clip in clips:
+        rate = rates.get(clip.name)
+        known = "median" in clip.motion and "p95" in clip.motion
+
+        def read(number: int, clip: TrainingClip = clip) -> Frame:
+            (frame,) = clip.open().read([number])
+            return np.asarray(frame, np.uint8)
+
+        scenes.append(
+            _Scene(
+                clip.name,
+                clip.frames,
+                clip.height,
+                clip.width,
+                Fraction(rate) if rate else None,
+                {"video": clip.video, "split": clip.split},
+                (clip.motion["median"], clip.motion["p95"]) if known else None,
+                read,
+            )
+        )
+    splits = [f"{sum(c.split == s for c in clips)} {s}" for s in ("train", "validation")]
+    return scenes, {"kind": "training set", "clips": ", ".join(splits)}
+
+
+def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
+    prepared = datasets.load(name, root)
+    scenes = []
+    for scene in prepared.scenes.values():
+
+        def read(number: int, scene: datasets.PreparedScene = scene) -> Frame:
+            return read_frame(scene.gt_path(number))
+
+        scenes.append(
+            _Scene(scene.name, scene.frames, scene.height, scene.width, scene.fps, {}, None, read)
+        )
+    return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
+
+
+def _look(scene: _Scene, looked: Glimpse, motion: tuple[float, float] | None) -> SceneLook:
+    return SceneLook(
+        scene.name, _facts(scene, motion), looked.shown, looked.flow, max(scene.frames - 1, 0) // 2
+    )
+
+
+def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
+    """What is said of a scene, in the table and beside its pictures; nothing of what is unknown."""
+    rate = scene.rate
+    said = {
+        "frames": str(scene.frames),
+        "size": f"{scene.width}x{scene.height}",
+        "fps": "" if rate is None else f"{float(rate):.5g}",
+        "seconds": "" if rate is None else f"{float(scene.frames / rate):.2f}",
+        "median motion": "" if motion is None else f"{motion[0]:.2f} px",
+        "95 % below": "" if motion is None else f"{motion[1]:.2f} px",
+        **scene.more,
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _filled(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows with the columns of all, empty where a row has none."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: row.get(name, "") for name in names} for row in rows]

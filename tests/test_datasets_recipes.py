@@ -1,0 +1,316 @@
+"""Every known set, made of a small stand-in in the layout that its authors publish."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from stvt.datasets import DATASETS, DatasetError, Recipe, load, prepare, verify
+from stvt.datasets.frames import encode_png
+from stvt.fetching import fetcher
+
+from .lying_server import serving
+
+Clip = Callable[..., list[NDArray[np.uint8]]]
+MODULES = ("preparing", "origin", "prepared", "foreseeing")
+KNOWN = [name for name, recipe in DATASETS.items() if not recipe.render]
+
+# Where the frames of a scene are in the published archive, and what else is in it.
+LAYOUTS = {
+    "vid4": ("Vid4/GT/{}/{:08d}.png", ["Vid4/BIx4/{}/{:08d}.png", "Vid4/BDx4/{}/{:08d}.png"]),
+    "stvt": ("STVT/{}/{:05d}.png", []),
+    "sintel": (
+        "training/final/{}/frame_{:04d}.png",
+        ["training/clean/{}/frame_{:04d}.png", "test/final/PERTURBED_{}/frame_{:04d}.png"],
+    ),
+    "sintel_clean": (
+        "training/clean/{}/frame_{:04d}.png",
+        ["training/final/{}/frame_{:04d}.png", "training/occlusions/{}/frame_{:04d}.png"],
+    ),
+    "reds_vtsr": ("val/val_60fps/{}/{:08d}.png", []),
+    "reds_vtsr_30fps": ("val/val_30fps/{}/{:08d}.png", []),
+    "reds_vtsr_15fps": ("val/val_15fps/{}/{:08d}.png", []),
+    "reds4": ("train/train_sharp/{}/{:08d}.png", ["train/train_sharp/9{}/{:08d}.png"]),
+    "vimeo90k": ("vimeo_test_clean/sequences/{}/im{:d}.png", []),
+    "davis": ("DAVIS/JPEGImages/480p/{}/{:05d}.jpg", ["DAVIS/Annotations/480p/{}/{:05d}.png"]),
+    "gopro240": ("GOPRO_Large_all/test/{}/{:06d}.png", ["GOPRO_Large_all/train/G{}/{:06d}.png"]),
+    "adobe240": ("original_high_fps_videos/{}.MOV", ["original_high_fps_videos/X{}.m4v"]),
+    "x4k1000fps": ("encoded_test/Type1/{}.mp4", ["encoded_test/Type1/._{}.mp4"]),
+    "udm10": ("udm10/{}/truth/{:04d}.png", ["udm10/{}/blur4/{:04d}.png"]),
+}
+UNNAMED = {"vimeo90k": ("00001/0266", "00002/0002")}  # else "scene 1", "scene 2"
+FRAMES = 3
+
+
+def small(recipe: Recipe) -> Recipe:
+    """The same with two scenes of three frames, and no word on size and hash of the archive."""
+    named = dict.fromkeys(list(recipe.scenes)[:2], FRAMES)
+    file = recipe.file and replace(recipe.file, size=None, about=None, sha256="")
+    return replace(
+        recipe,
+        scenes=named,
+        count=recipe.count and 2,
+        frames=recipe.frames and FRAMES,
+        least=min(recipe.least, FRAMES),
+        file=file,
+        size=None,
+        sizes=None,
+    )
+
+
+def names(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(recipe.scenes) or UNNAMED.get(recipe.name, ("scene_1", "scene_2"))
+
+
+def video(frames: list[NDArray[np.uint8]]) -> bytes:
+    written = io.BytesIO()
+    with av.open(written, "w", format="mov") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(240))
+        stream.height, stream.width = frames[0].shape[:2]
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return written.getvalue()
+
+
+def stand_in(recipe: Recipe, frames: list[NDArray[np.uint8]]) -> bytes:
+    """The archive of a small recipe, as the authors lay theirs out, with what else lies there."""
+    path, others = LAYOUTS[recipe.name]
+    files = {"readme.txt": b"hello", "__MACOSX/x.png": b"?", "docs/picture.png": b"?"}
+    pieces = [encode_png(frame) for frame in frames]
+    if path.endswith((".MOV", ".mp4")):
+        pieces = [video(frames)]
+    if path.endswith(".jpg"):
+        pieces = []
+        for frame in frames:
+            picture = io.BytesIO()
+            Image.fromarray(frame).save(picture, "jpeg")
+            pieces.append(picture.getvalue())
+    step = 2 if recipe.name == "reds_vtsr" else 1
+    for scene in names(recipe):
+        for index, piece in enumerate(pieces, 1):
+            files[path.format(scene, index * step)] = piece
+            for other in others:
+                files[other.format(scene, index * step)] = b"not for us"
+    if recipe.listing:
+        files[f"vimeo_test_clean/{recipe.listing}"] = "\n".join(names(recipe)).encode()
+        files[path.format("00003/0001", 1)] = b"for training, not listed"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        for name, content in files.items():
+            opened.writestr(name, content)
+    return packed.getvalue()
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Recipe]]:
+    """Makes the small recipe of a name the one that is known."""
+
+    def make(name: str) -> Recipe:
+        recipe = small(DATASETS[name])
+        for module in MODULES:
+            monkeypatch.setattr(f"stvt.datasets.{module}.DATASETS", {name: recipe})
+        return recipe
+
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    yield make
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_known_set_is_fetched_unpacked_prepared_and_verified(
+    name: str, known: Callable[[str], Recipe], moving_square: Clip, tmp_path: Path
+) -> None:
+    recipe = known(name)
+    archive = stand_in(recipe, moving_square(FRAMES))
+    expected = [scene.replace("/", "_") for scene in names(recipe)]
+    with serving(archive) as server:
+        fetch = fetcher(instead=[server.url("archive")])
+        if recipe.file is None:
+            with pytest.raises(DatasetError, match="is not fetched by the program: download"):
+                prepare(name, tmp_path, fetch=fetch)
+            (tmp_path / "given.tar.gz").write_bytes(archive)
+            outcome = prepare(name, tmp_path, tmp_path / "given.tar.gz")
+        else:
+            outcome = prepare(name, tmp_path, fetch=fetch)
+            assert (tmp_path / ".fetched" / recipe.file.name).read_bytes() == archive
+            assert len(server.asked) == 1
+    assert (outcome.prepared, outcome.failures) == (expected, [])
+    prepared = load(name, tmp_path)
+    assert {scene.frames for scene in prepared.scenes.values()} == {FRAMES}
+    if not LAYOUTS[name][0].endswith((".MOV", ".mp4")):
+        assert {scene.record.fps for scene in prepared.scenes.values()} == {recipe.fps}
+    assert verify(name, tmp_path).problems == []
+    assert prepare(name, tmp_path).unchanged == expected  # without being fetched again
+    assert not list(tmp_path.glob("*.unpacked"))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_known_set_is_taken_from_any_folder_on_the_way_to_its_scenes(
+    name: str, known: Callable[[str], Recipe], moving_square: Clip, tmp_path: Path
+) -> None:
+    recipe = known(name)
+    with zipfile.ZipFile(io.BytesIO(stand_in(recipe, moving_square(FRAMES)))) as opened:
+        opened.extractall(tmp_path / "given" / "here")
+    folder = tmp_path / "given"
+    manifests: list[dict[str, object]] = []
+    parts = LAYOUTS[name][0].split("{}")[0].rstrip("/").split("/")
+    for part in ["here", *parts]:
+        outcome = prepare(name, tmp_path / str(len(manifests)), folder)
+        assert (len(outcome.prepared), outcome.failures) == (2, []), folder
+        manifest = tmp_path / str(len(manifests)) / name / "manifest.json"
+        manifests.append(json.loads(manifest.read_text()) | {"source": None})
+        folder /= part
+        if part == "encoded_test":
+            break  # Type1 holds but a third of the scenes
+    assert all(manifest == manifests[0] for manifest in manifests)
+
+
+def test_every_recipe_says_what_a_reader_needs() -> None:
+    for name, recipe in DATASETS.items():
+        assert name == recipe.name
+        assert recipe.title and recipe.licence and recipe.citation
+        assert recipe.number
+        if recipe.render:
+            continue
+        assert recipe.get and recipe.page.startswith("http")
+        if recipe.file is None:
+            assert "download" in recipe.get and "--source" in recipe.get
+            continue
+        assert all(source.startswith("http") for source in recipe.file.sources)
+        assert len(recipe.file.sha256) in (0, 64)
+
+
+def test_published_totals_add_up() -> None:
+    def total(name: str) -> int:
+        return sum(frames or 0 for frames in DATASETS[name].scenes.values())
+
+    assert (len(DATASETS["sintel"].scenes), total("sintel")) == (23, 1064)
+    assert (len(DATASETS["davis"].scenes), total("davis")) == (90, 4209 + 1999)
+    assert total("vid4") == 41 + 34 + 49 + 47
+    assert (len(DATASETS["gopro240"].scenes), len(DATASETS["adobe240"].scenes)) == (11, 17)
+    assert (len(DATASETS["x4k1000fps"].scenes), total("x4k1000fps")) == (15, 15 * 33)
+
+
+def two_scenes(tmp_path: Path, known: Callable[[str], Recipe], clip: Clip) -> Path:
+    """The stand-in of sintel with one scene too short and one missing; its folder."""
+    recipe = known("sintel")
+    with zipfile.ZipFile(io.BytesIO(stand_in(recipe, clip(FRAMES)))) as opened:
+        opened.extractall(tmp_path / "source")
+    final = tmp_path / "source" / "training" / "final"
+    first, second = names(recipe)
+    (final / first / "frame_0003.png").unlink()
+    (final / second).rename(final / "cave")
+    return tmp_path / "source"
+
+
+def test_a_source_that_is_not_whole_is_one_line_unless_that_is_wanted(
+    known: Callable[[str], Recipe], moving_square: Clip, tmp_path: Path
+) -> None:
+    source = two_scenes(tmp_path, known, moving_square)
+    outcome = prepare("sintel", tmp_path, source)
+    assert outcome.prepared == []
+    (line,) = outcome.failures
+    assert "expected alley_1 with 3 frames, found 2; expected alley_2 with 3 frames, found" in line
+    assert not (tmp_path / "sintel").exists()
+
+    outcome = prepare("sintel", tmp_path, source, partial=True)
+    assert (outcome.prepared, outcome.failures) == (["alley_1", "cave"], [])
+    assert any("not the whole set: 2 of 2 scenes: expected alley_1" in n for n in outcome.notes)
+    assert list(load("sintel", tmp_path).scenes) == ["alley_1", "cave"]
+    outcome = prepare("sintel", tmp_path, degradation="BI")  # stays as it was chosen
+    assert (outcome.prepared, outcome.failures) == (["alley_1", "cave"], [])
+
+
+def test_chosen_scenes_are_prepared_alone(
+    known: Callable[[str], Recipe], moving_square: Clip, tmp_path: Path
+) -> None:
+    recipe = known("reds4")
+    (tmp_path / "reds.zip").write_bytes(stand_in(recipe, moving_square(FRAMES)))
+    outcome = prepare("reds4", tmp_path, tmp_path / "reds.zip", scenes=["011"])
+    assert (outcome.prepared, outcome.failures) == (["011"], [])
+    assert "reds4: not the whole set: 1 of 2 scenes, as chosen" in outcome.notes
+    assert list(load("reds4", tmp_path).scenes) == ["011"]
+    with pytest.raises(DatasetError, match="expected --scenes of 000, 011, found 012"):
+        prepare("reds4", tmp_path, tmp_path / "reds.zip", scenes=["012"])
+
+
+def test_a_layout_that_is_not_known_is_one_line(
+    known: Callable[[str], Recipe], tmp_path: Path
+) -> None:
+    known("vimeo90k")
+    (tmp_path / "source" / "readme").mkdir(parents=True)
+    (tmp_path / "source" / "readme" / "a.txt").touch()
+    with pytest.raises(DatasetError) as caught:
+        prepare("vimeo90k", tmp_path, tmp_path / "source")
+    assert "expected frames in sequences/NAME/NAME or target/NAME/NAME" in str(caught.value)
+    assert "found readme/" in str(caught.value)
+
+
+def test_a_scene_that_is_there_twice_is_one_line(
+    known: Callable[[str], Recipe],
+    moving_square: Clip,
+    write_clip: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    recipe = known("x4k1000fps")
+    for above in ("Type1", "Type2"):
+        for name in names(recipe):
+            write_clip(tmp_path / "source" / "test" / above / name, moving_square(FRAMES))
+    outcome = prepare("x4k1000fps", tmp_path, tmp_path / "source")
+    assert outcome.prepared == []
+    assert any("is there twice, in test/Type1/" in line for line in outcome.failures)
+
+
+@pytest.mark.parametrize("of", ["folder", "zip", "tar"])
+def test_real_frames_prepare_from_a_folder_and_from_archives_of_it(
+    of: str, shared: Path, tmp_path: Path
+) -> None:
+    """A frame or two of each scene, so that it takes no time; the whole of it is a slow test."""
+    _same_from(of, shared, tmp_path, {"vid4": 2, "sintel": 2, "davis": 2})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", ["folder", "zip", "tar"])
+def test_all_real_frames_prepare_from_a_folder_and_from_archives_of_it(
+    of: str, shared: Path, tmp_path: Path
+) -> None:
+    _same_from(of, shared, tmp_path, {"vid4": 999, "sintel": 999, "davis": 999})
+
+
+def _same_from(of: str, shared: Path, tmp_path: Path, most: dict[str, int]) -> None:
+    import shutil
+
+    for name, frames in most.items():
+        source = tmp_path / "source" / name
+        for file in sorted((shared / "data" / name).glob("*/*.png")):
+            if int(file.stem) < frames:
+                (source / file.parent.name).mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, source / file.parent.name)
+        given = source
+        if of != "folder":
+            made = shutil.make_archive(str(tmp_path / name), of, tmp_path / "source", name)
+            given = Path(made)
+        short = name != "vid4" or frames < 50
+        digests = set()
+        for root, what in (("a", source), ("b", given)):
+            outcome = prepare(name, tmp_path / root, what, partial=short)
+            assert outcome.failures == []
+            manifest = json.loads((tmp_path / root / name / "manifest.json").read_text())
+            archive = manifest.pop("archive", None)
+            del manifest["source"]
+            assert (archive is None) == (what == source)
+            digests.add(hashlib.sha256(json.dumps(manifest).encode()).hexdigest())
+        assert len(digests) == 1

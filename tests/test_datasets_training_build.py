@@ -1,0 +1,247 @@
+"""Training sets: from videos to clips, the same however the work was broken off."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stvt.datasets.errors import DatasetError
+from stvt.datasets.storage import open_clip
+from stvt.datasets.training_build import one_by_one, prepare_training
+from stvt.datasets.training_video import Settings, Unit
+
+Frames = NDArray[np.uint8]
+SETTINGS = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
+
+
+def film(frames: int = 30, seed: int = 0, step: float = 1.5, side: int = 96) -> Frames:
+    """A textured plane going by, (frames, side, side, 3)."""
+    random = np.random.default_rng(seed)
+    rough = random.integers(0, 255, (24, 40, 3), np.uint8)
+    plane = cv2.resize(rough, (side * 4, side * 2), interpolation=cv2.INTER_CUBIC)
+    made = []
+    for k in range(frames):
+        move = np.array([[1, 0, -step * k], [0, 1, 0]], np.float32)
+        made.append(cv2.warpAffine(plane, move, (side, side), borderMode=cv2.BORDER_REFLECT))
+    return np.stack(made).astype(np.uint8)
+
+
+def write_video(path: Path, frames: Frames, rate: int = 60, stamps: Sequence[int] = ()) -> Path:
+    """The frames as a lossless video; `stamps` in units of a frame's time, where they are uneven."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "bgr0"
+        stream.codec_context.time_base = Fraction(1, rate)
+        for k, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = (stamps[k] if stamps else k), Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def manifest(root: Path, name: str = "set") -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((root / name / "manifest.json").read_text())
+    return made
+
+
+def reasons(root: Path) -> list[str]:
+    return [each["reason"] for each in manifest(root)["refused"]]
+
+
+def test_the_clips_hold_the_frames_of_the_video(tmp_path: Path) -> None:
+    frames = film(48)
+    write_video(tmp_path / "in" / "a.mkv", frames)
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert (outcome.clips, outcome.frames, outcome.kept) == (2, 48, 1)
+    first, second = manifest(tmp_path)["clips"]
+    assert (first["rate"], first["start"], first["end"]) == ("60/1", 0.0, 0.4)
+    assert first["motion"]["median"] == pytest.approx(1.5, abs=0.2)
+    stored = [
+        open_clip(tmp_path / "set" / clip["file"]).read(range(24)) for clip in (first, second)
+    ]
+    np.testing.assert_array_equal(np.concatenate(stored), frames)
+
+
+def test_a_doubled_film_is_found_and_keeps_its_distinct_frames(tmp_path: Path) -> None:
+    frames = film(24, step=2)
+    write_video(tmp_path / "in" / "a.mkv", np.repeat(frames, 2, axis=0))
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (clip,) = manifest(tmp_path)["clips"]
+    assert (clip["frames"], clip["rate"]) == (24, "30/1")
+    np.testing.assert_array_equal(
+        open_clip(tmp_path / "set" / clip["file"]).read(range(24)), frames
+    )
+    fast = Settings(min_rate="60", clip_frames=24, min_frames=12, min_side=32)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=fast)
+    assert reasons(tmp_path) == [
+        "repeated frames: each is shown 2 times, 30 frames a second, fewer than the 60 asked for"
+    ]
+    assert list((tmp_path / "set" / "clips").iterdir()) == []
+
+
+def test_what_stands_still_fades_or_shows_nothing_is_left_out(tmp_path: Path) -> None:
+    moving = film(40)
+    fading = (moving[-1] * np.linspace(1, 0, 30)[:, None, None, None]).astype(np.uint8)
+    still = np.repeat(film(1, seed=3), 40, axis=0)
+    write_video(tmp_path / "in" / "fade.mkv", np.concatenate([moving, fading, fading[-1:] * 0]))
+    write_video(tmp_path / "in" / "still.mkv", still)
+    write_video(tmp_path / "in" / "void.mkv", still * 0)
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert {c["video"] for c in manifest(tmp_path)["clips"]} == {"fade"}
+    assert outcome.frames <= 42
+    said = "; ".join(outcome.refused) + "; " + "; ".join(reasons(tmp_path))
+    assert "a fade" in said and "still: nothing moves" in said and "void: black" in said
+
+
+def test_black_borders_are_cut_off(tmp_path: Path) -> None:
+    frames = film(24)
+    framed = np.pad(frames, ((0, 0), (20, 16), (0, 0), (0, 0)))
+    write_video(tmp_path / "in" / "a.mkv", framed)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (clip,) = manifest(tmp_path)["clips"]
+    assert (clip["height"], clip["width"]) == (92, 96)
+    np.testing.assert_array_equal(
+        open_clip(tmp_path / "set" / clip["file"]).read([5])[0], frames[5, 2:94]
+    )
+
+
+def test_of_clips_that_look_alike_in_two_videos_one_stays(tmp_path: Path) -> None:
+    frames = film(24)
+    smaller = np.stack([cv2.resize(f, (80, 80), interpolation=cv2.INTER_AREA) for f in frames])
+    write_video(tmp_path / "in" / "a.mkv", frames)
+    write_video(tmp_path / "in" / "b.mkv", smaller)
+    write_video(tmp_path / "in" / "c.mkv", film(24, seed=9))
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert [c["video"] for c in manifest(tmp_path)["clips"]] == ["a", "c"]
+    assert reasons(tmp_path) == ["looks like a_000000"]
+    (tmp_path / "in" / "a.mkv").unlink()  # then the other is wanted after all
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert [c["video"] for c in manifest(tmp_path)["clips"]] == ["b", "c"]
+
+
+def test_where_frames_are_unevenly_timed_the_video_is_parted_or_refused(tmp_path: Path) -> None:
+    gap = [*range(20), *range(24, 44)]
+    write_video(tmp_path / "in" / "gap.mkv", film(40), rate=50, stamps=gap)
+    wild = np.cumsum(np.random.default_rng(1).integers(1, 4, 40)).tolist()
+    write_video(tmp_path / "in" / "wild.mkv", film(40, seed=2), rate=50, stamps=wild)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert [(c["name"], c["frames"]) for c in manifest(tmp_path)["clips"]] == [
+        ("gap_000000", 20),
+        ("gap_000020", 20),
+    ]
+    assert any("variable frame rate" in why for why in reasons(tmp_path))
+
+
+def test_clips_of_one_video_are_on_one_side_of_the_split(tmp_path: Path) -> None:
+    for number in range(4):
+        write_video(tmp_path / "in" / f"v{number}.mkv", film(48, seed=number))
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    sides: dict[str, set[str]] = {}
+    for clip in manifest(tmp_path)["clips"]:
+        sides.setdefault(clip["video"], set()).add(clip["split"])
+    assert all(len(side) == 1 for side in sides.values())
+    assert set.union(*sides.values()) == {"train", "validation"}
+
+
+def test_a_list_takes_sections_rates_and_splits(tmp_path: Path) -> None:
+    write_video(tmp_path / "slow.mkv", film(60), rate=30)
+    (tmp_path / "list.csv").write_text(
+        "video,start,end,rate,split\nslow.mkv,0,0.8,240,validation\nslow.mkv,1.2,,240,validation\n"
+    )
+    outcome = prepare_training(
+        "set",
+        tmp_path,
+        clips_list=tmp_path / "list.csv",
+        settings=Settings(min_rate="240", clip_frames=24, min_frames=12, min_side=32),
+    )
+    assert outcome.clips == 2
+    clips = manifest(tmp_path)["clips"]
+    assert [(c["rate"], c["split"], c["frames"]) for c in clips] == [
+        ("240/1", "validation", 24)
+    ] * 2
+
+
+def test_nothing_is_made_twice(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film())
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+
+    def never(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[Any]:
+        assert not units
+        return iter(())
+
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=never)
+    assert (outcome.unchanged, outcome.clips) == (1, 1)
+    (tmp_path / "set" / "clips" / "a_000000.npy").unlink()
+    assert prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS).unchanged == 0
+    assert (tmp_path / "set" / "clips" / "a_000000.npy").is_file()
+
+
+def test_a_video_whose_worker_died_is_told_and_done_the_next_time(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film())
+    write_video(tmp_path / "in" / "b.mkv", film(seed=1))
+
+    def dying(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[Any]:
+        for unit in units:
+            yield unit, None if unit.video == "a" else work(unit)
+
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=dying)
+    assert outcome.clips == 1 and "a: the process" in outcome.failures[0]
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert (outcome.clips, outcome.unchanged, outcome.failures) == (2, 1, [])
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from stvt.datasets.training_build import prepare_training
+from stvt.datasets.training_video import Settings
+
+left, replace = int(sys.argv[1]), pathlib.Path.replace
+
+def dying(self, target):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+pathlib.Path.replace = dying
+settings = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
+prepare_training("set", sys.argv[2], sys.argv[3], settings=settings)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
+def test_killed_ten_times_and_continued_it_comes_out_the_same(tmp_path: Path) -> None:
+    for number in range(4):
+        write_video(tmp_path / "in" / f"v{number}.mkv", film(48, seed=number))
+    prepare_training("set", tmp_path / "calm", tmp_path / "in", settings=SETTINGS)
+    arguments = [str(tmp_path / "killed"), str(tmp_path / "in")]
+    for kill in range(10):  # before the first file, the second, the third, and again
+        command = [sys.executable, "-c", KILLED, str(1 + kill % 3), *arguments]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    prepare_training("set", tmp_path / "killed", tmp_path / "in", settings=SETTINGS)
+
+    def content(root: Path) -> dict[str, bytes]:
+        files = [f for f in sorted((root / "set").rglob("*")) if f.is_file()]
+        return {str(f.relative_to(root)): f.read_bytes() for f in files}
+
+    assert content(tmp_path / "killed") == content(tmp_path / "calm")
+
+
+def test_without_list_or_source_it_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="--list"):
+        prepare_training("set", tmp_path, run=one_by_one)

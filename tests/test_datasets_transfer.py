@@ -1,0 +1,165 @@
+"""Lists of videos and their transfer: every mistake has its line, every failure its class."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from stvt.datasets.clip_list import TEMPLATE, read_list
+from stvt.datasets.errors import DatasetError
+from stvt.datasets.training_build import prepare_training
+from stvt.datasets.training_video import Settings, read_record
+from stvt.datasets.transfer import NotTransferred, Transfer, classed, fetch_video, missing, search
+
+from .test_datasets_training_build import film, write_video
+
+
+def listed(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "list.csv").write_text(text)
+    return tmp_path / "list.csv"
+
+
+def test_ids_and_addresses_of_one_video_are_one_video(tmp_path: Path) -> None:
+    path = listed(
+        tmp_path,
+        "# reviewed\nvideo,start,end\nabcdefghij1,1:02.5,70\n"
+        "https://youtu.be/abcdefghij1?t=3,80,1:30\nhttps://www.youtube.com/watch?v=abcdefghij2,,\n",
+    )
+    first, second = read_list(path)
+    assert first.url == "https://www.youtube.com/watch?v=abcdefghij1"
+    assert [(float(s.start), float(s.end or 0)) for s in first.sections] == [(62.5, 70), (80, 90)]
+    assert (second.name, second.sections[0].end) == ("abcdefghij2", None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("abcdefghij1,5,4", ":2: its end"),
+        ("abcdefghij1,x,4", ":2: start is 'x'"),
+        (",1,4", ":2: names no video"),
+        ("nowhere.mp4,,", ":2: 'nowhere.mp4' is no id"),
+        ("abcdefghij1,1,4\nabcdefghij1,3,5", ":3: overlaps"),
+        ("abcdefghij1,1,4,9", ":2: has 4 fields"),
+    ],
+)
+def test_a_mistake_in_a_list_is_told_with_its_line(tmp_path: Path, rows: str, said: str) -> None:
+    with pytest.raises(DatasetError, match=said):
+        read_list(listed(tmp_path, f"video,start,end\n{rows}\n"))
+
+
+def test_the_template_is_a_list_without_videos(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="names no video yet"):
+        read_list(listed(tmp_path, TEMPLATE))
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("[youtube] x: Video unavailable. This video has been removed by the uploader", "removed"),
+        ("[youtube] x: Private video. Sign in if you've been granted access", "private"),
+        ("[youtube] x: Sign in to confirm you’re not a bot", "blocked"),
+        ("[youtube] x: The uploader has not made this video available in your country", "blocked"),
+        ("unable to download video data: HTTP Error 403: Forbidden", "blocked"),
+        ("Unable to download webpage: HTTP Error 404: Not Found", "removed"),
+        ("Unable to download webpage: HTTP Error 503: Service Unavailable", "network"),
+        ("Unable to download webpage: <urlopen error timed out>", "network"),
+        ("[youtube] x: Requested format is not available", "format"),
+        ("Unsupported URL: http://x", "format"),
+    ],
+)
+def test_failures_are_classed_by_what_is_said(message: str, kind: str) -> None:
+    assert classed(message) == kind
+
+
+class Fake:
+    """Stands for yt-dlp's YoutubeDL: fails as told, then gives a video."""
+
+    def __init__(self, video: Path | None, failures: list[str], options: dict[str, Any]) -> None:
+        self.video, self.failures, self.options = video, failures, options
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def extract_info(self, url: str, download: bool) -> dict[str, Any]:
+        if self.failures:
+            raise RuntimeError(self.failures.pop(0))
+        if download and self.video:
+            Path(self.options["outtmpl"]["default"].replace("%(ext)s", "mkv")).write_bytes(
+                self.video.read_bytes()
+            )
+        return {"entries": [{"id": "abcdefghij1", "title": "a, b", "duration": 9.0}]}
+
+
+def test_only_what_the_network_did_is_tried_again(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mkv", film(4))
+    waits: list[float] = []
+    failures = ["read timed out", "Connection reset"]
+    make = partial(Fake, video, failures)
+    file = fetch_video("http://x/y", tmp_path / "at", Transfer(), make, waits.append)
+    assert file.read_bytes() == video.read_bytes() and waits == [2, 4]
+    make = partial(Fake, video, ["Private video", "never asked"])
+    with pytest.raises(NotTransferred) as told:
+        fetch_video("http://x/y", tmp_path / "at", Transfer(), make, waits.append)
+    assert told.value.kind == "private" and len(waits) == 2
+
+
+def test_a_search_writes_a_list_that_can_be_read(tmp_path: Path) -> None:
+    text = search("slow motion", 1, Transfer(), partial(Fake, None, []))
+    (video,) = read_list(listed(tmp_path, text))
+    assert video.name == "abcdefghij1"
+
+
+def test_the_options_reach_yt_dlp() -> None:
+    options = Transfer("best", "c.txt", "firefox", 3, 1000, "http://p", ("node:/x/node",)).options()
+    wanted = {"cookiefile": "c.txt", "cookiesfrombrowser": ("firefox",), "sleep_interval": 3}
+    wanted |= {"ratelimit": 1000, "proxy": "http://p", "js_runtimes": {"node": {"path": "/x/node"}}}
+    assert options.items() >= wanted.items()
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert [line.split()[0] for line in missing()] == ["yt-dlp", "no", "PySceneDetect"]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and its address on loopback."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_videos_come_over_http_and_what_is_gone_is_in_the_ledger(
+    tmp_path: Path, served: tuple[Path, str]
+) -> None:
+    pytest.importorskip("yt_dlp")
+    folder, address = served
+    write_video(folder / "clip.mkv", film())
+    path = listed(tmp_path, f"video\n{address}/clip.mkv\n{address}/gone.mkv\n")
+    settings = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
+    transfer = Transfer(pause=0, tries=1)
+    for again in (False, True):
+        outcome = prepare_training(
+            "set", tmp_path, clips_list=path, settings=settings, transfer=transfer
+        )
+        assert (outcome.clips, len(outcome.failures)) == (1, 1)
+        assert outcome.unchanged == 2 * again  # what was removed stays so: it is not asked for
+    record = read_record(tmp_path / "set", "gone")
+    assert record is not None and (record["outcome"], record["class"]) == ("failed", "removed")
+    assert "gone,failed,removed" in (tmp_path / "set" / "ledger.csv").read_text()
+    assert not list((tmp_path / "set" / ".transfer").glob("*"))
