@@ -27,6 +27,7 @@ The benchmark and the data sets for joint space-time video upsampling.
 
 # Commands with a file of their own; `add(commands)` of each says what it takes.
 MORE = (
+    "prepare_command",
     "compare_command",
     "reproduce_command",
     "weights_command",
@@ -35,6 +36,9 @@ MORE = (
     "bench_command",
     "doctor_command",
     "upsample_command",
+    "train_command",
+    "coverage_command",
+    "inspect_command",
 )
 
 
@@ -61,41 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _user_errors() as error:
         print(f"stvt {args.command}: {_one_line(error)}", file=sys.stderr)
         return 2
-    return code
-
-
-def prepare(args: argparse.Namespace) -> int:
-    from stvt import datasets
-    from stvt.progress import progress_line
-
-    if args.source and len(args.names) > 1:
-        args.parser.error(f"--source is for one name, not {len(args.names)}")
-    code = 0
-    for name in args.names:
-        try:
-            with progress_line() as show:
-                outcome = datasets.prepare(
-                    name,
-                    args.root,
-                    source=args.source,
-                    degradation=args.degradation,
-                    scale=args.scale,
-                    workers=args.workers,
-                    progress=show,
-                )
-        except _user_errors() as error:
-            print(f"stvt prepare: {_one_line(error)}", file=sys.stderr)
-            code = 2
-            continue
-        for line in outcome.notes:
-            print(f"stvt prepare: note: {line}", file=sys.stderr)
-        for line in outcome.failures:
-            print(f"stvt prepare: {line}", file=sys.stderr)
-            code = 2
-        print(
-            f"{name}: {len(outcome.prepared)} scenes prepared, {len(outcome.unchanged)} unchanged, "
-            f"{len(outcome.failures)} failed, in {outcome.folder}"
-        )
     return code
 
 
@@ -197,19 +166,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stvt {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    command = commands.add_parser("prepare", help="make data sets: decode, blur, subsample, split")
-    command.set_defaults(run=prepare, parser=command)
-    command.add_argument("names", nargs="+", metavar="NAME", help="a known set, or a new name")
-    command.add_argument(
-        "--source",
-        type=Path,
-        help="where its frames are: a video, a folder of frames, of scenes, or of videos",
-    )
-    _add_root(command)
-    command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
-    command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    command.add_argument("--workers", type=positive, help="processes (default: all cores)")
 
     command = commands.add_parser("verify", help="check a prepared set against its manifest")
     command.set_defaults(run=verify)
