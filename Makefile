@@ -5,13 +5,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-DEMO_METHODS := stvun,bicubic+flow,bicubic+blend,blend+bicubic,bilinear+repeat
+DEMO_METHODS := stvun-s,bicubic+flow,bicubic+blend,blend+bicubic,bilinear+repeat
 
 .PHONY: demo test slow check clean
 
 demo: $(INSTALLED)
 	$(BIN)/stvt prepare sample
-	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --untrained --runtime --out runs/demo
+	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --runtime --out runs/demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"

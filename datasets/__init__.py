@@ -1,6 +1,6 @@
 """Data sets: frames from any source, reduced, stored, checked and read back."""
 
-from .catalogue import DATASETS, TRAINING
+from .catalogue import DATASETS
 from .errors import DatasetError
 from .foreseeing import foresee
 from .prepared import Prepared, PreparedScene, load
@@ -10,7 +10,6 @@ from .verifying import Verification, verify
 
 __all__ = [
     "DATASETS",
-    "TRAINING",
     "DatasetError",
     "Fetch",
     "Outcome",

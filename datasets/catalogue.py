@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .adobe240 import ADOBE240
 from .davis import DAVIS
 from .gopro240 import GOPRO240
@@ -24,7 +21,3 @@ _ALL = (
     *(REDS4, VIMEO90K, DAVIS, GOPRO240, ADOBE240, X4K1000FPS, UDM10),
 )
 DATASETS: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
-
-# Training sets: name -> what `stvt prepare NAME` calls with the parsed arguments; it prints, and
-# returns the exit code.
-TRAINING: dict[str, Callable[[Any], int]] = {}

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,6 +11,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from .errors import DatasetError
+
+CAPTURE_RATE = "com.android.capture.fps"  # of slow motion and of time lapse
 
 
 def opened(path: Path) -> InputContainer:
@@ -75,6 +78,17 @@ def promised_frames(path: Path) -> int | None:
             return round(seconds * rate) or None if rate and rate < 500 else None
     except DatasetError:  # to be said when it is decoded
         return 0
+
+
+def capture_rate(path: Path) -> Fraction | None:
+    """Frames a second as filmed, where a phone wrote it into the file; None where none did."""
+    with opened(path) as container:
+        said = container.metadata.get(CAPTURE_RATE, "")
+    try:
+        rate = Fraction(said)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return rate if 0 < rate <= 1000 else None
 
 
 def chosen_stream(

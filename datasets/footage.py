@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .borders import Borders, Box
-from .cuts import shots
+from .detected_cuts import BUILT_IN, shots
 from .errors import DatasetError
 from .frames import read_frame
+from .logos import Logos, without_logos
 from .looking import Looking, Seen, small_picture
 from .motion import MotionMeter
 from .perceptual_hash import EVERY, picture_hash
@@ -78,7 +79,8 @@ class Survey:
     frames: int = 0
     pieces: list[Piece] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    box: Box | None = None  # of the picture within its borders
+    box: Box | None = None  # of the picture within its borders, logos cut off
+    logos: list[Box] = field(default_factory=list)
     fault: str = ""  # for which no clip can be made of the video
 
 
@@ -89,13 +91,16 @@ def survey(
     steady: Fraction | None,
     about: Fraction,
     speed: Fraction,
+    cuts: str = BUILT_IN,
 ) -> Survey:
     """What a video holds; of each frame only a few numbers are kept, and those for one shot.
 
     steady: the rate if it is constant, else None; about: the rate, at least roughly.
+    cuts:   what `detected_cuts.chosen_cuts` gave.
     """
     found = Survey()
     borders = Borders(footage.height, footage.width)
+    logos = Logos(footage.height, footage.width)
     shot: list[Seen] = []
     key: tuple[int, int] | None = None
 
@@ -107,14 +112,19 @@ def survey(
             shot.clear()
 
     looking = Looking(about)
-    reading = _reading(footage, sections, about, borders, found, looking)
-    for number, (section, seen, _) in shots(reading, picture=lambda item: item[2]):
+    reading = _reading(footage, sections, about, (borders, logos), found, looking)
+    for number, (section, seen, _) in shots(reading, lambda item: item[2], cuts):
         if (section, number) != key:
             close()
             key = section, number
         shot.append(seen)
     close()
     found.box, found.fault = borders.result()
+    if not found.fault:
+        found.logos = logos.boxes(found.box)
+    if found.logos:
+        whole = found.box or Box(0, 0, footage.height, footage.width)
+        found.box, found.fault = without_logos(whole, found.logos)
     if footage.facts.get("partial"):
         _leave_patched(found)
     return found
@@ -124,7 +134,7 @@ def _reading(
     footage: Footage,
     sections: Sequence[Section],
     about: Fraction,
-    borders: Borders,
+    gathering: Sequence[Borders | Logos],
     found: Survey,
     looking: Looking,
 ) -> Iterator[tuple[int, Seen, Frame]]:
@@ -133,7 +143,8 @@ def _reading(
     for section, number, seconds, frame in placed(footage, sections, about):
         found.frames += 1
         if number % every == 0:
-            borders.add(frame)
+            for each in gathering:
+                each.add(frame)
         small = small_picture(frame)
         yield section, looking(number, seconds, small), small
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Grey = NDArray[np.float32]
 SIDE = 320  # pixels of the longer side of the grey picture that is compared
 BLOCK = 8  # and of the blocks whose changes are told apart
 
@@ -19,10 +21,12 @@ class Seen:
     """One frame.
 
     number:  in the video; seconds: its time stamp, from the first frame of the video.
-    change:  mean difference to the frame before, of small grey pictures, in levels of 255.
+    change:  mean difference to the frame before, of small grey pictures, in levels of 255; where
+             one gain for the whole picture makes it less, that is taken out: light is no motion.
     moved:   the same of the busiest twentieth of the picture, to the frame a thirtieth of a second
              before: at 240 fps a step is small, and still it is motion.
     bright, contrast: mean and standard deviation of the grey picture.
+    brighter: levels of change that the gain took out, negative where the picture got darker.
     """
 
     number: int
@@ -31,23 +35,36 @@ class Seen:
     moved: float
     bright: float
     contrast: float
+    brighter: float = 0.0
 
 
 class Looking:
     """Notes what is seen; holds the pictures of a thirtieth of a second."""
 
     def __init__(self, rate: Fraction) -> None:
-        self._past: deque[NDArray[np.uint8]] = deque(maxlen=max(1, round(rate / 30)))
+        self._past: deque[Grey] = deque(maxlen=max(1, round(rate / 30)))
 
     def __call__(self, number: int, seconds: Fraction, small: NDArray[np.uint8]) -> Seen:
-        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-        change = moved = 0.0
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+        change = moved = brighter = 0.0
         if self._past:
-            change = float(cv2.absdiff(grey, self._past[-1]).mean())
-            moved = _busiest(np.asarray(cv2.absdiff(grey, self._past[0]), np.uint8))
+            plain, change, gain = _compared(grey, self._past[-1], np.mean)
+            brighter = (plain - change) * (1 if gain > 1 else -1)
+            moved = _compared(grey, self._past[0], _busiest)[1]
         self._past.append(grey)
         mean, deviation = cv2.meanStdDev(grey)
-        return Seen(number, seconds, change, moved, float(mean[0, 0]), float(deviation[0, 0]))
+        bright, contrast = float(mean[0, 0]), float(deviation[0, 0])
+        return Seen(number, seconds, change, moved, bright, contrast, brighter)
+
+
+def _compared(
+    grey: Grey, before: Grey, measure: Callable[[Grey], float]
+) -> tuple[float, float, float]:
+    """The difference of two pictures as they are, the same at most without the gain, and the gain."""
+    plain = float(measure(np.asarray(cv2.absdiff(grey, before), np.float32)))
+    gain = float(grey.mean()) / max(float(before.mean()), 1.0)
+    level = float(measure(np.asarray(cv2.absdiff(grey, before * np.float32(gain)), np.float32)))
+    return plain, min(plain, level), gain
 
 
 def small_picture(frame: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
@@ -58,10 +75,10 @@ def small_picture(frame: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _busiest(difference: NDArray[np.uint8]) -> float:
+def _busiest(difference: Grey) -> float:
     """The mean over the twentieth of blocks with the largest differences."""
     height, width = difference.shape
     size = (max(width // BLOCK, 1), max(height // BLOCK, 1))
-    blocks = cv2.resize(difference.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
+    blocks = cv2.resize(difference, size, interpolation=cv2.INTER_AREA).ravel()
     most = max(blocks.size // 20, 1)
     return float(np.partition(blocks, -most)[-most:].mean())

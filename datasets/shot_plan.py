@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 
 from .fades import faded
+from .flicker import flickering
 from .looking import Seen
 from .repeats import EvenRun, even_runs, repeats, without_jumps
 from .timeline import measured_rate
@@ -15,6 +16,7 @@ from .timeline import measured_rate
 RATE_TOLERANCE = Fraction(1, 100)  # 29.97 passes for 30, 23.976 for 24
 STILL = 1.0  # least `Seen.moved` of a frame with motion; measured: noise 0.3 to 0.9, slow pans 2
 STILL_SECONDS = Fraction(1, 4)  # as long a rest is left in: training needs pauses, not stills
+FLICKER = "flicker: the light goes up and down"
 JUMP = 0.5  # of the usual gap: a gap that differs by more parts what is before from what is after
 
 
@@ -105,11 +107,12 @@ def _plan_part(
 ) -> None:
     fades = faded(part, rate)
     stills = _still(part, rate)
+    flickers = flickering(part)
     # Of what fades the frames differ in brightness alone, and of a still not at all: neither can
     # tell of repeats.
     whys = [
-        fade or ("still: nothing moves" if still else "")
-        for fade, still in zip(fades, stills, strict=True)
+        fade or ("still: nothing moves" if still else FLICKER if flicker else "")
+        for fade, still, flicker in zip(fades, stills, flickers, strict=True)
     ]
     for why, group in groupby(range(len(part)), key=lambda k: whys[k]):
         numbers = list(group)

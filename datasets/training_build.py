@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .clip_list import read_list
+from .detected_cuts import chosen_cuts
 from .errors import DatasetError
 from .footage import Section
 from .sources import Pictures, VideoFile, find_scenes, safe_name, set_name
@@ -49,6 +51,7 @@ def prepare_training(
     outcome.
     """
     settings, transfer = settings or Settings(), transfer or Transfer()
+    settings = replace(settings, cuts=chosen_cuts(settings.cuts))
     folder = Path(root) / set_name(name)
     outcome = TrainingOutcome(name, folder)
     splits: dict[str, str] = {}

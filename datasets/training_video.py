@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from .container import capture_rate
 from .errors import DatasetError
 from .footage import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
 from .frames import replace_file
@@ -19,8 +20,9 @@ from .storage import suffix
 from .timeline import timeline
 from .transfer import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
 
-VERSION = 1  # of what is made: a record of another is made anew
+VERSION = 2  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
+SLOWED = Fraction(3, 2)  # times slower or faster than filmed: less is a camera's imprecision
 Record = dict[str, Any]
 
 
@@ -34,6 +36,7 @@ class Settings:
     height, width: to scale down to, for pictures wider than high; None leaves them as they are.
     min_side:    pixels of the shorter side that a clip must have.
     validation:  part of the videos that is for validation.
+    cuts:        what finds them: "built-in", "scenedetect", or "auto" for that if it is installed.
     """
 
     min_rate: str = "240"
@@ -176,11 +179,15 @@ def _checksum(file: Path) -> str:
 def _made(unit: Unit) -> Record:
     settings = unit.settings
     footage, steady, about, notes = _opened(unit)
-    filmed = unit.rate or settings.rate
-    speed = Fraction(filmed) / about if filmed else Fraction(1)
+    speed = _speed(unit, steady, about, notes)
     wanted = Wanted(Fraction(settings.min_rate), settings.clip_frames, settings.min_frames)
-    found = survey(footage, unit.sections, wanted, steady, about, speed)
+    found = survey(footage, unit.sections, wanted, steady, about, speed, settings.cuts)
     notes += footage.notes
+    notes += [
+        f"a logo of {one.width}x{one.height} pixels at {one.left},{one.top} is cut off"
+        for one in found.logos
+        if not found.fault
+    ]
     box = found.box
     height, width = (box.height, box.width) if box else (footage.height, footage.width)
     size = scaled(height, width, settings.height, settings.width)
@@ -242,6 +249,19 @@ def _made(unit: Unit) -> Record:
     if not record["clips"]:
         record |= {"outcome": "refused", "reason": record["refused"][0]["reason"]}
     return record
+
+
+def _speed(unit: Unit, steady: Fraction | None, about: Fraction, notes: list[str]) -> Fraction:
+    """How many times slower than life a video is shown, by what was said of it or by its phone."""
+    filmed = unit.rate or unit.settings.rate
+    if filmed:
+        return Fraction(filmed) / about
+    captured = None if unit.pictures else capture_rate(unit.files[0])
+    # Phones write it into ordinary videos, too, and into such as are slow in one part only.
+    if captured is None or steady is None or max(captured / about, about / captured) < SLOWED:
+        return Fraction(1)
+    notes.append(f"filmed at {float(captured):g} frames a second, by its container")
+    return captured / about
 
 
 def _refused(piece: Piece, why: str) -> Record:

@@ -17,6 +17,7 @@ from stvt import __version__, baselines
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Precision, Settings
 from stvt.baselines.weights import find_weights, home
+from stvt.datasets.transfer import missing
 from stvt.operations import device_of
 from stvt.scene import moving_scene
 from stvt.timing import device_name
@@ -85,6 +86,7 @@ def machine(root: Path) -> list[tuple[str, str]]:
     found.append(("weights", f"in {weights}: {', '.join(files) or 'none'}"))
     for name, use in EXTRAS.items():
         found.append((name, _version(name) or f"not installed; only for {use}"))
+    found += [("training sets", line) for line in missing()]
     found.append(("ffmpeg", shutil.which("ffmpeg") or "none; only PyAV's own is used"))
     return found
 

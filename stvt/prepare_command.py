@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stvt.arguments import memory_size, positive
+from stvt.training_set_command import add_options, is_training, prepare_training_set
 
 HELP = "make data sets: fetch, unpack, decode, blur, subsample, split"
 
@@ -53,6 +54,7 @@ def add(commands: Any) -> None:
     fetching.add_argument(
         "--limit-rate", type=memory_size, metavar="SIZE", help="bytes a second, as in 2MB"
     )
+    add_options(command)
 
 
 def prepare(args: argparse.Namespace) -> int:
@@ -65,8 +67,8 @@ def prepare(args: argparse.Namespace) -> int:
     code = 0
     for name in args.names:
         try:
-            if name in datasets.TRAINING:
-                code = max(code, datasets.TRAINING[name](args))
+            if is_training(name, args):
+                code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
                 lines = datasets.foresee(name, args.root, args.source, args.partial, args.scenes)
                 print("\n".join(lines))

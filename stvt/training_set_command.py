@@ -10,7 +10,8 @@ from typing import Any
 
 from stvt.arguments import positive
 
-NAMES = ("youtube240",)
+PHOTOGRAPHS = "photographs"
+NAMES = ("youtube240", PHOTOGRAPHS)
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
 
 
@@ -32,7 +33,13 @@ def add_options(command: Any) -> None:
     group.add_argument("--min-frames", type=positive, default=24, metavar="N")
     group.add_argument("--min-side", type=positive, default=128, metavar="PIXELS")
     group.add_argument("--validation", type=_part, default=0.05, metavar="PART", help="of videos")
-    group.add_argument("--storage", default="npy", help="of clips: npy, magicyuv")
+    group.add_argument(
+        "--cuts",
+        default="auto",
+        choices=("auto", "built-in", "scenedetect"),
+        help="what finds them (default: PySceneDetect if it is installed)",
+    )
+    group.add_argument("--storage", default="magicyuv", help="of clips: magicyuv or npy")
     group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     group.add_argument("--cookies-from", metavar="BROWSER", help="as in firefox")
@@ -54,6 +61,8 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     from stvt.progress import progress_line
     from stvt.workers import run_units
 
+    if name == PHOTOGRAPHS:
+        return _prepare_photographs(args)
     transfer = Transfer(
         format=args.video_format or FORMAT,
         cookies=str(args.cookies.resolve()) if args.cookies else None,
@@ -95,6 +104,16 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     return 2 if outcome.failures or not outcome.clips else 0
 
 
+def _prepare_photographs(args: argparse.Namespace) -> int:
+    from stvt.datasets.photograph_set import prepare_photographs
+    from stvt.progress import progress_line
+
+    with progress_line("clip") as show:
+        folder = prepare_photographs(args.root, progress=show)
+    print(f"{PHOTOGRAPHS}: photographs of scikit-image in motion, in {folder}")
+    return 0
+
+
 def _settings(name: str, args: argparse.Namespace) -> Any:
     from stvt.datasets.storage import suffix
     from stvt.datasets.timeline import checked_rate
@@ -111,6 +130,7 @@ def _settings(name: str, args: argparse.Namespace) -> Any:
         min_side=args.min_side,
         validation=args.validation,
         storage=args.storage,
+        cuts=args.cuts,
     )
 
 

@@ -24,7 +24,7 @@ from stvt.errors import UsageError
 from stvt.plan import usable_device
 
 # The best first, each with the networks whose weights it needs.
-PREFERRED = {"stvun": ("stvun",), "v2f": ("edvr", "dain")}
+PREFERRED = {"stvun": ("stvun",), "v2f": ("edvr", "dain"), "stvun-s": ("stvun-s",)}
 ALWAYS_THERE = "bicubic+flow"
 FINE = 64  # parts of a gap in which new frames are placed where time stamps are uneven
 SNAP = Fraction(1, 20)  # of an output's time: a frame so near to a moment is shown as it is
@@ -269,7 +269,7 @@ def chosen_method(spec: str | None, settings: Settings, *, smoother: bool) -> Me
 
 
 def _has_weights(name: str, settings: Settings) -> bool:
-    if (settings.scale != 4 and name == "v2f") or settings.scale not in (2, 3, 4):
+    if (settings.scale != 4 and name != "stvun") or settings.scale not in (2, 3, 4):
         return False
     if settings.untrained:
         return False

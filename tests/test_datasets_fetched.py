@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import types
 import zipfile
@@ -16,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.cli import main
-from stvt.datasets import DATASETS, TRAINING, DatasetError, Recipe, prepare
+from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.fetched import room
 from stvt.datasets.frames import encode_png
 from stvt.datasets.recipe import Fetch, Published
@@ -250,15 +249,3 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     assert "would take 1 scenes, 3 frames of" in said and "in known" in said
     assert "unpacking" in said
     assert [file.name for file in tmp_path.iterdir()] == ["f.zip"]
-
-
-def test_training_sets_are_handed_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def entry(args: argparse.Namespace) -> int:
-        print(args.names)
-        return 0
-
-    monkeypatch.setitem(TRAINING, "mine240", entry)
-    assert main(["prepare", "mine240"]) == 0
-    assert capsys.readouterr().out == "['mine240']\n"

@@ -37,10 +37,18 @@ def film(frames: int = 30, seed: int = 0, step: float = 1.5, side: int = 96) -> 
     return np.stack(made).astype(np.uint8)
 
 
-def write_video(path: Path, frames: Frames, rate: int = 60, stamps: Sequence[int] = ()) -> Path:
-    """The frames as a lossless video; `stamps` in units of a frame's time, where they are uneven."""
+def write_video(
+    path: Path, frames: Frames, rate: int = 60, stamps: Sequence[int] = (), captured: str = ""
+) -> Path:
+    """The frames as a lossless video.
+
+    stamps:   in units of a frame's time, where they are uneven.
+    captured: the rate as filmed, as phones write it into mp4.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    options = {"movflags": "use_metadata_tags"} if captured else {}
+    with av.open(str(path), "w", options=options) as container:
+        container.metadata.update({"com.android.capture.fps": captured} if captured else {})
         stream: Any = container.add_stream("ffv1", rate=rate)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "bgr0"
         stream.codec_context.time_base = Fraction(1, rate)
@@ -172,6 +180,17 @@ def test_a_list_takes_sections_rates_and_splits(tmp_path: Path) -> None:
     assert [(c["rate"], c["split"], c["frames"]) for c in clips] == [
         ("240/1", "validation", 24)
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("captured", "rate"), [("240.000000", "240/1"), ("29.5", "30/1"), ("?", "30/1")]
+)
+def test_slow_motion_is_of_the_rate_that_its_phone_wrote_down(
+    tmp_path: Path, captured: str, rate: str
+) -> None:
+    write_video(tmp_path / "in" / "phone.mp4", film(30), rate=30, captured=captured)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert [clip["rate"] for clip in manifest(tmp_path)["clips"]] == [rate]
 
 
 def test_nothing_is_made_twice(tmp_path: Path) -> None:

@@ -186,6 +186,7 @@ def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path:
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(data: Path, tmp_path: Path) -> None:
     plan = tiny(steps=2)
     one = train(plan, data, tmp_path / "one", workers=0, say=quiet)
@@ -205,6 +206,7 @@ def test_a_torn_checkpoint_is_passed_over_with_a_word(data: Path, tmp_path: Path
     assert again.weights.read_bytes() == whole.weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_batch_in_pieces_is_the_same_batch(data: Path, tmp_path: Path) -> None:
     losses = []
     for pieces in (1, 2):
@@ -265,6 +267,7 @@ train(plan, Path(sys.argv[1]), Path(sys.argv[2]), say=lambda line: None)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_loss_curve_of_one_with_the_whole_batch(
     data: Path, tmp_path: Path
 ) -> None:
