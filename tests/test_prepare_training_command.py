@@ -1,0 +1,58 @@
+"""`stvt prepare` of training sets, from the command line."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from stvt.cli import main
+from stvt.datasets import photograph_set
+from tests.test_datasets_training_build import film, write_video
+
+SMALL = ("--training", "--min-side", "32", "--min-frames", "12", "--clip-frames", "24")
+
+
+def test_one_file_becomes_a_training_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_video(tmp_path / "a.mkv", film(48))
+    options = ["--source", str(source), "--root", str(tmp_path), "--cuts", "built-in"]
+    assert main(["prepare", "mine", *SMALL, *options]) == 0
+    assert "mine: 2 clips (48 frames) of 1 of 1 videos" in capsys.readouterr().out
+    made = json.loads((tmp_path / "mine" / "manifest.json").read_text())
+    assert made["settings"]["cuts"] == "built-in" and made["kind"] == "training"
+    assert {(tmp_path / "mine" / clip["file"]).is_file() for clip in made["clips"]} == {True}
+    assert main(["prepare", "mine", *SMALL, *options]) == 0
+    assert "1 unchanged" in capsys.readouterr().out
+
+
+def test_a_refused_video_is_told_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_video(tmp_path / "a.mkv", film(8))
+    assert main(["prepare", "mine", *SMALL, "--source", str(source), "--root", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert "refused: a: 8 frames, fewer than the 12 of a clip" in said.err
+
+
+def test_a_cut_finder_that_is_not_installed_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    source = write_video(tmp_path / "a.mkv", film(8))
+    options = ["--source", str(source), "--root", str(tmp_path), "--cuts", "scenedetect"]
+    assert main(["prepare", "mine", *SMALL, *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "train-data" in line
+
+
+def test_photographs_are_made_without_a_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = partial(photograph_set.prepare_photographs, clips=2, frames=3, side=32)
+    monkeypatch.setattr(photograph_set, "prepare_photographs", few)
+    assert main(["prepare", "photographs", "--root", str(tmp_path)]) == 0
+    assert str(tmp_path / "photographs") in capsys.readouterr().out
+    made = json.loads((tmp_path / "photographs" / "manifest.json").read_text())
+    assert [clip["frames"] for clip in made["clips"]] == [3, 3]
