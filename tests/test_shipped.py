@@ -1,0 +1,74 @@
+"""The weights that come with the package."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from stvt.baselines.method import Settings
+from stvt.baselines.weights import SHIPPED, find_weights
+from stvt.cli import main
+
+LIMIT = 8_000_000  # bytes in all
+SCORES = json.loads((SHIPPED / "scores.json").read_text())
+FILES = sorted(SHIPPED.glob("*.safetensors"))
+
+
+def test_shipped_weights_are_small_and_each_has_its_card() -> None:
+    assert FILES
+    assert sum(file.stat().st_size for file in FILES) <= LIMIT
+    card = (SHIPPED / "README.md").read_text()
+    for file in FILES:
+        assert f"## {file.stem}" in card
+    for word in ("Blender Foundation", "CC BY 3.0", "scikit-image", "Apache-2.0", "stvt train"):
+        assert word in card
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES])
+def test_shipped_weights_load_by_default_and_enlarge(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import stvt
+
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    assert find_weights(name, Settings()).parent == SHIPPED
+    method = stvt.load_method(name, device="cpu")
+    assert len(method.weights) == 64
+    frames = [torch.full((3, 24, 20), level) for level in (0.4, 0.5, 0.6)]
+    made = dict(method.stream(frames, [0.5]))
+    assert made[1.0].shape == (3, 96, 80)
+    middle = made[0.5][:, 24:-24, 24:-24].mean().item()
+    assert middle == pytest.approx(0.45, abs=0.02), "halfway in brightness, too"
+
+
+def test_another_file_goes_before_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    mine = tmp_path / "weights" / "stvun-s.safetensors"
+    mine.parent.mkdir()
+    mine.write_bytes(FILES[0].read_bytes())
+    assert find_weights("stvun-s", Settings()) == mine
+
+
+@pytest.mark.slow
+def test_vid4_has_the_scores_of_the_card(
+    shared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import stvt
+
+    monkeypatch.setenv("STVT_HOME", str(tmp_path / "home"))
+    root, scene = tmp_path / "data", "city"  # one scene: all four take some minutes
+    source = shared / "data" / "vid4"
+    part = ["--partial", "--scenes", scene]
+    assert main(["prepare", "vid4", "--source", str(source), "--root", str(root), *part]) == 0
+    for frames in ("existing", "new"):
+        scores = stvt.evaluate(
+            "vid4", "stvun-s", root=root, out=tmp_path / frames, frames=frames, metrics=["psnr"]
+        )
+        rows = scores[scores["scene"] == scene]
+        assert rows["value"].mean() == pytest.approx(SCORES["stvun-s"][frames][scene], abs=0.01)
