@@ -194,6 +194,7 @@ class Plan:
                 name: {
                     "scenes": list(prepared.scenes),
                     "manifest_sha256": self._digest(prepared),
+                    **_lacks(prepared),
                 }
                 for name, prepared in self.prepared.items()
             },
@@ -218,3 +219,9 @@ class Plan:
             if unit.positions:
                 shown[unit.dataset][unit.scene] = unit.shown.frame
         return shown
+
+
+def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
+    """What a known set was prepared without, which makes its means no others' means."""
+    lacks = (prepared.manifest.recipe or {}).get("lacks")
+    return {"lacks": str(lacks)} if lacks else {}

@@ -37,7 +37,12 @@ def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
         for record in records
         if "failure" in record
     ]
-    facts["warnings"] = [line for record in records for line in record.get("warnings", [])]
+    facts["warnings"] = [
+        f"{name}: not the whole set: {about['lacks']}"
+        for name, about in facts["datasets"].items()
+        if "lacks" in about
+    ]
+    facts["warnings"] += [line for record in records for line in record.get("warnings", [])]
     for name, about in facts["methods"].items():
         about |= (cost := results.read_json(results.runtime_file(run, name)) or {})
         if "failure" in cost:

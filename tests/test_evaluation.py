@@ -281,3 +281,13 @@ def test_the_signature_says_what_a_score_depends_on(root: Path, tmp_path: Path) 
     facts = json.loads((tmp_path / "run.json").read_text())
     parts = dict(part.split(":") for part in facts["signature"].split("|"))
     assert parts["ends"] == "replicate" and parts["degradation"] == "BD" and parts["scale"] == "4"
+
+
+def test_a_set_that_is_not_whole_is_scored_with_a_warning(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = ["--partial", "--scenes", "walk", "--source", str(shared / "data" / "vid4")]
+    assert main(["prepare", "vid4", "--root", str(tmp_path), *part]) == 0
+    command = ["evaluate", "--datasets", "vid4", "--methods", "bicubic+blend", "--limit", "1"]
+    assert main([*command, "--root", str(tmp_path), "--out", str(tmp_path / "run")]) == 0
+    assert "WARNING: vid4: not the whole set: 1 of 4 scenes" in capsys.readouterr().err
