@@ -47,7 +47,7 @@ def smoke(out: Path, show: Show, say: Callable[[str], None]) -> list[str]:
     return [
         f"{made[-1]}: trained, stopped, continued",
         *(f"{method}: {value:.2f} dB" for method, value in psnr.items()),
-        f"report: {out / 'evaluation' / 'report'}",
+        f"report: {out / 'evaluation' / 'report' / 'report.html'}",
     ]
 
 

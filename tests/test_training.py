@@ -315,7 +315,7 @@ def test_the_smoke_preset_trains_continues_and_evaluates(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "stvun-s:" in done.stdout
     assert "goes on after step 15" in done.stderr
-    assert (tmp_path / "evaluation" / "report" / "index.html").exists()
+    assert (tmp_path / "evaluation" / "report" / "report.html").exists()
 
 
 @pytest.mark.slow
