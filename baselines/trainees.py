@@ -6,6 +6,7 @@ mean absolute differences, in the network's range of [-1, 1].
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -22,11 +23,12 @@ Stage = Literal["flow", "space", "joint"]
 Losses = dict[str, Tensor]
 
 
-class Trainee(nn.Module):
+class Trainee(nn.Module, ABC):
     """A network with its losses; called so that DistributedDataParallel can stand around it."""
 
     network: nn.Module
 
+    @abstractmethod
     def forward(
         self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
     ) -> Losses:
@@ -37,12 +39,11 @@ class Trainee(nn.Module):
         between: (B, n, 3, h, w), the true low-resolution frames of these moments.
         times:   of the moments, n, each in (0, 1).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         """What is compared with the truth in validation: "existing", "new", or in the flow's stage
         "moved" (the low-resolution frames between), each (B, n, 3, ., .) in [-1, 1]."""
-        raise NotImplementedError
 
     def learning(self) -> dict[str, nn.Parameter]:
         """The parameters that the stage trains, by their names in the network."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .motion import flow_between
 
 Frame = NDArray[np.uint8]
 Flow = NDArray[np.float32]
 
-SIDE = 480  # pixels of the longer side of what flow is found in
 PAIRS = 4  # of neighbouring frames that are measured, spread over the scene
 
 
@@ -48,23 +47,6 @@ def glimpse(frames: int, read: Callable[[int], Frame]) -> Glimpse:
     flows = {}
     for start in sorted(starts):
         pair = [known.get(n) if n in known else read(n) for n in (start, start + 1)]
-        flows[start] = flow_between(*(frame for frame in pair if frame is not None))
+        flows[start] = flow_between(*(frame for frame in pair if frame is not None), thorough=True)
     lengths = [np.hypot(*flow[:, ::4, ::4]).ravel() for flow in flows.values()]
     return Glimpse(shown, flows[middle], np.concatenate(lengths))
-
-
-def flow_between(one: Frame, other: Frame) -> Flow:
-    """Optical flow (DIS, OpenCV's preset "medium") between two frames of one size, uint8 (H, W, 3).
-
-    Returns (2, h, w), x and y in pixels of the frames, of a picture at most `SIDE` wide or high.
-    """
-    height, width = one.shape[:2]
-    part = min(1.0, SIDE / max(height, width))
-    size = (max(round(width * part), 16), max(round(height * part), 16))
-    small = [
-        cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        for frame in (one, other)
-    ]
-    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.moveaxis(dis.calc(*small, None), -1, 0)
-    return np.asarray(flow * np.array([width / size[0], height / size[1]])[:, None, None], "f4")

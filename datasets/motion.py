@@ -28,7 +28,8 @@ class MotionMeter:
     def add(self, frame: NDArray[np.uint8]) -> None:
         """frame: uint8 (H, W, 3), RGB."""
         if self._before is not None:
-            self._lengths.append(flow_lengths(self._before, frame))
+            flow = flow_between(self._before, frame)[:, ::4, ::4]
+            self._lengths.append(np.hypot(*flow))
         self._count += 1
         self._before = frame if self._count in self._after else None
 
@@ -41,8 +42,14 @@ class MotionMeter:
         return {"median": round(float(median), 2), "p95": round(float(p95), 2)}
 
 
-def flow_lengths(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The length of motion between two frames, uint8 (H, W, 3), in their pixels; a coarse map."""
+def flow_between(
+    one: NDArray[np.uint8], other: NDArray[np.uint8], *, thorough: bool = False
+) -> NDArray[np.float32]:
+    """Optical flow (DIS) between two frames of one size, uint8 (H, W, 3).
+
+    thorough: OpenCV's preset "medium", else "fast".
+    Returns (2, h, w), x and y in pixels of the frames, of a picture at most `SIDE` wide or high.
+    """
     height, width = one.shape[:2]
     part = min(1.0, SIDE / max(height, width))
     size = (max(round(width * part), 16), max(round(height * part), 16))
@@ -50,7 +57,7 @@ def flow_lengths(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
         cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         for frame in (one, other)
     ]
-    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = dis.calc(*small, None)[::4, ::4]
-    lengths = np.hypot(flow[..., 0] * (width / size[0]), flow[..., 1] * (height / size[1]))
-    return np.asarray(lengths, np.float32)
+    preset = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if thorough else cv2.DISOPTICAL_FLOW_PRESET_FAST
+    dis: Any = cv2.DISOpticalFlow.create(preset)
+    flow = np.moveaxis(dis.calc(*small, None), -1, 0)
+    return np.asarray(flow * np.array([width / size[0], height / size[1]])[:, None, None], "f4")
