@@ -1,4 +1,4 @@
-"""The training set `photographs`: clips of `photographs`, made here and the same everywhere."""
+"""Training sets of photographs in motion: scikit-image's, the same everywhere, or one's own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .frames import replace_file
-from .photographs import COLOUR, GREY, clip, photographs
+from .errors import DatasetError
+from .frames import frame_files, read_frame, replace_file
+from .photographs import COLOUR, FASTEST, GREY, Picture, clip, photographs
 from .storage import write_clip
 from .training_set import FILE, FORMAT
 from .workplace import sole_use
@@ -21,29 +22,39 @@ def prepare_photographs(
     root: Path | str,
     *,
     name: str = "photographs",
+    source: Path | str | None = None,
     clips: int = 240,
     frames: int = 24,
     side: int = 176,
+    fastest: float = FASTEST,
     suffix: str = ".npy",
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Path:
     """Make the training set `root`/`name`; a minute's work, done anew each time.
 
+    source:  a folder of sharp pictures, every twelfth of which only the clips for validation show;
+             without one, the photographs that scikit-image installs.
     clips, frames, side: how many clips, of how many frames, of which height and width.
-    Returns its folder.
+    fastest: pixels that anything moves from frame to frame, at most.
+    Returns its folder. Raises DatasetError for a source with too few pictures, or small ones.
     """
     folder = Path(root) / name
-    names = (*COLOUR, *GREY)
-    every = dict(zip(names, photographs(), strict=True))
-    learnt = [picture for one, picture in every.items() if one not in HELD_BACK]
-    others = [every[one] for one in HELD_BACK]
+    if source is None:
+        every = dict(zip((*COLOUR, *GREY), photographs(), strict=True))
+        held = set(HELD_BACK)
+    else:
+        every = _pictures(Path(source), side)
+        held = set(list(every)[EVERY - 1 :: EVERY])
+    learnt = [picture for one, picture in every.items() if one not in held]
+    others = [picture for one, picture in every.items() if one in held]
     lines: list[dict[str, Any]] = []
     with sole_use(folder):
         (folder / "clips").mkdir(exist_ok=True)
         for number in range(clips):
             held_back = number % EVERY == EVERY - 1
             file = f"clips/{number:05d}{suffix}"
-            made = clip(others if held_back else learnt, number, frames=frames, side=side)
+            shown = others if held_back else learnt
+            made = clip(shown, number, frames=frames, side=side, fastest=fastest)
             sha256 = write_clip(folder / file, made).sha256
             lines.append(
                 {
@@ -70,7 +81,28 @@ def prepare_photographs(
             "storage": suffix.removeprefix("."),
             "clips": lines,
             "refused": [],
-            "settings": {"photographs": names, "clips": clips, "frames": frames, "side": side},
+            "settings": {
+                "photographs": list(every),
+                "clips": clips,
+                "frames": frames,
+                "side": side,
+                "fastest": fastest,
+            },
         }
         replace_file(folder / FILE, (json.dumps(manifest, indent=1) + "\n").encode())
     return folder
+
+
+def _pictures(source: Path, side: int) -> dict[str, Picture]:
+    if not source.is_dir():
+        raise DatasetError(f"{source}: no such folder of pictures")
+    every = {file.name: read_frame(file) for file in frame_files(source)}
+    for name, picture in every.items():
+        if min(picture.shape[:2]) < side:
+            height, width = picture.shape[:2]
+            raise DatasetError(f"{source / name}: {width}x{height} is too small for {side}x{side}")
+    if len(every) < EVERY:
+        raise DatasetError(
+            f"{source}: {len(every)} pictures; {EVERY} or more are needed, one for validation"
+        )
+    return every

@@ -23,7 +23,7 @@ COLOUR = ("chelsea", "rocket", "hubble_deep_field", "immunohistochemistry", "ret
 GREY = ("brick", "grass", "camera", "coins", "page", "text", "moon")
 
 SUPERSAMPLING = 2  # in each direction, averaged: what a sensor's pixels do
-SPEED = (0.05, 4.0)  # pixels a frame, the extremes of a logarithmic distribution
+SLOWEST, FASTEST = 0.05, 4.0  # pixels a frame, the ends of a logarithmic distribution
 WORDS = [
     "space",
     "time",
@@ -56,18 +56,37 @@ def photographs() -> list[Picture]:
 
 
 def clip(
-    pictures: Sequence[Picture], seed: int, *, frames: int = 24, side: int = 176
+    pictures: Sequence[Picture],
+    seed: int,
+    *,
+    frames: int = 24,
+    side: int = 176,
+    fastest: float = FASTEST,
 ) -> Iterator[Picture]:
-    """The frames of a clip, uint8 (side, side, 3): a function of the seed alone."""
+    """The frames of a clip, uint8 (side, side, 3): a function of pictures, seed and sizes alone.
+
+    pictures: sharp ones, uint8 RGB; of each about `side` * 1.4 pixels or more are seen, averaged.
+    fastest:  pixels that a layer moves from frame to frame, at most.
+    """
     random = np.random.default_rng([seed, 20_08])
-    layers = [_Layer.background(_tinted(random, _chosen(random, pictures)), side, random)]
+    view = _View(side, fastest, random)
+    layers = [_Layer.background(_tinted(random, _chosen(random, pictures)), view)]
     for _ in range(int(random.integers(0, 4))):
         if random.random() < 0.5:
-            layers.append(_Layer.writing(side, random))
+            layers.append(_Layer.writing(view))
         else:
-            layers.append(_Layer.piece(_tinted(random, _chosen(random, pictures)), side, random))
+            layers.append(_Layer.piece(_tinted(random, _chosen(random, pictures)), view))
     for t in range(frames):
         yield _exposed(layers, t - frames / 2, side)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the layers of a clip are drawn for: the frame's side, the highest speed, the chance."""
+
+    side: int
+    fastest: float
+    random: np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -81,8 +100,9 @@ class _Path:
     zoom: float
 
     @classmethod
-    def drawn(cls, random: np.random.Generator) -> _Path:
-        speed = np.exp(random.uniform(*np.log(SPEED)))
+    def drawn(cls, view: _View) -> _Path:
+        random = view.random
+        speed = np.exp(random.uniform(np.log(SLOWEST), np.log(view.fastest)))
         heading = random.uniform(0, 2 * np.pi)
         return cls(
             speed * np.array([np.cos(heading), np.sin(heading)]),
@@ -116,18 +136,20 @@ class _Layer:
     path: _Path
 
     @classmethod
-    def background(cls, picture: Picture, side: int, random: np.random.Generator) -> _Layer:
+    def background(cls, picture: Picture, view: _View) -> _Layer:
+        side, random = view.side, view.random
         height, width = picture.shape[:2]
         density = min(random.uniform(1.4, 3.0), max(min(height, width) / side, 1.2))
         room = np.maximum(np.array([width, height]) - side * density, 0) / 2
         centre = np.array([width, height]) / 2 + random.uniform(-1, 1, 2) * room
-        return cls(picture, None, density, centre, np.zeros(2), _Path.drawn(random))
+        return cls(picture, None, density, centre, np.zeros(2), _Path.drawn(view))
 
     @classmethod
-    def piece(cls, picture: Picture, side: int, random: np.random.Generator) -> _Layer:
+    def piece(cls, picture: Picture, view: _View) -> _Layer:
         """A part of a picture with a smooth or a straight outline."""
         import cv2
 
+        side, random = view.side, view.random
         density = random.uniform(1.4, 2.4)
         cut = int(density * side * random.uniform(0.2, 0.6))
         cut = min(cut, *picture.shape[:2])
@@ -139,13 +161,14 @@ class _Layer:
         else:
             corners = random.uniform(0.05, 0.95, (int(random.integers(3, 7)), 1, 2)) * cut
             cv2.fillPoly(cover, [cv2.convexHull(corners.astype(np.int32))], 1.0)
-        return cls._laid(picture[top : top + cut, left : left + cut], cover, density, side, random)
+        return cls._laid(picture[top : top + cut, left : left + cut], cover, density, view)
 
     @classmethod
-    def writing(cls, side: int, random: np.random.Generator) -> _Layer:
+    def writing(cls, view: _View) -> _Layer:
         """Lines of words or numbers, on their own paper or straight on what is behind."""
         from PIL import Image, ImageDraw, ImageFont
 
+        side, random = view.side, view.random
         density, lines = 2.0, int(random.integers(1, 6))
         size = float(density * random.uniform(7, 26))
         words = [" ".join(random.choice(WORDS, int(random.integers(1, 6)))) for _ in range(lines)]
@@ -157,20 +180,15 @@ class _Layer:
         page = ink * colours[0] + (1 - ink) * colours[1]
         letters = np.asarray(ink[..., 0], np.float32)
         cover = letters if random.random() < 0.5 else np.ones_like(letters)
-        return cls._laid(page.astype(np.uint8), cover, density, side, random)
+        return cls._laid(page.astype(np.uint8), cover, density, view)
 
     @classmethod
     def _laid(
-        cls,
-        picture: Picture,
-        cover: NDArray[np.float32],
-        density: float,
-        side: int,
-        random: np.random.Generator,
+        cls, picture: Picture, cover: NDArray[np.float32], density: float, view: _View
     ) -> _Layer:
         centre = np.array(picture.shape[1::-1]) / 2
-        offset = random.uniform(-0.4, 0.4, 2) * side
-        return cls(picture, cover, density, centre, offset, _Path.drawn(random))
+        offset = view.random.uniform(-0.4, 0.4, 2) * view.side
+        return cls(picture, cover, density, centre, offset, _Path.drawn(view))
 
     def seen(self, t: float, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """The picture and its cover at a time, sampled `SUPERSAMPLING` times as finely."""

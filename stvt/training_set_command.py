@@ -39,6 +39,11 @@ def add_options(command: Any) -> None:
         choices=("auto", "built-in", "scenedetect"),
         help="what finds them (default: PySceneDetect if it is installed)",
     )
+    group.add_argument("--photographs", type=Path, metavar="DIR", help="put these in motion")
+    group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
+    group.add_argument(
+        "--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs"
+    )
     group.add_argument("--storage", default="magicyuv", help="of clips: magicyuv or npy")
     group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
@@ -50,7 +55,9 @@ def add_options(command: Any) -> None:
 
 def is_training(name: str, args: argparse.Namespace) -> bool:
     """Whether `prepare NAME` with these options makes a training set."""
-    return bool(name in NAMES or args.training or args.list or args.search or args.template)
+    return name in NAMES or any(
+        (args.training, args.list, args.search, args.template, args.photographs)
+    )
 
 
 def prepare_training_set(name: str, args: argparse.Namespace) -> int:
@@ -61,8 +68,8 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     from stvt.progress import progress_line
     from stvt.workers import run_units
 
-    if name == PHOTOGRAPHS:
-        return _prepare_photographs(args)
+    if name == PHOTOGRAPHS or args.photographs:
+        return _prepare_photographs(name, args)
     transfer = Transfer(
         format=args.video_format or FORMAT,
         cookies=str(args.cookies.resolve()) if args.cookies else None,
@@ -104,13 +111,21 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     return 2 if outcome.failures or not outcome.clips else 0
 
 
-def _prepare_photographs(args: argparse.Namespace) -> int:
+def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
     from stvt.datasets.photograph_set import prepare_photographs
     from stvt.progress import progress_line
 
     with progress_line("clip") as show:
-        folder = prepare_photographs(args.root, progress=show)
-    print(f"{PHOTOGRAPHS}: photographs of scikit-image in motion, in {folder}")
+        folder = prepare_photographs(
+            args.root,
+            name=name,
+            source=args.photographs,
+            clips=args.clips,
+            fastest=args.fastest,
+            progress=show,
+        )
+    whose = args.photographs or "scikit-image"
+    print(f"{name}: {args.clips} clips of the photographs of {whose} in motion, in {folder}")
     return 0
 
 

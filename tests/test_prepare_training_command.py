@@ -4,10 +4,13 @@ import json
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stvt.cli import main
 from stvt.datasets import photograph_set
+from stvt.datasets.frames import write_frame
+from stvt.datasets.training_set import load_training
 from tests.test_datasets_training_build import film, write_video
 
 SMALL = ("--training", "--min-side", "32", "--min-frames", "12", "--clip-frames", "24")
@@ -50,9 +53,32 @@ def test_a_cut_finder_that_is_not_installed_is_one_line(
 def test_photographs_are_made_without_a_source(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = partial(photograph_set.prepare_photographs, clips=2, frames=3, side=32)
+    few = partial(photograph_set.prepare_photographs, frames=3, side=32)
     monkeypatch.setattr(photograph_set, "prepare_photographs", few)
-    assert main(["prepare", "photographs", "--root", str(tmp_path)]) == 0
+    assert main(["prepare", "photographs", "--root", str(tmp_path), "--clips", "2"]) == 0
     assert str(tmp_path / "photographs") in capsys.readouterr().out
     made = json.loads((tmp_path / "photographs" / "manifest.json").read_text())
     assert [clip["frames"] for clip in made["clips"]] == [3, 3]
+
+
+def test_pictures_of_ones_own_are_put_in_motion(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    random = np.random.default_rng(0)
+    for k in range(12):
+        write_frame(pictures / f"{k:02d}.png", random.integers(0, 256, (200, 180, 3), np.uint8))
+    options = ["--photographs", str(pictures), "--clips", "12", "--fastest", "9"]
+    assert main(["prepare", "mine", "--root", str(tmp_path), *options]) == 0
+    assert "12 clips" in capsys.readouterr().out
+    made = load_training("mine", tmp_path)
+    assert [clip.split for clip in made.clips].count("validation") == 1
+    (pictures / "11.png").unlink()
+    assert main(["prepare", "mine", "--root", str(tmp_path), *options]) == 2
+    assert "11 pictures; 12 or more" in capsys.readouterr().err
+    write_frame(pictures / "11.png", np.zeros((80, 200, 3), np.uint8))
+    assert main(["prepare", "mine", "--root", str(tmp_path), *options]) == 2
+    assert "11.png: 200x80 is too small" in capsys.readouterr().err
+    assert main(["prepare", "mine", "--photographs", str(tmp_path / "none")]) == 2
+    assert "no such folder" in capsys.readouterr().err
