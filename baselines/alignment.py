@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .deform import deform
+from .fast_convolution import Convolution, convolve
 
 Levels = tuple[Tensor, Tensor, Tensor]
 
@@ -24,8 +25,8 @@ def conv1(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 1)
 
 
-def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride, 1)
+def conv3(inputs: int, outputs: int, stride: int = 1) -> Convolution:
+    return Convolution(inputs, outputs, stride=stride)
 
 
 def active(x: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ class Residual(nn.Module):
         self.conv2 = conv3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.conv2(F.relu(self.conv1(x), inplace=True))
+        made: Tensor = self.conv2(self.conv1(x, slope=0.0))
         return made.add_(x)
 
 
@@ -121,11 +122,11 @@ class Pyramid(nn.Module):
         """The features of every frame in register with those of the centre, (B, C, h, w) each."""
         layer = self.cas_offset_conv1
         channels = layer.out_channels
-        anchor = F.conv2d(centre.levels[0], layer.weight[:, channels:], layer.bias, padding=1)
+        anchor = convolve(centre.levels[0], layer.weight[:, channels:], layer.bias)
         aligned = []
         for frame in frames:
             a = self._align(frame, centre)
-            o = active(F.conv2d(a, layer.weight[:, :channels], padding=1).add_(anchor))
+            o = active(convolve(a, layer.weight[:, :channels]).add_(anchor))
             aligned.append(active(self.cas_dcnpack(a, active(self.cas_offset_conv2(o)))))
         return aligned
 
@@ -150,7 +151,7 @@ def _both_halves(layer: nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
     assert isinstance(layer, nn.Conv2d) and layer.bias is not None
     weight = torch.cat(layer.weight.chunk(2, 1))
     bias = torch.cat([torch.zeros_like(layer.bias), layer.bias])
-    first, second = F.conv2d(features, weight, bias, padding=1).chunk(2, 1)
+    first, second = convolve(features, weight, bias).chunk(2, 1)
     return first, second
 
 

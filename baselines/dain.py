@@ -18,6 +18,7 @@ from .bands import Box
 from .dain_layers import mix, project, taps
 from .dain_networks import Context, KernelTrunk, Rectification, kernel_head
 from .depth import Hourglass
+from .fast_convolution import layout_of
 from .pwcnet import PWCNet
 
 MULTIPLE = 64  # that height and width must be of, for the flow network
@@ -178,7 +179,7 @@ class DAIN(nn.Module):
         blend = (1 - t) * images[0] + t * images[1]
         parts = [blend, *images, *flows, *kernels, *contexts]
         x = torch.cat([part.to(contexts[0].dtype) for part in parts], 1)
-        return x.contiguous(memory_format=torch.channels_last), blend
+        return x.contiguous(memory_format=layout_of(pair.frames[0].image)), blend
 
 
 def dain() -> DAIN:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .bands import in_bands
+from .fast_convolution import Convolution, convolve
 
 BAND = 1 << 18  # pixels of 128 channels worked on at once: 128 MiB
 
@@ -18,13 +19,11 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            channels, channels, 3, padding=dilation, dilation=dilation, bias=False
-        )
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv1 = Convolution(channels, channels, dilation=dilation, bias=False)
+        self.conv2 = Convolution(channels, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv2(F.relu(self.conv1(x))) + x)
+        return F.relu_(self.conv2(self.conv1(x, slope=0.0)).add_(x))
 
 
 class Context(nn.Module):
@@ -57,7 +56,7 @@ class KernelTrunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for index, before, after in (*self.DOWN, (self.MIDDLE, 512, 512), *self.UP):
-            self.add_module(str(index), nn.Conv2d(before, after, 3, padding=1))
+            self.add_module(str(index), Convolution(before, after))
 
     def forward(self, pair: Tensor) -> Tensor:
         x = self._layer(0, pair)
@@ -73,14 +72,13 @@ class KernelTrunk(nn.Module):
         return x
 
     def _layer(self, index: int, x: Tensor) -> Tensor:
-        return F.relu(self.get_submodule(str(index))(x))
+        layer = cast(Convolution, self.get_submodule(str(index)))
+        return cast(Tensor, layer(x, slope=0.0))
 
 
 def kernel_head() -> nn.Sequential:
     """The 16 weights of every pixel's kernel for one of the two frames."""
-    return nn.Sequential(
-        nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1)
-    )
+    return nn.Sequential(Convolution(16, 16), nn.ReLU(inplace=True), Convolution(16, 16))
 
 
 class Rectification(nn.Module):
@@ -98,7 +96,7 @@ class Rectification(nn.Module):
         self.block2 = Residual(128)
         self.block3 = Residual(128)
         self.block4 = Residual(128)
-        self.block5 = nn.Sequential(nn.Conv2d(128, 3, 3, padding=1))
+        self.block5 = nn.Sequential(Convolution(128, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.rest(cast(Tensor, self.block1(x)))
@@ -106,7 +104,7 @@ class Rectification(nn.Module):
     def first(self, x: Tensor) -> Tensor:
         """The first layer where all of its 7 x 7 inputs are there: 3 pixels less on each side."""
         layer = cast(nn.Conv2d, self.block1[0])
-        return F.relu_(F.conv2d(x, layer.weight, layer.bias))
+        return convolve(x, layer.weight, layer.bias, padding=0, slope=0.0)
 
     def rest(self, x: Tensor) -> Tensor:
         """The other layers, in bands of rows."""

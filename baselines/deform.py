@@ -70,7 +70,7 @@ def _by_sampling(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: 
     """The same by the library's bilinear sampling, all taps of a group in one call."""
     batch, channels, height, width = x.shape
     groups = mask.shape[1] // 9
-    moved = offset.view(batch * groups, 9, 2, height, width)
+    moved = offset.reshape(batch * groups, 9, 2, height, width)
     tap = torch.arange(9, device=x.device)
     rows = torch.arange(height, device=x.device)[:, None] + (tap // 3 - 1)[:, None, None]
     columns = torch.arange(width, device=x.device) + (tap % 3 - 1)[:, None, None]

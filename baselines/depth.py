@@ -10,9 +10,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .bands import in_bands
+from .fast_convolution import convolve, layout_of
 
 BAND = 1 << 19  # pixels of the finest level worked on at once: 128 channels of them are 256 MiB
 REACH = 8  # rows that the finest level sees on either side: 3 of its first layer, 5 of the unit
@@ -36,12 +36,12 @@ class Unit(nn.ModuleList):
             return torch.cat([branch(x) for branch in branches], 1)
         narrow = [_folded(branch, 0) for branch in branches]
         weight, bias = (torch.cat(parts) for parts in zip(*narrow, strict=True))
-        first = F.relu_(F.conv2d(x, weight, bias))
+        first = convolve(x, weight, bias, slope=0.0)
         parts = list(torch.split(first, [len(part) for _, part in narrow], 1))
         for i, branch in enumerate(branches[1:], 1):
             weight, bias = _folded(branch, 3)
-            part = parts[i].contiguous(memory_format=torch.channels_last)
-            parts[i] = F.relu_(F.conv2d(part, weight, bias, padding=weight.shape[-1] // 2))
+            part = parts[i].contiguous(memory_format=layout_of(x))
+            parts[i] = convolve(part, weight, bias, slope=0.0)
         return torch.cat(parts, 1)
 
 
@@ -121,7 +121,7 @@ class Hourglass(nn.Sequential):
 
         def finest(frames: Tensor) -> tuple[Tensor, Tensor]:
             weight, bias = _folded(self, 0)
-            x = F.relu_(F.conv2d(frames, weight, bias, padding=3))
+            x = convolve(frames, weight, bias, slope=0.0)
             return down(x), past(x)
 
         rows = max(BAND // frames.shape[-1] // 2 * 2, 64)

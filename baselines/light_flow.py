@@ -79,5 +79,21 @@ class LightFlow(nn.Module):
         return found[::-1]
 
 
+def optical_flow(first: Tensor, second: Tensor) -> Tensor:
+    """The flow by DIS (Kroeger et al., ECCV 2016) from frames to others, which LightFlow learns by.
+
+    first, second: (B, 3, H, W), RGB in [-1, 1]. Returns (B, 2, H, W) in pixels, horizontal first.
+    """
+    import cv2  # only where a flow network is trained
+
+    estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    greys = [
+        ((one.float().mean(1) + 1) * 127.5).clamp(0, 255).round().byte().cpu().numpy()
+        for one in (first, second)
+    ]
+    flows = [estimator.calc(one, two, None) for one, two in zip(*greys, strict=True)]
+    return torch.stack([torch.from_numpy(flow) for flow in flows]).permute(0, 3, 1, 2).to(first)
+
+
 def _layer(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1), nn.LeakyReLU(0.1))

@@ -11,6 +11,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
+from .fast_convolution import Convolution, Layer, is_plain, with_room
 from .ops import correlation, full_precision, warp_border, warp_zero
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
@@ -34,21 +35,21 @@ class PWCNet(nn.Module):
         before = 3
         for level, channels in enumerate(PYRAMID, 1):
             for place, name in enumerate(_pyramid_names(level)):
-                self.add_module(name, _layer(before, channels, stride=2 if place == 0 else 1))
+                self.add_module(name, Layer(before, channels, stride=2 if place == 0 else 1))
                 before = channels
         for level in (6, 5, 4, 3, 2):
             channels = 81 if level == 6 else 81 + PYRAMID[level - 1] + 4
             for k, more in enumerate(DENSE):
-                self.add_module(f"conv{level}_{k}", _layer(channels, more))
+                self.add_module(f"conv{level}_{k}", Layer(channels, more))
                 channels += more
-            self.add_module(f"predict_flow{level}", nn.Conv2d(channels, 2, 3, 1, 1))
+            self.add_module(f"predict_flow{level}", Convolution(channels, 2))
             self.add_module(f"deconv{level}", nn.ConvTranspose2d(2, 2, 4, 2, 1))  # 2: never used
             if level > 2:
                 self.add_module(f"upfeat{level}", nn.ConvTranspose2d(channels, 2, 4, 2, 1))
         for k, (more, dilation) in enumerate(CONTEXT, 1):
-            self.add_module(f"dc_conv{k}", _layer(channels, more, dilation=dilation))
+            self.add_module(f"dc_conv{k}", Layer(channels, more, dilation=dilation))
             channels = more
-        self.dc_conv7 = nn.Conv2d(channels, 2, 3, 1, 1)
+        self.dc_conv7 = Convolution(channels, 2)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The flow from `first` to `second`, in twentieths of an input pixel, horizontal first.
@@ -93,9 +94,17 @@ class PWCNet(nn.Module):
         return found[::-1]
 
     def _dense(self, level: int, x: Tensor) -> Tensor:
-        for k in range(len(DENSE)):
-            x = torch.cat([self.get_submodule(f"conv{level}_{k}")(x), x], 1)
-        return x
+        layers = [cast(Layer, self.get_submodule(f"conv{level}_{k}")) for k in range(len(DENSE))]
+        if is_plain() or x.device.type != "cpu":
+            for layer in layers:
+                x = torch.cat([layer(x), x], 1)
+            return x
+        start = sum(DENSE)  # the newest features come first, each into its place
+        joined = with_room(x, start)
+        for layer, more in zip(layers, DENSE, strict=True):
+            layer(joined[:, start:], out=joined[:, start - more : start])
+            start -= more
+        return joined
 
     def _head(self, name: str, x: Tensor) -> Tensor:
         """A layer that gives a flow; in full precision, for these are coordinates."""
@@ -107,11 +116,6 @@ def _pyramid_names(level: int) -> tuple[str, str, str]:
     """The three layers of a level in order; the names swap roles at the last."""
     ends = ("a", "aa", "b") if level < 6 else ("aa", "a", "b")
     return (f"conv{level}{ends[0]}", f"conv{level}{ends[1]}", f"conv{level}{ends[2]}")
-
-
-def _layer(before: int, after: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(before, after, 3, stride, padding=dilation, dilation=dilation)
-    return nn.Sequential(convolution, nn.LeakyReLU(0.1))
 
 
 def _costs(first: Tensor, second: Tensor) -> Tensor:

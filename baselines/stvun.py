@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
+from .fast_convolution import Convolution, Layer, is_plain, with_room
 from .ops import warp_border
 from .pwcnet import PWCNet
 
@@ -31,6 +32,10 @@ class Encoded(NamedTuple):
 
     features: list[Tensor]
     prepared: list[list[Tensor]]
+
+
+# The flows 3 -> 4, 4 -> 5, 5 -> 6 of a window, and 3 -> 2, 2 -> 1, 1 -> 0.
+Motion = tuple[Sequence[Tensor], Sequence[Tensor]]
 
 
 class Fusion(Protocol):
@@ -55,6 +60,8 @@ class STVUN(nn.Module):
     fusion: takes the place of EFST ("w/ A&F").
     width:  channels of the features; the published network has 64.
     flow:   takes the place of PWC-Net, with its `pyramid`, `flows` and `enlarge`.
+    aligned: the features of the other frames are brought to the centre frame by the flow before
+            they are fused, which the published network leaves to its fusion. No further weights.
     """
 
     def __init__(
@@ -66,12 +73,14 @@ class STVUN(nn.Module):
         fusion: nn.Module | None = None,
         width: int = WIDTH,
         flow: nn.Module | None = None,
+        aligned: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"STVUN enlarges by 2, 3 or 4, not by {scale}")
         self.scale = scale
         self.decoder_to_time = decoder_to_time
+        self.aligned = aligned
         self.encoder = Encoder(width)
         self.efst = EFST(width, attention=efst) if fusion is None else fusion
         self.decoder = Decoder(scale, width)
@@ -90,7 +99,7 @@ class STVUN(nn.Module):
             raise ValueError(f"STVUN needs multiples of 16, not {tuple(frames.shape[-2:])}")
         window = [self.encode(frame) for frame in frames.unbind(1)]
         centre, after = frames[:, CENTRE], frames[:, CENTRE + 1]
-        made, guide = self.space(centre, window)
+        made, guide = self.space(centre, window, self._motion(frames))
         outputs = [made]
         moments = times.tolist() if isinstance(times, Tensor) else times
         if moments:
@@ -103,8 +112,7 @@ class STVUN(nn.Module):
     def encode(self, frame: Tensor) -> Encoded:
         """All that windows share of a frame, (B, 3, h, w)."""
         features = self.encoder(frame)
-        fusion = cast(Fusion, self.efst)
-        return Encoded(features, [fusion.prepare(level) for level in features])
+        return Encoded(features, []) if self.aligned else self._prepared(features)
 
     def fuse(self, window: Sequence[Encoded]) -> list[Tensor]:
         """The fused features of seven frames, for each level."""
@@ -116,8 +124,28 @@ class STVUN(nn.Module):
             for level in range(LEVELS)
         ]
 
-    def space(self, centre: Tensor, window: Sequence[Encoded]) -> tuple[Tensor, list[Tensor]]:
-        """The enlarged centre frame, and the features that the time passes are given."""
+    def align(self, window: Sequence[Encoded], motion: Motion) -> list[Encoded]:
+        """The features of seven frames where the centre frame shows the same."""
+        brought = list(window)
+        for flows, step in zip(motion, (1, -1), strict=True):
+            whole = flows[0]
+            for k in range(1, CENTRE + 1):
+                if k > 1:  # from the centre to frame k - 1, and from there on
+                    whole = whole + warp_border(flows[k - 1], whole)
+                features = torch.cat(window[CENTRE + step * k].features, 1)
+                moved = warp_border(features, whole).chunk(LEVELS, 1)
+                brought[CENTRE + step * k] = Encoded(list(moved), [])
+        return [self._prepared(one.features) for one in brought]
+
+    def space(
+        self, centre: Tensor, window: Sequence[Encoded], motion: Motion | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The enlarged centre frame, and the features that the time passes are given.
+
+        motion: what an `aligned` network needs.
+        """
+        if motion is not None:
+            window = self.align(window, motion)
         fused = self.fuse(window)
         decoded, residual = self.decoder(window[CENTRE].features, fused)
         return self._enlarged(centre) + residual, decoded if self.decoder_to_time else fused
@@ -137,6 +165,11 @@ class STVUN(nn.Module):
         back = [torch.cat(pair) for pair in zip(second, first, strict=True)]
         there, again = self.pwcnet.flows(ahead, back)[0].chunk(2)
         return there, again
+
+    def way(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        """One of the two `flows`: from the first to the second."""
+        flow: Tensor = self.pwcnet.flows(first, second)[0]
+        return flow
 
     def between(
         self,
@@ -166,12 +199,27 @@ class STVUN(nn.Module):
         if not isinstance(self.efst, EFST) or self.efst.ff is None:
             raise ValueError("only STVUN with EFST has confidence scores")
         window = [self.encode(frame) for frame in frames.unbind(1)]
+        motion = self._motion(frames)
+        if motion is not None:
+            window = self.align(window, motion)
         scores = []
         for level in range(LEVELS):
             fused = self.efst.early([frame.features[level] for frame in window])
             embeddings = [frame.prepared[level][0] for frame in window]
             scores.append(self.efst.ff.confidence(fused, embeddings))
         return torch.stack(scores, 1)
+
+    def _prepared(self, features: list[Tensor]) -> Encoded:
+        fusion = cast(Fusion, self.efst)
+        return Encoded(features, [fusion.prepare(level) for level in features])
+
+    def _motion(self, frames: Tensor) -> Motion | None:
+        if not self.aligned:
+            return None
+        pyramids = [self.pyramid(frame) for frame in frames.unbind(1)]
+        ahead = [self.way(pyramids[k], pyramids[k + 1]) for k in range(CENTRE, FRAMES - 1)]
+        back = [self.way(pyramids[k], pyramids[k - 1]) for k in range(CENTRE, 0, -1)]
+        return ahead, back
 
     def _enlarged(self, frame: Tensor) -> Tensor:
         return _up(frame, self.scale)
@@ -206,7 +254,7 @@ def blend(
 class Encoder(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = _layer(3, width)
+        self.conv = Layer(3, width)
         for k in range(LEVELS):
             self.add_module(f"block{k}", DenseBlock(width, width))
 
@@ -222,8 +270,8 @@ class Encoder(nn.Module):
 class DenseBlock(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.conv0 = _layer(before, before)
-        self.conv1 = _layer(2 * before, after)
+        self.conv0 = Layer(before, before)
+        self.conv1 = Layer(2 * before, after)
 
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.conv1(torch.cat([self.conv0(x), x], 1)))
@@ -256,17 +304,17 @@ class Attention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.tAtt0 = nn.Conv2d(width, width, 3, 1, 1)
-        self.tAtt1 = nn.Conv2d(width, width, 3, 1, 1)
-        self.sAtt1 = _layer(FRAMES * width, width, 1)
-        self.sAtt2 = _layer(2 * width, width, 1)
-        self.sAtt3 = _layer(width, width)
-        self.sAtt4 = _layer(width, width, 1)
-        self.sAtt5 = nn.Conv2d(width, width, 3, 1, 1)
-        self.sAttL1 = _layer(width, width, 1)
-        self.sAttL2 = _layer(2 * width, width)
-        self.sAttL3 = _layer(width, width)
-        self.sAttA1 = _layer(width, width, 1)
+        self.tAtt0 = Convolution(width, width)
+        self.tAtt1 = Convolution(width, width)
+        self.sAtt1 = Layer(FRAMES * width, width, 1)
+        self.sAtt2 = Layer(2 * width, width, 1)
+        self.sAtt3 = Layer(width, width)
+        self.sAtt4 = Layer(width, width, 1)
+        self.sAtt5 = Convolution(width, width)
+        self.sAttL1 = Layer(width, width, 1)
+        self.sAttL2 = Layer(2 * width, width)
+        self.sAttL3 = Layer(width, width)
+        self.sAttA1 = Layer(width, width, 1)
         self.sAttA2 = nn.Conv2d(width, width, 1)
 
     def confidence(self, fused: Tensor, embeddings: Sequence[Tensor]) -> Tensor:
@@ -300,8 +348,8 @@ class Decoder(nn.Module):
             self.add_module(f"block{step}_0", DenseBlock(2 * width, 2 * width))
             self.add_module(f"block{step}_1", DenseBlock(4 * width, 4 * width))
             self.add_module(f"block{step}_2", DenseBlock(8 * width, width))
-        self.rconv0 = _layer(width, 48)
-        self.rconv1 = nn.Conv2d(48, 3 * scale**2, 3, 1, 1)
+        self.rconv0 = Layer(width, 48)
+        self.rconv1 = Convolution(48, 3 * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(
@@ -315,14 +363,32 @@ class Decoder(nn.Module):
                 joined = torch.cat([decoded[-1], beside], 1)
                 beside = self.get_submodule(f"cconv{step}")(joined)
             x = torch.cat([features[step], beside], 1)
-            for k in (0, 1):  # here the older features come first, unlike in a dense block
-                x = torch.cat([x, self.get_submodule(f"block{step}_{k}")(x)], 1)
-            decoded.append(self.get_submodule(f"block{step}_2")(x))
+            blocks = [cast(DenseBlock, self.get_submodule(f"block{step}_{k}")) for k in range(3)]
+            apart = is_plain() or x.device.type != "cpu"
+            decoded.append((_decoded if apart else _decoded_in_place)(x, blocks))
         return decoded, self.shuffle(self.rconv1(self.rconv0(decoded[-1])))
 
 
-def _layer(before: int, after: int, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, kernel, 1, kernel // 2), nn.LeakyReLU(0.1))
+def _decoded(x: Tensor, blocks: Sequence[DenseBlock]) -> Tensor:
+    for block in blocks[:2]:  # here the older features come first, unlike in a dense block
+        x = torch.cat([x, block(x)], 1)
+    return cast(Tensor, blocks[2](x))
+
+
+def _decoded_in_place(x: Tensor, blocks: Sequence[DenseBlock]) -> Tensor:
+    """The same without copies: all that is joined lies side by side in one buffer.
+
+    What a block's first layer makes comes before what it reads, what the block makes comes after.
+    """
+    size, middle = x.shape[1], 4 * x.shape[1]
+    joined = with_room(x, middle, 3 * size)
+    for block in blocks[:2]:
+        start, end = middle - size, middle + size
+        block.conv0(joined[:, middle:end], out=joined[:, start:middle])
+        block.conv1(joined[:, start:end], out=joined[:, end : end + size])
+        size *= 2
+    blocks[2].conv0(joined[:, middle:], out=joined[:, :middle])
+    return cast(Tensor, blocks[2].conv1(joined))
 
 
 def _up(x: Tensor, scale: int) -> Tensor:

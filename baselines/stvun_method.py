@@ -15,7 +15,7 @@ from .bands import Box
 from .compact import size_of, trainable
 from .errors import MethodError
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
-from .stvun import CENTRE, STVUN, Encoded
+from .stvun import CENTRE, FRAMES, STVUN, Encoded, Motion
 from .stvun_aligned import AlignedFusion
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import State, give_weights
@@ -57,9 +57,9 @@ class StvunMethod(WindowMethod):
         aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
         self.tiles = Tiles(f"stvun{size_of(name)}{aligned}", settings)
         self.precision = settings.precision
-        # Channels last is what tensor cores want; on a CPU it was 5 % slower.
-        on_gpu = self.device.type == "cuda"
-        self.layout = torch.channels_last if on_gpu else torch.contiguous_format
+        # Channels last is what tensor cores and the fast convolutions in bfloat16 want, not NNPACK.
+        rows = self.device.type == "cuda" or self.precision != "fp32"
+        self.layout = torch.channels_last if rows else torch.contiguous_format
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
 
     def networks(self) -> list[nn.Module]:
@@ -128,16 +128,29 @@ class StvunMethod(WindowMethod):
     def _joint(self, window: Sequence[Seen], times: Sequence[float]) -> Tensor:
         with self._precision():
             centre, after = window[CENTRE], window[CENTRE + 1]
-            outputs, guide = self.network.space(centre.frame, [one.encoded for one in window])
+            encoded = [one.encoded for one in window]
+            outputs, guide = self.network.space(centre.frame, encoded, self._motion(window))
             made = [outputs]
             if times:
-                there, back = self.network.flows(centre.pyramid, after.pyramid)
+                there, back = self._flows(centre, after)
                 first = centre.frame, centre.encoded.features, there
                 second = after.frame, after.encoded.features, back
                 made += [self.network.between(t, first, second, guide) for t in times]
         height, width = (self.scale * size for size in window[CENTRE].size)
         large = torch.cat(made)[..., :height, :width]
         return ((large + 1) / 2).clamp(0, 1)
+
+    def _motion(self, window: Sequence[Seen]) -> Motion | None:
+        if not self.network.aligned:
+            return None
+        ahead = [window[k].to_next(window[k + 1]) for k in range(CENTRE, FRAMES - 1)]
+        back = [window[k].to_last(window[k - 1]) for k in range(CENTRE, 0, -1)]
+        return ahead, back
+
+    def _flows(self, first: Seen, second: Seen) -> tuple[Tensor, Tensor]:
+        if self.network.aligned:  # other windows need these, too
+            return first.to_next(second), second.to_last(first)
+        return self.network.flows(first.pyramid, second.pyramid)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
@@ -154,6 +167,8 @@ class Seen:
         self._frame: Tensor | None = None
         self._encoded: Encoded | None = None
         self._pyramid: list[Tensor] | None = None
+        self._to_next: Tensor | None = None
+        self._to_last: Tensor | None = None
 
     @property
     def frame(self) -> Tensor:
@@ -173,3 +188,15 @@ class Seen:
         if self._pyramid is None:
             self._pyramid = self.method.network.pyramid(self.frame)
         return self._pyramid
+
+    def to_next(self, following: Seen) -> Tensor:
+        """The flow to the frame that follows, which is the same in every window."""
+        if self._to_next is None:
+            self._to_next = self.method.network.way(self.pyramid, following.pyramid)
+        return self._to_next
+
+    def to_last(self, preceding: Seen) -> Tensor:
+        """The flow to the frame before."""
+        if self._to_last is None:
+            self._to_last = self.method.network.way(self.pyramid, preceding.pyramid)
+        return self._to_last

@@ -38,6 +38,7 @@ WRAPPINGS = ("params_ema", "params", "state_dict", "model_state_dict", "model", 
 PREFIXES = ("module.", "generator.")
 SEED = 0  # of --untrained
 SHIPPED = Path(__file__).parent / "shipped"  # weights of our own, which come with the package
+SHIPPED_SCALE = 4
 
 
 def find_weights(name: str, settings: Settings) -> Path:
@@ -56,7 +57,12 @@ def find_weights(name: str, settings: Settings) -> Path:
             return folder() / known
     shipped = SHIPPED / f"{name}.safetensors"
     if shipped.is_file():
-        return shipped
+        if settings.scale == SHIPPED_SCALE:
+            return shipped
+        raise MethodError(
+            f"{name}: the weights that come with stvt are for --scale {SHIPPED_SCALE}; train some "
+            f"for {settings.scale} and name them with --weights {name}=FILE"
+        )
     raise MethodError(
         f"{name}: no weights here; {_how_to_get(name)}; or name a file with --weights {name}=FILE, "
         "or use random ones with --untrained"

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from stvt.baselines.compact import trainable
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun import EFST, STVUN, Encoded, blend, intermediate_flows
@@ -213,6 +214,7 @@ def test_any_size_is_enlarged_exactly(scale: int, size: tuple[int, int]) -> None
     "variant",
     [
         "stvun",
+        "stvun-s",
         pytest.param("stvun-wo-efst", marks=pytest.mark.slow),
         pytest.param("stvun-wo-d", marks=pytest.mark.slow),
     ],
@@ -238,6 +240,24 @@ def assert_the_stream_equals_its_windows(method: StvunMethod, frames: Tensor) ->
     assert list(streamed) == list(one_by_one)
     for t, frame in streamed.items():
         assert (frame - one_by_one[t]).abs().max() < 1e-10 * one_by_one[t].abs().max()
+
+
+def test_a_compact_network_fuses_what_shows_the_same() -> None:
+    network = trainable("stvun-s").eval()
+    assert isinstance(network, STVUN) and network.aligned
+    ground = torch.rand(1, 3, 32, 96)
+    frames = [ground[..., 8 * k : 8 * k + 48] for k in range(7)]  # moves left by 8 pixels a frame
+    flows = [
+        torch.stack([torch.full((1, 32, 48), s * 8.0), torch.zeros(1, 32, 48)], 1) for s in (-1, 1)
+    ]
+    with torch.no_grad():
+        window = [network.encode(frame) for frame in frames]
+        aligned = network.align(window, ([flows[0]] * 3, [flows[1]] * 3))
+    seen = slice(20, 28)  # what no border is near, in frames 2 to 4
+    for k in (2, 4):
+        for level, centre in zip(aligned[k].features, window[3].features, strict=True):
+            assert torch.allclose(level[..., seen], centre[..., seen], atol=1e-5)
+        assert not torch.allclose(window[k].features[0], window[3].features[0], atol=1e-3)
 
 
 def test_a_stream_encodes_each_frame_once(

@@ -125,17 +125,19 @@ def test_a_tile_is_smaller_than_the_frame_or_there_is_none() -> None:
     ("network", "width", "height", "tile", "half", "peak"),
     [
         ("stvun", 64, 48, 0, False, 296),
-        ("stvun", 120, 68, 0, False, 585),
-        ("stvun", 240, 136, 0, False, 1263),
-        ("stvun", 240, 136, 96, False, 730),
+        ("stvun", 120, 68, 0, False, 590),
+        ("stvun", 240, 136, 0, False, 1322),
+        ("stvun", 240, 136, 96, False, 906),
         ("stvun", 120, 68, 0, True, 429),
+        ("stvun", 240, 136, 0, True, 823),
         ("stvun-w-af", 120, 68, 0, False, 666),
-        ("edvr", 64, 48, 0, False, 206),
-        ("edvr", 120, 68, 0, False, 421),
+        ("edvr", 64, 48, 0, False, 276),
+        ("edvr", 120, 68, 0, False, 462),
         ("edvr", 240, 136, 0, False, 1213),
-        ("edvr", 240, 136, 96, False, 514),
+        ("edvr", 240, 136, 96, False, 601),
         ("edvr", 120, 68, 0, True, 315),
-        ("edvr-m", 64, 48, 0, False, 92),
+        ("edvr-m", 64, 48, 0, False, 138),
+        ("edvr-m", 120, 68, 0, False, 258),
         ("edvr-m", 240, 136, 0, False, 642),
         ("edvr-m", 120, 68, 0, True, 132),
         ("dain", 192, 192, 0, False, 621),
@@ -169,7 +171,7 @@ def test_sizes_are_written_rounded_up_so_that_they_suffice() -> None:
 
 
 def test_the_smaller_of_tile_and_memory_counts_and_a_frame_that_fits_is_whole() -> None:
-    small = Settings(tile=100, memory=GIB)
+    small = Settings(tile=100, memory=2 * GIB)
     assert Tiles("stvun", small).side(270, 480) == 100
     assert Tiles("stvun", small).side(100, 90) is None
     by_memory = Tiles("stvun", Settings(tile=400, memory=GIB)).side(270, 480)

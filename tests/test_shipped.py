@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.weights import SHIPPED, find_weights
 from stvt.cli import main
@@ -50,6 +51,14 @@ def test_another_file_goes_before_the_shipped_one(
     mine.parent.mkdir()
     mine.write_bytes(FILES[0].read_bytes())
     assert find_weights("stvun-s", Settings()) == mine
+
+
+def test_another_scale_than_the_shipped_one_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    with pytest.raises(MethodError, match="that come with stvt are for --scale 4"):
+        find_weights("stvun-s", Settings(scale=2))
 
 
 @pytest.mark.slow

@@ -1,0 +1,192 @@
+"""Fast convolutions: what PyTorch's own gives, but for rounding, and only where they may be used."""
+
+import copy
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stvt.baselines import fast_convolution
+from stvt.baselines.fast_convolution import Convolution, Layer, convolve, plain, with_room
+from stvt.operations import operations_of
+
+NNPACK = fast_convolution._nnpack_is_there()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        yield
+
+
+def layer(inputs: int, outputs: int, kernel: int = 3) -> tuple[Tensor, Tensor]:
+    weight = torch.randn(outputs, inputs, kernel, kernel) / (inputs * kernel**2) ** 0.5
+    return weight, torch.randn(outputs)
+
+
+def error(made: Tensor, truth: Tensor) -> float:
+    return float((made.double() - truth).pow(2).mean().sqrt() / truth.pow(2).mean().sqrt())
+
+
+def exact(x: Tensor, weight: Tensor, bias: Tensor, **named: int) -> Tensor:
+    return F.leaky_relu(F.conv2d(x.double(), weight.double(), bias.double(), **named), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel", "dilation", "size"),
+    [
+        (32, 40, 3, 1, (37, 51)),
+        (30, 33, 7, 1, (40, 45)),
+        (24, 24, 11, 1, (40, 33)),
+        (32, 32, 3, 2, (35, 40)),
+        (24, 32, 3, 8, (50, 61)),
+        (64, 2, 3, 1, (37, 51)),
+        (40, 3, 3, 1, (40, 40)),
+    ],
+)
+def test_single_precision_is_within_its_rounding(
+    inputs: int, outputs: int, kernel: int, dilation: int, size: tuple[int, int]
+) -> None:
+    x, (weight, bias) = torch.randn(2, inputs, *size), layer(inputs, outputs, kernel)
+    made = convolve(x, weight, bias, dilation=dilation, slope=0.1)
+    padding = dilation * (kernel // 2)
+    truth = exact(x, weight, bias, padding=padding, dilation=dilation)
+    assert made.shape == truth.shape and error(made, truth) < 1e-5
+    if NNPACK or outputs < 4:
+        assert not torch.equal(
+            made, F.leaky_relu(F.conv2d(x, weight, bias, 1, padding, dilation), 0.1)
+        ), "the fast way was not taken"
+
+
+@pytest.mark.parametrize("size", [(32, 32), (37, 51), (130, 9)])
+def test_bfloat16_errs_by_a_few_roundings(size: tuple[int, int]) -> None:
+    x, (weight, bias) = torch.randn(2, 96, *size).bfloat16(), layer(96, 128)
+    x = x.contiguous(memory_format=torch.channels_last)
+    made = convolve(x, weight.bfloat16(), bias.bfloat16(), slope=0.1)
+    assert made.dtype == torch.bfloat16
+    assert made.is_contiguous(memory_format=torch.channels_last)
+    truth = exact(x, weight, bias, padding=1)
+    ordinary = convolve_plainly(x, weight.bfloat16(), bias.bfloat16())
+    assert 0.001 < error(ordinary, truth) < error(made, truth) < 0.02
+
+
+def convolve_plainly(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    with plain():
+        return convolve(x, weight, bias, slope=0.1)
+
+
+def test_under_autocast_single_precision_is_read_and_bfloat16_made() -> None:
+    x, (weight, bias) = torch.randn(1, 96, 32, 40), layer(96, 128)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = convolve(x, weight, bias, slope=0.1)
+        wide = convolve(x[:, :30], *layer(30, 32, 7))
+    assert made.dtype == wide.dtype == torch.bfloat16
+    assert error(made, exact(x, weight, bias, padding=1)) < 0.02
+
+
+def test_without_padding_only_whole_kernels_count() -> None:
+    x, (weight, bias) = torch.randn(1, 32, 40, 50), layer(32, 24, 7)
+    made = convolve(x, weight, bias, padding=0, slope=0.1)
+    assert made.shape == (1, 24, 34, 44) and error(made, exact(x, weight, bias)) < 1e-5
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(1, 96, 70, 40).to(kind)
+    weight, bias = (one.to(kind) for one in layer(96, 96))
+    few = layer(96, 3)[0].to(kind)
+    whole, thin = convolve(x, weight, bias), convolve(x, few)
+    monkeypatch.setattr(fast_convolution, "WORKSPACE", 1)
+    monkeypatch.setattr(fast_convolution, "STRIP", 1)
+    torch.testing.assert_close(convolve(x, weight, bias), whole, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(convolve(x, few), thin, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    list(product((torch.float32, torch.bfloat16), (torch.contiguous_format, torch.channels_last))),
+)
+def test_parts_of_a_buffer_are_read_and_filled(
+    kind: torch.dtype, layout: torch.memory_format
+) -> None:
+    x = torch.randn(2, 64, 32, 36).to(kind).contiguous(memory_format=layout)
+    made = Layer(64, 128).to(kind)
+    room = with_room(x, 128, 5)
+    assert room.shape == (2, 197, 32, 36) and torch.equal(room[:, 128:192], x)
+    room[:, 192:] = 7
+    given = made(room[:, 128:192], out=room[:, :128])
+    assert given.data_ptr() == room.data_ptr()
+    tolerance = 1e-4 if kind == torch.float32 else 0.1
+    torch.testing.assert_close(room[:, :128], made(x), rtol=tolerance, atol=tolerance)
+    assert torch.equal(room[:, 128:192], x) and bool((room[:, 192:] == 7).all())
+
+
+def test_it_has_the_names_and_numbers_of_an_ordinary_one() -> None:
+    ours = Layer(8, 16, stride=2)
+    ordinary = torch.nn.Sequential(torch.nn.Conv2d(8, 16, 3, 2, 1), torch.nn.LeakyReLU(0.1))
+    ordinary.load_state_dict(ours.state_dict())
+    x = torch.randn(1, 8, 64, 64)
+    assert torch.equal(ours(x), ordinary(x))
+    assert torch.equal(copy.deepcopy(ours).double()(x.double()), ordinary.double()(x.double()))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_it_never_computes_with_weights_of_before(kind: torch.dtype) -> None:
+    x, one, other = torch.randn(1, 96, 32, 32).to(kind), Convolution(96, 96), Convolution(96, 96)
+    one, other = one.to(kind), other.to(kind)
+    assert not torch.equal(one(x), other(x))
+    one.load_state_dict(other.state_dict())
+    assert torch.equal(one(x), other(x))
+    for parameter in one.parameters():
+        parameter.data.zero_()
+    assert not one(x).any()
+
+
+def is_ordinary(x: Tensor, weight: Tensor) -> bool:
+    return torch.equal(convolve(x, weight), F.conv2d(x, weight, padding=1))
+
+
+def test_it_is_pytorchs_own_where_it_must_be() -> None:
+    x, (weight, _) = torch.randn(1, 64, 40, 40), layer(64, 64)
+    if NNPACK:
+        assert not is_ordinary(x, weight)
+        with plain():
+            assert is_ordinary(x, weight)
+    assert is_ordinary(x.double(), weight.double())
+    assert is_ordinary(x[..., :16], weight)  # small
+    assert is_ordinary(x[:, :8].contiguous(), weight[:, :8])  # thin
+    assert is_ordinary(x.contiguous(memory_format=torch.channels_last), weight)
+
+
+def test_gradients_are_pytorchs_own() -> None:
+    with torch.enable_grad():
+        made = Layer(32, 32)
+        x = torch.randn(1, 32, 40, 40, requires_grad=True)
+        torch.autograd.backward(made(x).square().sum())
+        ours = [x.grad, *(p.grad for p in made.parameters())]
+        x.grad = None
+        made.zero_grad()
+        convolution = made[0]
+        assert isinstance(convolution, Convolution)
+        y = F.conv2d(x, convolution.weight, convolution.bias, padding=1)
+        torch.autograd.backward(F.leaky_relu(y, 0.1).square().sum())
+    for one, other in zip(ours, [x.grad, *(p.grad for p in made.parameters())], strict=True):
+        assert one is not None and other is not None and torch.equal(one, other)
+
+
+def test_it_counts_as_the_plain_convolution() -> None:
+    x, (weight, bias) = torch.randn(1, 64, 40, 40), layer(64, 96)
+    counted, uncounted = operations_of(lambda: convolve(x, weight, bias, slope=0.1))
+    assert counted == 1600 * 64 * 96 * 9 and not uncounted
+    counted, _ = operations_of(lambda: convolve(x.bfloat16(), weight.bfloat16()))
+    assert counted == 1600 * 64 * 96 * 9
+
+
+def test_without_nnpack_it_is_pytorchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast_convolution, "_nnpack_is_there", lambda: False)
+    x, (weight, _) = torch.randn(1, 64, 40, 40), layer(64, 64)
+    assert is_ordinary(x, weight)
