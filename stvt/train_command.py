@@ -18,8 +18,10 @@ DESCRIPTION = """\
 Train a network: docs/training.md.
 
   stvt train --preset smoke --out runs/smoke                      everything once, in a minute
-  stvt train --preset s --stage space --data photographs --out runs/space
-  stvt train --preset s --stage joint --data photographs --initial runs/space --out runs/joint
+  stvt train --preset s --stage flow  --data photographs --out runs/flow
+  stvt train --preset s --stage space --data photographs --initial runs/flow --out runs/space
+  stvt train --preset s --stage joint --data photographs --initial runs/flow \\
+             --initial runs/space --out runs/joint
 
 The same command continues a training that was stopped. torchrun shares each batch among
 processes: torchrun --nproc-per-node 8 -m stvt train ...
@@ -83,6 +85,11 @@ def add(commands: Any) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     command.add_argument("--workers", type=int, default=0, help="processes that make windows (0)")
     command.add_argument("--minutes", type=float, help="stop after these, to be continued")
+    command.add_argument(
+        "--channels-last",
+        action=argparse.BooleanOptionalAction,
+        help="layout of weights and features (default: what was measured to be faster)",
+    )
     command.add_argument("--compile", action="store_true", help="by torch.compile")
     command.add_argument("--tensorboard", action="store_true", help="log for TensorBoard, too")
     values = command.add_argument_group("in place of the preset's values")
@@ -124,6 +131,7 @@ def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
         initial=[_weights(path) for path in args.initial],
         device=usable_device(args.device),
         workers=args.workers,
+        channels_last=args.channels_last,
         compiled=args.compile,
         tensorboard=args.tensorboard,
         validate=[name for name in args.validate.split(",") if name],

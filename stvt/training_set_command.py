@@ -63,6 +63,7 @@ def is_training(name: str, args: argparse.Namespace) -> bool:
 def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     """Do what the command line asks for `name`; prints, and returns the exit code."""
     from stvt.datasets.clip_list import TEMPLATE
+    from stvt.datasets.preparing import cores
     from stvt.datasets.training_build import prepare_training
     from stvt.datasets.transfer import FORMAT, Transfer, search
     from stvt.progress import progress_line
@@ -88,6 +89,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
         return 0
     if args.source and args.list:
         args.parser.error("--source or --list, not both")
+    workers = args.workers or (cores() if args.source else 1)  # a site is asked by one at a time
     with progress_line() as show:
         outcome = prepare_training(
             name,
@@ -96,7 +98,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
             clips_list=args.list,
             settings=_settings(name, args),
             transfer=transfer,
-            run=partial(run_units, workers=args.workers or 1, cluster=args.cluster),
+            run=partial(run_units, workers=workers, cluster=args.cluster),
             progress=show,
         )
     for line in outcome.refused:

@@ -26,12 +26,9 @@ def smoke(out: Path, show: Show, say: Callable[[str], None]) -> list[str]:
     made: list[Path] = []
     for stage in STAGES:
         plan = plan_of("smoke", stage, data=("photographs",))
-        initial = made if stage == "joint" else []
         pauses = [lambda step: step >= STOP, lambda step: False] if stage == "joint" else [_never]
         for pause in pauses:
-            trained = train(
-                plan, root, out / stage, initial=initial, pause=pause, show=show, say=say
-            )
+            trained = train(plan, root, out / stage, initial=made, pause=pause, show=show, say=say)
         made.append(trained.weights)
     prepare("sample", root=root, progress=show)
     scores = evaluate(

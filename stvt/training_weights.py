@@ -13,9 +13,12 @@ from stvt.errors import UsageError
 from stvt.training_store import write_whole
 
 
-def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], None]) -> None:
-    """Load files, each of any part of the network; a later one goes before an earlier one."""
-    state = network.state_dict()
+def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], None]) -> set[str]:
+    """Load files, each of any part of the network; a later one goes before an earlier one.
+
+    Returns the names of the tensors that were given.
+    """
+    state, found = network.state_dict(), set[str]()
     for file in files:
         if not file.is_file():
             raise UsageError(f"--initial {file}: there is no such file")
@@ -29,7 +32,9 @@ def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], N
                 f"--initial {file}: is of another network ({(unknown + other)[0]} does not fit)"
             )
         network.load_state_dict(given, strict=False)
+        found.update(given)
         say(f"{file.name}: {len(given)} of {len(state)} tensors")
+    return found
 
 
 def write_weights(file: Path, tensors: Mapping[str, Tensor], about: str) -> None:
