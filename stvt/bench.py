@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import time as clock
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,13 +17,18 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import METHODS
+from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Method
+from stvt.baselines.stvun_method import StvunMethod
+from stvt.bench_demo import demo, reduced, written
+from stvt.errors import UsageError
 from stvt.operations import device_of
 from stvt.parts import Parts, Spent
 from stvt.scene import moving_scene
 from stvt.timing import device_name
 
-FormName = Literal["moments", "windows", "stream"]
+FormName = Literal["demo", "published", "moments", "windows", "stream"]
+PUBLISHED: tuple[FormName, ...] = ("demo", "published")  # in float32, by plain convolutions
 MEGAPIXEL = 1e6
 
 
@@ -93,6 +101,9 @@ def compare(
 ) -> Comparison:
     """Runs a method by each form in turn, interval by interval: A B A B.
 
+    demo:    STVUN's published program as a whole (`bench_demo`); the stream then reads files too.
+    published: all outputs of an interval by themselves, in float32, by PyTorch's convolutions
+             in its default layout, whatever the precision of the others.
     moments: every output by itself, from the input frames that it reads alone.
     windows: all outputs of an interval by themselves: the published programs' way.
     stream:  the outputs of one interval after another, sharing what `Method.stream` shares.
@@ -109,31 +120,43 @@ def compare(
     uncounted = 1 + count
     dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
     double = torch.float64 if dtype == torch.float64 else torch.float32
-    scene = moving_scene(before + uncounted + rounds + after + 1, *low)
+    number, stack = before + uncounted + rounds + after + 1, ExitStack()
+    files: list[Path] = []
+    if "demo" in forms:
+        size = method.scale * low[0], method.scale * low[1]
+        files = stack.enter_context(written(moving_scene(number, *size)))
+        scene = [reduced(file, method.scale) for file in files]
+    else:
+        scene = moving_scene(number, *low)
     frames = [frame.to(device_of(method), double) for frame in scene]
-    runs = {name: _run(name, method, frames, times, moments, before, after) for name in forms}
+    ways = {name: _as_published(method) if name in PUBLISHED else method for name in forms}
+    runs = {name: _run(name, way, frames, files, times, moments) for name, way in ways.items()}
     results = [Form(name) for name in forms]
-    watches = {name: Parts(method) for name in forms}
+    watches = {name: Parts(way) for name, way in ways.items()}
     difference, pixels = 0.0, 0
     for lap in range(uncounted + rounds):
         first: list[Tensor] = []
         for result in results:
             counting, timed = count and lap == 1, lap >= uncounted
             watch = watches[result.name]
-            with torch.inference_mode(), watch.watched(counting=counting):
+            plainly = plain() if result.name in PUBLISHED else nullcontext()
+            with torch.inference_mode(), plainly, watch.watched(counting=counting):
                 made, spent = watch.whole(partial(next, runs[result.name]))
             if counting:
                 result.multiply_accumulates = spent.multiply_accumulates
                 result.parts = {
-                    name: Spent(0, 0, one.multiply_accumulates) for name, one in watch.spent.items()
+                    name: Spent(0, 0, one.multiply_accumulates, one.bytes)
+                    for name, one in watch.spent.items()
                 }
             if timed:
                 result.laps.append(spent)
             if lap == uncounted - 1:
                 watch.reset()
-            first = first or made
             pixels = sum(frame[0].numel() for frame in made)
-            difference = max(difference, *map(_difference, first, made))
+            if result.name != "demo":  # which samples the frames at other places
+                first = first or made
+                difference = max(difference, *map(_difference, first, made))
+    stack.close()
     for result in results:
         for name, spent in watches[result.name].spent.items():
             part = result.parts.setdefault(name, Spent())
@@ -155,19 +178,40 @@ def compare(
     )
 
 
+def _as_published(method: Method) -> Method:
+    """The same in float32 and in PyTorch's default layout."""
+    copied = copy.deepcopy(method)
+    for stage in copied.stages:
+        for name, value in (("precision", "fp32"), ("layout", torch.contiguous_format)):
+            if hasattr(stage, name):
+                setattr(stage, name, value)
+    for network in copied.networks():
+        network.to(memory_format=torch.contiguous_format)
+    return copied
+
+
 def _run(
     form: FormName,
     method: Method,
     frames: Sequence[Tensor],
+    files: Sequence[Path],
     times: tuple[float, ...],
     moments: Sequence[float],
-    before: int,
-    after: int,
 ) -> Iterator[list[Tensor]]:
     """The outputs of one interval after another, from the first whose window is full."""
+    reach = [method.support(t, times) for t in moments]
+    before, after = max(b for b, _ in reach), max(a for _, a in reach)
+    if form == "demo":
+        if not isinstance(method, StvunMethod):
+            raise UsageError(f"the published demo is of STVUN, not of {method.name}")
+        yield from demo(method, files, times)
+        return
     if form == "stream":
+        come = (reduced(file, method.scale).to(frames[0]) for file in files)
         outputs = method.stream(
-            iter(frames), times, lambda t: t >= before and any(t % 1 == m for m in moments)
+            come if files else iter(frames),
+            times,
+            lambda t: t >= before and any(t % 1 == m for m in moments),
         )
         while made := [frame for _, frame in islice(outputs, len(moments))]:
             yield made
@@ -202,8 +246,9 @@ def ceilings(device: torch.device, rounds: int = 20) -> tuple[float, float]:
     1024 matrices, and bytes a second that it copies (read and written)."""
     a, b = torch.rand(2, 1024, 1024, device=device)
     much = torch.rand(1 << 24, device=device)
+    there = much.clone()  # fresh memory would be measured with the system that hands it out
     product = min(_seconds(lambda: a @ b, device) for _ in range(rounds))
-    copy = min(_seconds(much.clone, device) for _ in range(rounds))
+    copy = min(_seconds(partial(there.copy_, much), device) for _ in range(rounds))
     return 1024**3 / product, 2 * much.nbytes / copy
 
 
@@ -216,8 +261,14 @@ def _seconds(run: Any, device: torch.device) -> float:
     return max(now - start, 1e-9)
 
 
-def parts_table(comparison: Comparison, ceiling: float) -> list[dict[str, object]]:
-    """One row a part: milliseconds and multiply-accumulates for each megapixel that is made."""
+def parts_table(
+    comparison: Comparison, ceiling: float, copying: float = 0.0
+) -> list[dict[str, object]]:
+    """One row a part: milliseconds and multiply-accumulates for each megapixel that is made.
+
+    ceiling: multiply-accumulates a second, copying: bytes a second that the last form is compared
+    with; nothing is said of bytes where that is 0.
+    """
     rows: list[dict[str, object]] = []
     rounds = max(len(comparison.forms[0].laps), 1)
     names = list(dict.fromkeys(name for form in comparison.forms for name in form.parts))
@@ -235,6 +286,9 @@ def parts_table(comparison: Comparison, ceiling: float) -> list[dict[str, object
                 row["ratio"] = round(spent[0] / seconds, 2) if seconds else None
                 rate = counted / seconds / ceiling if seconds else 0
                 row["% of products"] = round(100 * rate)
+                if copying:
+                    share = one.bytes / seconds / copying if seconds else 0
+                    row["% of copying"] = round(100 * share)
         rows.append(row)
     return rows
 

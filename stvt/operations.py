@@ -93,6 +93,18 @@ def operations_of(run: Callable[[], object]) -> tuple[float, dict[str, int]]:
     return counter.flops / 2, dict(sorted(counter.uncounted.items()))
 
 
+def operations_and_bytes_of(run: Callable[[], object]) -> tuple[float, float]:
+    """Multiply-accumulates of one call, and the bytes that its operators read and write.
+
+    Each operator is taken to read its inputs and to write its results in memory once. What stays
+    in a cache between two of them costs less, what one reads several times costs more.
+    """
+    counter = _Counter()
+    with counter:
+        run()
+    return counter.flops / 2, float(counter.bytes)
+
+
 def _without_numbers(
     method: Method, low: tuple[int, int], time: float
 ) -> tuple[float, dict[str, int]]:
@@ -150,6 +162,7 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
+        self.bytes = 0
         self.uncounted: Counter[str] = Counter()
         self.product: Callable[[], Any] = lambda: None
 
@@ -169,6 +182,8 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operator is aten._local_scalar_dense and isinstance(args[0], FakeTensor):
             return self._guess(args[0])
         made = func(*args, **kwargs)
+        if not (_is_view(func) or operator.__name__ in EMPTY):
+            self.bytes += _bytes([args, kwargs, made])
         if formula is not None:
             self.flops += formula(*args, **kwargs, out_val=made)
         elif operator in SUMS and self.product() is args[0]:
@@ -192,8 +207,21 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _moves_or_is_elementwise(func: Any) -> bool:
     if torch.Tag.pointwise in func.tags or func.overloadpacket.__name__ in MOVES:
         return True
+    return _is_view(func)
+
+
+def _is_view(func: Any) -> bool:
     returned = [result.alias_info for result in func._schema.returns]
-    return any(alias is not None and not alias.is_write for alias in returned)  # a view
+    return any(alias is not None and not alias.is_write for alias in returned)
+
+
+def _bytes(values: Any) -> int:
+    """Of all tensors in it, one that is there twice twice."""
+    if isinstance(values, Tensor):
+        return values.nbytes
+    if isinstance(values, dict):
+        values = list(values.values())
+    return sum(map(_bytes, values)) if isinstance(values, (list, tuple)) else 0
 
 
 aten = torch.ops.aten
@@ -207,6 +235,7 @@ _MOVING = """
     pixel_unshuffle reflection_pad2d repeat replication_pad2d roll scatter select_scatter
     slice_scatter split_with_sizes_copy stack
 """
+EMPTY = frozenset(["empty", "empty_like", "empty_permuted", "empty_strided", "new_empty"])
 MOVES = frozenset([*_MOVING.split(), "floor_divide"])  # the last is element-wise, but not tagged so
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from stvt.baselines.method import Method
-from stvt.operations import device_of, operations_of
+from stvt.operations import device_of, operations_and_bytes_of
 
 # Class of a network -> (its part -> what of the network computes it; "" is the network itself,
 # and what the rest is called).
@@ -58,16 +58,19 @@ PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
 
 @dataclass
 class Spent:
-    """Seconds by the wall clock, of the process on all its threads, and multiply-accumulates."""
+    """Seconds by the wall clock, of the process on all its threads, multiply-accumulates and
+    bytes read and written (`operations_and_bytes_of`)."""
 
     wall: float = 0.0
     process: float = 0.0
     multiply_accumulates: float = 0.0
+    bytes: float = 0.0
 
     def add(self, other: Spent, times: int = 1) -> None:
         self.wall += times * other.wall
         self.process += times * other.process
         self.multiply_accumulates += times * other.multiply_accumulates
+        self.bytes += times * other.bytes
 
 
 class Parts:
@@ -130,13 +133,15 @@ class Parts:
             made: list[Any] = []
             self._wait()
             wall, process = clock.perf_counter(), clock.process_time()
-            counted = 0.0
+            counted = 0.0, 0.0
             if self.counting:
-                counted, _ = operations_of(lambda: made.append(original(*arguments, **named)))
+                counted = operations_and_bytes_of(
+                    lambda: made.append(original(*arguments, **named))
+                )
             else:
                 made.append(original(*arguments, **named))
             self._wait()
-            took = Spent(clock.perf_counter() - wall, clock.process_time() - process, counted)
+            took = Spent(clock.perf_counter() - wall, clock.process_time() - process, *counted)
             self.spent[part].add(took)
             self.spent[part].add(self._inside, -1)
             self._inside = outside

@@ -89,7 +89,7 @@ def measure(
                     (warm_up + min_repeats) minutes, so give 1 and 1 where that is too long.
     """
     device = device_of(method)
-    memory = _Memory(device, method)
+    memory = Memory(device, method)
     source = _Source(*low_resolution(method, height, width), device)
     laps = _Laps(source, device)
     start, full = clock.perf_counter(), False
@@ -203,7 +203,7 @@ def _scene(height: int, width: int) -> list[np.ndarray[Any, np.dtype[np.float32]
     ]
 
 
-class _Memory:
+class Memory:
     """The most memory in use since this was made."""
 
     def __init__(self, device: torch.device, method: Method) -> None:

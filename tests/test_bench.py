@@ -5,16 +5,20 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stvt import bench_command
+from stvt import bench_command, bench_demo
 from stvt.baselines import build
 from stvt.baselines.edvr import EDVR
 from stvt.baselines.edvr_method import EdvrMethod
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.bench import Comparison, Form, FormName, compare, parts_table, stream_table
+from stvt.datasets.frames import read_frame
+from stvt.errors import UsageError
 from stvt.parts import Parts, Spent
 from stvt.scene import moving_scene
 
@@ -176,7 +180,8 @@ def test_the_short_form_runs_through(
     assert "GMAC/s in float32 matrix products" in printed.out
     assert "largest relative difference" in printed.err
     (told,) = json.loads(file.read_text())["methods"]
-    assert told["difference"] < 1e-4 and set(told["forms"]) == {"windows", "stream"}
+    forms = {"windows", "stream"} | ({"published"} if what == "stream" else set())
+    assert told["difference"] < 1e-4 and set(told["forms"]) == forms
 
 
 def run(arguments: list[str]) -> int:
@@ -185,3 +190,46 @@ def run(arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     code: int = args.run(args)
     return code
+
+
+def test_the_published_form_is_plain_and_in_single_precision() -> None:
+    method = build("stvun-s", Settings(untrained=True, precision="bf16"))
+    forms: tuple[FormName, ...] = ("published", "stream")
+    made = compare("stvun-s", method, 64, 64, (), forms=forms, rounds=0, precision="bf16")
+    assert 1e-5 < made.difference < 0.1
+    assert method.precision == "bf16"  # type: ignore[attr-defined]
+    published, stream = made.forms
+    assert published.multiply_accumulates > stream.multiply_accumulates
+
+
+@pytest.mark.slow
+def test_the_demo_reads_pads_and_blurs_every_frame_seven_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[Path] = []
+
+    def noted(file: Path) -> NDArray[np.uint8]:
+        read.append(file)
+        return read_frame(file)
+
+    monkeypatch.setattr(bench_demo, "read_frame", noted)
+    method = build("stvun-s", Settings(untrained=True))
+    forms: tuple[FormName, ...] = ("demo", "stream")
+    made = compare("stvun-s", method, 64, 64, (0.5,), forms=forms, rounds=1, count=False)
+    demo, stream = made.forms
+    assert len(demo.laps) == len(stream.laps) == 1 and made.megapixels == 2 * 64 * 64 / 1e6
+    assert not any(file.exists() for file in read)
+    # Both for the scene, the stream, and each of the two windows that it is in.
+    assert read.count(sorted(set(read))[3]) == 4
+
+
+def test_the_demo_is_of_stvun_alone() -> None:
+    method = build("edvr-m", Settings(untrained=True))
+    with pytest.raises(UsageError, match="the published demo is of STVUN"):
+        compare("edvr-m", method, 32, 48, forms=("demo",), rounds=0, count=False)
+
+
+def test_a_form_that_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["bench", "stream", "--forms", "windows,twice"])
+    assert "no form 'twice'" in capsys.readouterr().err

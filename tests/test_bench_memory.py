@@ -1,0 +1,64 @@
+"""What `stvt bench model` says of memory: the peak of each method, and the bytes that parts move."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from stvt import bench_command
+from stvt.bench import Comparison, Form, ceilings, parts_table
+from stvt.bench_memory import Case, peak_here
+from stvt.operations import operations_and_bytes_of
+from stvt.parts import Spent
+
+
+def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_nothing() -> None:
+    a, b = torch.ones(2, 10, 10)
+
+    def run() -> None:
+        made = (a + b).flatten()[5:]
+        made.mul_(2)
+        torch.empty(1000)
+
+    assert operations_and_bytes_of(run) == (0, 4 * (300 + 95 + 95))
+    assert operations_and_bytes_of(lambda: a @ b) == (1000, 4 * 300)
+
+
+def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
+    spent = Spent(0.5, 0.5, 1e9, 4e9)
+    form = Form("stream", [spent], {"all of it": spent}, 1e9)
+    made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, [form], 0.0)
+    part, whole = parts_table(made, 1e10, copying=16e9)
+    assert part["% of products"] == 20 and part["% of copying"] == whole["% of copying"] == 50
+    assert "% of copying" not in parts_table(made, 1e10)[0]
+    assert min(ceilings(torch.device("cpu"), rounds=1)) > 0
+
+
+def test_the_peak_is_of_a_stream_and_is_said_to_be_what_it_is() -> None:
+    found, what = peak_here(Case("bicubic+blend", 64, 64, (0.5,), "cpu"))
+    assert (found is None and "not known" in what) or (found is not None and found >= 0)
+
+
+def test_several_sizes_are_measured_and_every_peak_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bench.json"
+    arguments = ["model", "--methods", "bicubic+blend", "--size", "64x48,48x32", "--rounds", "1"]
+    assert run([*arguments, "--device", "cpu", "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "64x48, fp32" in out and "48x32, fp32" in out and "peak MiB" in out
+    first, second = json.loads(file.read_text())["methods"]
+    assert (first["width"], second["width"]) == (64, 48)
+    for told in (first, second):
+        assert {"peak_memory_bytes", "memory_is"} <= told.keys()
+        assert told["forms"]["stream"]["parts"]["the rest"]["bytes"] > 0
+
+
+def run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    bench_command.add(parser.add_subparsers(dest="command", required=True))
+    args = parser.parse_args(["bench", *arguments])
+    code: int = args.run(args)
+    return code
