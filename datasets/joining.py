@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from .coded import Look
 from .container import opened
 from .errors import DatasetError
-from .writing import Encoding, pieces
+from .writing import REFUSED, Encoding, container_format, pieces
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
@@ -54,8 +54,27 @@ def join(
     """Write the pieces of a folder, and their company, as `output`; returns notes on what is not.
 
     Frame n is shown at exactly n / rate after the first; nothing is coded again.
-    Raises DatasetError if a piece is not of this encoding.
+    Raises DatasetError if a piece is not of this encoding, or the container refuses the video.
     """
+    try:
+        return _joined(folder, output, encoding, look, rate, company)
+    except av.ArgumentError as error:
+        kind = container_format(output)
+        why = f"{kind} refuses what should go into it ({error.strerror})"
+        if company is None or not company.sound:
+            raise DatasetError(f"{output.name}: {why}; the pieces in {folder} play") from error
+        _joined(folder, output, encoding, look, rate, replace(company, sound=False))
+        return [f"sound and subtitles left out: {why}; .mkv may hold them"]
+
+
+def _joined(
+    folder: Path,
+    output: Path,
+    encoding: Encoding,
+    look: Look,
+    rate: Fraction,
+    company: Company | None,
+) -> list[str]:
     whole = pieces(folder)
     notes: list[str] = []
     orders = [_order(file, rate) for _, _, file in whole]
@@ -63,7 +82,7 @@ def join(
     options = {"fflags": "+bitexact"}
     if output.suffix.lower() in (".mp4", ".m4v", ".mov"):
         options["movflags"] = "+faststart"
-    with av.open(str(output), "w", format=None, options=options) as container:
+    with av.open(str(output), "w", format=container_format(output), options=options) as container:
         first = av.open(str(whole[0][2]))
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
@@ -142,10 +161,12 @@ def _company(
             notes.append(f"{what} (stream {stream.index}) left out: they would not keep time")
             continue
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+        kind = container.format.name
         try:
+            if name in REFUSED.get(kind, ()):
+                raise ValueError(name)
             copy = container.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError):
-            kind = container.format.name
             other = ".mp4" if kind == "matroska" else ".mkv"
             notes.append(
                 f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold them; "
@@ -166,12 +187,19 @@ def _packets(
     if not streams:
         return
     run_up = Fraction(0 if company.opening is None else 1, 5)
+    latest: dict[int, int] = {}
     try:
         for packet in source.demux([source.streams[index] for index in streams]):
             if not packet.size or packet.pts is None or packet.time_base is None:
                 continue
             tick = Fraction(packet.time_base)
             at = packet.pts * tick
+            lasts = Fraction(packet.duration or 0) * tick
+            if packet.stream.type == "subtitle" and at < zero < at + lasts:
+                # One that is on the screen when the part begins.
+                packet.duration = round((at + lasts - zero) / tick)
+                packet.pts = packet.dts = math.ceil(zero / tick)
+                at = packet.pts * tick
             # A little sound before the first is its decoder's run-up.
             if at < zero - run_up or (company.end is not None and at >= company.end):
                 continue
@@ -179,6 +207,11 @@ def _packets(
             shift = round(zero / tick)
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+            # Times of decoding that stand still or run back are refused by every container.
+            index = packet.stream.index
+            packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
+            packet.pts = max(packet.pts, packet.dts)
+            latest[index] = packet.dts
             packet.stream = copy
             yield packet.dts * tick, packet
     except av.FFmpegError:

@@ -43,6 +43,10 @@ OWN = {  # options that an encoder always gets
 ANY_SIZE = ("ffv1", "libvpx-vp9")  # whose coarse chroma need not divide the picture
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut")
 
+# Codecs that a container is said to hold, and refuses when its header is written.
+REFUSED = {"mov": ("vp9", "av1", "opus", "flac", "truehd")}
+OWN_ASPECT = ("libx264", "libx264rgb", "libx265")  # whose frames say the shape of their pixels
+
 X265_LEAST = 64  # libx265 (4.1) writes beyond its memory with smaller pictures
 
 PIECE_FRAMES = 250  # a piece begins with a key frame, and encoders set one every 250 anyway
@@ -116,13 +120,18 @@ def encoding(
 
 
 def _check_held(output: Path, codec: str, name: str) -> None:
-    with av.open(os.devnull, "w", format=_format(output)) as container:
-        if name not in container.supported_codecs:
+    form = container_format(output)
+    with av.open(os.devnull, "w", format=form) as container:
+        if name not in container.supported_codecs or name in REFUSED.get(form, ()):
             held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
             raise DatasetError(f"{output}: this kind of file cannot hold {codec}{held}; try .mkv")
 
 
-def _format(output: Path) -> str:
+def container_format(output: Path) -> str:
+    """What FFmpeg calls the kind of file of that name.
+
+    For .m4v it would choose its "ipod", which holds little.
+    """
     suffix = output.suffix.lower()
     return {".mkv": "matroska", ".m4v": "mp4"}.get(suffix, suffix[1:])
 
@@ -171,6 +180,12 @@ def video_stream(
     return stream  # type: ignore[no-any-return]
 
 
+def loses_aspect(output: Path, encoding: Encoding) -> bool:
+    """Whether a file of that name does not say the shape of the pixels, nor the coded frames do."""
+    kept = container_format(output) in ("mp4", "mov") or encoding.encoder in OWN_ASPECT
+    return not kept
+
+
 class Pieces:
     """A folder of pieces of one video, written one after another; each plays for itself.
 
@@ -183,6 +198,8 @@ class Pieces:
         folder.mkdir(parents=True, exist_ok=True)
         self.done = sum(count for _, count, _ in pieces(folder))
         self.size = (0, 0)
+        # Of its encoder's own ten lines a run: errors alone.
+        os.environ.setdefault("SVT_LOG", "1")
         self._to_frame = ToFrame(encoding.form, look)
         self._container: OutputContainer | None = None
         self._count, self._begun = 0, 0.0

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from stvt.api import load_method, prepare
     from stvt.evaluation import evaluate
     from stvt.reporting import report
-    from stvt.upsampling import upsample
+    from stvt.upsample_frames import upsample
 
 _HOMES = {
     "evaluate": "evaluation",
     "load_method": "api",
     "prepare": "api",
     "report": "reporting",
-    "upsample": "upsampling",
+    "upsample": "upsample_frames",
 }
 
 

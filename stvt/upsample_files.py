@@ -17,7 +17,7 @@ from stvt import __version__
 from stvt.baselines.method import Method, Settings
 from stvt.datasets.frames import frame_files, write_frame
 from stvt.datasets.joining import Company, join
-from stvt.datasets.writing import SUFFIXES, Encoding, Pieces, encoding, even
+from stvt.datasets.writing import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
 from stvt.errors import UsageError, user_errors
 from stvt.upsample_sources import FolderSource, Part, Source, VideoSource
 from stvt.upsampling import (
@@ -114,11 +114,19 @@ def upsample_file(
     _begin(wish, settings, method)
     sink: Sink = VideoSink(wish, form, source, rate) if form else FolderSink(wish)
     notes = [*source.notes, *([form.note] if form and form.note else [])]
+    width, height = (side * settings.scale for side in source.size)
     if form:
-        size = source.width * settings.scale, source.height * settings.scale
-        blank = np.broadcast_to(np.uint8(0), (size[1], size[0], 3))
-        if source.part.crop is None and even(blank, form).shape != blank.shape:
-            notes.append(f"{size[0]}x{size[1]} is odd: its last column or row is there twice")
+        width *= 2 if wish.preview else 1
+        blank = np.broadcast_to(np.uint8(0), (height, width, 3))
+        if even(blank, form).shape != blank.shape:
+            notes.append(f"{width}x{height} is odd: its last column or row is there twice")
+        if source.look.aspect != 1 and loses_aspect(wish.output, form):
+            notes.append(
+                f"the sample aspect ratio {source.look.aspect} is lost: "
+                f"{wish.output.suffix} keeps none for {form.encoder}; take .mp4, or h264"
+            )
+    elif source.bits > 8:
+        notes.append(f"frames of {source.bits} bits become PNG files of 8")
     for note in notes:
         say(note)
     if sink.done:

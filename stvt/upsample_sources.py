@@ -66,6 +66,11 @@ class Source:
                 f"nothing comes after {float(self.part.start):g} s"
             )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames taken, cropped."""
+        return (self.width, self.height) if self.part.crop is None else self.part.crop[:2]
+
     def expected(self, factor: int) -> int:
         """How many outputs there will be, about, with so many for one frame."""
         end = self.when.seconds if self.part.end is None else self.part.end

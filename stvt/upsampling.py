@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,11 +15,10 @@ from torch import Tensor
 
 from stvt import baselines
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Method, Precision, Settings
+from stvt.baselines.method import Method, Settings
 from stvt.baselines.weights import find_weights
 from stvt.datasets.cuts import shots
 from stvt.errors import UsageError
-from stvt.plan import usable_device
 
 # The best first, each with the networks whose weights it needs.
 PREFERRED = {"stvun": ("stvun",), "v2f": ("edvr", "dain"), "stvun-s": ("stvun-s",)}
@@ -31,7 +28,6 @@ SNAP = Fraction(1, 20)  # of an output's time: a frame so near to a moment is sh
 
 Picture = NDArray[np.uint8] | NDArray[np.float32]
 Timed = tuple[Fraction, Picture]
-Frames = TypeVar("Frames", Tensor, NDArray[np.uint8])
 PASS = "repeat"  # the method of nothing to do
 
 
@@ -279,59 +275,3 @@ def _has_weights(name: str, settings: Settings) -> bool:
     except MethodError:
         return False
     return True
-
-
-def upsample(
-    frames: Frames,
-    method: str | Method | None = None,
-    *,
-    scale: int = 4,
-    times: Sequence[float] = (0.5,),
-    cuts: bool = True,
-    device: str = "auto",
-    precision: Precision = "fp32",
-    tile: int | None = None,
-    weights: Mapping[str, str | Path] | None = None,
-    untrained: bool = False,
-) -> Frames:
-    """n frames larger, and new ones between them: (n - 1) * (1 + len(times)) + 1 in all.
-
-    frames: uint8 (n, H, W, 3), or a float Tensor (n, 3, h, w) in [0, 1].
-    method: as `stvt upsample --method`, or one from `stvt.load_method`; None: the best there is.
-    times:  of the new frames, each in (0, 1), rising; () for none.
-    cuts:   find cuts; across one the earlier frame is repeated.
-
-    Returns what it got: uint8 array or Tensor (on the CPU), `scale` times as large.
-    Raises the rooms' errors, and ValueError for frames or times of another form.
-    """
-    if any(not 0 < time < 1 for time in times) or list(times) != sorted(set(times)):
-        raise ValueError(f"times are in (0, 1) and rise, not {list(times)}")
-    pictures: list[Picture]
-    if isinstance(frames, Tensor):
-        if frames.ndim != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
-            raise ValueError(f"a Tensor of frames is float (n, 3, h, w), not {tuple(frames.shape)}")
-        pictures = list(frames.detach().float().cpu().permute(0, 2, 3, 1).contiguous().numpy())
-    else:
-        pictures = [np.ascontiguousarray(frame) for frame in frames]
-        for picture in pictures:
-            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-                raise ValueError(f"a frame is uint8 (H, W, 3), not {picture.dtype} {picture.shape}")
-    if not pictures or len({picture.shape for picture in pictures}) > 1:
-        raise ValueError("frames are one at least, and all of one size")
-    if not isinstance(method, Method):
-        settings = Settings(
-            scale=scale,
-            phase=(scale - 1) / 2,
-            device=usable_device(device),
-            precision=precision,
-            tile=tile,
-            weights={name: Path(file) for name, file in (weights or {}).items()},
-            untrained=untrained,
-        )
-        method = chosen_method(method, settings, smoother=bool(times))
-    upsampling = Upsampling(method, Placement(tuple(times), hold=False), cuts)
-    timed = ((Fraction(k), picture) for k, picture in enumerate(pictures))
-    made = [one.cpu() for one in upsampling.outputs(timed, lambda: Fraction(1))]
-    if isinstance(frames, Tensor):
-        return torch.stack(made).clamp(0, 1)
-    return np.stack([np.rint(as_picture(one) * 255).astype(np.uint8) for one in made])

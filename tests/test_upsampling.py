@@ -1,7 +1,11 @@
 """`stvt upsample`: counts, times, cuts, resuming, company; on clips made here, by methods without weights."""
 
 import argparse
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -25,8 +29,9 @@ from stvt.datasets.timeline import timeline
 from stvt.datasets.video import open_video
 from stvt.errors import UsageError
 from stvt.upsample_files import Wish, upsample_file
+from stvt.upsample_frames import upsample
 from stvt.upsample_sources import Part, VideoSource
-from stvt.upsampling import Placement, Upsampling, even_times, upsample
+from stvt.upsampling import Placement, Upsampling, even_times
 
 Frame = NDArray[np.uint8]
 Clip = Callable[..., list[Frame]]
@@ -39,11 +44,16 @@ def scenery(seed: int, frames: int) -> list[Frame]:
 
 
 def video(
-    path: Path, frames: Sequence[Frame], stamps: Iterable[int] | None = None, sound: float = 0
+    path: Path,
+    frames: Sequence[Frame],
+    stamps: Iterable[int] | None = None,
+    sound: float = 0,
+    voice: str = "aac",
+    aspect: int = 1,
 ) -> Path:
     """Frames coded without loss at 10 a second, or at stamps of hundredths of a second.
 
-    sound: seconds of it.
+    sound: seconds of it, by the encoder `voice`. aspect: of a pixel.
     """
     with av.open(str(path), "w") as output:
         output.metadata["title"] = "a title"
@@ -54,18 +64,20 @@ def video(
             "rgb24",
         )
         stream.codec_context.time_base = Fraction(1, 100)
-        noise = output.add_stream("aac", rate=44100) if sound else None
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        hertz = 44100 if voice == "aac" else 48000
+        noise: Any = output.add_stream(voice, rate=hertz) if sound else None
         for frame, stamp in zip(frames, stamps or range(0, 10 * len(frames), 10), strict=True):
             coded = av.VideoFrame.from_ndarray(frame, format="rgb24")
             coded.pts, coded.time_base = stamp, Fraction(1, 100)
             output.mux(stream.encode(coded))
         output.mux(stream.encode())
         if noise is not None:
-            for k in range(round(sound * 44100 / 1024)):
+            for k in range(round(sound * hertz / 1024)):
                 piece = av.AudioFrame.from_ndarray(
                     np.zeros((2, 1024), np.float32), format="fltp", layout="stereo"
                 )
-                piece.sample_rate, piece.pts = 44100, 1024 * k
+                piece.sample_rate, piece.pts = hertz, 1024 * k
                 output.mux(noise.encode(piece))
             output.mux(noise.encode())
     return path
@@ -253,6 +265,40 @@ def test_sound_that_outlasts_the_picture_is_kept_as_far_as_was_asked_for(tmp_pat
         assert len(packets) * 1024 / 44100 == pytest.approx(seconds, abs=0.06)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_sound_that_the_container_refuses_is_left_out_and_the_picture_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    source = video(tmp_path / "in.mkv", scenery(1, 6), sound=0.6, voice="libopus")
+    if not known:  # what no table foresees is found out when all frames are made
+        monkeypatch.setattr("stvt.datasets.joining.REFUSED", {})
+    made = carry_out(wish(source, tmp_path / "out.mov"))
+    assert len(list(open_video(tmp_path / "out.mov"))) == 12
+    assert any("sound" in note and "left out" in note for note in made.notes)
+    assert len(made.notes) == 1
+
+
+def test_m4v_holds_what_mp4_does(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 4))
+    carry_out(wish(source, tmp_path / "out.m4v", codec="ffv1"))
+    assert len(list(open_video(tmp_path / "out.m4v"))) == 8
+
+
+def test_what_is_lost_or_added_is_said(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 2), aspect=2)
+    for name, codec, says in (
+        ("out.mkv", "ffv1", "aspect ratio 2 is lost: .mkv keeps none for ffv1"),
+        ("out.mkv", None, ""),
+        ("out.mp4", None, ""),
+    ):
+        odd = wish(source, tmp_path / name, codec=codec, lossless=False, overwrite=True)
+        made = carry_out(replace(odd, part=Part(crop=(31, 21, 0, 0))), scale=1)
+        assert any(says in note for note in made.notes) and ("lost" in str(made.notes)) == bool(
+            says
+        )
+        assert any("31x21 is odd" in note for note in made.notes) == (codec is None)
+
+
 def test_folders_of_frames_go_in_and_out(
     tmp_path: Path, moving_square: Clip, write_clip: Callable[..., Path]
 ) -> None:
@@ -290,6 +336,8 @@ def test_crop_and_preview(tmp_path: Path) -> None:
         ({"part": Part(start=Fraction(60))}, "nothing comes after"),
         ({"fps": Fraction(3)}, "is for folders"),
         ({"codec": "nonsense"}, "no such encoder"),
+        ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
+        ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),
     ],
 )
 def test_every_wrong_wish_is_one_line(tmp_path: Path, more: dict[str, object], says: str) -> None:
@@ -319,6 +367,71 @@ def test_tensors_and_arrays_give_the_same() -> None:
     assert np.abs(rounded.astype(int) - whole).max() <= 1
     with pytest.raises(ValueError, match="rise"):
         upsample(clip, times=[0.5, 0.25])
+
+
+def test_what_is_returned_is_of_the_kind_that_was_given() -> None:
+    clip = np.stack(scenery(1, 3))
+    whole = upsample(clip, "bicubic+blend", scale=2)
+    floats = upsample(clip / 255, "bicubic+blend", scale=2)
+    assert floats.dtype == np.float32 and floats.shape == whole.shape == (5, 64, 96, 3)
+    assert np.abs(floats * 255 - whole).max() <= 0.51
+    tensor = upsample(torch.from_numpy(clip).permute(0, 3, 1, 2), "bicubic+blend", scale=2)
+    assert tensor.dtype == torch.uint8
+    np.testing.assert_array_equal(tensor.permute(0, 2, 3, 1).numpy(), whole)
+    wrong: Any
+    for wrong, says in (
+        (clip.astype(np.float32), "in [0, 1], not from"),
+        (clip[..., :2], "(H, W, 3)"),
+        (clip.astype(np.int64), "not int64"),
+        (torch.from_numpy(clip), "(n, 3, h, w)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(says)):
+            upsample(wrong, "bicubic+blend")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stvt.baselines.method import Settings
+from stvt.datasets import writing
+from stvt import upsample_files
+
+writing.PIECE_FRAMES = 5
+source, output, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def show(done, total, what):
+    if done == last:
+        die()
+
+if last == 0:
+    os.replace = die
+if last == -1:
+    upsample_files.join = die
+wish = upsample_files.Wish(source, output, "bicubic+flow", lossless=True, resume=True)
+upsample_files.upsample_file(wish, Settings(scale=2, phase=0.5), show, lambda _: None)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
+def test_killed_again_and_again_it_ends_in_the_same_frames(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 12), sound=1.2)
+    carry_out(wish(source, tmp_path / "calm.mp4", method="bicubic+flow"))
+    output = tmp_path / "out.mp4"
+    # Outputs done; 0: all, the last piece without its name; -1: while they are joined.
+    for last in (1, 6, 9, 15, 24, 0, -1):
+        command = [sys.executable, "-c", KILLED, str(source), str(output), str(last)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert not output.exists()
+        whole = sum(1 for file in (tmp_path / "out.mp4.parts/pieces").glob("*-*.mkv"))
+        assert whole == (last // 5 if last > 0 else 4 - last)
+    carry_out(wish(source, output, method="bicubic+flow", resume=True))
+    for got, frame in zip(open_video(output), open_video(tmp_path / "calm.mp4"), strict=True):
+        np.testing.assert_array_equal(got, frame)
+    assert not (tmp_path / "out.mp4.parts").exists()
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -373,6 +486,20 @@ def decodable(folder: Path) -> Iterator[VideoSource]:
             yield VideoSource(file, Part())
         except (UsageError, DatasetError) as error:
             assert "\n" not in str(error) and file.name in str(error)
+
+
+def test_a_subtitle_that_is_on_when_a_part_begins_is_there(shared: Path, tmp_path: Path) -> None:
+    """The second of this file is shown from 4.26 to 8.35 s, after one from 0.21 s."""
+    source = shared / "data" / "clips" / "nasa_two_video_streams.mp4"
+    part = Part(Fraction(5), Fraction(9), (32, 32, 0, 0))
+    carry_out(wish(source, tmp_path / "out.mp4", part=part, factor=1, method=None), scale=1)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        packets = [one for one in container.demux(subtitles=0) if one.size > 2 and one.time_base]
+    shown = [
+        (float(one.pts * one.time_base), float(one.duration * one.time_base)) for one in packets
+    ]
+    assert shown[0] == pytest.approx((0, 3.35), abs=0.05)
+    assert shown[1][0] == pytest.approx(3.35, abs=0.05) and len(shown) == 2
 
 
 @pytest.mark.slow
