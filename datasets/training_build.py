@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from .archive_members import size
 from .clip_list import read_list
 from .detected_cuts import chosen_cuts
 from .errors import DatasetError
@@ -54,14 +55,7 @@ def prepare_training(
     settings = replace(settings, cuts=chosen_cuts(settings.cuts))
     folder = Path(root) / set_name(name)
     outcome = TrainingOutcome(name, folder)
-    splits: dict[str, str] = {}
-    if clips_list is not None:
-        units = _listed(Path(clips_list), settings, transfer, folder, splits)
-    elif source is not None:
-        sources = [source] if isinstance(source, str | Path) else list(source)
-        units = _found(sources, settings, folder, outcome)
-    else:
-        raise DatasetError(f"{name}: give a list of videos (--list), or where they are (--source)")
+    units, splits = _units(source, clips_list, settings, transfer, outcome)
     show = progress or (lambda done, total, what: None)
     with sole_use(folder):
         _remove_leftovers(folder)
@@ -81,6 +75,63 @@ def prepare_training(
             if not todo:
                 break
     return outcome
+
+
+def foresee_training(
+    name: str,
+    root: Path | str,
+    source: Path | str | Sequence[Path | str] | None = None,
+    clips_list: Path | str | None = None,
+) -> list[str]:
+    """What `prepare_training` would transfer and read: lines for a person; nothing is done.
+
+    Raises DatasetError as it would, as far as that can be known.
+    """
+    outcome = TrainingOutcome(name, Path(root) / set_name(name))
+    units, _ = _units(source, clips_list, Settings(), Transfer(), outcome)
+    lines, here = [], 0
+    for unit in units:
+        whole = unit.sections == (Section(),)
+        part = "" if whole else f", {counted(len(unit.sections), 'section')} of it"
+        if unit.url:
+            what = f"from {unit.url}"
+        else:
+            held = sum(file.stat().st_size for file in unit.files if file.is_file())
+            here += held
+            what = f"{unit.files[0]}, {size(held)}"
+            if unit.pictures:
+                what = f"{counted(len(unit.files), 'frame')} in {unit.files[0].parent}"
+        done = "; looked at by an earlier run" if read_record(outcome.folder, unit.video) else ""
+        lines.append(f"{unit.video}: {what}{part}{done}")
+    far = sum(bool(unit.url) for unit in units)
+    lines.append(
+        f"{name}: {counted(len(units), 'video')}, {far} to be transferred (of sizes not known "
+        f"before), {len(units) - far} here ({size(here)}); one at a time is kept on the disk"
+    )
+    return lines + outcome.failures
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _units(
+    source: Path | str | Sequence[Path | str] | None,
+    clips_list: Path | str | None,
+    settings: Settings,
+    transfer: Transfer,
+    outcome: TrainingOutcome,
+) -> tuple[list[Unit], dict[str, str]]:
+    """The videos that are to be done, and on which side of the split a list wants them."""
+    splits: dict[str, str] = {}
+    if clips_list is not None:
+        return _listed(Path(clips_list), settings, transfer, outcome.folder, splits), splits
+    if source is not None:
+        sources = [source] if isinstance(source, str | Path) else list(source)
+        return _found(sources, settings, outcome.folder, outcome), splits
+    raise DatasetError(
+        f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
+    )
 
 
 def _listed(

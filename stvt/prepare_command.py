@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from stvt.arguments import memory_size, positive
-from stvt.training_set_command import add_options, is_training, prepare_training_set
+from stvt.training_set_command import (
+    PHOTOGRAPHS,
+    add_options,
+    is_training,
+    prepare_training_set,
+)
 
 HELP = "make data sets: fetch, unpack, decode, blur, subsample, split"
 
@@ -31,7 +36,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
     command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    command.add_argument("--workers", type=positive, help="processes (default: all cores)")
+    command.add_argument(
+        "--workers", type=positive, help="processes (default: all cores; with --list 1)"
+    )
     command.add_argument(
         "--partial", action="store_true", help="of a known set, take what is there of it"
     )
@@ -64,10 +71,14 @@ def prepare(args: argparse.Namespace) -> int:
     for option, given in (("--source", args.source), ("--from", args.instead)):
         if given and len(args.names) > 1:
             args.parser.error(f"{option} is for one name, not {len(args.names)}")
+    if args.cluster and not all(is_training(name, args) for name in args.names):
+        args.parser.error("--cluster is for training sets; other sets take --workers")
     code = 0
     for name in args.names:
         try:
-            if is_training(name, args):
+            if is_training(name, args) and args.dry_run:
+                print("\n".join(_foreseen_training(name, args)))
+            elif is_training(name, args):
                 code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
                 lines = datasets.foresee(name, args.root, args.source, args.partial, args.scenes)
@@ -78,6 +89,17 @@ def prepare(args: argparse.Namespace) -> int:
             print(f"stvt prepare: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
     return code
+
+
+def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
+    from stvt.datasets.training_build import foresee_training
+
+    if name == PHOTOGRAPHS or args.photographs:
+        where = args.photographs or "the photographs of scikit-image"
+        return [f"{name}: {args.clips} clips are made of {where}"]
+    if args.template or args.search:
+        return [f"{name}: a list for review is written, nothing is transferred"]
+    return foresee_training(name, args.root, args.source, args.list)
 
 
 def _prepare(name: str, args: argparse.Namespace) -> int:

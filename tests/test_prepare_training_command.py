@@ -1,6 +1,9 @@
 """`stvt prepare` of training sets, from the command line."""
 
 import json
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -82,3 +85,47 @@ def test_pictures_of_ones_own_are_put_in_motion(
     assert "11.png: 200x80 is too small" in capsys.readouterr().err
     assert main(["prepare", "mine", "--photographs", str(tmp_path / "none")]) == 2
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_read_and_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_video(tmp_path / "a.mkv", film(8))
+    root = ["--root", str(tmp_path), "--dry-run"]
+    assert main(["prepare", "mine", *SMALL, "--source", str(source), *root]) == 0
+    assert f"a: {source}, " in (said := capsys.readouterr().out)
+    assert "mine: 1 video, 0 to be transferred" in said
+    lines = "video,start,end\na.mkv,0,2\na.mkv,3,4\nabcdefghijk,,\n"
+    (tmp_path / "clips.csv").write_text(lines)
+    assert main(["prepare", "mine", "--list", str(tmp_path / "clips.csv"), *root]) == 0
+    said = capsys.readouterr().out
+    assert "2 sections of it" in said and "from https://" in said
+    assert "mine: 2 videos, 1 to be transferred" in said
+    assert main(["prepare", "mine", "--list", str(tmp_path / "none.csv"), *root]) == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mkv", "clips.csv"]
+    with pytest.raises(SystemExit):
+        main(["prepare", "sample", "--cluster", "tcp://127.0.0.1:9", *root])
+
+
+@pytest.mark.slow
+def test_killing_one_of_two_cluster_workers_loses_no_video(
+    tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    address, workers = cluster
+    for number in range(8):
+        write_video(tmp_path / "in" / f"v{number}.mkv", film(96, seed=number))
+    options = ["--source", str(tmp_path / "in"), "--cuts", "built-in", "--root"]
+    command = [sys.executable, "-m", "stvt", "prepare", "mine", *SMALL, *options]
+    run = subprocess.Popen([*command, str(tmp_path / "far"), "--cluster", address])
+    while not list((tmp_path / "far").glob("mine/videos/*.json")):
+        assert run.poll() is None
+        time.sleep(0.02)
+    workers[0].kill()
+    assert run.wait() == 0 and workers[1].poll() is None
+    subprocess.run([*command, str(tmp_path / "near")], check=True)
+    assert contents(tmp_path / "far") == contents(tmp_path / "near")
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    files = [file for file in root.rglob("*") if file.is_file()]
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
