@@ -84,7 +84,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from stvt.evaluation import evaluate
+    from stvt.evaluation import computed_line, evaluate
     from stvt.progress import progress_line
 
     with progress_line() as show:
@@ -117,7 +117,10 @@ def evaluate(args: argparse.Namespace) -> int:
             memory=args.memory,
             handover=args.handover,
         )
-    return _print_report(scores)
+    code = _print_report(scores)
+    if line := computed_line(scores.attrs["computed"]):
+        print(line)
+    return code
 
 
 def report(args: argparse.Namespace) -> int:

@@ -59,8 +59,9 @@ def evaluate(
                (height, width), count its operations and its peak memory.
     workers, cluster: see `stvt.workers`. progress: called with (done, total, what).
 
-    Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder) and
-    "failures" (one line for each scene and method without scores).
+    Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder), "failures"
+    (one line for each scene and method without scores) and "computed" (method -> seconds that
+    its units passed and, of them, computed, of the methods that computed now).
     Writes the report into `out`/report.
     Raises the rooms' errors before any work when a set, method, weight or metric is missing.
     """
@@ -91,10 +92,32 @@ def evaluate(
         weights={name: str(file) for name, file in plan.settings.weights.items()},
         workers=workers,
         runtime=runtime_size if runtime else None,
-    ):
-        _score_all([unit for unit in plan.units if not _done(unit)], workers, cluster, show)
+    ) as facts:
+        units = [unit for unit in plan.units if not _done(unit)]
+        computed = _score_all(units, workers, cluster, show)
+        facts["computed"] = computed
         _cost_all(plan, *runtime_size, runtime, show)
-    return report(plan.run)
+    scores = report(plan.run)
+    scores.attrs["computed"] = computed
+    return scores
+
+
+def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
+    """What share of the time the methods computed; None if none did.
+
+    >>> computed_line({"a": {"passed": 20.0, "computed": 19.0}, "b": {"passed": 5, "computed": 1}})
+    'computed 80 % of the 25 s of scoring: a 95 %, b 20 %'
+    """
+    passed, spent = (sum(one[key] for one in computed.values()) for key in ("passed", "computed"))
+    if not spent:
+        return None
+    each = [f"{name} {_share(**one):.0%}" for name, one in computed.items()]
+    line = f"computed {spent / passed:.0%} of the {passed:.0f} s of scoring: {', '.join(each)}"
+    return line.replace("%", " %")
+
+
+def _share(passed: float, computed: float) -> float:
+    return computed / passed if passed else 0.0
 
 
 def _done(unit: Unit) -> bool:
@@ -102,7 +125,11 @@ def _done(unit: Unit) -> bool:
     return record is not None and record.get("key") == unit.key and "scores" in record
 
 
-def _score_all(units: list[Unit], workers: int, cluster: str | None, show: Progress) -> None:
+def _score_all(
+    units: list[Unit], workers: int, cluster: str | None, show: Progress
+) -> dict[str, dict[str, float]]:
+    """Method -> seconds that its units passed and computed, of those that compute themselves."""
+    spent: dict[str, dict[str, float]] = {}
     total = sum(len(unit.positions) for unit in units)
     done = 0
 
@@ -120,7 +147,15 @@ def _score_all(units: list[Unit], workers: int, cluster: str | None, show: Progr
         if record is None:
             reason = "the worker process died (out of memory?); fewer --workers may help"
             results.write_json(unit.file, unit.record(failure=reason))
+        elif record["spent"]["computed"]:
+            one = spent.setdefault(unit.label, {"passed": 0.0, "computed": 0.0})
+            for key, seconds in record["spent"].items():
+                one[key] += seconds
         show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
+    return {
+        name: {key: round(seconds, 3) for key, seconds in one.items()}
+        for name, one in spent.items()
+    }
 
 
 def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:

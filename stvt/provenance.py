@@ -125,17 +125,18 @@ def _git(folder: Path, *words: str) -> str:
 
 
 @contextmanager
-def session(run: Path, **about: object) -> Iterator[None]:
+def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
     """Keeps when the work inside began and, if it came to its end, when; and `about`, as text.
 
-    A run that was continued has several of them.
+    A run that was continued has several of them. What is put into the dict that this gives is
+    kept, too, at the end.
     """
     file = run / "seconds" / "run.json"
     before = sessions(run)
     began = datetime.now(UTC)
     now: dict[str, Any] = {"began": began.isoformat(timespec="seconds"), **about}
     results.write_json(file, {"sessions": [*before, now]})
-    yield
+    yield now
     ended = datetime.now(UTC)
     now["ended"] = ended.isoformat(timespec="seconds")
     now["seconds"] = round((ended - began).total_seconds(), 3)

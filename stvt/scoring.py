@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time as clock
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, clips, datasets, metrics, results
+from stvt.baselines import elsewhere
 from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.method import Method, Scene, Settings
+from stvt.beside import ahead, beside
 from stvt.datasets.degrade import authors_finish, authors_low_resolution
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.errors import user_errors
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
 
 Frame = NDArray[np.uint8]
+THREADS = 4  # that score, at most: each holds some frames
 
 
 @dataclass(frozen=True)
@@ -73,19 +78,29 @@ class Unit:
         }
 
 
+@dataclass
+class Spent:
+    """Seconds of a unit by the wall clock, and those in which its method computed."""
+
+    passed: float = 0.0
+    computed: float = 0.0
+
+
 def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, Any]:
-    """Scores the unit and keeps the record, which is also returned.
+    """Scores the unit and keeps the record, which is also returned, with `spent`.
 
     A failure is a record too, with its reason in one line: it must not stop the other units.
+    spent: what `Spent` holds, which is not kept: a unit's record is the same each time.
     on_frame: called after each scored frame.
     """
+    spent = Spent()
     try:
         if not unit.positions:
             raise datasets.DatasetError(
                 "the scene is too short: no frame of it has the whole window of every method; "
                 "leave the scene out or give --ends replicate"
             )
-        record = unit.record(**_scored(unit, on_frame))
+        record = unit.record(**_scored(unit, on_frame, spent))
     except user_errors() as error:
         record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
@@ -97,49 +112,71 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
             reason = f"out of memory; try --tile or --precision ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
     results.write_json(unit.file, record)
-    return record
+    return record | {"spent": vars(spent)}
 
 
-def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
+def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> dict[str, Any]:
+    begun = clock.perf_counter()
     prepared = datasets.load(unit.dataset, unit.root)
     scene = prepared.scenes[unit.scene]
     method = _method(unit.method, unit.settings, unit.fingerprint)
+    computed = method.seconds
     protocol = unit.protocol
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    measures = {
-        name: (_metric(name, unit.settings.device), _channel(name, protocol))
-        for name in unit.metrics
-    }
-    height, width = _scored_size(scene, protocol)
-    wanted = {position.frame: position for position in unit.positions}
-    moving = clips.kept(unit.positions) if unit.scene in [*prepared.scenes][: clips.SCENES] else ()
-    clip = unit.run / "clips" / unit.dataset / unit.scene
-    if moving:
-        clips.begin(clip, unit.label)
+    moving = unit.scene in [*prepared.scenes][: clips.SCENES]
+    judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
     scores: list[list[object]] = []
-    outputs = method.stream(
-        _inputs(scene, protocol, unit.settings.device),
-        protocol.times,
-        lambda time: _frame_at(time, protocol) in wanted,
-    )
-    for time, large in outputs:
-        position = wanted.pop(_frame_at(time, protocol), None)
-        if position is None:
-            continue
-        truth = read_frame(scene.gt_path(position.frame))[:height, :width]
-        restored = _finished(large, protocol, height, width)
-        for name, (measure, channel) in measures.items():
-            value = measure(restored, truth, channel, protocol.crop_border)
-            kept = round(value, 6) if np.isfinite(value) else str(value)
-            scores.append([position.frame, position.t, name, channel, kept])
-        _keep_frames(unit, scene, position, restored, truth)
-        if position in moving:
-            low = levels(_input(scene, protocol, "cpu", position.k))
-            clips.keep(clip, unit.label, position.frame, truth, restored, low)
+
+    def done(rows: list[list[object]]) -> None:
+        scores.extend(rows)
         if on_frame:
             on_frame()
+
+    # Frames are read ahead, and truths read, scores made and pictures written by other threads,
+    # while this one computes.
+    with (
+        closing(ahead(_inputs(scene, protocol, unit.settings.device))) as inputs,
+        beside(done, min(torch.get_num_threads(), THREADS)) as give,
+    ):
+        for position, restored in _restored(unit, method, inputs, judge):
+            give(partial(judge, position, restored))
+    warnings: list[str] = []
+    if isinstance(method, Elsewhere):
+        method.check_shift(lambda index: read_frame(scene.gt_path(index)))
+        warnings = list(method.warnings)
+    fps = None if scene.fps is None else str(scene.fps)
+    spent.passed, spent.computed = clock.perf_counter() - begun, method.seconds - computed
+    return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
+
+
+def _restored(
+    unit: Unit, method: Method, inputs: Iterator[Tensor], judge: _Judge
+) -> Iterator[tuple[Position, Callable[[], Frame]]]:
+    """Each wanted output as the method makes it, and a function that gives it as it is scored.
+
+    Raises MethodError after the last if the method left some out.
+    """
+    wanted = {position.frame: position for position in unit.positions}
+    if isinstance(method, Elsewhere) and method.scene is not None:
+        # Straight from their files, and in the threads that score.
+        method.check([*wanted], method.scene)
+        for frame, position in wanted.items():
+            yield position, partial(_read_restored, method, frame, judge)
+        return
+    protocol = unit.protocol
+    outputs = method.stream(
+        inputs, protocol.times, lambda time: _frame_at(time, protocol) in wanted
+    )
+    for time, large in outputs:
+        frame = _frame_at(time, protocol)
+        if frame not in wanted:
+            continue
+        position = wanted.pop(frame)
+        # Before the method goes on: it may use the memory of `large` again.
+        finished = judge.finished(large)
+        yield position, lambda finished=finished: finished  # type: ignore[misc]
         if not wanted:
             break
     if wanted:
@@ -147,12 +184,63 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None) -> dict[str, Any]:
             f"{unit.label}: made no frame {min(wanted)} of '{unit.scene}' "
             f"({len(wanted)} of {len(unit.positions)} are missing)"
         )
-    warnings: list[str] = []
-    if isinstance(method, Elsewhere):
-        method.check_shift(lambda index: read_frame(scene.gt_path(index)))
-        warnings = list(method.warnings)
-    fps = None if scene.fps is None else str(scene.fps)
-    return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
+
+
+def _read_restored(method: Elsewhere, frame: int, judge: _Judge) -> Frame:
+    return judge.checked(elsewhere.read(method.files[frame], method.name))
+
+
+class _Judge:
+    """Scores single frames of a unit, and keeps pictures of those that are to be kept.
+
+    moving: the positions of which the report's players keep a copy.
+    """
+
+    def __init__(self, unit: Unit, scene: PreparedScene, moving: Sequence[Position]) -> None:
+        self.unit, self.scene, self.moving = unit, scene, moving
+        self.measures = {
+            name: (_metric(name, unit.settings.device), _channel(name, unit.protocol))
+            for name in unit.metrics
+        }
+        self.size = _scored_size(scene, unit.protocol)
+        self.clip = unit.run / "clips" / unit.dataset / unit.scene
+        if moving:
+            clips.begin(self.clip, unit.label)
+
+    def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
+        """One row a metric: frame, time, metric, channel, value. From any thread."""
+        height, width = self.size
+        protocol = self.unit.protocol
+        frame = restored()
+        truth = read_frame(self.scene.gt_path(position.frame))[:height, :width]
+        rows: list[list[object]] = []
+        for name, (measure, channel) in self.measures.items():
+            value = measure(frame, truth, channel, protocol.crop_border)
+            kept = round(value, 6) if np.isfinite(value) else str(value)
+            rows.append([position.frame, position.t, name, channel, kept])
+        _keep_frames(self.unit, self.scene, position, frame, truth)
+        if position in self.moving:
+            low = _low(self.scene, protocol, position.k)
+            clips.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
+        return rows
+
+    def finished(self, large: Tensor) -> Frame:
+        """A method's output as it is scored: 8 bits, of the truth's size."""
+        height, width = self.size
+        if self.unit.protocol.inputs == "authors":
+            frame = authors_finish(2 * large.float().cpu().numpy() - 1, height, width)
+            return frame[:height, :width]  # for an odd size there is one row or column more
+        return self.checked(levels(large))
+
+    def checked(self, frame: Frame) -> Frame:
+        """The frame, if it is of the truth's size."""
+        height, width = self.size
+        if frame.shape[:2] != (height, width):
+            raise baselines.MethodError(
+                f"made a frame of {frame.shape[1]}x{frame.shape[0]} where the truth is "
+                f"{width}x{height}"
+            )
+        return frame
 
 
 @cache
@@ -191,6 +279,13 @@ def _input(scene: PreparedScene, protocol: Protocol, device: str, k: int) -> Ten
     return torch.from_numpy(stored).to(device).permute(2, 0, 1).to(torch.float32) / 255
 
 
+def _low(scene: PreparedScene, protocol: Protocol, k: int) -> Frame:
+    """An input frame as it is shown."""
+    if protocol.inputs == "authors":
+        return levels(_input(scene, protocol, "cpu", k))
+    return read_frame(scene.lr_path(k * protocol.time_step, protocol.low_folder))
+
+
 def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
     """Height and width of the part of the true frames that the inputs show."""
     if protocol.inputs == "authors":
@@ -198,25 +293,12 @@ def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
     return scene.truth_size(protocol.low_folder)
 
 
-def _finished(large: Tensor, protocol: Protocol, height: int, width: int) -> Frame:
-    """A method's output as it is scored: 8 bits, of the truth's size."""
-    if protocol.inputs == "authors":
-        frame = authors_finish(2 * large.float().cpu().numpy() - 1, height, width)
-        return frame[:height, :width]  # for an odd size there is one row or column more
-    frame = levels(large)
-    if frame.shape[:2] != (height, width):
-        raise baselines.MethodError(
-            f"made a frame of {frame.shape[1]}x{frame.shape[0]} where the truth is {width}x{height}"
-        )
-    return frame
-
-
 def levels(frame: Tensor) -> Frame:
     """(3, h, w) in [0, 1] as 8 bits, (h, w, 3), rounded."""
     # Halves up, also those that float arithmetic left a hair below: enlarging 8-bit frames makes
     # many, and which way they fall must not depend on the machine.
-    levels = (frame.float() * 255 + 0.5 + 1e-4).floor().clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(levels.permute(1, 2, 0).cpu().numpy())
+    shifted = (frame.float() * 255).add_(0.5).add_(1e-4).clamp_(0, 255)
+    return shifted.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def _keep_frames(
@@ -229,10 +311,9 @@ def _keep_frames(
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
         picture = results.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
-        low = _input(scene, unit.protocol, "cpu", position.k)
         files[picture] = restored
         files[picture.parents[1] / "truth.png"] = truth
-        files[picture.parents[1] / "input.png"] = levels(low)
+        files[picture.parents[1] / "input.png"] = _low(scene, unit.protocol, position.k)
     for file, frame in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_frame(file, frame)

@@ -102,11 +102,12 @@ def _begin_worker(workers: int) -> None:
     import cv2
     import torch
 
+    from stvt.datasets.preparing import cores
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(max(1, (cores or 1) // workers))
-    cv2.setNumThreads(max(1, (cores or 1) // workers))
+    torch.set_num_threads(max(1, cores() // workers))
+    cv2.setNumThreads(max(1, cores() // workers))
 
 
 def _end_with_parent() -> None:

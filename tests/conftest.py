@@ -1,8 +1,11 @@
-"""What several tests need: the real data, if it is there, and clips of a moving square."""
+"""What several tests need: real data if it is there, clips of a moving square, a Dask cluster."""
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,3 +53,25 @@ def write_clip() -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A Dask scheduler on loopback and two workers in processes of their own."""
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    local: Any = LocalCluster
+    with local(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as scheduler:
+        address = scheduler.scheduler_address
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address]
+        command += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
+        workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+        try:
+            yield address, workers
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()

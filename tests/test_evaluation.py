@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -216,28 +214,6 @@ def test_the_report_can_be_made_again_from_the_stored_scores(root: Path, tmp_pat
         file.unlink()
     assert main(["report", str(tmp_path)]) == 0
     assert _contents(tmp_path / "report") == before
-
-
-@pytest.fixture
-def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A Dask scheduler on loopback and two workers in processes of their own."""
-    pytest.importorskip("distributed")
-    from distributed import LocalCluster
-
-    local: Any = LocalCluster
-    with local(
-        n_workers=0, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as scheduler:
-        address = scheduler.scheduler_address
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", address]
-        command += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
-        workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
-        try:
-            yield address, workers
-        finally:
-            for worker in workers:
-                worker.kill()
-                worker.wait()
 
 
 @pytest.mark.slow
