@@ -61,7 +61,8 @@ def as_published(
     left_out = [name for name in layout.others if name not in extra]
     if left_out:
         found.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
-    return found, _lacks(recipe, found, wrong, source, wanted)
+    there_of_it = len(found.scenes) - sum(scene.name in extra for scene in found.scenes)
+    return found, _lacks(recipe, found, there_of_it, wrong, source, wanted)
 
 
 def _add(
@@ -110,14 +111,17 @@ def _scene(name: str, files: list[str]) -> Scene | str:
 
 
 def _lacks(
-    recipe: Recipe, found: Found, wrong: list[str], source: Path, wanted: Wanted
+    recipe: Recipe, found: Found, number: int, wrong: list[str], source: Path, wanted: Wanted
 ) -> dict[str, Any]:
-    """What the manifest says of a set that is not whole; a set that ought to be whole fails."""
+    """What the manifest says of a set that is not whole; a set that ought to be whole fails.
+
+    number: of the set's own scenes that are there.
+    """
     line = f"{'; '.join(wrong[:_SHOWN])}"
     if len(wrong) > _SHOWN:
         line += f"; and {len(wrong) - _SHOWN} more"
     lacks: dict[str, Any] = {}
-    share = f"{len(found.scenes)} of {recipe.number} scenes"
+    share = f"{number} of {recipe.number} scenes"
     if wanted.scenes:
         lacks = {"lacks": f"{share}, as chosen", "chosen": list(wanted.scenes)}
     if wrong and wanted.partial:

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from .errors import DatasetError
 from .frames import read_bytes
+from .manifest import FILE, TRAINING
 
-FILE = "manifest.json"
 RECORDS = "videos"  # beside the manifest: what is remembered of each video
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 _VIDEO_COLUMNS = ("video", "id", "url")
@@ -132,7 +132,7 @@ def _list(file: Path) -> Holding:
 def _manifest(file: Path) -> Holding:
     try:
         manifest: Any = json.loads(read_bytes(file))
-        if manifest.get("kind") != "training":
+        if manifest.get("kind") != TRAINING:
             raise DatasetError(f"{file}: is no manifest of a training set")
         looks = _looks(file.parent / RECORDS)
         held = [_clip(line, looks, file.parent) for line in manifest["clips"]]

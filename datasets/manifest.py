@@ -14,6 +14,7 @@ from .frames import natural_key, reason, replace_file
 
 SCHEMA = 1
 FILE = "manifest.json"
+TRAINING = "training"  # the kind of the manifests of training sets
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 
 
@@ -140,6 +141,15 @@ class Manifest:
                 replace_file(folder / name, data, sync=True)
 
 
+def is_training(folder: Path) -> bool:
+    """Whether a folder is of a training set, whose manifest is another."""
+    try:
+        content = json.loads((folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == TRAINING
+
+
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a prepared set, None if there is none.
 
@@ -155,6 +165,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise DatasetError(f"{file}: cannot be read: {reason(error)}") from error
     except ValueError as error:
         raise DatasetError(f"{file}: is damaged ({error}); {again}") from error
+    if isinstance(content, dict) and content.get("kind") == TRAINING:
+        raise DatasetError(f"{file}: is of a training set; this takes test sets, give another name")
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise DatasetError(f"{file}: is of another version than this program's; {again}")
     try:

@@ -9,9 +9,10 @@ from typing import Any
 
 from .errors import DatasetError
 from .frames import frame_files, read_frame, replace_file
+from .manifest import FILE, TRAINING
 from .photographs import COLOUR, FASTEST, GREY, Picture, clip, photographs
 from .storage import write_clip
-from .training_set import FILE, FORMAT
+from .training_set import FORMAT
 from .workplace import sole_use
 
 HELD_BACK = ("rocket", "brick")  # photographs that only the clips for validation show
@@ -76,7 +77,7 @@ def prepare_photographs(
                 progress(number + 1, clips, file)
         manifest = {
             "format": FORMAT,
-            "kind": "training",
+            "kind": TRAINING,
             "name": name,
             "storage": suffix.removeprefix("."),
             "clips": lines,

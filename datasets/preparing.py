@@ -16,7 +16,15 @@ from .degrade import checked, parameters
 from .errors import DatasetError
 from .frames import reason, replace_file
 from .making import TRUTH, CannotWrite, Made, make
-from .manifest import FILE, PREPARING, SCHEMA, Manifest, meta_info_name, read_manifest
+from .manifest import (
+    FILE,
+    PREPARING,
+    SCHEMA,
+    Manifest,
+    is_training,
+    meta_info_name,
+    read_manifest,
+)
 from .origin import Origin, find_origin
 from .recipe import Fetch, Recipe
 from .scene_work import SceneWork
@@ -82,6 +90,8 @@ def prepare(
     given = None if source is None else Path(source)
     outcome = Outcome(name, folder)
     wanted = Wanted(partial, tuple(scenes))
+    if is_training(folder):
+        raise DatasetError(f"{folder}: holds a training set; give the test set another name")
     with sole_use(folder):
         before = _earlier(folder, outcome.notes)
         with find_origin(name, folder, given, before, wanted, fetch) as origin:

@@ -188,6 +188,8 @@ def checked_rate(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         raise DatasetError(f"{text!r} is no frame rate; write 25, 29.97 or 30000/1001") from None
     if not 0 < rate <= 1000:
-        raise DatasetError(f"{text} frames a second is out of reach; give 1000 at most")
+        raise DatasetError(
+            f"{text} frames a second is out of reach; give more than 0 and at most 1000"
+        )
     near = [known for known in STANDARD if abs(known - rate) < Fraction(1, 200)]
     return near[0] if near and "/" not in text else rate

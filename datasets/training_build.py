@@ -11,6 +11,7 @@ from .clip_list import read_list
 from .detected_cuts import chosen_cuts
 from .errors import DatasetError
 from .footage import Section
+from .manifest import FILE, is_training
 from .sources import Pictures, VideoFile, find_scenes, safe_name, set_name
 from .training_ledger import TrainingOutcome, finish, gone
 from .training_video import Record, Settings, Unit, is_done, make_video, read_record
@@ -57,6 +58,8 @@ def prepare_training(
     outcome = TrainingOutcome(name, folder)
     units, splits = _units(source, clips_list, settings, transfer, outcome)
     show = progress or (lambda done, total, what: None)
+    if (folder / FILE).is_file() and not is_training(folder):
+        raise DatasetError(f"{folder}: holds a test set; give the training set another name")
     with sole_use(folder):
         _remove_leftovers(folder)
         records = {}

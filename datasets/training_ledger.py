@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .frames import replace_file
-from .manifest import FILE
+from .manifest import FILE, TRAINING
 from .perceptual_hash import lookalikes
 from .training_video import Record, Settings, Unit, has_clip, write_record
 
@@ -110,7 +110,7 @@ def finish(
     clips.sort(key=lambda each: each["name"])
     manifest = {
         "format": 1,
-        "kind": "training",
+        "kind": TRAINING,
         "name": outcome.name,
         "storage": settings.storage,
         "clips": clips,

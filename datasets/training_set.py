@@ -9,9 +9,9 @@ from typing import Any
 
 from .errors import DatasetError
 from .frames import reason
+from .manifest import FILE, TRAINING
 from .storage import Clip, open_clip
 
-FILE = "manifest.json"
 FORMAT = 1
 
 
@@ -66,7 +66,7 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
         ) from error
     try:
         manifest: Any = json.loads(content)
-        if manifest.get("kind") != "training":
+        if manifest.get("kind") != TRAINING:
             raise DatasetError(f"{file}: is of a test set; training needs a training set")
         if manifest["format"] != FORMAT:
             raise DatasetError(f"{file}: has format {manifest['format']}, not {FORMAT}")

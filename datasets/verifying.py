@@ -17,6 +17,7 @@ from .manifest import (
     Manifest,
     SceneRecord,
     frame_name,
+    is_training,
     meta_info_name,
     read_manifest,
 )
@@ -24,6 +25,7 @@ from .mending import Fault, mend
 from .prepared import command
 from .preparing import Progress, cores
 from .sources import set_name
+from .verifying_training import verify_training
 from .workplace import sole_use
 
 
@@ -53,10 +55,14 @@ def verify(
     """Compare every file of a prepared set with the manifest.
 
     fix: make the missing and altered files again, and no others: low-resolution frames from the
-         true ones, true ones from the source. Files that are too many are only named.
+         true ones, true ones from the source. Files that are too many are only named. Of a
+         training set, altered clips are removed, for `prepare` to make again.
     Raises DatasetError if the set is not prepared, or its manifest cannot be read.
     """
     folder = Path(root) / set_name(name)
+    if is_training(folder):
+        clips = verify_training(folder, fix, workers or cores(), progress)
+        return Verification(name, folder, clips.problems, files=clips.files)
     manifest = read_manifest(folder)
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")

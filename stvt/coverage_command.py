@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from stvt.datasets.coverage import Coverage, Half
 
 SHOWN = 10  # lost sections of each side; all with --all
+NOT_KNOWN = "not known"
 
 
 def add(commands: Any) -> None:
@@ -62,31 +63,38 @@ def coverage(args: argparse.Namespace) -> int:
 def rows(found: Coverage) -> list[dict[str, str]]:
     """One row a way of comparing: how much of A is in B, and of B in A."""
     a, b = found.halves
+    listed = a.is_list or b.is_list  # a list has no frames to compare with
 
     def row(what: str, said: Any) -> dict[str, str]:
         return {"the same": what, f"of A, {a.name}": said(a), f"of B, {b.name}": said(b)}
 
+    def clips(part: int, whole: int) -> str:
+        return NOT_KNOWN if listed else _part(part, whole)
+
+    def read(half: Half) -> str:
+        if listed:
+            return NOT_KNOWN
+        return (
+            _part(half.frames_shared, half.frames_read)
+            if half.frames_read
+            else "not read (--frames)"
+        )
+
+    looks = a.pictures and b.pictures
     return [
         row("videos, by id", lambda h: _part(h.videos_shared, h.videos)),
         row("seconds, by section", lambda h: _part(h.seconds_shared, h.seconds)),
-        row("clips, bit by bit", lambda h: _clips(h, h.clips_same, h.sections)),
-        row("their frames", lambda h: _clips(h, h.frames_same, h.frames)),
-        row("frames, one by one", _read),
-        row("pictures, by their looks", lambda h: _part(h.pictures_shared, h.pictures)),
+        row("clips, bit by bit", lambda h: clips(h.clips_same, h.sections)),
+        row("their frames", lambda h: clips(h.frames_same, h.frames)),
+        row("frames, one by one", read),
+        row(
+            "pictures, by their looks",
+            lambda h: _part(h.pictures_shared, h.pictures) if looks else NOT_KNOWN,
+        ),
     ]
-
-
-def _clips(half: Half, part: int, whole: int) -> str:
-    return "a list" if half.is_list else _part(part, whole)
-
-
-def _read(half: Half) -> str:
-    return (
-        _part(half.frames_shared, half.frames_read) if half.frames_read else "not read (--frames)"
-    )
 
 
 def _part(part: float, whole: float) -> str:
     if not whole:
-        return "not known"
+        return NOT_KNOWN
     return f"{part:,.10g} of {whole:,.10g} ({100 * part / whole:.1f} %)"

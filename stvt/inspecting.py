@@ -14,6 +14,7 @@ from stvt import datasets
 from stvt.datasets.clip import Frame
 from stvt.datasets.frames import read_frame
 from stvt.datasets.glimpse import Glimpse, glimpse
+from stvt.datasets.manifest import is_training
 from stvt.datasets.training_set import TrainingClip, load_training
 from stvt.reports.contact_sheet import SceneLook, contact_sheet, motion_figure
 from stvt.reports.inspect_page import inspect_page
@@ -59,7 +60,7 @@ def inspect(
           over all of them; the table has all.
     Raises DatasetError if there is no such set, or a frame of it cannot be read.
     """
-    scenes, about = _training(name, root) if _is_training(name, root) else _test(name, root)
+    scenes, about = _training(name, root) if is_training(root / name) else _test(name, root)
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
@@ -88,14 +89,6 @@ def inspect(
     page = out / "inspect.html"
     page.write_text(inspect_page(name, about, seen, table, motion_file, note), "utf-8")
     return Inspected(table, len(seen), sheet, motion_file, page)
-
-
-def _is_training(name: str, root: Path) -> bool:
-    try:
-        manifest = json.loads((root / name / "manifest.json").read_bytes())
-    except (OSError, ValueError):
-        return False  # whatever is wrong, loading it as a test set says it
-    return isinstance(manifest, dict) and manifest.get("kind") == "training"
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:

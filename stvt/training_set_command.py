@@ -90,7 +90,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     if args.source and args.list:
         args.parser.error("--source or --list, not both")
     workers = args.workers or (cores() if args.source else 1)  # a site is asked by one at a time
-    with progress_line() as show:
+    with progress_line("video") as show:
         outcome = prepare_training(
             name,
             args.root,

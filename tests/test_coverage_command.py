@@ -48,6 +48,6 @@ def test_a_list_shows_what_can_no_longer_be_had(
     arguments = ["coverage", str(sets / "clips.csv"), "youtube240", "--root", str(sets / "here")]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "video not in the set" in out and "w, 1 s to 2 s" in out and "a list" in out
+    assert "video not in the set" in out and "w, 1 s to 2 s" in out and "not known" in out
     assert main(["coverage", "nothing", "youtube240"]) == 2
     assert "nothing: is no training set" in capsys.readouterr().err

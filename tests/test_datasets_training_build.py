@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.errors import DatasetError
+from stvt.datasets import DatasetError, prepare, verify
 from stvt.datasets.storage import open_clip
 from stvt.datasets.training_build import one_by_one, prepare_training
 from stvt.datasets.training_video import Settings, Unit
@@ -264,3 +264,33 @@ def test_killed_ten_times_and_continued_it_comes_out_the_same(tmp_path: Path) ->
 def test_without_list_or_source_it_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="--list"):
         prepare_training("set", tmp_path, run=one_by_one)
+
+
+def test_a_training_set_is_verified_frame_by_frame(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film(48))
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    found = verify("set", tmp_path)
+    assert (found.problems, found.files) == ([], 2)
+    first, second = sorted((tmp_path / "set" / "clips").iterdir())
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # of the same size
+    second.unlink()
+    (tmp_path / "set" / "clips" / "Thumbs.db").touch()
+    lines = verify("set", tmp_path, fix=True).problems
+    assert [line.split(";")[0] for line in lines] == [
+        "clips/a_000000.npy: is altered, so it was removed",
+        "clips/a_000024.npy: is missing",
+        "clips/Thumbs.db: is no file of the set",
+    ]
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert verify("set", tmp_path).problems == [] and first.read_bytes() == whole
+
+
+def test_a_test_set_and_a_training_set_do_not_go_over_each_other(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film(24))
+    prepare("shown", tmp_path, tmp_path / "in")
+    with pytest.raises(DatasetError, match="holds a test set"):
+        prepare_training("shown", tmp_path, tmp_path / "in", settings=SETTINGS)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    with pytest.raises(DatasetError, match="holds a training set"):
+        prepare("set", tmp_path, tmp_path / "in")
