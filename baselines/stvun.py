@@ -21,6 +21,7 @@ FRAMES = 7
 CENTRE = 3
 WIDTH = 64  # channels of the features
 LEVELS = 4
+UNUSED = r"^pwcnet\.deconv2\."  # entries that PWC-Net's weights have and nothing reads
 
 
 class Encoded(NamedTuple):

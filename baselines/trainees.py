@@ -6,6 +6,7 @@ mean absolute differences, in the network's range of [-1, 1].
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
@@ -17,7 +18,7 @@ from torch.nn.functional import adaptive_avg_pool2d as area
 from .alignment import Analysis, Levels, as_training_starts
 from .edvr import EDVR
 from .light_flow import LightFlow, optical_flow
-from .stvun import CENTRE, FRAMES, STVUN, Encoded, Motion, blend
+from .stvun import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion, blend
 from .weights import initialise
 
 Stage = Literal["flow", "space", "joint"]
@@ -67,7 +68,7 @@ class StvunTrainee(Trainee):
         for name, parameter in network.named_parameters():
             of_flow = name.startswith("pwcnet.")
             parameter.requires_grad = stage == "joint" or of_flow == (stage == "flow")
-            if name.startswith("pwcnet.deconv2."):  # never used, so never given a gradient
+            if re.search(UNUSED, name):  # so never given a gradient
                 parameter.requires_grad = False
 
     def forward(
@@ -112,11 +113,12 @@ class StvunTrainee(Trainee):
             return None
         with torch.no_grad():
             pyramids = self.network.pyramid(frames.transpose(0, 1).flatten(0, 1))
-            each = [level.unflatten(0, (FRAMES, -1)) for level in pyramids]
+            each = [level.view(FRAMES, -1, *level.shape[1:]) for level in pyramids]
             first, second = (
                 [level[list(frames)].flatten(0, 1) for level in each] for frames in zip(*STEPS)
             )
-            flows = self.network.way(first, second).unflatten(0, (len(STEPS), -1)).unbind(0)
+            flow = self.network.way(first, second)
+            flows = flow.view(len(STEPS), -1, *flow.shape[1:]).unbind(0)
         return flows[:CENTRE], flows[CENTRE:]
 
     def _taught(self, small: Tensor, large: Tensor, between: Tensor, t: float) -> Tensor:
@@ -133,13 +135,13 @@ class StvunTrainee(Trainee):
         second = self.network.pyramid(torch.cat([then, now, end]))
         loss = small.new_zeros(())
         for found in self.network.pwcnet.flows(first, second):
-            coarse = area(truth, found.shape[-2:]) * (found.shape[-1] / truth.shape[-1])
+            coarse = area(truth, tuple(found.shape[-2:])) * (found.shape[-1] / truth.shape[-1])
             loss = loss + _difference(found, coarse)
         return loss
 
     def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:
         """The flow of full-size frames at the size of the small ones, in their pixels."""
-        return area(optical_flow(first, second), small.shape[-2:]) / self.network.scale
+        return area(optical_flow(first, second), tuple(small.shape[-2:])) / self.network.scale
 
 
 class EdvrTrainee(Trainee):

@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+LONGEST = 96  # characters of what is said to be done
+
 
 @contextmanager
 def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, str], None]]:
@@ -32,7 +34,7 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
                 smoothing=0.1,
                 leave=True,
             )
-        line.set_description_str(what[:48], refresh=False)
+        line.set_description_str(what[:LONGEST], refresh=False)
         line.update(done - line.n)
 
     try:

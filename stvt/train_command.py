@@ -122,13 +122,14 @@ def run(args: argparse.Namespace) -> int:
 def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
     from stvt.plan import usable_device
     from stvt.training import train
+    from stvt.training_weights import weights_of
 
     began = time.monotonic()
     trained = train(
         plan,
         args.root,
         args.out,
-        initial=[_weights(path) for path in args.initial],
+        initial=[weights_of(path) for path in args.initial],
         device=usable_device(args.device),
         workers=args.workers,
         channels_last=args.channels_last,
@@ -143,18 +144,6 @@ def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
     if trained.best.exists():
         print(f"{trained.best}: the best in validation (validation.csv)")
     return 0
-
-
-def _weights(path: Path) -> Path:
-    """A file of weights, or the last one of a run."""
-    from stvt.errors import UsageError
-
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob("weights/*-last.safetensors"))
-    if not found:
-        raise UsageError(f"--initial {path}: this folder holds no weights of a training")
-    return found[0]
 
 
 def _say(line: str) -> None:

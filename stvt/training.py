@@ -140,6 +140,7 @@ class _Run:
         self._restore()
         plan, losses = self.plan, dict[str, float]()
         waiting = computing = 0.0
+        came = clock.perf_counter()
         for batch in self._batches():
             waiting += batch.pop("waited")
             began = clock.perf_counter()
@@ -153,8 +154,11 @@ class _Run:
                 self.log.write(self.step, plan.rate_at(self.step - 1), speed, share)
                 waiting = computing = 0.0
             if show:
-                parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
-                show(self.step, plan.steps, f"{plan.stage}: {parts}")
+                parts = " ".join(f"{name} {value:.4f}" for name, value in losses.items())
+                rate = f"rate {plan.rate_at(self.step - 1):.1e}"
+                pace = f"{plan.batch / max(clock.perf_counter() - came, 1e-9):.1f} windows/s"
+                show(self.step, plan.steps, f"{plan.stage}: {parts}, {rate}, {pace}")
+                came = clock.perf_counter()
             last = self.step == plan.steps
             if self.step % plan.validate_every == 0 or last:
                 self._validate()

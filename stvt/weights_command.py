@@ -1,4 +1,4 @@
-"""The `stvt weights` command: list, fetch, add, verify, convert."""
+"""The `stvt weights` command: list, fetch, add, verify, convert, join."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HELP = "published weights: where they are, on what terms; fetch, add, verify, convert them"
+HELP = "published weights: where they are, on what terms; fetch, add, verify, convert, join them"
 
 
 def add(commands: Any) -> None:
@@ -45,6 +45,16 @@ def add(commands: Any) -> None:
         "checkpoint", type=Path, metavar="CHECKPOINT", help="its prefix, folder or zip file"
     )
     action.add_argument("--out", type=Path, metavar="FILE", help="(default: where fisr looks)")
+
+    action = actions.add_parser("join", help="one file of what the stages of a training left")
+    action.set_defaults(run=join)
+    action.add_argument("network", metavar="NETWORK", help="stvun-s, edvr-s ...")
+    action.add_argument(
+        "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
+    )
+    action.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    action.add_argument("--half", action="store_true", help="in float16, half the size")
+    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
 
 
 def list_(args: argparse.Namespace) -> int:
@@ -128,6 +138,19 @@ def convert(args: argparse.Namespace) -> int:
 
     _show(convert(args.network, args.checkpoint.expanduser(), args.out))
     return 0
+
+
+def join(args: argparse.Namespace) -> int:
+    from stvt.training_weights import join, weights_of
+
+    files = [weights_of(path.expanduser()) for path in args.parts]
+    number = join(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
+    print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"stvt weights: {line}", file=sys.stderr)
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:

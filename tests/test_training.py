@@ -16,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import stvt
 from stvt import training_store
 from stvt.baselines.compact import TRAINABLE, trainable
 from stvt.baselines.light_flow import LightFlow, optical_flow
@@ -29,6 +30,7 @@ from stvt.datasets.windows import Sampling, Windows, batch
 from stvt.errors import UsageError
 from stvt.training import train
 from stvt.training_plan import PRESETS, TrainingPlan, plan_of
+from stvt.training_weights import write_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -150,7 +152,7 @@ def test_a_light_flow_network_is_taught_the_motion_of_the_full_size_frames() -> 
     for _ in range(40):
         loss = learner(window, large, between, [0.5])["flow"]
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
@@ -209,6 +211,34 @@ def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path:
     parts = train(plan, data, tmp_path / "parts", say=quiet)
     assert whole.weights.read_bytes() == parts.weights.read_bytes()
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+
+
+def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = train(tiny("flow", steps=1), data, tmp_path / "flow", say=quiet).weights
+    space = tmp_path / "space"
+    train(tiny(steps=1), data, space, initial=[flow], say=quiet)
+    out = tmp_path / "whole.safetensors"
+    command = ["weights", "join", "stvun-s", "--out", str(out)]
+    assert main([*command, str(space)]) == 2
+    assert "name the run of every stage" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*command, str(flow), str(space)]) == 0
+    whole = out.stat().st_size
+    assert main([*command, str(flow), str(space), "--half"]) == 0
+    assert out.stat().st_size < 0.6 * whole
+    method = stvt.load_method("stvun-s", weights={"stvun-s": out})
+    frames = [torch.rand(3, 16, 16) for _ in range(3)]
+    assert [time for time, _ in method.stream(frames, [0.5])] == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_full_stvun_is_evaluated_without_the_entries_that_nothing_reads(tmp_path: Path) -> None:
+    network = trainable("stvun")
+    learnt = trainee(network, "joint").learning()
+    file = tmp_path / "stvun-last.safetensors"
+    write_weights(file, learnt, "as a joint stage leaves it")
+    assert len(stvt.load_method("stvun", weights={"stvun": file}).weights) == 64
 
 
 @pytest.mark.slow
