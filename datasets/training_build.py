@@ -125,13 +125,17 @@ def _units(
     transfer: Transfer,
     outcome: TrainingOutcome,
 ) -> tuple[list[Unit], dict[str, str]]:
-    """The videos that are to be done, and on which side of the split a list wants them."""
+    """The videos that are to be done, and on which side of the split a list wants them.
+
+    Their paths are absolute: workers of a cluster are in folders of their own.
+    """
     splits: dict[str, str] = {}
+    folder = outcome.folder.absolute()
     if clips_list is not None:
-        return _listed(Path(clips_list), settings, transfer, outcome.folder, splits), splits
+        return _listed(Path(clips_list), settings, transfer, folder, splits), splits
     if source is not None:
         sources = [source] if isinstance(source, str | Path) else list(source)
-        return _found(sources, settings, outcome.folder, outcome), splits
+        return _found(sources, settings, folder, outcome), splits
     raise DatasetError(
         f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
     )
@@ -142,7 +146,7 @@ def _listed(
 ) -> list[Unit]:
     units = []
     for video in read_list(path):
-        files = (video.file,) if video.file else ()
+        files = (video.file.absolute(),) if video.file else ()
         units.append(
             Unit(
                 *(video.name, files, False, video.sections, video.rate, settings, folder),
@@ -166,9 +170,9 @@ def _found(
             files: tuple[Path, ...]
             match scene:
                 case VideoFile(file=file):
-                    files = (file,)
+                    files = (file.absolute(),)
                 case Pictures(files=several):
-                    files = tuple(several)
+                    files = tuple(file.absolute() for file in several)
                 case _:
                     continue
             name = safe_name(scene.name, taken)

@@ -278,9 +278,7 @@ def _opened(unit: Unit) -> tuple[Footage, Fraction | None, Fraction, list[str]]:
     if unit.pictures:
         rate = unit.rate or unit.settings.rate
         if not rate:
-            raise DatasetError(
-                f"{unit.files[0].parent}: frames have no rate of their own; give --rate"
-            )
+            raise DatasetError("frames have no rate of their own; give --rate")
         return Pictures(unit.files, Fraction(rate)), Fraction(rate), Fraction(rate), []
     from .video import open_video
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
@@ -128,6 +136,8 @@ def _on_cluster(
         raise UsageError(
             f"--cluster needs the extra `cluster`: pip install 'stvt[cluster]' ({missing})"
         ) from missing
+    # Its log is a traceback for each connection that is refused; what it raises says as much.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         connect: Any = Client
         client = connect(address, timeout=10)
@@ -143,3 +153,8 @@ def _on_cluster(
                     yield unit, future.result()
                 except KilledWorker:
                     yield unit, None
+                except CancelledError as gone:
+                    raise UsageError(
+                        f"the Dask scheduler at {address} is gone; start it and its workers and "
+                        "give the same command again: what was done is kept"
+                    ) from gone

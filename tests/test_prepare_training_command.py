@@ -60,6 +60,9 @@ def test_photographs_are_made_without_a_source(
     monkeypatch.setattr(photograph_set, "prepare_photographs", few)
     assert main(["prepare", "photographs", "--root", str(tmp_path), "--clips", "2"]) == 0
     assert str(tmp_path / "photographs") in capsys.readouterr().out
+    fast = ["prepare", "fast", "--photographs", "--fastest", "12"]
+    assert main([*fast, "--root", str(tmp_path), "--clips", "2"]) == 0
+    assert "2 clips of the photographs of scikit-image" in capsys.readouterr().out
     made = json.loads((tmp_path / "photographs" / "manifest.json").read_text())
     assert [clip["frames"] for clip in made["clips"]] == [3, 3]
 
@@ -114,15 +117,16 @@ def test_killing_one_of_two_cluster_workers_loses_no_video(
     address, workers = cluster
     for number in range(8):
         write_video(tmp_path / "in" / f"v{number}.mkv", film(96, seed=number))
-    options = ["--source", str(tmp_path / "in"), "--cuts", "built-in", "--root"]
+    # Relative paths: the workers are in another folder.
+    options = ["--source", "in", "--cuts", "built-in", "--root"]
     command = [sys.executable, "-m", "stvt", "prepare", "mine", *SMALL, *options]
-    run = subprocess.Popen([*command, str(tmp_path / "far"), "--cluster", address])
+    run = subprocess.Popen([*command, "far", "--cluster", address], cwd=tmp_path)
     while not list((tmp_path / "far").glob("mine/videos/*.json")):
         assert run.poll() is None
         time.sleep(0.02)
     workers[0].kill()
     assert run.wait() == 0 and workers[1].poll() is None
-    subprocess.run([*command, str(tmp_path / "near")], check=True)
+    subprocess.run([*command, "near"], check=True, cwd=tmp_path)
     assert contents(tmp_path / "far") == contents(tmp_path / "near")
 
 

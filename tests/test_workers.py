@@ -1,5 +1,9 @@
 """Units over processes: none is lost when a process dies, and a deadly one is given up."""
 
+import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,32 @@ def test_what_a_unit_raises_is_raised_here() -> None:
 def test_a_cluster_that_does_not_answer_is_named() -> None:
     with pytest.raises(UsageError, match="tcp://127.0.0.1:9"):
         list(run_units(eval, ["1"], cluster="tcp://127.0.0.1:9"))
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_at_work_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    file = tmp_path / "scheduler.json"
+    options = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard"]
+
+    def begin(what: str, *more: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options, *more]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    begun = [begin("scheduler", "--port", "0")]
+    try:
+        while not file.exists():
+            assert begun[0].poll() is None
+            time.sleep(0.02)
+        begun.append(begin("worker", "--no-nanny", "--nthreads", "1"))
+        address = json.loads(file.read_text())["address"]
+        units = ["1", f"__import__('os').kill({begun[0].pid}, 9)", "2"]
+        with pytest.raises(UsageError, match="is gone"):
+            list(run_units(eval, units, cluster=address))
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
 
 
 def _exists(file: Path) -> str:
