@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +17,10 @@ from .borders import Borders, Box
 from .detected_cuts import BUILT_IN, shots
 from .errors import DatasetError
 from .frames import read_frame
-from .logos import Logos, without_logos
+from .logos import Logos, overlap, without_logos
 from .looking import Looking, Seen, small_picture
 from .motion import MotionMeter
+from .passing_logos import Passing, PassingLogos
 from .perceptual_hash import EVERY, picture_hash
 from .shot_plan import Piece, Refusal, Wanted, plan_shot
 from .storage import Written, write_clip
@@ -101,6 +102,7 @@ def survey(
     found = Survey()
     borders = Borders(footage.height, footage.width)
     logos = Logos(footage.height, footage.width)
+    passing = PassingLogos(footage.height, footage.width, lambda: borders.result()[0])
     shot: list[Seen] = []
     key: tuple[int, int] | None = None
 
@@ -112,7 +114,13 @@ def survey(
             shot.clear()
 
     looking = Looking(about)
-    reading = _reading(footage, sections, about, (borders, logos), found, looking)
+
+    def look(frame: Frame, seconds: Fraction) -> None:
+        borders.add(frame)
+        logos.add(frame)
+        passing.add(frame, seconds)
+
+    reading = _reading(footage, sections, about, look, found, looking)
     for number, (section, seen, _) in shots(reading, lambda item: item[2], cuts):
         if (section, number) != key:
             close()
@@ -122,19 +130,41 @@ def survey(
     found.box, found.fault = borders.result()
     if not found.fault:
         found.logos = logos.boxes(found.box)
-    if found.logos:
-        whole = found.box or Box(0, 0, footage.height, footage.width)
-        found.box, found.fault = without_logos(whole, found.logos)
+        _leave_logos(found, passing.found, Box(0, 0, footage.height, footage.width))
     if footage.facts.get("partial"):
         _leave_patched(found)
     return found
+
+
+def _leave_logos(found: Survey, passing: Sequence[Passing], picture: Box) -> None:
+    """Cut logos off; where too little were left, those of a part of the video cost its clips there."""
+    whole = found.box or picture
+    if found.logos:
+        found.box, found.fault = without_logos(whole, found.logos)
+    if found.fault:
+        return
+    rest = found.box or picture
+    others = [one for one in passing if overlap(rest, one.box)]
+    every = [*found.logos, *(one.box for one in others)]
+    cut, fault = without_logos(whole, every)
+    if not fault:
+        if others:
+            found.box, found.logos = cut, every
+        return
+    for piece in list(found.pieces):
+        seen = [one.box for one in others if one.is_seen(piece.start, piece.end)]
+        if seen:
+            box = seen[0]
+            why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
+            found.pieces.remove(piece)
+            found.refused.append(Refusal(piece.start, piece.end, len(piece.frames), why))
 
 
 def _reading(
     footage: Footage,
     sections: Sequence[Section],
     about: Fraction,
-    gathering: Sequence[Borders | Logos],
+    look: Callable[[Frame, Fraction], None],
     found: Survey,
     looking: Looking,
 ) -> Iterator[tuple[int, Seen, Frame]]:
@@ -143,8 +173,7 @@ def _reading(
     for section, number, seconds, frame in placed(footage, sections, about):
         found.frames += 1
         if number % every == 0:
-            for each in gathering:
-                each.add(frame)
+            look(frame, seconds)
         small = small_picture(frame)
         yield section, looking(number, seconds, small), small
 

@@ -30,14 +30,17 @@ ENOUGH = 0.6  # part of the picture within its borders that must be left
 
 
 class Logos:
-    """Gathers the edges of a video's pictures, each direction for itself: a few small maps."""
+    """Gathers the edges of a video's pictures, each direction for itself: a few small maps.
+
+    looks: how many pictures have counted.
+    """
 
     def __init__(self, height: int, width: int) -> None:
         self._size = height, width
         self._last: tuple[Grey, Grey] | None = None
         self._sum: list[Grey] = []
         self._squares: Grey | None = None
-        self._looks = 0
+        self.looks = 0
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         """frame: uint8 (H, W, 3). One that is not far from the last that counted does not count."""
@@ -52,7 +55,7 @@ class Logos:
             total += part
         self._squares += squares
         self._last = edges
-        self._looks += 1
+        self.looks += 1
 
     def boxes(self, within: Box | None) -> list[Box]:
         """Where logos are, in pixels of the whole picture; `within` are its black borders.
@@ -60,10 +63,10 @@ class Logos:
         Only where most of the picture has moved between the looks, and where what is around moves:
         of a camera that stands still, or a bonnet before it, nothing is said.
         """
-        if self._squares is None or self._looks < LOOKS:
+        if self._squares is None or self.looks < LOOKS:
             return []
-        squares = self._squares / self._looks
-        stay = np.asarray(self._sum[0] ** 2 + self._sum[1] ** 2, np.float32) / self._looks**2
+        squares = self._squares / self.looks
+        stay = np.asarray(self._sum[0] ** 2 + self._sum[1] ** 2, np.float32) / self.looks**2
         inner = _mask(squares.shape, self._size, within)
         lasting = (squares > STRONG**2) & (stay > STAYS * squares) & inner
         kernel = np.ones((JOINED, JOINED), np.uint8)
@@ -101,7 +104,7 @@ def without_logos(box: Box, logos: list[Box]) -> tuple[Box, str]:
     rest = box
     while True:
         # That which costs most first: its cut may take others away.
-        cuts = [max(_cuts(rest, logo), key=_area) for logo in logos if _overlap(rest, logo)]
+        cuts = [max(_cuts(rest, logo), key=_area) for logo in logos if overlap(rest, logo)]
         if not cuts:
             return rest, ""
         rest = min(cuts, key=_area)
@@ -120,7 +123,8 @@ def _cuts(box: Box, logo: Box) -> Iterator[Box]:
     yield Box(box.top, behind, box.height, max(right - behind, 0))
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
+    """Whether two parts of a picture have pixels in common."""
     return (
         one.top < other.top + other.height
         and other.top < one.top + one.height

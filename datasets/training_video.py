@@ -20,7 +20,7 @@ from .storage import suffix
 from .timeline import timeline
 from .transfer import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
 
-VERSION = 2  # of what is made: a record of another is made anew
+VERSION = 3  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
 SLOWED = Fraction(3, 2)  # times slower or faster than filmed: less is a camera's imprecision
 Record = dict[str, Any]

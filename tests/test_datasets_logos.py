@@ -92,3 +92,26 @@ def test_a_clip_comes_without_its_logo_or_not_at_all(tmp_path: Path) -> None:
     (why,) = outcome.refused
     assert why.startswith("middle: burnt-in logo (")
     assert "is cut off" in (tmp_path / "set" / "ledger.csv").read_text()
+
+
+def test_a_logo_that_is_there_for_a_while_is_cut_off_or_costs_the_clips_there(
+    tmp_path: Path,
+) -> None:
+    plain = panning(720, 7)
+    for name, x, y in (("corner", 220, 172), ("middle", 120, 100)):
+        frames = plain if name == "corner" else plain[::-1]
+        shown = np.concatenate([frames[:300], burnt(frames[300:540], x, y), frames[540:]])
+        write_video(tmp_path / "in" / f"{name}.mkv", shown, rate=30)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    made = json.loads((tmp_path / "set" / "manifest.json").read_text())
+    corner, middle = (
+        [clip for clip in made["clips"] if clip["video"] == video] for video in ("corner", "middle")
+    )
+    assert len(corner) == 12 and all(140 <= clip["height"] <= 156 for clip in corner)
+    assert middle and all(clip["height"] == 180 for clip in middle)
+    assert not any(clip["start"] < 18 and clip["end"] > 10 for clip in middle)
+    assert any(
+        each["reason"].startswith("burnt-in logo for a while")
+        for each in made["refused"]
+        if each["video"] == "middle"
+    )
