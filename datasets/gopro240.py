@@ -27,6 +27,7 @@ GOPRO240 = Recipe(
         (
             "https://huggingface.co/datasets/snah/GOPRO_Large/resolve/main/GOPRO_Large_all.zip",
             "https://drive.google.com/file/d/1rJTmM9_mLCNzBUUhYIGldBYgup279E_f",
+            "http://data.cv.snu.ac.kr:8008/webdav/dataset/GOPRO/GOPRO_Large_all.zip",
         ),
     ),
     layouts=("test/NAME", "NAME"),

@@ -31,6 +31,7 @@ def _at(fps: int) -> Recipe:
             (
                 f"https://huggingface.co/datasets/snah/REDS_VTSR/resolve/main/{archive}.zip",
                 f"https://drive.google.com/file/d/{_DRIVE[fps]}",
+                f"https://cv.snu.ac.kr/dataset/AIM_ICCV_2019/REDS_VTSR/{archive}.zip",
             ),
         ),
         layouts=(f"{archive}/NAME", "NAME"),

@@ -25,8 +25,9 @@ from stvt.timing import device_name
 LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "safetensors")
 EXTRAS = {  # package -> what it is for
     "lpips": "the metric lpips",
-    "distributed": "evaluate --cluster",
-    "gdown": "weights from Google Drive",
+    "distributed": "--cluster of evaluate and prepare",
+    "gdown": "weights and data sets on Google Drive",
+    "py7zr": "archives of 7z",
     "tensorflow": "the reference of FISR's checkpoints; not needed to read them",
     "psutil": "tests of memory",
 }
