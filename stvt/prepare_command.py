@@ -95,7 +95,8 @@ def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
     from stvt.datasets.training_build import foresee_training
 
     if name == PHOTOGRAPHS or args.photographs:
-        where = args.photographs or "the photographs of scikit-image"
+        given = args.photographs not in (None, True)
+        where = args.photographs if given else "the photographs of scikit-image"
         return [f"{name}: {args.clips} clips are made of {where}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]

@@ -39,7 +39,14 @@ def add_options(command: Any) -> None:
         choices=("auto", "built-in", "scenedetect"),
         help="what finds them (default: PySceneDetect if it is installed)",
     )
-    group.add_argument("--photographs", type=Path, metavar="DIR", help="put these in motion")
+    group.add_argument(
+        "--photographs",
+        nargs="?",
+        const=True,
+        type=Path,
+        metavar="DIR",
+        help="put these in motion; without DIR those of scikit-image, as `prepare photographs` does",
+    )
     group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
     group.add_argument(
         "--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs"
@@ -121,14 +128,18 @@ def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
         folder = prepare_photographs(
             args.root,
             name=name,
-            source=args.photographs,
+            source=_pictures(args),
             clips=args.clips,
             fastest=args.fastest,
             progress=show,
         )
-    whose = args.photographs or "scikit-image"
+    whose = _pictures(args) or "scikit-image"
     print(f"{name}: {args.clips} clips of the photographs of {whose} in motion, in {folder}")
     return 0
+
+
+def _pictures(args: argparse.Namespace) -> Path | None:
+    return None if args.photographs is True else args.photographs
 
 
 def _settings(name: str, args: argparse.Namespace) -> Any:
