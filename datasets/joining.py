@@ -17,12 +17,16 @@ from av.container import InputContainer, OutputContainer
 from .coded import Look
 from .container import opened
 from .errors import DatasetError
-from .writing import REFUSED, Encoding, container_format, pieces
+from .writing import REFUSED, Encoding, container_format, pieces, writable
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
 # Written anew by every muxer.
 NOT_KEPT = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+# What phones write. mp4 and mov hold it beside `FREE` keys alone, which fewer players show; so only
+# where there is any.
+PHONES = ("com.", "make", "model")
+FREE = "+use_metadata_tags"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Company:
     start:   time of the source that the first frame shows.
     end:     of what is taken, None for all.
     sound:   whether sound, subtitles and chapters come along; only metadata does otherwise.
+    picture: the number of the stream that the frames are of.
     """
 
     source: Path
@@ -41,6 +46,7 @@ class Company:
     start: Fraction
     end: Fraction | None
     sound: bool = True
+    picture: int | None = None
 
 
 def join(
@@ -63,8 +69,9 @@ def join(
         why = f"{kind} refuses what should go into it ({error.strerror})"
         if company is None or not company.sound:
             raise DatasetError(f"{output.name}: {why}; the pieces in {folder} play") from error
-        _joined(folder, output, encoding, look, rate, replace(company, sound=False))
-        return [f"sound and subtitles left out: {why}; .mkv may hold them"]
+        alone = join(folder, output, encoding, look, rate, replace(company, sound=False))
+        kept = [note for note in alone if not note.startswith(("sound", "subtitles"))]
+        return [*kept, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
 def _joined(
@@ -80,10 +87,15 @@ def _joined(
     orders = [_order(file, rate) for _, _, file in whole]
     delay = max(place - shown for order in orders for place, shown in enumerate(order))
     options = {"fflags": "+bitexact"}
-    if output.suffix.lower() in (".mp4", ".m4v", ".mov"):
-        options["movflags"] = "+faststart"
-    with av.open(str(output), "w", format=container_format(output), options=options) as container:
-        first = av.open(str(whole[0][2]))
+    source = opened(company.source) if company is not None else None
+    told = _told(source.metadata) if source is not None else {}
+    kind = container_format(output)
+    if kind in ("mp4", "mov"):
+        phone = any(key.lower().startswith(PHONES) for key in told)
+        options["movflags"] = "+faststart" + (FREE if phone else "")
+    with writable(output, kind, options) as container:
+        container.metadata.update(told)
+        first = opened(whole[0][2])
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
         stream.codec_context.framerate = rate
@@ -92,12 +104,11 @@ def _joined(
             stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
         begin = 0
         packets: list[Iterable[Timed]] = []
-        source = None
-        if company is not None:
+        if company is not None and source is not None:
+            _describe(stream, source, company)
             opening = company.start if company.opening is None else company.opening
             begin = math.ceil((company.start - opening) * rate)
             zero = company.start - begin / rate
-            source = opened(company.source)
             packets.append(_company(source, container, company, zero, notes))
         files = [file for _, _, file in whole]
         video = _video(files, orders, stream, rate, begin, delay)
@@ -106,12 +117,30 @@ def _joined(
         first.close()
         if source is not None:
             source.close()
+    with opened(output) as made:
+        there = {key.lower() for key in made.metadata}
+    # "title-eng" repeats "title".
+    if lost := [key for key in told if key.lower() not in there and key[:-4] not in told]:
+        notes.append(f"metadata left out: {', '.join(lost)}; .mkv holds them")
     return notes
+
+
+def _told(metadata: dict[str, str]) -> dict[str, str]:
+    """What a file says of itself, without what is about the file alone."""
+    return {key: value for key, value in metadata.items() if key.lower() not in NOT_KEPT}
+
+
+def _describe(stream: Any, source: InputContainer, company: Company) -> None:
+    """What the source says of its picture: its language, its title, when it was made."""
+    if company.picture is None:
+        return
+    said = _told(source.streams[company.picture].metadata)
+    stream.metadata.update({k: v for k, v in said.items() if k.lower() != "vendor_id"})
 
 
 def _order(file: Path, rate: Fraction) -> list[int]:
     """The number of the frame that each packet of a piece holds, as they are stored."""
-    with av.open(str(file)) as container:
+    with opened(file) as container:
         stamps = [
             packet.pts * Fraction(packet.time_base)
             for packet in container.demux(container.streams.video[0])
@@ -130,7 +159,7 @@ def _video(
     extradata: bytes | None = None
     shown, stored = begin, begin
     for file, order in zip(files, orders, strict=True):
-        with av.open(str(file)) as container:
+        with opened(file) as container:
             own = bytes(container.streams.video[0].codec_context.extradata or b"")
             if extradata not in (None, own):
                 raise DatasetError(f"{file}: is not coded as those before it; delete its folder")
@@ -151,9 +180,10 @@ def _company(
     zero: Fraction,
     notes: list[str],
 ) -> Iterator[Timed]:
-    """Takes over metadata and streams of the source; its packets, their times from `zero`."""
-    kept = {k: v for k, v in source.metadata.items() if k.lower() not in NOT_KEPT}
-    container.metadata.update(kept)
+    """Takes over streams of the source; gives their packets, their times from `zero`."""
+    if others := [one for one in source.streams if one.type in ("data", "attachment")]:
+        listed = ", ".join(str(one.index) for one in others)
+        notes.append(f"what is no picture, sound or subtitle left out (streams {listed})")
     streams: dict[int, Any] = {}
     for stream in chain(source.streams.audio, source.streams.subtitles):
         what = "sound" if stream.type == "audio" else "subtitles"

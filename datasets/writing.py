@@ -28,6 +28,7 @@ ENCODERS = {
     "prores": "prores_ks",
 }
 CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20, "libvpx-vp9": 20}
+WORST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63, "libvpx-vp9": 63}
 LOSSLESS = {
     "libx264": {"qp": "0"},
     "libx264rgb": {"qp": "0"},
@@ -102,6 +103,8 @@ def encoding(
     if crf is not None and (lossless or name not in CRF):
         why = "with --lossless it means nothing" if lossless else f"{codec} has no such setting"
         raise DatasetError(f"--crf: {why}")
+    if crf is not None and not 0 <= crf <= WORST_CRF[name]:
+        raise DatasetError(f"--crf {crf:g}: {codec} takes 0 (best) to {WORST_CRF[name]}")
     known = [one.name for one in encoder.video_formats or []]
     note = ""
     if form is None:
@@ -124,7 +127,16 @@ def _check_held(output: Path, codec: str, name: str) -> None:
     with av.open(os.devnull, "w", format=form) as container:
         if name not in container.supported_codecs or name in REFUSED.get(form, ()):
             held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
-            raise DatasetError(f"{output}: this kind of file cannot hold {codec}{held}; try .mkv")
+            other = "take h264" if form == "matroska" else "try .mkv"
+            raise DatasetError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
+
+
+def writable(path: Path, form: str, options: dict[str, str]) -> OutputContainer:
+    """A file opened for writing, of the kind that FFmpeg calls `form`.
+
+    By its absolute path: FFmpeg reads "a:b.mp4" as a protocol.
+    """
+    return av.open(os.path.abspath(path), "w", format=form, options=options)
 
 
 def container_format(output: Path) -> str:
@@ -217,9 +229,7 @@ class Pieces:
                 raise DatasetError(
                     f"hevc: pictures of less than {X265_LEAST} pixels crash its encoder; take h264"
                 )
-            self._container = av.open(
-                str(self._temporary), "w", format="matroska", options={"fflags": "+bitexact"}
-            )
+            self._container = writable(self._temporary, "matroska", {"fflags": "+bitexact"})
             self._stream = video_stream(
                 self._container, self.encoding, self.look, self.size, self.rate
             )
@@ -229,6 +239,9 @@ class Pieces:
         try:
             self._container.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
+            if not self._count:  # there is nothing to finish
+                self._container.close()
+                self._container = None
             raise DatasetError(
                 f"{self.encoding.encoder} refuses {padded.shape[1]}x{padded.shape[0]} pixels of "
                 f"{self.encoding.form}: {(error.strerror or str(error)).lower()}"

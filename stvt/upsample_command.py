@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
         "upsample",
         help="make any video larger and smoother",
         description="Any video, or a folder of frames, larger and smoother: docs/upsample.md.",
+        epilog="A name that begins with a dash is written with its folder: ./-name.mp4",
     )
     command.set_defaults(run=run, parser=command)
     command.add_argument("source", metavar="IN", type=Path, help="a video or a folder of frames")
@@ -79,11 +80,12 @@ def run(args: argparse.Namespace) -> int:
             made = upsample_file(wish, settings, show, say)
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        say(f"interrupted; what is done is in {wish.parts}, and --resume goes on there")
+        done = f"what is done is in {wish.parts}, and --resume goes on there"
+        say(f"interrupted; {done if wish.parts.exists() else 'nothing was done yet'}")
         return 130
     for line in made.problems:
         say(line)
-    cuts = f", {len(made.cuts)} cuts" if made.cuts else ""
+    cuts = f", {len(made.cuts)} cut{'s' * (len(made.cuts) > 1)}" if made.cuts else ""
     print(
         f"{args.output}: {made.outputs} frames at {made.rate} fps "
         f"({float(made.outputs / made.rate):.3f} s) from {made.frames}{cuts}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
-from stvt import __version__
 from stvt.baselines.method import Method, Settings
-from stvt.datasets.frames import frame_files, write_frame
+from stvt.datasets.frames import write_frame
 from stvt.datasets.joining import Company, join
 from stvt.datasets.writing import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
 from stvt.errors import UsageError, user_errors
+from stvt.upsample_places import begin, check_places
 from stvt.upsample_sources import FolderSource, Part, Source, VideoSource
 from stvt.upsampling import (
     FINE,
@@ -102,7 +101,7 @@ def upsample_file(
 
     Raises the rooms' errors and UsageError.
     """
-    _check_places(wish)
+    check_places(wish)
     source = opened_source(wish)
     rate = source.when.rate * (1 if wish.slow else wish.factor)
     to_video = wish.output.suffix.lower() in SUFFIXES
@@ -111,7 +110,7 @@ def upsample_file(
         form = encoding(wish.output, source.bits, wish.codec, wish.crf, wish.form, wish.lossless)
     method = built(wish, settings)
     say(f"method: {method.name}" + (f", weights {method.weights[:12]}" if method.weights else ""))
-    _begin(wish, settings, method)
+    begin(wish, settings, method)
     sink: Sink = VideoSink(wish, form, source, rate) if form else FolderSink(wish)
     notes = [*source.notes, *([form.note] if form and form.note else [])]
     width, height = (side * settings.scale for side in source.size)
@@ -138,9 +137,11 @@ def upsample_file(
         for made in upsampling.outputs(source.frames(), lambda: source.last, done):
             sink.write(as_picture(made))
             done += 1
-            progress(done, max(total, done), wish.output.name)
+            progress(done, total, wish.output.name)
     except user_errors() as error:
-        raise UsageError(f"{error}; what was done is kept, and --resume goes on there") from error
+        sink.close()
+        kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
+        raise UsageError(f"{error}{kept}") from error
     finally:
         sink.close()
         if not sink.done:
@@ -177,65 +178,6 @@ def placement(wish: Wish, source: Source) -> Placement:
     return Placement(even_times(FINE) if wish.factor > 1 else (), step, wish.hold)
 
 
-def _check_places(wish: Wish) -> None:
-    output = wish.output
-    if output.resolve() == wish.source.resolve():
-        raise UsageError(f"{output}: is the input; give the result another name")
-    if not wish.source.exists():
-        raise UsageError(f"{wish.source}: there is no such file or folder")
-    if output.suffix and not output.is_dir() and output.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"{output}: no kind of video to write; take {', '.join(SUFFIXES)}, or a name without "
-            "a dot for a folder of frames"
-        )
-    full = any(output.iterdir()) if output.is_dir() else output.exists()
-    if full and not wish.overwrite:
-        raise UsageError(f"{output}: is there already; give another name, or --overwrite")
-    if output.is_dir() and output.suffix.lower() in SUFFIXES:
-        raise UsageError(f"{output}: is a folder; give the video another name")
-    if full and output.is_dir() and len(frame_files(output)) != len(list(output.iterdir())):
-        raise UsageError(f"{output}: holds more than frames, so it is not overwritten")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"{output.parent}: there is no such folder")
-
-
-def _begin(wish: Wish, settings: Settings, method: Method) -> None:
-    """Makes the folder of parts, or checks that what is in it was made alike."""
-    stat = wish.source.stat()
-    told = {
-        "version": __version__,
-        "source": [str(wish.source.resolve()), stat.st_size, stat.st_mtime_ns],
-        "method": [method.name, method.weights, method.fingerprint],
-        "settings": [settings.scale, settings.precision, settings.tile],
-        "wish": [
-            *(wish.factor, wish.slow, wish.hold, wish.cuts, wish.preview, str(wish.part)),
-            *(wish.stream, str(wish.fps), wish.codec, wish.crf, wish.form, wish.lossless),
-        ],
-    }
-    file = wish.parts / "wish.json"
-    if wish.parts.exists() and wish.overwrite and not wish.resume:
-        shutil.rmtree(wish.parts)
-    if not wish.parts.exists():
-        wish.parts.mkdir()
-        file.write_text(json.dumps(told))
-    elif not wish.resume:
-        raise UsageError(
-            f"{wish.parts}: holds what an interrupted run did; go on with --resume, or begin "
-            "anew with --overwrite"
-        )
-    else:
-        try:
-            before = json.loads(file.read_text())
-        except (OSError, ValueError):
-            before = {}
-        differing = [name for name in told if before.get(name) != told[name]]
-        if differing:
-            raise UsageError(
-                f"{wish.parts}: was begun with another {' and '.join(differing)}; give that one "
-                "again, or begin anew with --overwrite"
-            )
-
-
 class VideoSink:
     """Pieces of video, joined with the source's sound at the end."""
 
@@ -266,6 +208,7 @@ class VideoSink:
                 start=source.first,
                 end=end,
                 sound=not self.wish.slow,
+                picture=source.stream,
             )
         notes = join(self.pieces.folder, whole, self.form, self.look, self.rate, company)
         os.replace(whole, self.wish.output)

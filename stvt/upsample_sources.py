@@ -75,7 +75,7 @@ class Source:
         """How many outputs there will be, about, with so many for one frame."""
         end = self.when.seconds if self.part.end is None else self.part.end
         taken = min(end, self.when.seconds) - self.part.start
-        return max(round(taken * self.when.rate * factor), 1)
+        return max(math.ceil(taken * self.when.rate), 1) * factor
 
     def frames(self) -> Iterator[Timed]:
         """The frames taken, cropped, with their times in seconds."""
@@ -128,7 +128,8 @@ class VideoSource(Source):
     def __init__(self, path: Path, part: Part, stream: int | None = None) -> None:
         self._video = open_video(path, stream, threads=0)
         facts = self._video.facts
-        when = timeline(path, int(str(facts["stream"])))
+        self.stream = int(str(facts["stream"]))
+        when = timeline(path, self.stream)
         video = self._video
         super().__init__(path, part, when, look_of(facts), video.bits, video.width, video.height)
         self.notes += video.notes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines
+from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Settings
 from stvt.baselines.weights import find_weights
@@ -257,6 +258,8 @@ def chosen_method(spec: str | None, settings: Settings, *, smoother: bool) -> Me
         parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
         whole = "+".join(parts)
     method = baselines.build(whole, settings, larger=settings.scale > 1, new=smoother)
+    if isinstance(method, Elsewhere):
+        raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
     if settings.scale == 1 and method.scale != 1:
         raise MethodError(f"{whole} enlarges; for --scale 1 take flow, blend, dain or repeat")
     if len(parts) == 2:

@@ -299,6 +299,48 @@ def test_what_is_lost_or_added_is_said(tmp_path: Path) -> None:
         assert any("31x21 is odd" in note for note in made.notes) == (codec is None)
 
 
+def told(path: Path, says: dict[str, str]) -> Path:
+    """A video that says so of itself, and that its picture is French."""
+    plain = video(path.with_name("plain.mp4"), scenery(1, 4))
+    with av.open(str(plain)) as before, av.open(str(path), "w") as source:
+        source.metadata.update(says)
+        stream = source.add_stream_from_template(before.streams.video[0], opaque=True)
+        stream.metadata["language"] = "fra"
+        for packet in before.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                source.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_what_a_phone_wrote_comes_along(tmp_path: Path, name: str) -> None:
+    said = {"title": "a title", "com.android.version": "10", "location": "+48.3896+011.0470/"}
+    source = told(tmp_path / "in.mkv", said)
+    made = carry_out(wish(source, tmp_path / name, lossless=False))
+    with av.open(str(tmp_path / name)) as container:
+        kept = {key.lower(): value for key, value in container.metadata.items()}
+        assert said.items() <= kept.items()
+        assert container.streams.video[0].metadata["language"] == "fra"
+    assert not any("metadata" in note for note in made.notes)
+
+
+def test_metadata_that_the_container_does_not_know_is_named(tmp_path: Path) -> None:
+    source = told(tmp_path / "in.mkv", {"title": "a title", "mood": "blue"})
+    made = carry_out(wish(source, tmp_path / "out.mp4"))
+    assert any(
+        re.search(r"metadata left out: mood; \.mkv", note, re.IGNORECASE) for note in made.notes
+    )
+
+
+def test_a_name_may_hold_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg reads a relative "12:30.mp4" as of the protocol "12"."""
+    source = video(tmp_path / "in.mp4", scenery(1, 4))
+    monkeypatch.chdir(tmp_path)
+    carry_out(wish(source, Path("12:30.mp4")))
+    assert len(list(open_video(tmp_path / "12:30.mp4"))) == 8
+
+
 def test_folders_of_frames_go_in_and_out(
     tmp_path: Path, moving_square: Clip, write_clip: Callable[..., Path]
 ) -> None:
@@ -338,9 +380,22 @@ def test_crop_and_preview(tmp_path: Path) -> None:
         ({"codec": "nonsense"}, "no such encoder"),
         ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
         ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),
+        ({"output": Path("out.mkv"), "codec": "gif"}, "cannot hold gif; take h264"),
+        ({"output": Path("-")}, "so it needs a file"),
+        ({"output": Path("pipe:1.mp4")}, "so it needs a file"),
+        ({"output": Path(os.devnull), "overwrite": True}, "is neither a file nor a folder"),
+        ({"source": Path(os.devnull)}, "must be a file or folder"),
+        ({"output": Path("/proc/out.mp4")}, "nothing can be written there"),
+        ({"output": Path("frames"), "lossless": True}, "--lossless: frames will be a folder"),
+        ({"lossless": False, "crf": -5.0}, "--crf -5: h264 takes 0 .* to 51"),
+        ({"lossless": False, "crf": float("nan")}, "--crf nan"),
+        ({"method": "mine=frames:."}, "are for `stvt evaluate` alone"),
+        ({"output": Path("out.mkv"), "codec": "mjpeg", "lossless": False}, "^mjpeg refuses [^;]*$"),
     ],
 )
 def test_every_wrong_wish_is_one_line(tmp_path: Path, more: dict[str, object], says: str) -> None:
+    if more.get("output") == Path("/proc/out.mp4") and not Path("/proc/version").exists():
+        pytest.skip("no folder that even root cannot write to")
     source = video(tmp_path / "in.mp4", scenery(1, 2))
     wanted = replace(wish(source, tmp_path / "out.mp4"), **more)  # type: ignore[arg-type]
     with pytest.raises((UsageError, MethodError, DatasetError), match=says) as caught:
@@ -448,7 +503,7 @@ def test_the_command_line_carries_it_out(
     args = parsed(str(source), str(tmp_path / "out.mkv"), *words)
     assert args.run(args) == 0
     said = capsys.readouterr()
-    assert said.out.endswith("out.mkv: 30 frames at 10 fps (3.000 s) from 10, 1 cuts\n")
+    assert said.out.endswith("out.mkv: 30 frames at 10 fps (3.000 s) from 10, 1 cut\n")
     assert "method: bicubic+blend" in said.err
     for wrong in (["--time", "0"], ["--crop", "0:1:2:3"], ["--end", "soon"], ["--memory", "much"]):
         with pytest.raises(SystemExit):
@@ -494,9 +549,11 @@ def test_a_subtitle_that_is_on_when_a_part_begins_is_there(shared: Path, tmp_pat
     part = Part(Fraction(5), Fraction(9), (32, 32, 0, 0))
     carry_out(wish(source, tmp_path / "out.mp4", part=part, factor=1, method=None), scale=1)
     with av.open(str(tmp_path / "out.mp4")) as container:
-        packets = [one for one in container.demux(subtitles=0) if one.size > 2 and one.time_base]
+        packets = [one for one in container.demux(subtitles=0) if one.size > 2]
     shown = [
-        (float(one.pts * one.time_base), float(one.duration * one.time_base)) for one in packets
+        (float(one.pts * one.time_base), float(one.duration * one.time_base))
+        for one in packets
+        if one.pts is not None and one.duration is not None and one.time_base is not None
     ]
     assert shown[0] == pytest.approx((0, 3.35), abs=0.05)
     assert shown[1][0] == pytest.approx(3.35, abs=0.05) and len(shown) == 2
