@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .borders import Box
-from .logos import Logos
-
-PART = 12  # pictures that count make a part: 3 seconds at least, more where the camera rests
+from .logos import LOOKS, Logos
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Passing:
 
 
 class PassingLogos:
-    """Looks at parts of a video, each for itself; one part's maps are held at a time.
+    """Looks at parts of a video, as short as tells something; one part's maps are held at a time.
 
     within: gives the part of the picture within the borders, as far as they are known by then: no
             more of the picture than in the end, so their edges are never taken for a logo's.
@@ -45,7 +43,7 @@ class PassingLogos:
         """frame: uint8 (H, W, 3)."""
         self._begun = seconds if self._begun is None else self._begun
         self._part.add(frame)
-        if self._part.looks < PART:
+        if self._part.looks < LOOKS:
             return
         start, length = self._begun, seconds - self._begun
         self.found += [

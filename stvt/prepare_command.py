@@ -13,6 +13,7 @@ from stvt.training_set_command import (
     PHOTOGRAPHS,
     add_options,
     is_training,
+    misplaced_options,
     prepare_training_set,
 )
 
@@ -71,8 +72,8 @@ def prepare(args: argparse.Namespace) -> int:
     for option, given in (("--source", args.source), ("--from", args.instead)):
         if given and len(args.names) > 1:
             args.parser.error(f"{option} is for one name, not {len(args.names)}")
-    if args.cluster and not all(is_training(name, args) for name in args.names):
-        args.parser.error("--cluster is for training sets; other sets take --workers")
+    if misplaced := misplaced_options(args):
+        args.parser.error(misplaced)
     code = 0
     for name in args.names:
         try:

@@ -12,6 +12,13 @@ from stvt.arguments import positive
 
 PHOTOGRAPHS = "photographs"
 NAMES = ("youtube240", PHOTOGRAPHS)
+# Options that the other kind of set does not read, by what argparse calls them.
+FOR_TRAINING = (
+    *("max", "min_rate", "rate", "height", "width", "clip_frames", "min_frames", "min_side"),
+    *("validation", "cuts", "clips", "fastest", "storage", "cluster"),
+    *("cookies_from", "pause", "video_format", "js_runtime"),
+)
+FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
 
 
@@ -58,6 +65,23 @@ def add_options(command: Any) -> None:
     group.add_argument("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")
     group.add_argument("--video-format", metavar="FORMAT", help="as yt-dlp takes it")
     group.add_argument("--js-runtime", action="append", default=[], metavar="NAME[:PATH]")
+
+
+def misplaced_options(args: argparse.Namespace) -> str:
+    """What is wrong with options that a set of this kind would leave unread; empty if nothing."""
+    given = [
+        name
+        for name in (*FOR_TRAINING, *FOR_TESTS)
+        if getattr(args, name) != args.parser.get_default(name)
+    ]
+    kinds = {is_training(name, args) for name in args.names}
+    for name in given:
+        option = f"--{name.replace('_', '-')}".replace("--instead", "--from")
+        if name in FOR_TRAINING and False in kinds:
+            return f"{option} is for training sets; say --training, or leave it out"
+        if name in FOR_TESTS and True in kinds:
+            return f"{option} is for test sets; leave it out for training sets"
+    return ""
 
 
 def is_training(name: str, args: argparse.Namespace) -> bool:

@@ -110,6 +110,22 @@ def test_a_dry_run_says_what_would_be_read_and_does_nothing(
         main(["prepare", "sample", "--cluster", "tcp://127.0.0.1:9", *root])
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "--height is for training sets"),
+        (("--training", "--scale", "2"), "--scale is for test sets"),
+        (("--training", "--from", "http://x"), "--from is for test sets"),
+    ],
+)
+def test_an_option_that_would_not_be_read_is_one_line(
+    tmp_path: Path, options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["prepare", "mine", "--source", str(tmp_path), "--height", "90", *options])
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_killing_one_of_two_cluster_workers_loses_no_video(
     tmp_path: Path, cluster: tuple[str, list[subprocess.Popen[bytes]]]
