@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from .bands import Box
 from .dain import DAIN, Frame, Pair
 from .dain_networks import Rectification
+from .fast_convolution import layout_for
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .tiles import Cut, Tiles
 from .weights import State, give_weights
@@ -58,9 +59,7 @@ class DainMethod(WindowMethod):
         self.weights = weights
         self.device = torch.device(settings.device)
         self.precision, self.tiles = settings.precision, Tiles("dain", settings)
-        # As NNPACK wants it on a CPU; everything else is faster with the channels last.
-        planes = self.device.type == "cpu" and self.precision == "fp32"
-        self.layout = torch.contiguous_format if planes else torch.channels_last
+        self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
 
     def networks(self) -> list[nn.Module]:

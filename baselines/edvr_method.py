@@ -15,6 +15,7 @@ from .bands import Box
 from .compact import edvr_s
 from .edvr import EDVR, edvr_l, edvr_m, form_of, own_names
 from .errors import MethodError
+from .fast_convolution import layout_for
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import find_weights, initialise, load_weights, read_state
@@ -72,9 +73,7 @@ class EdvrMethod(WindowMethod):
         self.device = torch.device(settings.device)
         self.precision = settings.precision
         self.tiles = Tiles(_size(network), settings)
-        # As NNPACK wants it on a CPU; everything else is faster with the channels last.
-        planes = self.device.type == "cpu" and self.precision == "fp32"
-        self.layout = torch.contiguous_format if planes else torch.channels_last
+        self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
         self.before = self.after = network.frames // 2
 

@@ -1,11 +1,12 @@
 """Convolutions of stride 1, faster on a CPU: fewer multiplications, the same numbers but for rounding.
 
-The one door is `convolve`; `Convolution` and `Layer` are what networks are made of. In single
-precision the work is NNPACK's, which comes with PyTorch: Winograd's F(6x6, 3x3) (Lavin and Gray,
-"Fast Algorithms for Convolutional Neural Networks", CVPR 2016), and for larger kernels Fourier
-transforms. In bfloat16 it is our own F(4x4, 3x3), in which the transforms are matrix products too.
-Where neither is known to be faster (see `_way`) it is PyTorch's own convolution, as it is on a GPU,
-in float64, for gradients, and while operations are counted: a count is of the plain convolution.
+The one door is `convolve`; `Convolution` and `Layer` are what networks are made of. There are two
+ways: NNPACK's, which comes with PyTorch, in single precision: Winograd's F(6x6, 3x3) (Lavin and
+Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016), and for larger kernels
+Fourier transforms; and our own F(4x4, 3x3), in which the transforms are matrix products too. Which
+is taken depends on the processor (`has_tiles`). Where neither is known to be faster (see `_way`)
+it is PyTorch's own convolution, as it is on a GPU, in float64, for gradients, and while operations
+are counted: a count is of the plain convolution.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from torch.nn.functional import pad
 _Way = Callable[[Tensor, Tensor, Tensor | None, int], Iterator[tuple[int, Tensor]]]
 
 WORKSPACE = 32 << 20  # bytes that NNPACK may take beside, so work goes in strips of rows
-STRIP = 16 << 20  # bytes of transformed tiles at once: half of this processor's last cache
+STRIP = {torch.float32: 8 << 20, torch.bfloat16: 16 << 20}  # bytes of transformed tiles at once
 PAIRS = 16384  # of an input and an output whose weights are transformed at once
 SMALL = 1024  # pixels of a map on which nothing is gained
 FEW = 4  # outputs, for which PyTorch's convolution fills no vector
-SIDE = 4  # of the tiles that a bfloat16 convolution makes
+SIDE = 4  # of the tiles that a convolution of our own makes
 # Where F(4x4, 3x3) evaluates polynomials, besides infinity. 0, 1, -1, 2, -2, which integers follow
 # from, are the usual ones; in bfloat16 their error is twice that of these.
 POINTS = (0, Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2))
@@ -123,7 +124,7 @@ def convolve(
     if out is None:
         less = 2 * (same - padding)
         shape = (len(x), len(weight), x.shape[-2] - less, x.shape[-1] - less)
-        layout = torch.channels_last if way is _by_tiles else torch.contiguous_format
+        layout = torch.channels_last if way is _by_tiles else layout_of(x)
         kind = torch.bfloat16 if _in_half(x) else x.dtype
         out = torch.empty(shape, dtype=kind, device=x.device, memory_format=layout)
     for image, into in zip(x, out, strict=True):
@@ -152,6 +153,23 @@ def with_room(x: Tensor, before: int, after: int = 0) -> Tensor:
     return made
 
 
+@cache
+def has_tiles() -> bool:
+    """Whether the processor multiplies tiles of bfloat16 (AMX, Intel's since 2023).
+
+    Nothing is faster in bfloat16 there than PyTorch's own convolution with channels last, and
+    matrix products in single precision are faster than NNPACK, which does not know AVX-512.
+    """
+    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in every PyTorch
+    return known is not None and bool(known())
+
+
+def layout_for(device: torch.device, precision: str) -> torch.memory_format:
+    """How frames and weights had best lie: with channels last but where NNPACK does the work."""
+    planes = device.type == "cpu" and precision == "fp32" and not has_tiles()
+    return torch.contiguous_format if planes else torch.channels_last
+
+
 def layout_of(x: Tensor) -> torch.memory_format:
     """Whether the channels of (B, C, h, w) come last in memory, or planes of pixels."""
     rows = x.stride(1) == 1 and x.shape[1] > 1
@@ -172,8 +190,8 @@ def _in_half(x: Tensor) -> bool:
 def _way(x: Tensor, weight: Tensor, padding: int, dilation: int) -> _Way | None:
     """How to compute it fast, or None where that was not measured to be faster.
 
-    Measured on one thread of an AMD EPYC with AVX-512 and bfloat16 against PyTorch's convolution;
-    docs/performance.md has the table.
+    Measured on one thread of an AMD EPYC with AVX-512 and bfloat16, and of an Intel Xeon with AMX,
+    against PyTorch's convolution; docs/performance.md has the tables.
     """
     if x.device.type != "cpu" or weight.device.type != "cpu":
         return None
@@ -188,16 +206,18 @@ def _way(x: Tensor, weight: Tensor, padding: int, dilation: int) -> _Way | None:
     outputs, inputs, kernel, _ = weight.shape
     if kernel == 1 or x.shape[-2] * x.shape[-1] < SMALL or min(x.shape[-2:]) <= 2 * dilation:
         return None
-    thick, half = min(inputs, outputs) >= 24, _in_half(x)
-    if half and kernel == 3:
+    half, rows = _in_half(x), not x[0].is_contiguous()
+    if half and has_tiles():
+        return None
+    if kernel == 3 and (half or (rows and has_tiles())):
         worth = min(inputs, outputs) >= 64 and inputs * outputs >= 8192
-        return _by_tiles if worth and padding and dilation == 1 else None
-    if not half:
-        if outputs <= FEW and padding and dilation == 1 and inputs > outputs:
-            return _by_taps
-        if not x[0].is_contiguous():
-            return None
-    if not thick or not _nnpack_is_there():
+        if worth and padding and dilation == 1:
+            return _by_tiles
+    if not half and outputs <= FEW and padding and dilation == 1 and inputs > outputs:
+        return _by_taps
+    if rows and not half and (kernel == 3 or not has_tiles()):
+        return None
+    if half and kernel == 3 or min(inputs, outputs) < 24 or not _nnpack_is_there():
         return None
     if dilation == 1:
         return _by_nnpack
@@ -261,6 +281,7 @@ def _by_taps(
     image: Tensor, weight: Tensor, bias: Tensor | None, padding: int
 ) -> Iterator[tuple[int, Tensor]]:
     """For few outputs: what each tap makes of each pixel, in one product; then shifted and added."""
+    lines = layout_of(image[None]) == torch.channels_last
     outputs, inputs, kernel, _ = weight.shape
     _, height, width = image.shape
     taps = weight.permute(2, 3, 0, 1).reshape(-1, inputs)
@@ -268,9 +289,9 @@ def _by_taps(
     for top in range(0, height, rows):
         number = min(rows, height - top)
         first, last = max(top - padding, 0), min(top + number + padding, height)
-        each = (taps @ image[:, first:last].reshape(inputs, -1)).view(
-            kernel, kernel, outputs, last - first, width
-        )
+        seen = image[:, first:last]
+        pixels = seen.permute(1, 2, 0).reshape(-1, inputs).T if lines else seen.reshape(inputs, -1)
+        each = (taps @ pixels).view(kernel, kernel, outputs, last - first, width)
         made = image.new_zeros(outputs, number, width)
         if bias is not None:
             made += bias[:, None, None]
@@ -289,7 +310,7 @@ def _by_taps(
 def _by_tiles(
     image: Tensor, weight: Tensor, bias: Tensor | None, padding: int
 ) -> Iterator[tuple[int, Tensor]]:
-    """Strips of rows, each with the row where it starts, (K, rows, w) in bfloat16.
+    """Strips of rows, each with the row where it starts, (K, rows, w) in the type computed in.
 
     Channels come last inside, so that tiles are gathered and put back by whole rows of channels,
     and each of the 36 products is (tiles, C) by (C, K).
@@ -297,14 +318,19 @@ def _by_tiles(
     outputs, inputs, _, _ = weight.shape
     _, height, width = image.shape
     seen = SIDE + 2
-    forth, kernel, back = _transforms()  # two in bfloat16, which sums in single precision
-    transformed = _transformed(weight, kernel).view(seen**2, outputs, inputs).transpose(1, 2)
+    kind = torch.bfloat16 if _in_half(image) else torch.float32
+    forth, kernel, back = _transforms()
+    forth, back = forth.to(kind), back.to(kind)  # products of bfloat16 sum in single precision
+    transformed = _transformed(weight, kernel, kind)
     rows, columns = -(-height // SIDE), -(-width // SIDE)
-    a_row = 2 * seen**2 * (inputs + outputs) * columns
-    at_once = min(max(STRIP // a_row, 1), rows)
+    a_row = kind.itemsize * seen**2 * (inputs + outputs) * columns
+    at_once = min(max(STRIP[kind] // a_row, 1), rows)
     around = torch.zeros(
-        at_once * SIDE + 2, columns * SIDE + 2, inputs, dtype=torch.bfloat16
+        at_once * SIDE + 2, columns * SIDE + 2, inputs, dtype=kind
     )  # a strip with the zeros beyond the frame
+    # Two buffers in turn: memory fresh from the system would cost more than what is done in it.
+    room = seen**2 * at_once * columns
+    one, other = (torch.empty(room * max(inputs, outputs), dtype=kind) for _ in range(2))
     down, across, _ = around.stride()
     pixels = image.permute(1, 2, 0)
     for row in range(0, rows, at_once):
@@ -318,24 +344,36 @@ def _by_tiles(
             (seen, seen, number, columns, inputs),
             (down, across, SIDE * down, SIDE * across, 1),
         )
-        spread = forth @ tiles.reshape(seen**2, -1)
-        products = torch.bmm(spread.view(seen**2, number * columns, inputs), transformed)
-        del spread
-        made = (back @ products.view(seen**2, -1)).view(SIDE, SIDE, number, columns, outputs)
+        gathered = _within(one, *tiles.shape).copy_(tiles)
+        spread = _within(other, seen**2, number * columns, inputs)
+        torch.mm(forth, gathered.view(seen**2, -1), out=spread.view(seen**2, -1))
+        products = _within(one, seen**2, number * columns, outputs)
+        torch.bmm(spread, transformed, out=products)
+        made = _within(other, SIDE, SIDE, number, columns, outputs)
+        torch.mm(back, products.view(seen**2, -1), out=made.view(SIDE**2, -1))
         strip = made.permute(2, 0, 3, 1, 4).reshape(SIDE * number, SIDE * columns, outputs)
         if bias is not None:
             strip += bias.to(strip.dtype)
         yield SIDE * row, strip[: height - SIDE * row, :width].permute(2, 0, 1)
 
 
-def _transformed(weight: Tensor, kernel: Tensor) -> Tensor:
-    """(36, K * C) in bfloat16. It is made again each time: 2 % of the work on a large map, and so
-    never of other weights than those of now."""
-    pairs = weight.detach().float().reshape(-1, 9)
-    made = torch.empty(len(kernel), len(pairs), dtype=torch.bfloat16)
-    for start in range(0, len(pairs), PAIRS):
-        made[:, start : start + PAIRS] = kernel @ pairs[start : start + PAIRS].T
-    return made
+def _within(room: Tensor, *shape: int) -> Tensor:
+    """A tensor in the first part of a buffer."""
+    return room[: prod(shape)].view(shape)
+
+
+def _transformed(weight: Tensor, kernel: Tensor, kind: torch.dtype) -> Tensor:
+    """(36, C, K). It is made again each time: 2 to 4 % of the work on a large map, and so never of
+    other weights than those of now."""
+    outputs, inputs, _, _ = weight.shape
+    taps = weight.detach().float().permute(2, 3, 0, 1).flatten(0, 1)
+    pairs = torch.stack([tap.T for tap in taps.unbind()]).flatten(1)
+    if kind == torch.float32:
+        return (kernel @ pairs).view(-1, inputs, outputs)
+    made = torch.empty(len(kernel), pairs.shape[1], dtype=kind)
+    for start in range(0, pairs.shape[1], PAIRS):
+        made[:, start : start + PAIRS] = kernel @ pairs[:, start : start + PAIRS]
+    return made.view(-1, inputs, outputs)
 
 
 @cache
@@ -361,7 +399,7 @@ def _transforms() -> tuple[Tensor, Tensor, Tensor]:
     for rows in (forth, kernel, [list(column) for column in zip(*back, strict=True)]):
         one = torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
         squares.append(torch.kron(one, one))
-    return squares[0].bfloat16(), squares[1].float(), squares[2].bfloat16()
+    return squares[0].float(), squares[1].float(), squares[2].float()
 
 
 def _coefficients(roots: list[Fraction]) -> list[Fraction]:

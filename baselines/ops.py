@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .fast_convolution import layout_of
+
 RADIUS = 4  # of the cost volume: displacements -4..4 in each direction
 TILE = 8  # side of the pieces in which it is computed; 8 was the fastest of 4, 8 and 16
 
@@ -67,6 +69,10 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     picked = products.as_strided(
         (batch, rows, columns, TILE, TILE, side, side), (b, r, c, i + y, j + x, y, x)
     )
+    if layout_of(first) == torch.channels_last:
+        lines = picked.permute(0, 1, 3, 2, 4, 5, 6)
+        lines = lines.reshape(batch, rows * TILE, columns * TILE, side * side)
+        return lines.permute(0, 3, 1, 2)[..., :height, :width]
     picked = picked.permute(0, 5, 6, 1, 3, 2, 4)
     volume = picked.reshape(batch, side * side, rows * TILE, columns * TILE)
     return volume[..., :height, :width]
@@ -98,7 +104,7 @@ def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
         sampled = functional.grid_sample(
             image.to(grid.dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
         )
-    return sampled.to(image.dtype)
+    return sampled.to(image.dtype).contiguous(memory_format=layout_of(image))
 
 
 def _weight_inside(position: Tensor, size: int) -> Tensor:

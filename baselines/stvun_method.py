@@ -14,8 +14,9 @@ from .alignment import as_training_starts
 from .bands import Box
 from .compact import size_of, trainable
 from .errors import MethodError
+from .fast_convolution import layout_for
 from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
-from .stvun import CENTRE, FRAMES, STVUN, Encoded, Motion
+from .stvun import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion
 from .stvun_aligned import AlignedFusion
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import State, give_weights
@@ -32,7 +33,7 @@ def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
         raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
     network = trainable(variant, settings.scale)
     assert isinstance(network, STVUN)
-    weights = give_weights(network, variant, settings, published_names)
+    weights = give_weights(network, variant, settings, published_names, spare=UNUSED)
     if weights == "untrained":
         as_training_starts(network)
     return StvunMethod(network, settings, variant, weights)
@@ -57,9 +58,7 @@ class StvunMethod(WindowMethod):
         aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
         self.tiles = Tiles(f"stvun{size_of(name)}{aligned}", settings)
         self.precision = settings.precision
-        # Channels last is what tensor cores and the fast convolutions in bfloat16 want, not NNPACK.
-        rows = self.device.type == "cuda" or self.precision != "fp32"
-        self.layout = torch.channels_last if rows else torch.contiguous_format
+        self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
 
     def networks(self) -> list[nn.Module]:

@@ -10,17 +10,34 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stvt.baselines import fast_convolution
-from stvt.baselines.fast_convolution import Convolution, Layer, convolve, plain, with_room
+from stvt.baselines.fast_convolution import (
+    Convolution,
+    Layer,
+    convolve,
+    layout_for,
+    plain,
+    with_room,
+)
 from stvt.operations import operations_of
 
 NNPACK = fast_convolution._nnpack_is_there()
 
 
+LAST = torch.channels_last
+
+
 @pytest.fixture(autouse=True)
-def seeded() -> Iterator[None]:
+def seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.manual_seed(0)
+    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: False)  # whatever runs the tests
     with torch.no_grad():
         yield
+
+
+@pytest.fixture
+def with_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor with AMX."""
+    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
 
 
 def layer(inputs: int, outputs: int, kernel: int = 3) -> tuple[Tensor, Tensor]:
@@ -62,6 +79,48 @@ def test_single_precision_is_within_its_rounding(
         ), "the fast way was not taken"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel", "size"),
+    [
+        (96, 128, 3, (37, 51)),
+        (128, 64, 3, (130, 9)),
+        (64, 2, 3, (37, 51)),
+        (30, 33, 7, (40, 45)),
+    ],
+)
+@pytest.mark.usefixtures("with_tiles")
+def test_single_precision_with_channels_last_is_within_its_rounding(
+    inputs: int, outputs: int, kernel: int, size: tuple[int, int]
+) -> None:
+    x, (weight, bias) = torch.randn(2, inputs, *size), layer(inputs, outputs, kernel)
+    x, weight = x.contiguous(memory_format=LAST), weight.contiguous(memory_format=LAST)
+    made = convolve(x, weight, bias, slope=0.1)
+    truth = exact(x, weight, bias, padding=kernel // 2)
+    assert made.shape == truth.shape and error(made, truth) < 3e-6
+    assert made.is_contiguous(memory_format=LAST), "the next layer would have to turn it"
+    if NNPACK or kernel == 3:
+        assert not torch.equal(made, convolve_plainly(x, weight, bias)), "not the fast way"
+
+
+@pytest.mark.usefixtures("with_tiles")
+def test_where_bfloat16_tiles_are_multiplied_pytorchs_own_is_taken() -> None:
+    x, (weight, bias) = torch.randn(1, 96, 40, 40).bfloat16(), layer(96, 128)
+    x, half = x.contiguous(memory_format=LAST), weight.bfloat16()
+    assert torch.equal(
+        convolve(x, half, bias.bfloat16(), slope=0.1), convolve_plainly(x, half, bias.bfloat16())
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert is_ordinary(x.float(), weight)
+
+
+def test_frames_lie_as_the_processor_reads_them_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert layout_for(cpu, "fp32") == torch.contiguous_format
+    assert layout_for(cpu, "bf16") == layout_for(gpu, "fp32") == LAST
+    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
+    assert layout_for(cpu, "fp32") == LAST
+
+
 @pytest.mark.parametrize("size", [(32, 32), (37, 51), (130, 9)])
 def test_bfloat16_errs_by_a_few_roundings(size: tuple[int, int]) -> None:
     x, (weight, bias) = torch.randn(2, 96, *size).bfloat16(), layer(96, 128)
@@ -96,12 +155,17 @@ def test_without_padding_only_whole_kernels_count() -> None:
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    x = torch.randn(1, 96, 70, 40).to(kind)
+    if kind == torch.float32:
+        monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
+    x = torch.randn(1, 96, 70, 40).to(kind).contiguous(memory_format=LAST)
     weight, bias = (one.to(kind) for one in layer(96, 96))
     few = layer(96, 3)[0].to(kind)
     whole, thin = convolve(x, weight, bias), convolve(x, few)
+    planes = x.contiguous()  # which NNPACK reads
+    by_planes = convolve(planes, weight, bias)
     monkeypatch.setattr(fast_convolution, "WORKSPACE", 1)
-    monkeypatch.setattr(fast_convolution, "STRIP", 1)
+    monkeypatch.setattr(fast_convolution, "STRIP", {kind: 1})
+    torch.testing.assert_close(convolve(planes, weight, bias), by_planes, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(convolve(x, weight, bias), whole, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(convolve(x, few), thin, rtol=1e-4, atol=1e-4)
 
