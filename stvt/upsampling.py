@@ -153,13 +153,16 @@ class Upsampling:
                     del planned[past]
         except MethodError as error:
             raise UsageError(f"frame {max(self.frames - 1, 0)}: {error}") from error
-        except RuntimeError as error:
-            if "memory" not in str(error):
-                raise
-            raise UsageError(
-                f"frame {max(self.frames - 1, 0)}: {self.method.name} runs out of memory; "
-                "give a smaller --tile, as in --tile 256"
-            ) from error
+        except Exception as error:
+            frame = f"frame {max(self.frames - 1, 0)}"
+            if isinstance(error, RuntimeError) and "memory" in str(error):
+                raise UsageError(
+                    f"{frame}: {self.method.name} runs out of memory; "
+                    "give a smaller --tile, as in --tile 256"
+                ) from error
+            # A bug, perhaps of a method of the user's: with its traceback.
+            error.add_note(f"stvt upsample: {frame} was the last that {self.method.name} was given")
+            raise
         if done is not None and done + 1 < self._due:
             raise UsageError(f"{self.method.name} left out output {done + 1}")
 
