@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from .errors import MethodError
 from .method import Method, Outputs, Scene, Wanted, everything
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
-SAMPLES = 4  # frames of each kind that are looked at for a shift; more would only cost time
+SAMPLES = 3  # frames of each kind that are looked at for a shift; more would only cost time
 CLEARLY = 0.9  # a shift is suspected when it lowers the squared error below this part
 
 Frame = NDArray[np.uint8]
@@ -173,7 +174,7 @@ def likely_shift(errors: Mapping[int, float]) -> int:
 
 
 def squared_error(made: Frame, truth: Frame) -> float:
-    return float(np.mean((made.astype(np.float32) - truth) ** 2))
+    return float(cv2.norm(made, truth, cv2.NORM_L2SQR)) / made.size
 
 
 def frame_files(folder: Path) -> list[Path]:

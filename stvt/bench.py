@@ -20,6 +20,7 @@ from stvt.baselines import METHODS
 from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Method
 from stvt.baselines.stvun_method import StvunMethod
+from stvt.bench_compiled import MODES, compiled
 from stvt.bench_demo import demo, reduced, written
 from stvt.errors import UsageError
 from stvt.operations import device_of
@@ -27,7 +28,7 @@ from stvt.parts import Parts, Spent
 from stvt.scene import moving_scene
 from stvt.timing import device_name
 
-FormName = Literal["demo", "published", "moments", "windows", "stream"]
+FormName = Literal["demo", "published", "moments", "windows", "stream", "compiled", "graphs"]
 PUBLISHED: tuple[FormName, ...] = ("demo", "published")  # in float32, by plain convolutions
 MEGAPIXEL = 1e6
 
@@ -107,6 +108,7 @@ def compare(
     moments: every output by itself, from the input frames that it reads alone.
     windows: all outputs of an interval by themselves: the published programs' way.
     stream:  the outputs of one interval after another, sharing what `Method.stream` shares.
+    compiled, graphs: the stream of networks that torch.compile made, `graphs` with CUDA graphs.
 
     One round before those that are timed fills the stream's memory; another, not timed, counts
     multiply-accumulates. height, width: of the outputs, about.
@@ -129,7 +131,7 @@ def compare(
     else:
         scene = moving_scene(number, *low)
     frames = [frame.to(device_of(method), double) for frame in scene]
-    ways = {name: _as_published(method) if name in PUBLISHED else method for name in forms}
+    ways = {name: _way(name, method) for name in forms}
     runs = {name: _run(name, way, frames, files, times, moments) for name, way in ways.items()}
     results = [Form(name) for name in forms]
     watches = {name: Parts(way) for name, way in ways.items()}
@@ -178,6 +180,12 @@ def compare(
     )
 
 
+def _way(form: FormName, method: Method) -> Method:
+    if form in MODES:
+        return compiled(method, form)
+    return _as_published(method) if form in PUBLISHED else method
+
+
 def _as_published(method: Method) -> Method:
     """The same in float32 and in PyTorch's default layout."""
     copied = copy.deepcopy(method)
@@ -206,7 +214,7 @@ def _run(
             raise UsageError(f"the published demo is of STVUN, not of {method.name}")
         yield from demo(method, files, times)
         return
-    if form == "stream":
+    if form == "stream" or form in MODES:
         come = (reduced(file, method.scale).to(frames[0]) for file in files)
         outputs = method.stream(
             come if files else iter(frames),

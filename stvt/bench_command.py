@@ -45,7 +45,8 @@ def add(commands: Any) -> None:
         type=_forms,
         help="that model and stream compare: windows, stream, moments (each output by itself), "
         "published (window by window, float32, plain convolutions), demo (STVUN's program as a "
-        "whole); the first is what ratios are to",
+        "whole), compiled (the stream by torch.compile), graphs (that with CUDA graphs); the first "
+        "is what ratios are to",
     )
     command.add_argument(
         "--rounds", type=positive, metavar="N", help="timed, of each (default: 3; data: 7)"
@@ -79,7 +80,7 @@ def _sides(text: str) -> list[int]:
 
 
 def _forms(text: str) -> list[str]:
-    known = ("demo", "published", "moments", "windows", "stream")
+    known = ("demo", "published", "moments", "windows", "stream", "compiled", "graphs")
     forms = text.split(",")
     if unknown := [form for form in forms if form not in known]:
         raise argparse.ArgumentTypeError(f"no form {unknown[0]!r}; there are {', '.join(known)}")

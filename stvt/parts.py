@@ -101,13 +101,16 @@ class Parts:
     def watched(self, *, counting: bool = False) -> Iterator[None]:
         """counting: of multiply-accumulates, which takes time of its own."""
         self.counting = counting
+        before = [vars(owner).get(name) for _, owner, name in self.places]
         for part, owner, name in self.places:
             setattr(owner, name, self._measured(part, getattr(owner, name)))
         try:
             yield
         finally:
-            for _, owner, name in self.places:
+            for (_, owner, name), own in zip(self.places, before, strict=True):
                 delattr(owner, name)
+                if own is not None:  # a compiled one, say
+                    setattr(owner, name, own)
 
     def reset(self) -> None:
         """Forget what was spent."""

@@ -17,7 +17,7 @@ from stvt.baselines.dain import DAIN, dain
 from stvt.baselines.dain_method import DainMethod, dain_method, padding
 from stvt.baselines.depth import Hourglass
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Settings
+from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.weights import initialise
 
 from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts, load_state, tensors
@@ -168,6 +168,18 @@ def test_the_stream_shares_between_times_and_pairs_without_changing_the_result(
         alone = method(torch.stack(frames[k : k + 2]), [t])
         assert torch.equal(alone[0], frames[k])
         assert (alone[1] - shared[k + t]).abs().max() < 1e-10
+
+
+@pytest.mark.slow
+def test_a_long_stream_equals_its_pairs_one_by_one(network: DAIN, small_padding: None) -> None:
+    torch.manual_seed(0)
+    frames = torch.rand(12, 3, 20, 30, dtype=torch.float64)
+    method = DainMethod(network.double(), Settings(scale=1))
+    streamed = dict(method.stream(iter(frames), [0.25, 0.5]))
+    one_by_one = dict(WindowMethod.stream(method, iter(frames), [0.25, 0.5]))
+    assert list(streamed) == list(one_by_one) and len(streamed) == 12 + 2 * 11
+    for t, frame in streamed.items():
+        assert (frame - one_by_one[t]).abs().max() < 1e-10 * one_by_one[t].abs().max()
 
 
 def test_work_by_pieces_and_bands_gives_the_same_frame(
