@@ -11,6 +11,7 @@ are counted: a count is of the plain convolution.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -37,6 +38,7 @@ SIDE = 4  # of the tiles that a convolution of our own makes
 POINTS = (0, Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2))
 
 _plain = False
+_buffers = threading.local()  # see `_kept`
 
 
 @contextmanager
@@ -328,9 +330,8 @@ def _by_tiles(
     around = torch.zeros(
         at_once * SIDE + 2, columns * SIDE + 2, inputs, dtype=kind
     )  # a strip with the zeros beyond the frame
-    # Two buffers in turn: memory fresh from the system would cost more than what is done in it.
-    room = seen**2 * at_once * columns
-    one, other = (torch.empty(room * max(inputs, outputs), dtype=kind) for _ in range(2))
+    room = seen**2 * at_once * columns * max(inputs, outputs)
+    one, other = _kept("one", kind, room), _kept("other", kind, room)  # in turn
     down, across, _ = around.stride()
     pixels = image.permute(1, 2, 0)
     for row in range(0, rows, at_once):
@@ -357,6 +358,17 @@ def _by_tiles(
         yield SIDE * row, strip[: height - SIDE * row, :width].permute(2, 0, 1)
 
 
+def _kept(name: str, kind: torch.dtype, size: int) -> Tensor:
+    """A buffer of this thread, of that many numbers at least, the same in each call: to have memory
+    from the system each time takes as long as what is done in it."""
+    found: Tensor | None = getattr(_buffers, f"{name} {kind}", None)
+    if found is None or len(found) < size:
+        with torch.inference_mode(False):  # or it could not be written to outside of that
+            found = torch.empty(size, dtype=kind)
+        setattr(_buffers, f"{name} {kind}", found)
+    return found
+
+
 def _within(room: Tensor, *shape: int) -> Tensor:
     """A tensor in the first part of a buffer."""
     return room[: prod(shape)].view(shape)
@@ -368,9 +380,11 @@ def _transformed(weight: Tensor, kernel: Tensor, kind: torch.dtype) -> Tensor:
     outputs, inputs, _, _ = weight.shape
     taps = weight.detach().float().permute(2, 3, 0, 1).flatten(0, 1)
     pairs = torch.stack([tap.T for tap in taps.unbind()]).flatten(1)
+    made = _within(
+        _kept("weights", kind, len(kernel) * pairs.shape[1]), len(kernel), pairs.shape[1]
+    )
     if kind == torch.float32:
-        return (kernel @ pairs).view(-1, inputs, outputs)
-    made = torch.empty(len(kernel), pairs.shape[1], dtype=kind)
+        return torch.mm(kernel, pairs, out=made).view(-1, inputs, outputs)
     for start in range(0, pairs.shape[1], PAIRS):
         made[:, start : start + PAIRS] = kernel @ pairs[:, start : start + PAIRS]
     return made.view(-1, inputs, outputs)
