@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +87,7 @@ def optical_flow(first: Tensor, second: Tensor) -> Tensor:
     """
     import cv2  # only where a flow network is trained
 
-    estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    estimator: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     greys = [
         ((one.float().mean(1) + 1) * 127.5).clamp(0, 255).round().byte().cpu().numpy()
         for one in (first, second)
