@@ -18,8 +18,9 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stvt.errors import UsageError
 
@@ -126,6 +127,21 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+@dataclass(frozen=True)
+class _InFolder(Generic[Unit, Result]):
+    """Work as it would be done here: a cluster's workers were started in folders of their own."""
+
+    folder: str
+    work: Callable[[Unit], Result]
+
+    def __call__(self, unit: Unit) -> Result:
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            raise UsageError(f"a worker of the cluster does not see {self.folder}") from error
+        return self.work(unit)
+
+
 def _on_cluster(
     work: Callable[[Unit], Result], units: Sequence[Unit], address: str
 ) -> Iterator[tuple[Unit, Result | None]]:
@@ -145,7 +161,8 @@ def _on_cluster(
         raise UsageError(f"no Dask scheduler answers at {address}: {refused}") from refused
     with client:
         executor: Any = client.get_executor(pure=False, retries=0)
-        flying = {executor.submit(work, unit): unit for unit in units}
+        there = _InFolder(os.getcwd(), work)
+        flying = {executor.submit(there, unit): unit for unit in units}
         while flying:
             for future in wait(flying, return_when=FIRST_COMPLETED).done:
                 unit = flying.pop(future)

@@ -233,7 +233,8 @@ def test_killing_one_of_two_cluster_workers_loses_nothing(
     methods = f"slow={tmp_path / 'slow.py'}:Slow,bicubic+blend"
     command = [sys.executable, "-m", "stvt", "evaluate", "--datasets", "squares", "--root"]
     command += [str(root), "--methods", methods, "--out"]
-    run = subprocess.Popen([*command, str(tmp_path / "far"), "--cluster", address])
+    # Relative, as most people type it: the workers were started elsewhere.
+    run = subprocess.Popen([*command, "far", "--cluster", address], cwd=tmp_path)
     while not list(tmp_path.glob("begun-*")):
         assert run.poll() is None
         time.sleep(0.05)
