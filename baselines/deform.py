@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .fast_convolution import plain_holds
+
 _Form = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 BLOCK = 1024  # pixels at a time: the samples of a block stay in the cache
@@ -50,7 +52,7 @@ def _form(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, dtype: torch.
     if torch.is_grad_enabled() and any(one.requires_grad for one in (x, offset, mask, weight)):
         return _by_sampling
     # The sum of weighted rows is fast in single precision only.
-    return _by_blocks if dtype == torch.float32 else _by_torchvision
+    return _by_blocks if dtype == torch.float32 and not plain_holds() else _by_torchvision
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:

@@ -43,7 +43,8 @@ _buffers = threading.local()  # see `_kept`
 
 @contextmanager
 def plain() -> Iterator[None]:
-    """Within it every convolution is PyTorch's own; for comparisons. Not for several threads."""
+    """Within it every convolution is PyTorch's own, and every deformable one torchvision's; for
+    comparisons. Not for several threads."""
     global _plain
     before, _plain = _plain, True
     try:
@@ -54,7 +55,12 @@ def plain() -> Iterator[None]:
 
 def is_plain() -> bool:
     """Whether `plain` holds, or gradients are kept: then nothing is joined in place either."""
-    return _plain or torch.is_grad_enabled()
+    return plain_holds() or torch.is_grad_enabled()
+
+
+def plain_holds() -> bool:
+    """Whether this is within `plain`: libraries' own operators alone, nothing of ours instead."""
+    return _plain
 
 
 class Convolution(nn.Conv2d):

@@ -141,7 +141,10 @@ class StvunTrainee(Trainee):
 
     def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:
         """The flow of full-size frames at the size of the small ones, in their pixels."""
-        return area(optical_flow(first, second), (small.shape[-2], small.shape[-1])) / self.network.scale
+        return (
+            area(optical_flow(first, second), (small.shape[-2], small.shape[-1]))
+            / self.network.scale
+        )
 
 
 class EdvrTrainee(Trainee):
