@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-DEMO_METHODS := stvun-s,bicubic+flow,bicubic+blend,blend+bicubic,bilinear+repeat
+DEMO_METHODS := stvun-s,edvr-s+flow,flow+edvr-s,bicubic+flow,bicubic+blend,bilinear+repeat
 
 .PHONY: demo test slow check clean
 
