@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from .escape import plain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 MOST_PANELS = 12
+LETTERS = 20  # that fit in an inch of a line
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,8 @@ def _figure(
             stack[0].tick_params(labelbottom=False)
             labelled.append((stack[1], _untrained(stack[1], means, facts, times)))
         stack[-1].set_xlabel("seconds for one frame")
-    figure.text(
-        0.5, 1 - 0.07 / height, _conditions(facts, times), ha="center", va="top", color="#444444"
-    )
+    conditions = fill(_conditions(facts, times), int(figure.get_figwidth() * LETTERS))
+    figure.text(0.5, 1 - 0.05 / height, conditions, ha="center", va="top", color="#444444")
     for axes, bubbles in labelled:
         _label(axes, bubbles)
     return figure
