@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 MOST_PANELS = 12
-LETTERS = 20  # that fit in an inch of a line
+LETTERS = 15  # that fit in an inch of a line
 
 
 @dataclass(frozen=True)
