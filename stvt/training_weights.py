@@ -25,16 +25,14 @@ def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], N
     state, found = network.state_dict(), set[str]()
     for file in files:
         if not file.is_file():
-            raise UsageError(f"--initial {file}: there is no such file")
+            raise UsageError(f"{file}: there is no such file of weights")
         given = read_state(file, "initial")
         unknown = [name for name in given if name not in state]
         other = [
             name for name, one in given.items() if name in state and one.shape != state[name].shape
         ]
         if unknown or other:
-            raise UsageError(
-                f"--initial {file}: is of another network ({(unknown + other)[0]} does not fit)"
-            )
+            raise UsageError(f"{file}: is of another network ({(unknown + other)[0]} does not fit)")
         network.load_state_dict(given, strict=False)
         found.update(given)
         say(f"{file.name}: {len(given)} of {len(state)} tensors")
