@@ -15,7 +15,7 @@ NAMES = ("youtube240", PHOTOGRAPHS)
 # Options that the other kind of set does not read, by what argparse calls them.
 FOR_TRAINING = (
     *("max", "min_rate", "rate", "height", "width", "clip_frames", "min_frames", "min_side"),
-    *("validation", "cuts", "clips", "fastest", "storage", "cluster"),
+    *("validation", "cuts", "clips", "fastest", "side", "storage", "cluster"),
     *("cookies_from", "pause", "video_format", "js_runtime"),
 )
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
@@ -57,6 +57,9 @@ def add_options(command: Any) -> None:
     group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
     group.add_argument(
         "--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs"
+    )
+    group.add_argument(
+        "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
     )
     group.add_argument("--storage", default="magicyuv", help="of clips: magicyuv or npy")
     group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
@@ -154,6 +157,7 @@ def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
             name=name,
             source=_pictures(args),
             clips=args.clips,
+            side=args.side,
             fastest=args.fastest,
             progress=show,
         )
