@@ -113,12 +113,12 @@ class _Run:
                 "train --stage flow first, and give that run by --initial"
             )
         sets = _sets(plan, root)
-        self._agree({"plan": plan.as_dict(), "data": {one.name: one.sha256 for one, _ in sets}})
         sampling = Sampling(
             plan.frames, plan.between, plan.patch, plan.scale, plan.degradation, plan.tries
         )
         parts = [(one.part("train"), weight) for one, weight in sets]
         self.windows = Windows(parts, sampling, plan.seed)
+        self._agree({"plan": plan.as_dict(), "data": {one.name: one.sha256 for one, _ in sets}})
         self.held_back = [(one.part("validation"), weight) for one, weight in sets]
         network.to(team.device)
         if _rows(plan, team.device) if channels_last is None else channels_last:

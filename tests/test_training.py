@@ -27,7 +27,7 @@ from stvt.datasets.photograph_set import prepare_photographs
 from stvt.datasets.storage import write_clip
 from stvt.datasets.training_set import TrainingClip
 from stvt.datasets.windows import Sampling, Windows, batch
-from stvt.errors import UsageError
+from stvt.errors import UsageError, user_errors
 from stvt.training import train
 from stvt.training_plan import PRESETS, TrainingPlan, plan_of
 from stvt.training_weights import write_weights
@@ -275,6 +275,14 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_clips(
 ) -> None:
     with pytest.raises(UsageError, match=r"step [1-9].* not a number .*clips 0"):
         train(tiny(rate=1e30, warm_up=0, clip=0.0), data, tmp_path / "run", say=quiet)
+
+
+def test_a_plan_that_could_not_begin_leaves_the_folder_to_another(
+    data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(user_errors(), match="take a smaller patch"):
+        train(tiny(patch=4096), data, tmp_path / "run", say=quiet)
+    assert train(tiny(steps=1), data, tmp_path / "run", say=quiet).steps == 1
 
 
 def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
