@@ -20,6 +20,7 @@ from .method import Method, Outputs, Scene, Wanted, everything
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
 SAMPLES = 3  # frames of each kind that are looked at for a shift; more would only cost time
 CLEARLY = 0.9  # a shift is suspected when it lowers the squared error below this part
+GRID = 4  # of whose rows and columns one is compared for that
 
 Frame = NDArray[np.uint8]
 
@@ -38,6 +39,9 @@ class Elsewhere(Method):
         self.scene: Scene | None = None
         self.files: dict[int, Path] = {}
         self.warnings: list[str] = []
+        self.looked_at: list[list[int]] = []
+        self.seen: dict[int, Frame] = {}
+        self.truths: dict[int, Frame] = {}
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 0  # what the other program read is not known
@@ -59,6 +63,8 @@ class Elsewhere(Method):
                 f"{self.name}: {folder} holds {len(extra)} more frames than the scene's "
                 f"{scene.frames}, {self.files[min(extra)].name} the first; they are not read"
             )
+        self.looked_at = self._samples(scene)
+        self.seen, self.truths = {}, {}
 
     def fingerprint_of(self, scene: Scene) -> str:
         """A checksum of the scene's files: frames made anew under the same names score anew."""
@@ -129,6 +135,14 @@ class Elsewhere(Method):
                     f"{scene.width}x{scene.height}"
                 )
 
+    def saw(self, index: int, made: Frame, truth: Frame) -> None:
+        """Told of frames as they are scored, so that `check_shift` need not read them again."""
+        for one in (index for kind in self.looked_at for index in kind):
+            if one == index:
+                self.seen[index] = coarse(made)
+            if abs(one - index) <= 1:
+                self.truths[index] = coarse(truth)
+
     def check_shift(self, truth: Callable[[int], Frame]) -> None:
         """Adds a warning if the frames fit the truth better one index earlier or later.
 
@@ -136,15 +150,13 @@ class Elsewhere(Method):
         """
         if self.scene is None:
             raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
-        usable = [index for index in range(1, self.scene.frames - 1) if index in self.files]
-        given = [index for index in usable if index % self.scene.step == 0]
-        new = [index for index in usable if index % self.scene.step]
-        # Each kind by itself: new frames that repeat the one before are rightly nearest to that.
-        shifts = {
-            likely_shift(self.errors(kind[:: -(-len(kind) // SAMPLES)], truth))
-            for kind in (given, new)
-            if kind
-        }
+        for index in (index for kind in self.looked_at for index in kind):
+            if index not in self.seen:
+                self.seen[index] = coarse(read(self.files[index], self.name))
+            for near in (index - 1, index, index + 1):
+                if near not in self.truths:
+                    self.truths[near] = coarse(truth(near))
+        shifts = {likely_shift(self._errors(kind)) for kind in self.looked_at}
         shift = shifts.pop() if len(shifts) == 1 else 0
         if shift:
             self.warnings.append(
@@ -152,11 +164,20 @@ class Elsewhere(Method):
                 f"{'before' if shift < 0 else 'after'} them than to their own: shifted by one?"
             )
 
-    def errors(self, indexes: Sequence[int], truth: Callable[[int], Frame]) -> dict[int, float]:
+    def _samples(self, scene: Scene) -> list[list[int]]:
+        """The frames that are looked at for a shift: some input frames, and some new ones.
+
+        Each kind by itself: new frames that repeat the one before are rightly nearest to that.
+        """
+        usable = [index for index in range(1, scene.frames - 1) if index in self.files]
+        given = [index for index in usable if index % scene.step == 0]
+        new = [index for index in usable if index % scene.step]
+        return [kind[:: -(-len(kind) // SAMPLES)] for kind in (given, new) if kind]
+
+    def _errors(self, indexes: Sequence[int]) -> dict[int, float]:
         """The squared error of frames i to truth i + offset, by the offset."""
-        made = {index: read(self.files[index], self.name) for index in indexes}
         return {
-            offset: sum(squared_error(made[index], truth(index + offset)) for index in indexes)
+            offset: sum(squared_error(self.seen[i], self.truths[i + offset]) for i in indexes)
             for offset in (0, -1, 1)
         }
 
@@ -171,6 +192,12 @@ def likely_shift(errors: Mapping[int, float]) -> int:
     """
     best = min(errors, key=lambda offset: (errors[offset], abs(offset)))
     return best if errors[best] < CLEARLY * errors[0] else 0
+
+
+def coarse(frame: Frame) -> Frame:
+    """So much of a frame as tells whether it is another's: of small frames all."""
+    step = GRID if min(frame.shape[:2]) >= 16 * GRID else 1
+    return frame[::step, ::step].copy()
 
 
 def squared_error(made: Frame, truth: Frame) -> float:

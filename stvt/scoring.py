@@ -127,6 +127,8 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     )
     moving = unit.scene in [*prepared.scenes][: clips.SCENES]
     judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
+    if isinstance(method, Elsewhere):
+        judge.saw = method.saw
     scores: list[list[object]] = []
 
     def done(rows: list[list[object]]) -> None:
@@ -194,6 +196,7 @@ class _Judge:
     """Scores single frames of a unit, and keeps pictures of those that are to be kept.
 
     moving: the positions of which the report's players keep a copy.
+    saw:    told of each frame's index, the frame and the truth, if set.
     """
 
     def __init__(self, unit: Unit, scene: PreparedScene, moving: Sequence[Position]) -> None:
@@ -204,6 +207,7 @@ class _Judge:
         }
         self.size = _scored_size(scene, unit.protocol)
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
+        self.saw: Callable[[int, Frame, Frame], None] | None = None
         if moving:
             clips.begin(self.clip, unit.label)
 
@@ -219,6 +223,8 @@ class _Judge:
             kept = round(value, 6) if np.isfinite(value) else str(value)
             rows.append([position.frame, position.t, name, channel, kept])
         _keep_frames(self.unit, self.scene, position, frame, truth)
+        if self.saw:
+            self.saw(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
             clips.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
