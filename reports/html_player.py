@@ -32,7 +32,8 @@ function load(view, kind, i) {
       cache[i] = kind === "errors" ? heated(image) : image;
       draw();
     });
-    image.src = `data:image/webp;base64,${data}`;
+    const type = data.startsWith("UklGR") ? "webp" : "jpeg";  // RIFF, which begins a WebP
+    image.src = `data:image/${type};base64,${data}`;
   }
   return cache[i];
 }

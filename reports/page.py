@@ -51,7 +51,7 @@ def write_report(
     clips:    the moving pictures of report.html: data set -> scene -> {"truth": {frame: path},
               "input": {frame: path}, "methods": {name: {frame: path}}, "errors": {name: {frame:
               path}}, "error_shown": the error in levels that is white there, "fps": of all frames
-              of the scene, or None}; all files WebP.
+              of the scene, or None}; all files JPEG or WebP.
     Returns the path of report.md. The same input gives the same bytes.
 
     Raises ReportError for scores of several protocols or weights; nothing is written then.
