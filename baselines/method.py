@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Compiled = Literal["", "parts", "graphs"]
 Wanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
 
@@ -33,6 +34,7 @@ class Settings:
     alone:     whether no other stage shares that memory; a composition says so to its own.
     handover:  what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
+    compiled:  "parts" or "graphs": networks by `torch.compile`, see `compiling`.
     weights:   network name -> file of weights, for those named on the command line.
     untrained: random weights from a fixed seed instead of files.
     """
@@ -45,6 +47,7 @@ class Settings:
     memory: int | None = None
     alone: bool = True
     handover: Literal["float", "uint8"] = "float"
+    compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
     untrained: bool = False
 

@@ -101,6 +101,10 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     stages = [one(name, settings) for name in checked(label, names)]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label
+    if settings.compiled:
+        from .compiling import compile_networks
+
+        compile_networks(method, settings.compiled, settings.device)
     if larger and method.scale == 1:
         raise MethodError(f"{label} makes no larger frames; write bicubic+{what} or another before")
     if larger and method.scale != settings.scale:

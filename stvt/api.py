@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stvt import baselines, datasets
-from stvt.baselines.method import Method, Precision, Settings
+from stvt.baselines.method import Compiled, Method, Precision, Settings
 from stvt.datasets.degrade import phase
 from stvt.plan import usable_device
 
@@ -34,11 +34,13 @@ def load_method(
     precision: Precision = "fp32",
     tile: int | None = None,
     memory: int | None = None,
+    compiled: Compiled = "",
     untrained: bool = False,
 ) -> Method:
     """A method as `stvt evaluate --methods` names it, ready to call.
 
     memory:  bytes that it may take; networks then work in tiles that fit.
+    compiled: "parts" or "graphs": its networks by `torch.compile`, which takes minutes.
     weights: a file for the network of that name, or network -> file; None looks in
              `$STVT_HOME/weights`.
     degradation: what the inputs were made with; it says where their pixels lie.
@@ -57,6 +59,7 @@ def load_method(
             precision=precision,
             tile=tile,
             memory=memory,
+            compiled=compiled,
             weights={name: Path(file) for name, file in files.items()},
             untrained=untrained,
         ),

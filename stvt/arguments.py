@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from typing import Any
 
 
 def positive(text: str) -> int:
@@ -33,3 +34,13 @@ def memory_size(text: str) -> int:
         return parse_size(text)
     except MethodError as error:
         raise ArgumentTypeError(str(error)) from error
+
+
+def add_compile(command: Any) -> None:
+    """Add the option that has networks compiled."""
+    command.add_argument(
+        "--compile",
+        choices=["parts", "graphs"],
+        default="",
+        help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too",
+    )

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import METHODS
+from stvt.baselines.compiling import compile_networks
 from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Method
 from stvt.baselines.stvun_method import StvunMethod
-from stvt.bench_compiled import MODES, compiled
 from stvt.bench_demo import demo, reduced, written
 from stvt.errors import UsageError
 from stvt.operations import device_of
@@ -29,6 +29,7 @@ from stvt.scene import moving_scene
 from stvt.timing import device_name
 
 FormName = Literal["demo", "published", "moments", "windows", "stream", "compiled", "graphs"]
+COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
 PUBLISHED: tuple[FormName, ...] = ("demo", "published")  # in float32, by plain convolutions
 MEGAPIXEL = 1e6
 
@@ -181,8 +182,10 @@ def compare(
 
 
 def _way(form: FormName, method: Method) -> Method:
-    if form in MODES:
-        return compiled(method, form)
+    if form in COMPILED:
+        copied = copy.deepcopy(method)
+        compile_networks(copied, COMPILED[form], device_of(method).type)
+        return copied
     return _as_published(method) if form in PUBLISHED else method
 
 
@@ -214,7 +217,7 @@ def _run(
             raise UsageError(f"the published demo is of STVUN, not of {method.name}")
         yield from demo(method, files, times)
         return
-    if form == "stream" or form in MODES:
+    if form == "stream" or form in COMPILED:
         come = (reduced(file, method.scale).to(frames[0]) for file in files)
         outputs = method.stream(
             come if files else iter(frames),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from stvt import __version__
-from stvt.arguments import memory_size, positive, size
+from stvt.arguments import add_compile, memory_size, positive, size
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -98,6 +98,7 @@ def evaluate(args: argparse.Namespace) -> int:
             weights=dict(args.weights),
             untrained=args.untrained,
             device=args.device,
+            compiled=args.compile,
             workers=args.workers,
             cluster=args.cluster,
             runtime=args.runtime or args.runtime_size is not None,
@@ -242,6 +243,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
         "--untrained", action="store_true", help="random weights, for runtime and plumbing"
     )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    add_compile(command)
     command.add_argument("--workers", type=positive, default=1, help="processes (default: 1)")
     command.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
     command.add_argument("--save-frames", action="store_true", help="keep every scored frame")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import __version__, baselines, provenance, results, timing
 from stvt.baselines.elsewhere import Elsewhere
-from stvt.baselines.method import Method
+from stvt.baselines.method import Compiled, Method
 from stvt.operations import count, device_of
 from stvt.plan import Plan
 from stvt.protocol import Protocol, with_options
@@ -36,6 +36,7 @@ def evaluate(
     weights: Mapping[str, str | Path] | None = None,
     untrained: bool = False,
     device: str = "auto",
+    compiled: Compiled = "",
     workers: int = 1,
     cluster: str | None = None,
     runtime: bool = False,
@@ -55,6 +56,7 @@ def evaluate(
     protocol:  "paper", "zsm", "authors" or a `Protocol`; `options` are its fields
                (frames="all", time_step=4 ...), see `stvt.protocol`.
     weights:   network name -> file. untrained: random weights, for runtime and plumbing.
+    compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
     runtime:   also time each method on one jointly upsampled frame of `runtime_size`
                (height, width), count its operations and its peak memory.
     workers, cluster: see `stvt.workers`. progress: called with (done, total, what).
@@ -81,6 +83,7 @@ def evaluate(
         weights={name: Path(file) for name, file in (weights or {}).items()},
         untrained=untrained,
         device=device,
+        compiled=compiled,
         save_frames=save_frames,
     )
     results.remove_leftovers(plan.run)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from stvt import __version__, baselines, datasets, metrics, provenance, results
-from stvt.baselines.method import Method, Scene, Settings
+from stvt.baselines.method import Compiled, Method, Scene, Settings
 from stvt.baselines.specs import networks_of, resolved, split_label
 from stvt.datasets.degrade import phase
 from stvt.errors import UsageError
@@ -56,6 +56,7 @@ class Plan:
         weights: Mapping[str, Path],
         untrained: bool,
         device: str,
+        compiled: Compiled = "",
         save_frames: bool,
     ) -> None:
         self.protocol, self.root, self.run = protocol, root.resolve(), run.resolve()
@@ -68,6 +69,7 @@ class Plan:
             tile=protocol.tile,
             memory=protocol.memory,
             handover=protocol.handover,
+            compiled=compiled,
             weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
             untrained=untrained,
         )

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt.arguments import memory_size, positive
+from stvt.arguments import add_compile, memory_size, positive
 
 if TYPE_CHECKING:
     from stvt.upsample_files import Wish
@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     command.add_argument("--untrained", action="store_true", help="random weights, for trying out")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     command.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
+    add_compile(command)
     command.add_argument("--tile", type=positive, metavar="N", help="low-resolution pixels")
     command.add_argument(
         "--memory", type=memory_size, metavar="SIZE", help="stay under this, as in 4GB"
@@ -139,6 +140,7 @@ def _settings(args: argparse.Namespace) -> Any:
         precision=args.precision,
         tile=args.tile,
         memory=args.memory,
+        compiled=args.compile,
         weights=weights,
         untrained=args.untrained,
     )

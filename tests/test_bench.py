@@ -1,8 +1,12 @@
 """The benchmarks: that parts add up, that what is shared is counted once, that outputs agree."""
 
 import argparse
+import copy
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,12 @@ from torch import Tensor, nn
 
 from stvt import bench, bench_command, bench_demo
 from stvt.baselines import build
+from stvt.baselines.compiling import compile_networks
 from stvt.baselines.edvr import EDVR
 from stvt.baselines.edvr_method import EdvrMethod
+from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.bench import Comparison, Form, FormName, compare, parts_table, stream_table
-from stvt.bench_compiled import compiled
 from stvt.datasets.frames import read_frame
 from stvt.errors import UsageError
 from stvt.parts import Parts, Spent
@@ -243,19 +248,43 @@ def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
         runs.append(1)
         return graph
 
-    monkeypatch.setattr(bench, "compiled", lambda method, form: compiled(method, form, backend))
+    shown = partial(compile_networks, backend=backend)
+    monkeypatch.setattr(bench, "compile_networks", shown)
     compared = compare("edvr", method, 32, 48, forms=["stream", "compiled"], rounds=1)
     assert compared.difference < 1e-10 and runs
     counts = {form.multiply_accumulates for form in compared.forms}
     assert len(counts) == 1 and counts.pop() > 0
-    copied = compiled(method, "compiled", backend)
+    copied = copy.deepcopy(method)
+    shown(copied, "parts", "cpu")
     own = {name: part.forward for name, part in copied.networks()[0].named_children()}
     with Parts(copied).watched():
         pass
     kept = {name: part.forward for name, part in copied.networks()[0].named_children()}
     assert own == kept
-    with pytest.raises(UsageError, match="give --device cuda"):
-        compiled(method, "graphs")
+    with pytest.raises(MethodError, match="give --device cuda"):
+        compile_networks(method, "graphs", "cpu")
+
+
+def test_compiling_that_cannot_be_is_said_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(untrained=True, compiled="parts")
+    monkeypatch.setenv("CXX", "no-such-compiler -O2")
+    with pytest.raises(MethodError, match="there is no no-such-compiler"):
+        build("edvr-s+blend", settings)
+    with pytest.raises(MethodError, match="give --device cuda"):
+        build("edvr-s+blend", replace(settings, compiled="graphs"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_makes_the_same_frames() -> None:
+    frames = list(moving_scene(7, 32, 32))
+    made = []
+    for how in ("", "parts"):
+        method = build("edvr-s+blend", Settings(untrained=True, compiled=how))
+        made.append([frame for _, frame in method.stream(frames, [0.5])])
+    assert len(made[0]) == len(made[1]) > 0
+    for plain, other in zip(*made, strict=True):
+        torch.testing.assert_close(other, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_a_form_that_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) -> None:
