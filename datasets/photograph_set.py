@@ -11,7 +11,7 @@ from .errors import DatasetError
 from .frames import frame_files, read_frame, replace_file
 from .manifest import FILE, TRAINING
 from .photographs import COLOUR, FASTEST, GREY, Picture, clip, photographs
-from .storage import write_clip
+from .storage import suffix, write_clip
 from .training_set import FORMAT
 from .workplace import sole_use
 
@@ -28,7 +28,7 @@ def prepare_photographs(
     frames: int = 24,
     side: int = 176,
     fastest: float = FASTEST,
-    suffix: str = ".npy",
+    storage: str = "npy",
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Path:
     """Make the training set `root`/`name`; a minute's work, done anew each time.
@@ -36,6 +36,7 @@ def prepare_photographs(
     source:  a folder of sharp pictures, every twelfth of which only the clips for validation show;
              without one, the photographs that scikit-image installs.
     clips, frames, side: how many clips, of how many frames, of which height and width.
+    storage: of the clips, "npy" or "magicyuv".
     fastest: pixels that anything moves from frame to frame, at most.
     Returns its folder. Raises DatasetError for a source with too few pictures, or small ones.
     """
@@ -53,7 +54,7 @@ def prepare_photographs(
         (folder / "clips").mkdir(exist_ok=True)
         for number in range(clips):
             held_back = number % EVERY == EVERY - 1
-            file = f"clips/{number:05d}{suffix}"
+            file = f"clips/{number:05d}{suffix(storage)}"
             shown = others if held_back else learnt
             made = clip(shown, number, frames=frames, side=side, fastest=fastest)
             sha256 = write_clip(folder / file, made).sha256
@@ -79,7 +80,7 @@ def prepare_photographs(
             "format": FORMAT,
             "kind": TRAINING,
             "name": name,
-            "storage": suffix.removeprefix("."),
+            "storage": storage,
             "clips": lines,
             "refused": [],
             "settings": {

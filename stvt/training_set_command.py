@@ -61,7 +61,9 @@ def add_options(command: Any) -> None:
     group.add_argument(
         "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
     )
-    group.add_argument("--storage", default="magicyuv", help="of clips: magicyuv or npy")
+    group.add_argument(
+        "--storage", help="of clips: magicyuv or npy (default: magicyuv, of photographs npy)"
+    )
     group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     group.add_argument("--cookies-from", metavar="BROWSER", help="as in firefox")
@@ -159,6 +161,7 @@ def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
             clips=args.clips,
             side=args.side,
             fastest=args.fastest,
+            storage=args.storage or "npy",
             progress=show,
         )
     whose = _pictures(args) or "scikit-image"
@@ -175,7 +178,8 @@ def _settings(name: str, args: argparse.Namespace) -> Any:
     from stvt.datasets.timeline import checked_rate
     from stvt.datasets.training_video import Settings
 
-    suffix(args.storage)  # says which there are
+    storage = args.storage or "magicyuv"
+    suffix(storage)  # says which there are
     return Settings(
         min_rate=str(checked_rate(args.min_rate or RATES.get(name, "24"))),
         rate=str(checked_rate(args.rate)) if args.rate else None,
@@ -185,7 +189,7 @@ def _settings(name: str, args: argparse.Namespace) -> Any:
         width=args.width,
         min_side=args.min_side,
         validation=args.validation,
-        storage=args.storage,
+        storage=storage,
         cuts=args.cuts,
     )
 

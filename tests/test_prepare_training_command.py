@@ -76,12 +76,13 @@ def test_pictures_of_ones_own_are_put_in_motion(
     for k in range(12):
         write_frame(pictures / f"{k:02d}.png", random.integers(0, 256, (200, 180, 3), np.uint8))
     options = ["--photographs", str(pictures), "--clips", "12", "--fastest", "9"]
-    options += ["--side", "96"]
+    options += ["--side", "96", "--storage", "magicyuv"]
     assert main(["prepare", "mine", "--root", str(tmp_path), *options]) == 0
     assert "12 clips" in capsys.readouterr().out
     made = load_training("mine", tmp_path)
     assert [clip.split for clip in made.clips].count("validation") == 1
     assert {(clip.height, clip.width) for clip in made.clips} == {(96, 96)}
+    assert {Path(clip.file).suffix for clip in made.clips} == {".avi"}
     (pictures / "11.png").unlink()
     assert main(["prepare", "mine", "--root", str(tmp_path), *options]) == 2
     assert "11 pictures; 12 or more" in capsys.readouterr().err
