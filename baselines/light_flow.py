@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from .ops import correlation, full_precision, warp_border
+from .ops import RADIUS, correlation, full_precision, warp_border
 
 PYRAMID = (16, 24, 32, 48)  # channels at 1, 1/2, 1/4 and 1/8 of the frames' size
+SHARPNESS = 20.0  # of the softmax over similarities, which are cosines; a factor to it is learnt
 
 
 class LightFlow(nn.Module):
@@ -20,6 +21,10 @@ class LightFlow(nn.Module):
     As in PWC-Net (Sun et al., CVPR 2018), the flow of a level corrects that of the coarser one,
     found by a cost volume between the first frame's features and the second's, warped. At the
     full size the volume would cost more than the rest, and the warped features stand in its place.
+
+    PWC-Net's layers must learn to read displacements off the volume, a long training. Here each
+    place first moves by the mean displacement under a softmax of its similarities, as GMFlow does
+    for whole images (Xu et al., CVPR 2022), and the layers correct that.
     """
 
     enlarge = 1  # of frames that its flow is to have the size of
@@ -42,6 +47,8 @@ class LightFlow(nn.Module):
                 ),
             )
             self.add_module(f"predict{level}", nn.Conv2d(32, 2, 3, 1, 1))
+            if level:
+                self.register_parameter(f"sharpness{level}", nn.Parameter(torch.zeros(())))
             before = channels
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -70,14 +77,41 @@ class LightFlow(nn.Module):
             if found:
                 flow = 2 * interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False)
                 there = warp_border(there, flow.to(there.dtype))
-            compared = there if level == 0 else leaky_relu(correlation(here, there), 0.1)
-            x = torch.cat([compared, here, flow.to(here.dtype)], 1)
+            compared = there
+            if level:
+                compared = similarity(here, there)
+                flow = flow + self._matched(compared, level)
+            # Not the flow itself, or what was learnt of slow motion would undo a fast one.
+            uneven = flow - avg_pool2d(flow, 5, 1, 2, count_include_pad=False)
+            x = torch.cat([compared, here, uneven.to(here.dtype)], 1)
             x = self.get_submodule(f"correct{level}")(x)
             with full_precision(x.device):  # these are coordinates
                 weights = self.predict0.weight.dtype
                 flow = flow + self.get_submodule(f"predict{level}")(x.to(weights))
             found.append(flow)
         return found[::-1]
+
+    def _matched(self, similar: Tensor, level: int) -> Tensor:
+        """The displacement that similarities, (B, 81, h, w), speak for: (B, 2, h, w)."""
+        with full_precision(similar.device):
+            similar = similar.to(torch.promote_types(similar.dtype, torch.float32))
+            around = avg_pool2d(similar, 3, 1, 1, count_include_pad=False)
+            sharpness = SHARPNESS * self.get_parameter(f"sharpness{level}").to(similar).exp()
+            steps = torch.arange(-RADIUS, RADIUS + 1, device=similar.device)
+            ways = torch.stack(torch.meshgrid(steps, steps, indexing="xy")).view(2, -1, 1, 1)
+            return conv2d((around * sharpness).softmax(1), ways.to(similar))
+
+
+def similarity(first: Tensor, second: Tensor) -> Tensor:
+    """The cosine between features, less their mean nearby, and those up to 4 pixels away.
+
+    first, second: (B, C, h, w). Returns (B, 81, h, w) in [-1, 1], as `correlation` orders them.
+    """
+    contrasts = []
+    for one in (first, second):
+        one = one - avg_pool2d(one, 5, 1, 2, count_include_pad=False)
+        contrasts.append(one * torch.rsqrt(one.float().square().sum(1, True) + 1e-4).to(one.dtype))
+    return correlation(contrasts[0], contrasts[1]) * first.shape[1]
 
 
 def optical_flow(first: Tensor, second: Tensor) -> Tensor:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import stvt
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
+from stvt.baselines.stvun import STVUN
 from stvt.baselines.weights import SHIPPED, find_weights
 from stvt.cli import main
 
@@ -30,8 +32,6 @@ def test_shipped_weights_are_small_and_each_has_its_card() -> None:
 def test_shipped_weights_load_by_default_and_enlarge(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import stvt
-
     monkeypatch.setenv("STVT_HOME", str(tmp_path))
     assert find_weights(name, Settings()).parent == SHIPPED
     method = stvt.load_method(name, device="cpu")
@@ -43,6 +43,28 @@ def test_shipped_weights_load_by_default_and_enlarge(
     for time, frame in made.items():
         middle = frame[:, 24:-24, 24:-24].mean().item()
         assert middle == pytest.approx(0.4 + 0.1 * time, abs=0.02), "halfway in brightness, too"
+
+
+def test_the_shipped_flow_follows_fast_motion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from skimage import data, filters
+
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    network = stvt.load_method("stvun-s", device="cpu").networks()[0]
+    assert isinstance(network, STVUN)
+    blurred = filters.gaussian(data.astronaut(), 1.6, channel_axis=-1)
+
+    def small(x: int, y: int) -> torch.Tensor:
+        part = blurred[y : y + 384 : 4, x : x + 384 : 4]
+        return torch.from_numpy(2 * part - 1).float().permute(2, 0, 1)[None]
+
+    pyramids = [network.pyramid(small(x, y)) for x, y in ((40, 80), (88, 56))]
+    with torch.inference_mode():
+        there, back = network.flows(pyramids[0], pyramids[1])
+    for flow, sign in ((there, -1), (back, 1)):
+        error = flow[0, :, 16:-16, 16:-16] - torch.tensor([12.0, -6.0])[:, None, None] * sign
+        assert error.norm(dim=0).median() < 1, "12 to the left, 6 down, and back"
 
 
 def test_another_file_goes_before_the_shipped_one(
@@ -70,8 +92,6 @@ def test_vid4_has_the_scores_of_the_card(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import stvt
-
     monkeypatch.setenv("STVT_HOME", str(tmp_path / "home"))
     root, scene = tmp_path / "data", "city"  # one scene: all four take some minutes
     source = shared / "data" / "vid4"
