@@ -95,7 +95,7 @@ METHODS = {
     "edvr-s": MethodEntry(
         "spatial",
         (4,),
-        "EDVR, 24 channels, to be trained",
+        "EDVR, 24 channels; its weights come with stvt",
         "edvr_method:edvr_method",
         ("edvr-s",),
         True,
