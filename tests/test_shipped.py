@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,12 +49,11 @@ def test_shipped_weights_load_by_default_and_enlarge(
 def test_the_shipped_flow_follows_fast_motion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from skimage import data, filters
-
+    skimage: Any = pytest.importorskip("skimage")
     monkeypatch.setenv("STVT_HOME", str(tmp_path))
     network = stvt.load_method("stvun-s", device="cpu").networks()[0]
     assert isinstance(network, STVUN)
-    blurred = filters.gaussian(data.astronaut(), 1.6, channel_axis=-1)
+    blurred = skimage.filters.gaussian(skimage.data.astronaut(), 1.6, channel_axis=-1)
 
     def small(x: int, y: int) -> torch.Tensor:
         part = blurred[y : y + 384 : 4, x : x + 384 : 4]
