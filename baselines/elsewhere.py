@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -137,7 +138,7 @@ class Elsewhere(Method):
 
     def saw(self, index: int, made: Frame, truth: Frame) -> None:
         """Told of frames as they are scored, so that `check_shift` need not read them again."""
-        for one in (index for kind in self.looked_at for index in kind):
+        for one in chain(*self.looked_at):
             if one == index:
                 self.seen[index] = coarse(made)
             if abs(one - index) <= 1:
@@ -150,7 +151,7 @@ class Elsewhere(Method):
         """
         if self.scene is None:
             raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
-        for index in (index for kind in self.looked_at for index in kind):
+        for index in chain(*self.looked_at):
             if index not in self.seen:
                 self.seen[index] = coarse(read(self.files[index], self.name))
             for near in (index - 1, index, index + 1):

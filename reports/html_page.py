@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 DASHES = {"-": "none", "--": "6 4", ":": "2 3", "-.": "7 3 2 3"}  # as SVG says them
 LOSSY = (
-    "The moving pictures are JPEG, lossy and at most 512 pixels wide or high: good for looking, "
-    "not for measuring. Scores and error maps were taken of the frames as the methods made them."
+    "The moving pictures but the input are JPEG, lossy and at most 512 pixels wide or high: good "
+    "for looking, not for measuring. Scores and error maps were taken of the frames as the methods "
+    "made them."
 )
 
 

@@ -105,7 +105,7 @@ def find(
             if methods:
                 found.setdefault(dataset, {})[scene] = {
                     "truth": _by_frame(folder / "truth"),
-                    "input": _by_frame(folder / "input"),
+                    "input": _by_frame(folder / "input", ".webp"),
                     "methods": methods,
                     "errors": {
                         name: _by_frame(folder / "errors" / results.file_name(name))
@@ -122,8 +122,8 @@ def _fps(run: Path, dataset: str, scene: str, method: str) -> float | None:
     return float(Fraction(unit["fps"])) if unit.get("fps") else None
 
 
-def _by_frame(folder: Path) -> dict[int, Path]:
-    return {int(file.stem): file for file in sorted(folder.glob("[0-9]*"))}
+def _by_frame(folder: Path, suffix: str = ".jpg") -> dict[int, Path]:
+    return {int(file.stem): file for file in sorted(folder.glob(f"[0-9]*{suffix}"))}
 
 
 def _small(frame: Frame) -> Frame:
