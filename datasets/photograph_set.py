@@ -10,13 +10,14 @@ from typing import Any
 from .errors import DatasetError
 from .frames import frame_files, read_frame, replace_file
 from .manifest import FILE, TRAINING
-from .photographs import COLOUR, FASTEST, GREY, Picture, clip, photographs
+from .photographs import COLOUR, FASTEST, GREY, SLOWEST, Picture, clip, photographs
 from .storage import suffix, write_clip
 from .training_set import FORMAT
 from .workplace import sole_use
 
 HELD_BACK = ("rocket", "brick")  # photographs that only the clips for validation show
 EVERY = 12  # of which one is for validation
+SMALLEST = 32  # pixels of a side
 
 
 def prepare_photographs(
@@ -38,8 +39,13 @@ def prepare_photographs(
     clips, frames, side: how many clips, of how many frames, of which height and width.
     storage: of the clips, "npy" or "magicyuv".
     fastest: pixels that anything moves from frame to frame, at most.
-    Returns its folder. Raises DatasetError for a source with too few pictures, or small ones.
+    Returns its folder. Raises DatasetError for a source with too few pictures, or small ones,
+    and for a side or a speed that no clip can have.
     """
+    if not SLOWEST < fastest < float("inf"):
+        raise DatasetError(f"{name}: fastest {fastest:g} pixels a frame; give more than {SLOWEST}")
+    if side < SMALLEST:
+        raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
     folder = Path(root) / name
     if source is None:
         every = dict(zip((*COLOUR, *GREY), photographs(), strict=True))

@@ -100,7 +100,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from stvt.errors import UsageError
     from stvt.progress import progress_line
-    from stvt.training_plan import plan_of
+    from stvt.training_plan import PRESETS, plan_of
 
     if args.preset == "smoke" and args.stage is None:
         from stvt.training_smoke import smoke
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             lines = smoke(args.out, show, _say)
         print("\n".join(lines))
         return 0
-    if args.stage is None:
+    if args.stage is None and args.preset in PRESETS:
         raise UsageError("--stage is missing: space or joint (for compact sizes also flow)")
     if not args.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")

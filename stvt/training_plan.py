@@ -140,11 +140,11 @@ PRESETS: Mapping[str, Mapping[str, TrainingPlan]] = {
 }
 
 
-def plan_of(preset: str, stage: str, **values: Any) -> TrainingPlan:
+def plan_of(preset: str, stage: str | None, **values: Any) -> TrainingPlan:
     """The plan of a preset's stage, with the values that are not None in place of its own."""
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-    if stage not in PRESETS[preset]:
+    if stage is None or stage not in PRESETS[preset]:
         raise UsageError(f"{preset} has no stage {stage!r}; it has {', '.join(PRESETS[preset])}")
     given = {name: value for name, value in values.items() if value is not None}
     plan = PRESETS[preset][stage].changed(**given)

@@ -93,6 +93,24 @@ def test_pictures_of_ones_own_are_put_in_motion(
     assert "no such folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--fastest", "-3"], "fastest -3 pixels a frame; give more than 0.05"),
+        (["--fastest", "nan"], "fastest nan"),
+        (["--side", "8"], "side 8 is too small"),
+        (["--storage", "zip"], "no storage 'zip'"),
+    ],
+)
+def test_photographs_that_cannot_be_are_one_line_and_leave_nothing(
+    options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["prepare", "x", "--photographs", "--root", str(tmp_path), *options]
+    assert main([*command, "--clips", "1"]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "x" / "manifest.json").exists()
+
+
 def test_a_dry_run_says_what_would_be_read_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -296,6 +296,7 @@ def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) 
     [
         (["--stage", "space"], "--data names no training set"),
         (["--data", "photographs"], "--stage is missing"),
+        (["--data", "photographs", "--preset", "smok"], "no preset 'smok'"),
         (["--data", "none", "--stage", "space"], "no training set 'none' here"),
         (["--data", "photographs", "--stage", "end"], "no stage 'end'"),
         (["--data", "photographs", "--stage", "space", "--preset", "x"], "no preset 'x'"),
