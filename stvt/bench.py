@@ -31,21 +31,40 @@ from stvt.timing import device_name
 FormName = Literal["demo", "published", "moments", "windows", "stream", "compiled", "graphs"]
 COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
 PUBLISHED: tuple[FormName, ...] = ("demo", "published")  # in float32, by plain convolutions
+COUNTED = "multiply_accumulates", "bytes"
 MEGAPIXEL = 1e6
+# Of the square matrices whose product is a device's ceiling, and of what is copied: what fits the
+# caches of a CPU counts there as it does in a convolution; a GPU must have enough to do.
+SIDES = {"cpu": 1024, "cuda": 8192}
+COPIED = {"cpu": 64 << 20, "cuda": 1 << 30}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Part:
+    """What a part of a method cost in each lap; multiply-accumulates and bytes are of one lap."""
+
+    laps: list[Spent] = field(default_factory=list)
+    multiply_accumulates: float = 0.0
+    bytes: float = 0.0
 
 
 @dataclass
 class Form:
     """A way to run a method, and what it cost.
 
-    laps:   of each interval between two input frames, all of its outputs together.
-    parts:  by part: of all laps together; multiply_accumulates of one.
+    laps:   of each interval between two input frames, all of its outputs together; parts: of them.
     """
 
     name: FormName
     laps: list[Spent] = field(default_factory=list)
-    parts: dict[str, Spent] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
     multiply_accumulates: float = 0.0
+
+    def whole(self) -> Part:
+        """All parts together."""
+        numbers = [sum(getattr(p, n) for p in self.parts.values()) for n in COUNTED]
+        return Part(self.laps, *numbers)
 
 
 @dataclass(frozen=True)
@@ -70,7 +89,7 @@ class Comparison:
     forms: list[Form]
     difference: float
 
-    def seconds(self, form: Form) -> list[float]:
+    def seconds(self, form: Form | Part) -> list[float]:
         """Of each lap: of the processor where that computes, for other programs do not disturb
         it as much as the clock on the wall; else by that clock."""
         return [lap.process if self.on_cpu else lap.wall for lap in form.laps]
@@ -80,8 +99,11 @@ class Comparison:
         told = {name: value for name, value in vars(self).items() if name != "forms"}
         told["forms"] = {
             form.name: {
-                "laps": [vars(lap) for lap in form.laps],
-                "parts": {name: vars(spent) for name, spent in form.parts.items()},
+                "laps": [_seconds_of(lap) for lap in form.laps],
+                "parts": {
+                    name: vars(part) | {"laps": [_seconds_of(lap) for lap in part.laps]}
+                    for name, part in form.parts.items()
+                },
                 "multiply_accumulates": form.multiply_accumulates,
             }
             for form in self.forms
@@ -145,25 +167,22 @@ def compare(
             plainly = plain() if result.name in PUBLISHED else nullcontext()
             with torch.inference_mode(), plainly, watch.watched(counting=counting):
                 made, spent = watch.whole(partial(next, runs[result.name]))
+            for name, one in watch.spent.items() if counting or timed else ():
+                part = result.parts.setdefault(name, Part())
+                if timed:
+                    part.laps.append(one)
+                else:
+                    part.multiply_accumulates, part.bytes = one.multiply_accumulates, one.bytes
             if counting:
                 result.multiply_accumulates = spent.multiply_accumulates
-                result.parts = {
-                    name: Spent(0, 0, one.multiply_accumulates, one.bytes)
-                    for name, one in watch.spent.items()
-                }
             if timed:
                 result.laps.append(spent)
-            if lap == uncounted - 1:
-                watch.reset()
+            watch.reset()
             pixels = sum(frame[0].numel() for frame in made)
             if result.name != "demo":  # which samples the frames at other places
                 first = first or made
                 difference = max(difference, *map(_difference, first, made))
     stack.close()
-    for result in results:
-        for name, spent in watches[result.name].spent.items():
-            part = result.parts.setdefault(name, Spent())
-            part.wall, part.process = spent.wall, spent.process
     device = device_of(method)
     return Comparison(
         method=method.name,
@@ -248,19 +267,27 @@ def _alone(
     return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
 
 
+def _seconds_of(lap: Spent) -> dict[str, float]:
+    return {"wall": lap.wall, "process": lap.process}
+
+
 def _difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
 
 
-def ceilings(device: torch.device, rounds: int = 20) -> tuple[float, float]:
-    """What the device does at best: multiply-accumulates a second in float32 products of 1024 x
-    1024 matrices, and bytes a second that it copies (read and written)."""
-    a, b = torch.rand(2, 1024, 1024, device=device)
-    much = torch.rand(1 << 24, device=device)
+def ceilings(
+    device: torch.device, precision: str = "fp32", rounds: int = 20
+) -> tuple[float, float]:
+    """What the device does at best: multiply-accumulates a second in products of square matrices
+    of that precision, and bytes a second that it copies (read and written)."""
+    side, size = (table.get(device.type, table["cpu"]) for table in (SIDES, COPIED))
+    a, b = torch.rand(2, side, side, device=device).to(DTYPES[precision])
+    made = torch.empty_like(a)
+    much = torch.rand(size // 4, device=device)
     there = much.clone()  # fresh memory would be measured with the system that hands it out
-    product = min(_seconds(lambda: a @ b, device) for _ in range(rounds))
+    product = min(_seconds(partial(torch.mm, a, b, out=made), device) for _ in range(rounds))
     copy = min(_seconds(partial(there.copy_, much), device) for _ in range(rounds))
-    return 1024**3 / product, 2 * much.nbytes / copy
+    return side**3 / product, 2 * much.nbytes / copy
 
 
 def _seconds(run: Any, device: torch.device) -> float:
@@ -277,47 +304,47 @@ def parts_table(
 ) -> list[dict[str, object]]:
     """One row a part: milliseconds and multiply-accumulates for each megapixel that is made.
 
-    ceiling: multiply-accumulates a second, copying: bytes a second that the last form is compared
-    with; nothing is said of bytes where that is 0.
+    Milliseconds and ratios are medians over the laps, ratios with their p10 and p90. ceiling:
+    multiply-accumulates a second, copying: bytes a second that the last form is compared with;
+    nothing is said of bytes where that is 0.
     """
     rows: list[dict[str, object]] = []
-    rounds = max(len(comparison.forms[0].laps), 1)
-    names = list(dict.fromkeys(name for form in comparison.forms for name in form.parts))
+    forms = comparison.forms
+    names = list(dict.fromkeys(name for form in forms for name in form.parts))
     for name in [*names, "all"]:
         row: dict[str, object] = {"method": comparison.method, "part": name}
-        spent = []
-        for form in comparison.forms:
-            one = form.parts.get(name, Spent()) if name != "all" else _total(form)
-            seconds = (one.process if comparison.on_cpu else one.wall) / rounds
-            spent.append(seconds)
-            row[f"ms, {form.name}"] = round(1e3 * seconds / comparison.megapixels, 1)
-            counted = one.multiply_accumulates
-            row[f"GMAC, {form.name}"] = round(counted / comparison.megapixels / 1e9, 2)
-            if form is comparison.forms[-1]:
-                row["ratio"] = round(spent[0] / seconds, 2) if seconds else None
-                rate = counted / seconds / ceiling if seconds else 0
-                row["% of products"] = round(100 * rate)
-                if copying:
-                    share = one.bytes / seconds / copying if seconds else 0
-                    row["% of copying"] = round(100 * share)
+        parts = [f.whole() if name == "all" else f.parts.get(name, Part()) for f in forms]
+        spent = [comparison.seconds(part) for part in parts]
+        medians = [float(np.median(one)) if one else 0.0 for one in spent]
+        for form, part, median in zip(forms, parts, medians, strict=True):
+            row[f"ms, {form.name}"] = round(1e3 * median / comparison.megapixels, 1)
+            counted = part.multiply_accumulates / comparison.megapixels
+            row[f"GMAC, {form.name}"] = round(counted / 1e9, 2)
+        row |= _ratio(spent[0], spent[-1])
+        last, seconds = parts[-1], medians[-1]
+        rate = last.multiply_accumulates / seconds / ceiling if seconds else 0
+        row["% of products"] = round(100 * rate)
+        if copying:
+            row["% of copying"] = round(100 * last.bytes / seconds / copying if seconds else 0)
         rows.append(row)
     return rows
 
 
-def _total(form: Form) -> Spent:
-    total = Spent()
-    for spent in form.parts.values():
-        total.add(spent)
-    return total
+def _ratio(first: Sequence[float], other: Sequence[float]) -> dict[str, object]:
+    """How many times faster, lap by lap."""
+    ratios = [a / b for a, b in zip(first, other, strict=False) if b]
+    if not ratios:
+        return {"ratio": None, "p10-p90": ""}
+    p10, median, p90 = np.percentile(ratios, [10, 50, 90])
+    return {"ratio": round(float(median), 2), "p10-p90": f"{p10:.2f}-{p90:.2f}"}
 
 
 def stream_table(comparison: Comparison) -> list[dict[str, object]]:
     """One row a form: milliseconds for each interval, and how many times faster than the first."""
     rows: list[dict[str, object]] = []
-    slowest = comparison.seconds(comparison.forms[0])
+    first = comparison.seconds(comparison.forms[0])
     for form in comparison.forms:
         seconds = comparison.seconds(form)
-        ratios = [a / b for a, b in zip(slowest, seconds, strict=True) if b]
         rows.append(
             {
                 "method": comparison.method,
@@ -327,7 +354,7 @@ def stream_table(comparison: Comparison) -> list[dict[str, object]]:
                 "least": round(1e3 * min(seconds), 1),
                 "most": round(1e3 * max(seconds), 1),
                 "median on the wall": round(1e3 * float(np.median([s.wall for s in form.laps])), 1),
-                "ratio": round(float(np.median(ratios)), 2) if ratios else None,
+                **_ratio(first, seconds),
                 "GMAC": round(form.multiply_accumulates / 1e9, 2),
                 "difference": f"{comparison.difference:.1e}",
             }

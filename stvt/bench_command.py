@@ -257,7 +257,7 @@ def _bench_methods(args: argparse.Namespace) -> int:
                 for network in method.networks():
                     network.double()
             if not product:
-                product, copy = ceilings(device_of(method))
+                product, copy = ceilings(device_of(method), args.precision)
             comparison = compare(
                 spec,
                 method,
@@ -290,7 +290,7 @@ def _bench_methods(args: argparse.Namespace) -> int:
         clock = "processor time of all threads" if told[0]["on_cpu"] else "time by the clock"
         print(f"{width}x{height}, {told[0]['precision']}, {told[0]['device']}; ms are {clock}")
         print(
-            f"in the same run: {product / 1e9:.0f} GMAC/s in float32 matrix products, "
+            f"in the same run: {product / 1e9:.0f} GMAC/s in {args.precision} matrix products, "
             f"{copy / 1e9:.1f} GB/s copied"
         )
         print(tabulate(rows, headers="keys", tablefmt="simple"))

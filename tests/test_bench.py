@@ -23,7 +23,7 @@ from stvt.baselines.edvr import EDVR
 from stvt.baselines.edvr_method import EdvrMethod
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.bench import Comparison, Form, FormName, compare, parts_table, stream_table
+from stvt.bench import Comparison, Form, FormName, Part, compare, parts_table, stream_table
 from stvt.datasets.frames import read_frame
 from stvt.errors import UsageError
 from stvt.parts import Parts, Spent
@@ -60,7 +60,8 @@ def test_the_parts_are_the_whole(compared: Comparison) -> None:
         assert sum(one.multiply_accumulates for one in parts) == form.multiply_accumulates
         for clock in ("wall", "process"):
             whole = sum(getattr(lap, clock) for lap in form.laps)
-            assert sum(getattr(one, clock) for one in parts) == pytest.approx(whole, rel=1e-6)
+            spent = sum(getattr(lap, clock) for part in parts for lap in part.laps)
+            assert spent == pytest.approx(whole, rel=1e-6)
 
 
 def test_every_form_is_timed_as_often(compared: Comparison) -> None:
@@ -68,10 +69,10 @@ def test_every_form_is_timed_as_often(compared: Comparison) -> None:
     assert compared.outputs == 1 and compared.megapixels == 32 * 48 / 1e6
 
 
-def test_tables_are_for_each_megapixel() -> None:
-    def form(name: str, seconds: float) -> Form:
-        spent = Spent(seconds, seconds, 4e9)
-        return Form(name, [spent, spent], {"all of it": Spent(2 * seconds, 2 * seconds, 4e9)}, 4e9)  # type: ignore[arg-type]
+def test_tables_are_medians_for_each_megapixel_with_the_spread_of_ratios() -> None:
+    def form(name: FormName, *seconds: float) -> Form:
+        laps = [Spent(one, one) for one in seconds]
+        return Form(name, laps, {"all of it": Part(laps, 4e9)}, 4e9)
 
     made = Comparison(
         method="one",
@@ -84,16 +85,25 @@ def test_tables_are_for_each_megapixel() -> None:
         device="",
         precision="fp32",
         on_cpu=True,
-        forms=[form("windows", 0.4), form("stream", 0.1)],
+        forms=[form("windows", 0.4, 0.4, 0.4), form("stream", 0.1, 0.2, 0.1)],
         difference=0.0,
     )
     part, whole = parts_table(made, ceiling=1e11)
     assert part["ms, windows"] == 200 and part["ms, stream"] == 50
     assert part["GMAC, stream"] == 2 and part["ratio"] == 4 and part["% of products"] == 40
-    assert whole["part"] == "all" and whole["ms, stream"] == 50
+    assert part["p10-p90"] == "2.40-4.00"
+    assert whole == part | {"part": "all"}
     first, second = stream_table(made)
     assert first["median ms"] == 400 and first["ratio"] == 1
-    assert second["median ms"] == 100 and second["ratio"] == 4
+    assert second["median ms"] == 100 and second["ratio"] == 4 and second["p10-p90"] == "2.40-4.00"
+
+
+def test_a_part_that_runs_in_one_form_alone_has_no_ratio() -> None:
+    lap = Spent(0.5, 0.5)
+    forms = [Form("windows", [lap], {}, 0), Form("stream", [lap], {"one": Part([lap])}, 0)]
+    made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, forms, 0.0)
+    part, _ = parts_table(made, ceiling=1e11)
+    assert part["ms, windows"] == 0 and part["ms, stream"] == 500 and part["ratio"] is None
 
 
 class Blend(WindowMethod):
@@ -186,7 +196,7 @@ def test_the_short_form_runs_through(
     assert run(["bench", what, "--short", "--device", "cpu", "--json", str(file)]) == 0
     printed = capsys.readouterr()
     assert "48x32, fp32" in printed.out and "edvr-m" in printed.out
-    assert "GMAC/s in float32 matrix products" in printed.out
+    assert "GMAC/s in fp32 matrix products" in printed.out
     assert "largest relative difference" in printed.err
     (told,) = json.loads(file.read_text())["methods"]
     forms = {"windows", "stream"} | ({"published"} if what == "stream" else set())

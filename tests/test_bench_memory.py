@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stvt import bench_command
-from stvt.bench import Comparison, Form, ceilings, parts_table
+from stvt.bench import Comparison, Form, Part, ceilings, parts_table
 from stvt.bench_memory import Case, peak_here
 from stvt.operations import operations_and_bytes_of
 from stvt.parts import Spent
@@ -27,13 +27,13 @@ def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_not
 
 
 def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
-    spent = Spent(0.5, 0.5, 1e9, 4e9)
-    form = Form("stream", [spent], {"all of it": spent}, 1e9)
+    laps = [Spent(0.5, 0.5)]
+    form = Form("stream", laps, {"all of it": Part(laps, 1e9, 4e9)}, 1e9)
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, [form], 0.0)
     part, whole = parts_table(made, 1e10, copying=16e9)
     assert part["% of products"] == 20 and part["% of copying"] == whole["% of copying"] == 50
     assert "% of copying" not in parts_table(made, 1e10)[0]
-    assert min(ceilings(torch.device("cpu"), rounds=1)) > 0
+    assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
 
 
 def test_the_peak_is_of_a_stream_and_is_said_to_be_what_it_is() -> None:
