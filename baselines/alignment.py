@@ -20,6 +20,8 @@ from .fast_convolution import Convolution, convolve
 
 Levels = tuple[Tensor, Tensor, Tensor]
 
+SLOPE = 0.1  # of LeakyReLU
+
 
 def conv1(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 1)
@@ -30,8 +32,8 @@ def conv3(inputs: int, outputs: int, stride: int = 1) -> Convolution:
 
 
 def active(x: Tensor) -> Tensor:
-    """LeakyReLU of slope 0.1, in the place of its argument: give it only what was just made."""
-    return F.leaky_relu(x, 0.1, inplace=True)
+    """LeakyReLU in the place of its argument: give it only what was just made."""
+    return F.leaky_relu(x, SLOPE, inplace=True)
 
 
 def larger(x: Tensor, times: int) -> Tensor:
@@ -47,8 +49,8 @@ class Residual(nn.Module):
         self.conv2 = conv3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.conv2(self.conv1(x, slope=0.0))
-        return made.add_(x)
+        made: Tensor = self.conv2(self.conv1(x, slope=0.0), added=x)
+        return made
 
 
 class Deformable(nn.Module):
@@ -126,7 +128,7 @@ class Pyramid(nn.Module):
         aligned = []
         for frame in frames:
             a = self._align(frame, centre)
-            o = active(convolve(a, layer.weight[:, :channels]).add_(anchor))
+            o = convolve(a, layer.weight[:, :channels], added=anchor, slope=SLOPE)
             aligned.append(active(self.cas_dcnpack(a, active(self.cas_offset_conv2(o)))))
         return aligned
 

@@ -18,11 +18,11 @@ from .bands import Box
 from .dain_layers import mix, project, taps
 from .dain_networks import Context, KernelTrunk, Rectification, kernel_head
 from .depth import Hourglass
-from .fast_convolution import layout_of
+from .fast_convolution import is_plain, layout_of
 from .pwcnet import PWCNet
 
 MULTIPLE = 64  # that height and width must be of, for the flow network
-BAND = 1 << 17  # pixels of the 437 channels to rectify that are put together at once: 218 MiB
+BAND = 1 << 17  # pixels of the 428 channels to rectify that are put together at once: 214 MiB
 NEAREST = -60.0  # least log depth used: the weights exp(-depth) of a frame still sum in float32
 
 
@@ -48,11 +48,14 @@ class Pair:
 
     flows:   from the first frame to the second and back, (B, 2, H, W) in pixels.
     kernels: for the first and the second frame, (B, 16, H, W).
+    shared:  what the rectification makes of the kernels, (B, 128, H, W); None to compute it for
+             each time.
     """
 
     frames: tuple[Frame, Frame]
     flows: tuple[Tensor, Tensor]
     kernels: tuple[Tensor, Tensor]
+    shared: Tensor | None = None
 
 
 class DAIN(nn.Module):
@@ -73,7 +76,7 @@ class DAIN(nn.Module):
         times:         (n,), each in (0, 1).
         Returns (B, n, 3, H, W).
         """
-        pair = self.pair(self.frame(first), self.frame(second))
+        pair = self.pair(self.frame(first), self.frame(second), share=len(times) > 1)
         made = [self.between(pair, float(t)) for t in times]
         return torch.stack(made, 1) if made else first.new_zeros(len(first), 0, *first.shape[1:])
 
@@ -96,8 +99,12 @@ class DAIN(nn.Module):
         found = torch.cat([found, box.cut(frame.depth).to(found.dtype)], 1)
         return found.contiguous(memory_format=torch.channels_last)
 
-    def pair(self, first: Frame, second: Frame) -> Pair:
-        """What two frames give together: flows and kernels."""
+    def pair(self, first: Frame, second: Frame, *, share: bool = False) -> Pair:
+        """What two frames give together: flows and kernels.
+
+        share: what all times share of the rectification, too, where that is worth its memory: for
+               several times.
+        """
         with torch.autocast(first.image.device.type, enabled=False):
             there = [torch.cat(both) for both in zip(first.features, second.features, strict=True)]
             back = [torch.cat(both) for both in zip(second.features, first.features, strict=True)]
@@ -106,7 +113,10 @@ class DAIN(nn.Module):
         trunk = self.initScaleNets_filter(torch.cat([first.image, second.image], 1))
         kernels = self.initScaleNets_filter1(trunk), self.initScaleNets_filter2(trunk)
         forth, again = flow.chunk(2)
-        return Pair((first, second), (forth, again), kernels)
+        shared = None
+        if share and not is_plain():
+            shared = self.rectifyNet.of_kernels(torch.cat(kernels, 1))
+        return Pair((first, second), (forth, again), kernels, shared)
 
     def between(
         self, pair: Pair, t: float, kept: Box | None = None, tile: int | None = None
@@ -140,6 +150,7 @@ class DAIN(nn.Module):
         """A part of the frame at time `t`."""
         whole = Box.whole(pair.frames[0].image)
         near = piece.grown(Rectification.REST_REACH, whole)
+        weight = self.rectifyNet.weights_at(t, kernels=pair.shared is None)
         firsts, blends = [], []
         # In float64 PyTorch's convolution unfolds its input on a CPU, 49 times as large here.
         pixels = BAND >> 5 if pair.frames[0].image.dtype == torch.float64 else BAND
@@ -153,7 +164,8 @@ class DAIN(nn.Module):
                 Rectification.FIRST_REACH - (band.top - wide.top),
                 Rectification.FIRST_REACH - (wide.bottom - band.bottom),
             )
-            firsts.append(self.rectifyNet.first(F.pad(x, missing)))
+            added = None if pair.shared is None else band.cut(pair.shared)
+            firsts.append(self.rectifyNet.first(F.pad(x, missing), weight, added))
             blends.append(band.inside(wide).cut(blend))
         added = self.rectifyNet.rest(torch.cat(firsts, 2))
         return piece.inside(near).cut(torch.cat(blends, 2) + added)
@@ -161,7 +173,8 @@ class DAIN(nn.Module):
     def _to_rectify(
         self, pair: Pair, t: float, projected: tuple[Tensor, Tensor], box: Box
     ) -> tuple[Tensor, Tensor]:
-        """The input of the rectification, (B, 437, h, w), and the blend, (B, 3, h, w)."""
+        """What the rectification reads, (B, 428, h, w) or 396 without the kernels, and the blend,
+        (B, 3, h, w)."""
         flows, kernels = [box.cut(p) for p in projected], [box.cut(k) for k in pair.kernels]
         images, contexts = [], []
         for frame, flow, kernel in zip(pair.frames, flows, kernels, strict=True):
@@ -177,7 +190,7 @@ class DAIN(nn.Module):
             same = context.dtype == frame.image.dtype
             images.append(context[:, :3] if same else mix(frame.image, read))
         blend = (1 - t) * images[0] + t * images[1]
-        parts = [blend, *images, *flows, *kernels, *contexts]
+        parts = [*flows, *(kernels if pair.shared is None else ()), *contexts]
         x = torch.cat([part.to(contexts[0].dtype) for part in parts], 1)
         return x.contiguous(memory_format=layout_of(pair.frames[0].image)), blend
 

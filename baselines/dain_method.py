@@ -72,7 +72,7 @@ class DainMethod(WindowMethod):
         frame = window[0].to(self.device)
         if not times:
             return frame[None]
-        pair = self.pair(self.frame(window[0]), self.frame(window[1]))
+        pair = self.pair(self.frame(window[0]), self.frame(window[1]), len(times))
         box = kept(frame)
         return torch.stack([frame, *(self.between(pair, t, box) for t in times)])
 
@@ -85,16 +85,15 @@ class DainMethod(WindowMethod):
                 yield k, window[0].to(self.device)
             seen.pop(k - 1, None)
             pair = None
-            for t in times:
-                if last or not wanted(k + t):
-                    continue
+            moments = [t for t in times if not last and wanted(k + t)]
+            for t in moments:
                 start = clock.perf_counter()
                 with torch.inference_mode():
                     if pair is None:
                         for place, frame in zip((k, k + 1), window, strict=True):
                             if place not in seen:
                                 seen[place] = self.frame(frame)
-                        pair = self.pair(seen[k], seen[k + 1])
+                        pair = self.pair(seen[k], seen[k + 1], len(moments))
                     made = self.between(pair, t, kept(window[0]))
                 if made.device.type == "cuda":
                     torch.cuda.synchronize(made.device)
@@ -113,9 +112,11 @@ class DainMethod(WindowMethod):
         with self._precision():
             return self.network.frame(padded, keep_context=self.tiles.of(frame) is None)
 
-    def pair(self, first: Frame, second: Frame) -> Pair:
-        with self._precision():
-            return self.network.pair(first, second)
+    def pair(self, first: Frame, second: Frame, times: int) -> Pair:
+        """What two frames give, for so many times between them."""
+        with self._precision():  # contexts are there unless the work goes by pieces
+            share = times > 1 and first.context is not None
+            return self.network.pair(first, second, share=share)
 
     def between(self, pair: Pair, t: float, box: Box) -> Tensor:
         with self._precision():

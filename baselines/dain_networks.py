@@ -23,7 +23,8 @@ class Residual(nn.Module):
         self.conv2 = Convolution(channels, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu_(self.conv2(self.conv1(x, slope=0.0)).add_(x))
+        made: Tensor = self.conv2(self.conv1(x, slope=0.0), added=x, slope=0.0)
+        return made
 
 
 class Context(nn.Module):
@@ -84,11 +85,20 @@ def kernel_head() -> nn.Sequential:
 class Rectification(nn.Module):
     """What to add to the blend of the warped frames: (B, 437, h, w) to (B, 3, h, w).
 
-    `first` and `rest` follow one another; between them a caller may put bands together.
+    `first` and `rest` follow one another; between them a caller may put bands together. Of the
+    437 channels 9, the blend and the warped frames, are among the 392 of the contexts once more or
+    sums of these, and 32, the kernels, are the same for all times: `first` reads what is left.
     """
 
     FIRST_REACH = 3  # pixels around that a pixel of `first` depends on
     REST_REACH = 7  # and of `rest`
+    BLEND, FRAMES, FLOWS, KERNELS = (
+        slice(0, 3),
+        (slice(3, 6), slice(6, 9)),
+        slice(9, 13),
+        slice(13, 45),
+    )
+    CONTEXTS = (slice(45, 241), slice(241, 437))  # which begin with the frames
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,10 +111,29 @@ class Rectification(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.rest(cast(Tensor, self.block1(x)))
 
-    def first(self, x: Tensor) -> Tensor:
-        """The first layer where all of its 7 x 7 inputs are there: 3 pixels less on each side."""
+    def of_kernels(self, kernels: Tensor) -> Tensor:
+        """What the first layer makes of the 32 kernel channels of whole frames, and its bias."""
         layer = cast(nn.Conv2d, self.block1[0])
-        return convolve(x, layer.weight, layer.bias, padding=0, slope=0.0)
+        return convolve(kernels, layer.weight[:, self.KERNELS], layer.bias)
+
+    def weights_at(self, t: float, *, kernels: bool) -> Tensor:
+        """The first layer's weights for flows, kernels unless they are not to be read, contexts."""
+        weight = cast(nn.Conv2d, self.block1[0]).weight
+        parts = [weight[:, self.FLOWS], *([weight[:, self.KERNELS]] if kernels else [])]
+        of_blend = weight[:, self.BLEND]
+        for share, frame, context in zip((1 - t, t), self.FRAMES, self.CONTEXTS, strict=True):
+            both = weight[:, frame] + share * of_blend
+            first, others = torch.split(weight[:, context], [3, 193], 1)
+            parts += [first + both, others]
+        return torch.cat(parts, 1)
+
+    def first(self, x: Tensor, weight: Tensor, added: Tensor | None = None) -> Tensor:
+        """The first layer where all of its 7 x 7 inputs are there: 3 pixels less on each side.
+
+        x, weight: as `weights_at` says. added: there, `of_kernels` if x has no kernels.
+        """
+        bias = cast(nn.Conv2d, self.block1[0]).bias if added is None else None
+        return convolve(x, weight, bias, padding=0, added=added, slope=0.0)
 
     def rest(self, x: Tensor) -> Tensor:
         """The other layers, in bands of rows."""

@@ -80,15 +80,25 @@ class Convolution(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, around, dilation, bias=bias)
 
     def forward(
-        self, x: Tensor, *, slope: float | None = None, out: Tensor | None = None
+        self,
+        x: Tensor,
+        *,
+        added: Tensor | None = None,
+        slope: float | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
-        """Followed by a leaky ReLU if a slope is given; see `convolve`."""
+        """With something added, and followed by a leaky ReLU, if these are given: `convolve`."""
         if self.stride[0] == 1:
-            dilation = self.dilation[0]
-            return convolve(x, self.weight, self.bias, dilation=dilation, slope=slope, out=out)
-        made = super().forward(x)
-        made = made if slope is None else _active(made, slope)
-        return made if out is None else out.copy_(made)
+            return convolve(
+                x,
+                self.weight,
+                self.bias,
+                dilation=self.dilation[0],
+                added=added,
+                slope=slope,
+                out=out,
+            )
+        return _finished(super().forward(x), added, slope, out)
 
 
 class Layer(nn.Sequential):
@@ -112,6 +122,7 @@ def convolve(
     *,
     padding: int | None = None,
     dilation: int = 1,
+    added: Tensor | None = None,
     slope: float | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -120,6 +131,7 @@ def convolve(
     x:       (B, C, h, w).
     weight:  (K, C, k, k), k odd; bias: (K,).
     padding: zeros on each side: as many as keep the size, which is what None says, or 0.
+    added:   (B, K, h, w) to add before the ReLU, each part while what is added to is in the cache.
     out:     where to put it, (B, K, h, w), if not into a new tensor; no gradients then.
     """
     same = dilation * (weight.shape[-1] // 2)
@@ -127,17 +139,19 @@ def convolve(
     way = None if _plain else _way(x, weight, padding, dilation)
     if way is None:
         made = F.conv2d(x, weight, bias, padding=padding, dilation=dilation)
-        made = made if slope is None else _active(made, slope)
-        return made if out is None else out.copy_(made)
+        return _finished(made, added, slope, out)
     if out is None:
         less = 2 * (same - padding)
         shape = (len(x), len(weight), x.shape[-2] - less, x.shape[-1] - less)
         layout = torch.channels_last if way is _by_tiles else layout_of(x)
         kind = torch.bfloat16 if _in_half(x) else x.dtype
         out = torch.empty(shape, dtype=kind, device=x.device, memory_format=layout)
-    for image, into in zip(x, out, strict=True):
+    for number, (image, into) in enumerate(zip(x, out, strict=True)):
         for top, strip in way(image, weight, bias, padding):
-            part = into[:, top : top + strip.shape[-2]]
+            rows = slice(top, top + strip.shape[-2])
+            part = into[:, rows]
+            if added is not None:
+                strip += added[number][:, rows]
             if slope is None:
                 part.copy_(strip)
             elif part.dtype == strip.dtype:
@@ -147,18 +161,16 @@ def convolve(
     return out
 
 
-def with_room(x: Tensor, before: int, after: int = 0) -> Tensor:
-    """x in the type that `convolve` computes in, amid so many more channels yet to be filled."""
-    batch, channels, height, width = x.shape
+def room_for(x: Tensor, channels: int) -> Tensor:
+    """So many channels of the size of x, yet to be filled, in the type that `convolve` computes in."""
+    batch, _, height, width = x.shape
     half = _in_half(x)
-    made = torch.empty(
-        (batch, before + channels + after, height, width),
+    return torch.empty(
+        (batch, channels, height, width),
         dtype=torch.bfloat16 if half else x.dtype,
         device=x.device,
         memory_format=torch.channels_last if half else layout_of(x),
     )
-    made[:, before : before + channels] = x
-    return made
 
 
 @cache
@@ -184,9 +196,15 @@ def layout_of(x: Tensor) -> torch.memory_format:
     return torch.channels_last if rows else torch.contiguous_format
 
 
-def _active(made: Tensor, slope: float) -> Tensor:
-    """A leaky ReLU of what was just made, in its place."""
-    return F.leaky_relu(made, slope, inplace=not _plain)
+def _finished(
+    made: Tensor, added: Tensor | None, slope: float | None, out: Tensor | None
+) -> Tensor:
+    """What was just made, with what `convolve` adds to it and does with it."""
+    if added is not None:
+        made = made + added if _plain else made.add_(added)
+    if slope is not None:
+        made = F.leaky_relu(made, slope, inplace=not _plain)
+    return made if out is None else out.copy_(made)
 
 
 def _in_half(x: Tensor) -> bool:

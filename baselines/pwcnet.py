@@ -11,7 +11,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from .fast_convolution import Convolution, Layer, is_plain, with_room
+from .fast_convolution import Convolution, Layer, is_plain, room_for
 from .ops import correlation, full_precision, warp_border, warp_zero
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
@@ -100,7 +100,8 @@ class PWCNet(nn.Module):
                 x = torch.cat([layer(x), x], 1)
             return x
         start = sum(DENSE)  # the newest features come first, each into its place
-        joined = with_room(x, start)
+        joined = room_for(x, start + x.shape[1])
+        joined[:, start:] = x
         for layer, more in zip(layers, DENSE, strict=True):
             layer(joined[:, start:], out=joined[:, start - more : start])
             start -= more

@@ -7,13 +7,14 @@ first, and a list of four tensors below holds one (B, 64, h, w) for each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
 
-from .fast_convolution import Convolution, Layer, is_plain, with_room
+from .fast_convolution import Convolution, Layer, convolve, is_plain, room_for
 from .ops import warp_border
 from .pwcnet import PWCNet
 
@@ -107,7 +108,7 @@ class STVUN(nn.Module):
             to_after, to_centre = self.flows(self.pyramid(centre), self.pyramid(after))
             first = centre, window[CENTRE].features, to_after
             second = after, window[CENTRE + 1].features, to_centre
-            outputs += [self.between(t, first, second, guide) for t in moments]
+            outputs += self.between(moments, first, second, guide)
         return torch.stack(outputs, 1)
 
     def encode(self, frame: Tensor) -> Encoded:
@@ -174,19 +175,23 @@ class STVUN(nn.Module):
 
     def between(
         self,
-        t: float,
+        times: Sequence[float],
         first: tuple[Tensor, list[Tensor], Tensor],
         second: tuple[Tensor, list[Tensor], Tensor],
         guide: list[Tensor],
-    ) -> Tensor:
-        """The enlarged frame at a moment t between two.
+    ) -> list[Tensor]:
+        """The enlarged frames at moments between two.
 
         first, second: each frame, its features, and its flow to the other.
         guide: of the space pass.
         """
-        return self.finished(*blend(t, first, second), guide)
+        shared = len(times) > 1 and not is_plain()
+        given = self.decoder.guided(guide) if shared else guide
+        return [self.finished(*blend(t, first, second), given) for t in times]
 
-    def finished(self, frame: Tensor, features: list[Tensor], guide: list[Tensor]) -> Tensor:
+    def finished(
+        self, frame: Tensor, features: list[Tensor], guide: list[Tensor] | Guided
+    ) -> Tensor:
         """The enlarged frame of a moment from what `blend` made for it."""
         residual: Tensor = self.decoder(features, guide)[1]
         return self._enlarged(frame) + residual
@@ -338,11 +343,25 @@ class Attention(nn.Module):
         return gain * fused + offset
 
 
+class Guided(NamedTuple):
+    """What the decoder makes of a guide alone, the same for all moments.
+
+    first:    what each layer of the first step makes of it, before the activation.
+    weights:  of these layers, for what else they read.
+    narrowed: what comes of its other levels before the other steps.
+    """
+
+    first: list[Tensor]
+    weights: list[Tensor]
+    narrowed: list[Tensor]
+
+
 class Decoder(nn.Module):
     """Four steps from the deepest level up; the same weights for the space and the time passes."""
 
     def __init__(self, scale: int, width: int) -> None:
         super().__init__()
+        self.width = width
         for step in range(LEVELS):
             if step:
                 self.add_module(f"cconv{step}", nn.Conv2d(2 * width, width, 1))
@@ -354,42 +373,89 @@ class Decoder(nn.Module):
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(
-        self, features: Sequence[Tensor], guide: Sequence[Tensor]
+        self, features: Sequence[Tensor], guide: Sequence[Tensor] | Guided
     ) -> tuple[list[Tensor], Tensor]:
         """The decoded features of each step, and the residual at full size."""
         decoded: list[Tensor] = []
+        apart = is_plain() or features[0].device.type != "cpu"
+        room = None if apart else room_for(features[0], 16 * self.width)
         for step in range(LEVELS):
-            beside = guide[step]
-            if step:
-                joined = torch.cat([decoded[-1], beside], 1)
-                beside = self.get_submodule(f"cconv{step}")(joined)
-            x = torch.cat([features[step], beside], 1)
-            blocks = [cast(DenseBlock, self.get_submodule(f"block{step}_{k}")) for k in range(3)]
-            apart = is_plain() or x.device.type != "cpu"
-            decoded.append((_decoded if apart else _decoded_in_place)(x, blocks))
+            layers, parts = self._layers(step), [features[step]]
+            if not isinstance(guide, Guided):
+                beside = guide[step]
+                if step:
+                    joined = torch.cat([decoded[-1], beside], 1)
+                    beside = self.get_submodule(f"cconv{step}")(joined)
+                parts.append(beside)
+            elif step:
+                narrow = cast(nn.Conv2d, self.get_submodule(f"cconv{step}"))
+                beside = conv2d(decoded[-1], narrow.weight[:, : self.width])
+                parts.append(beside.add_(guide.narrowed[step - 1]))
+            else:
+                layers = [
+                    partial(convolve, weight=weight, added=made, slope=layer[1].negative_slope)
+                    for layer, weight, made in zip(layers, guide.weights, guide.first, strict=True)
+                ]
+            decoded.append(
+                _decoded(parts, layers) if room is None else _decoded_in(room, parts, layers)
+            )
         return decoded, self.shuffle(self.rconv1(self.rconv0(decoded[-1])))
 
+    def guided(self, guide: Sequence[Tensor]) -> Guided:
+        """What all moments share of the decoder, once: its layers are linear in what they join.
 
-def _decoded(x: Tensor, blocks: Sequence[DenseBlock]) -> Tensor:
-    for block in blocks[:2]:  # here the older features come first, unlike in a dense block
-        x = torch.cat([x, block(x)], 1)
-    return cast(Tensor, blocks[2](x))
+        No gradients.
+        """
+        wide, width = guide[0], self.width
+        weights, others, biases = [], [], []
+        for number, layer in enumerate(self._layers(0)):
+            weight, bias = layer[0].weight, layer[0].bias
+            # A block's second layer reads what its first one made, then what that read: the
+            # features, the guide, and what came since.
+            start = width + number % 2 * weight.shape[1] // 2
+            weights.append(weight[:, start : start + width])
+            others.append(torch.cat([weight[:, :start], weight[:, start + width :]], 1))
+            biases.append(bias)
+        first = convolve(wide, torch.cat(weights), torch.cat(biases))
+        narrowed = []
+        for step in range(1, LEVELS):
+            narrow = cast(nn.Conv2d, self.get_submodule(f"cconv{step}"))
+            narrowed.append(conv2d(guide[step], narrow.weight[:, width:], narrow.bias))
+        sizes = [len(weight) for weight in weights]
+        return Guided(list(torch.split(first, sizes, 1)), others, narrowed)
+
+    def _layers(self, step: int) -> list[Any]:
+        """The six of a step, each called with what it reads, and maybe where to put it."""
+        blocks = (cast(DenseBlock, self.get_submodule(f"block{step}_{k}")) for k in range(3))
+        return [layer for block in blocks for layer in (block.conv0, block.conv1)]
 
 
-def _decoded_in_place(x: Tensor, blocks: Sequence[DenseBlock]) -> Tensor:
+def _decoded(parts: Sequence[Tensor], layers: Sequence[Any]) -> Tensor:
+    x = torch.cat(list(parts), 1)
+    for k in (0, 2, 4):
+        made: Tensor = layers[k + 1](torch.cat([layers[k](x), x], 1))
+        x = torch.cat([x, made], 1)  # here the older features come first, unlike in a block
+    return made
+
+
+def _decoded_in(room: Tensor, parts: Sequence[Tensor], layers: Sequence[Any]) -> Tensor:
     """The same without copies: all that is joined lies side by side in one buffer.
 
     What a block's first layer makes comes before what it reads, what the block makes comes after.
     """
-    size, middle = x.shape[1], 4 * x.shape[1]
-    joined = with_room(x, middle, 3 * size)
-    for block in blocks[:2]:
-        start, end = middle - size, middle + size
-        block.conv0(joined[:, middle:end], out=joined[:, start:middle])
-        block.conv1(joined[:, start:end], out=joined[:, end : end + size])
-        size *= 2
-    blocks[2].conv0(joined[:, middle:], out=joined[:, :middle])
-    return cast(Tensor, blocks[2].conv1(joined))
+    width = parts[0].shape[1]
+    middle = end = 8 * width
+    for part in parts:
+        room[:, end : end + width] = part
+        end += width
+    for k in (0, 1):
+        size = (2 << k) * width
+        start = middle - size
+        layers[2 * k](room[:, middle:end], out=room[:, start:middle])
+        layers[2 * k + 1](room[:, start:end], out=room[:, end : end + size])
+        end += size
+    layers[4](room[:, middle:end], out=room[:, :middle])
+    return cast(Tensor, layers[5](room[:, :end]))
 
 
 def _up(x: Tensor, scale: int) -> Tensor:

@@ -134,7 +134,7 @@ class StvunMethod(WindowMethod):
                 there, back = self._flows(centre, after)
                 first = centre.frame, centre.encoded.features, there
                 second = after.frame, after.encoded.features, back
-                made += [self.network.between(t, first, second, guide) for t in times]
+                made += self.network.between(times, first, second, guide)
         height, width = (self.scale * size for size in window[CENTRE].size)
         large = torch.cat(made)[..., :height, :width]
         return ((large + 1) / 2).clamp(0, 1)

@@ -22,7 +22,7 @@ PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
         {
             "encoder": ("encoder",),
             "EFST": ("fuse", "efst.prepare"),
-            "decoder": ("decoder",),
+            "decoder": ("decoder", "decoder.guided"),
             "flow": ("pyramid", "flows"),
         },
         "warping and enlarging",
@@ -47,7 +47,7 @@ PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
             ),
             "projection": ("projected",),
             "warping": ("_to_rectify",),
-            "rectification": ("rectifyNet.first", "rectifyNet.rest"),
+            "rectification": ("rectifyNet.of_kernels", "rectifyNet.first", "rectifyNet.rest"),
         },
         "the rest",
     ),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from stvt.baselines.depth import Hourglass
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.weights import initialise
+from stvt.operations import operations_of
 
 from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts, load_state, tensors
 
@@ -72,8 +74,8 @@ def parts(network: DAIN, case: Arrays) -> dict[str, Tensor]:
         "kernels": torch.cat(pair.kernels)[..., ::8, ::8],
         "context": torch.cat([first.context, second.context])[:, :195, ::16, ::16],
         "projected": torch.stack([torch.cat(both) for both in projected])[..., ::2, ::2],
-        "warped": torch.stack([inputs[:, 3:6], inputs[:, 6:9]], 1)[..., ::2, ::2],
-        "warped_context": torch.stack([inputs[:, 45:241], inputs[:, 241:]], 1)[..., ::16, ::16],
+        "warped": torch.stack([inputs[:, 36:39], inputs[:, 232:235]], 1)[..., ::2, ::2],
+        "warped_context": torch.stack([inputs[:, 36:232], inputs[:, 232:]], 1)[..., ::16, ::16],
     }
 
 
@@ -138,7 +140,7 @@ def from_files(network: DAIN, case: Arrays) -> float:
     with torch.inference_mode():
         frames = [method.frame(image.to(dtype) / 255) for image in images]
         assert frames[0].image.shape == (1, 3, 128, 192)
-        pair = method.pair(*frames)
+        pair = method.pair(frames[0], frames[1], 1)
         box = method_module.kept(images[0])
         [t] = case["times"]
         assert torch.equal(
@@ -154,8 +156,8 @@ def test_images_of_any_size_are_padded_and_cropped_as_published(network: DAIN) -
 def test_the_stream_shares_between_times_and_pairs_without_changing_the_result(
     network: DAIN, small_padding: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Rectification, most of the work, shares nothing: a stand-in that adds 3 of its inputs.
-    monkeypatch.setattr(network.rectifyNet, "first", lambda x: x[..., 3:-3, 3:-3])
+    # Rectification is most of the work: a stand-in that adds 3 of its inputs.
+    monkeypatch.setattr(network.rectifyNet, "first", lambda x, *_: x[..., 3:-3, 3:-3])
     monkeypatch.setattr(network.rectifyNet, "rest", lambda x: x[:, -3:])
     torch.manual_seed(0)
     frames = list(torch.rand(3, 3, 20, 30))
@@ -198,6 +200,27 @@ def test_work_by_pieces_and_bands_gives_the_same_frame(
         lazy = [network.frame(image[None], keep_context=False) for image in images]
         pieces = network.between(network.pair(lazy[0], lazy[1]), 0.5, box, tile=40)
     assert (whole - pieces).abs().max() < 1e-10 * whole.abs().max()
+
+
+def test_what_times_share_of_the_rectification_is_computed_once(network: DAIN) -> None:
+    torch.manual_seed(2)
+    images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    network.double()
+    with torch.inference_mode():
+        frames = [network.frame(image[None]) for image in images]
+        apart, together = (network.pair(*frames, share=share) for share in (False, True))
+        flows, whole = network.projected(apart, 0.25), Box.whole(images)
+        x, blend = network._to_rectify(apart, 0.25, flows, whole)
+        assert x.shape[1] == 428 and together.shared is not None
+        # The published layer reads the blend, both warped frames, and all of these.
+        warped = x[:, 36:39], x[:, 232:235]
+        published = torch.cat([blend, *warped, x], 1)
+        expected = blend + network.rectifyNet(published)
+        for pair in (apart, together):
+            made = network.between(pair, 0.25)
+            assert (made - expected).abs().max() < 1e-10 * expected.abs().max()
+        counts = [operations_of(partial(network.between, p, 0.25))[0] for p in (apart, together)]
+    assert counts[0] - counts[1] == 64 * 64 * 200_704  # of section 6 of the specification
 
 
 def test_rectification_in_bands_gives_the_same(

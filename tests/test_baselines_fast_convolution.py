@@ -16,7 +16,7 @@ from stvt.baselines.fast_convolution import (
     convolve,
     layout_for,
     plain,
-    with_room,
+    room_for,
 )
 from stvt.operations import operations_of
 
@@ -153,6 +153,40 @@ def test_without_padding_only_whole_kernels_count() -> None:
     assert made.shape == (1, 24, 34, 44) and error(made, exact(x, weight, bias)) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "dilation", "last", "tiles"),
+    [
+        (32, 40, 1, False, False),  # by NNPACK
+        (32, 32, 2, False, False),  # of its phases
+        (96, 128, 1, True, True),  # by tiles
+        (64, 3, 1, True, True),  # by taps
+        (8, 8, 1, False, False),  # PyTorch's own
+    ],
+)
+def test_what_is_added_comes_before_the_activation(
+    inputs: int,
+    outputs: int,
+    dilation: int,
+    last: bool,
+    tiles: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: tiles)
+    monkeypatch.setattr(fast_convolution, "STRIP", {torch.float32: 1 << 20})
+    x, (weight, bias) = torch.randn(2, inputs, 37, 41), layer(inputs, outputs)
+    added = torch.randn(2, outputs + 1, 37, 41)[:, 1:]
+    layout = LAST if last else torch.contiguous_format
+    x, weight = (one.contiguous(memory_format=layout) for one in (x, weight))
+    before, room = added.clone(), torch.empty(2, outputs, 37, 41)
+    made = convolve(x, weight, bias, dilation=dilation, added=added, slope=0.1, out=room)
+    whole = F.conv2d(x.double(), weight.double(), bias.double(), 1, dilation, dilation) + added
+    assert made.data_ptr() == room.data_ptr() and torch.equal(added, before)
+    assert error(made, F.leaky_relu(whole, 0.1)) < 1e-5
+    with plain():
+        plainly = convolve(x, weight, bias, dilation=dilation, added=added, slope=0.1)
+    assert error(plainly, F.leaky_relu(whole, 0.1)) < 1e-5 and torch.equal(added, before)
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == torch.float32:
@@ -179,8 +213,9 @@ def test_parts_of_a_buffer_are_read_and_filled(
 ) -> None:
     x = torch.randn(2, 64, 32, 36).to(kind).contiguous(memory_format=layout)
     made = Layer(64, 128).to(kind)
-    room = with_room(x, 128, 5)
-    assert room.shape == (2, 197, 32, 36) and torch.equal(room[:, 128:192], x)
+    room = room_for(x, 197)
+    assert room.shape == (2, 197, 32, 36)
+    room[:, 128:192] = x
     room[:, 192:] = 7
     given = made(room[:, 128:192], out=room[:, :128])
     assert given.data_ptr() == room.data_ptr()

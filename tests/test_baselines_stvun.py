@@ -9,10 +9,12 @@ from torch import Tensor
 
 from stvt.baselines.compact import trainable
 from stvt.baselines.errors import MethodError
+from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun import EFST, STVUN, Encoded, blend, intermediate_flows
 from stvt.baselines.stvun_method import StvunMethod, stvun_method
 from stvt.baselines.weights import initialise
+from stvt.operations import operations_of
 
 from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 
@@ -165,6 +167,22 @@ def test_times_are_independent_of_each_other(untrained: STVUN) -> None:
     frames = 2 * moving(7, 16, 16)[None] - 1
     together = untrained(frames, [0.25, 0.75])
     torch.testing.assert_close(together[:, 2], untrained(frames, [0.75])[:, 1])
+
+
+@pytest.mark.parametrize("decoder_to_time", [True, False])
+def test_what_times_share_of_the_decoder_is_computed_once(decoder_to_time: bool) -> None:
+    network = STVUN(width=16, decoder_to_time=decoder_to_time).double().eval()
+    initialise(network)
+    frames, times = 2 * moving(7, 16, 32)[None].double() - 1, [0.25, 0.5, 0.75]
+    with plain():
+        apart = network(frames, times)
+        unshared, _ = operations_of(lambda: network(frames, times))
+    shared, _ = operations_of(lambda: network(frames, times))
+    # Section 10 of the specification, for a sixteenth of its channels' products: 64 to 1344
+    # channels with 3x3 taps, three times 64 to 64 with one; for two of the three times.
+    assert unshared - shared == 2 * 16 * 32 * (64 * 1344 * 9 + 3 * 64 * 64) // 16
+    together = network(frames, times)
+    assert (together - apart).abs().max() < 1e-10 * apart.abs().max()
 
 
 def test_without_the_decoded_features_or_efst_the_output_is_another(untrained: STVUN) -> None:

@@ -128,6 +128,7 @@ class DAIN(nn.Module):
         for owner, name in (
             (self.flownets, "pyramid"),
             (self.flownets, "flows"),
+            (self.rectifyNet, "of_kernels"),
             (self.rectifyNet, "first"),
             (self.rectifyNet, "rest"),
         ):
