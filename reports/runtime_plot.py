@@ -184,7 +184,8 @@ def _bubble(
         linestyle="",
     )
     size = f" ({count(parameters)})" if parameters else ""
-    return Bubble(x, y, radius, shortened(plain(method), 34) + size, colour)
+    reach = radius if parameters else radius * math.sqrt(2)  # a diamond's corners are further away
+    return Bubble(x, y, reach, shortened(plain(method), 34) + size, colour)
 
 
 def _log_ticks(axes: Axes, limits: tuple[float, float]) -> None:
@@ -213,7 +214,7 @@ def _label(axes: Axes, bubbles: Sequence[Bubble]) -> None:
         discs.append(Bbox.from_extents(x - reach, y - reach, x + reach, y + reach))
     taken: list[Bbox] = []
     for disc, bubble in sorted(zip(discs, bubbles, strict=True), key=lambda pair: pair[1].radius):
-        others = [other for other in discs if other is not disc]
+        others = [other.padded(pixels) for other in discs if other is not disc]
         text = axes.annotate(
             bubble.label,
             (bubble.x, bubble.y),
