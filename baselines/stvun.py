@@ -432,10 +432,9 @@ class Decoder(nn.Module):
 
 def _decoded(parts: Sequence[Tensor], layers: Sequence[Any]) -> Tensor:
     x = torch.cat(list(parts), 1)
-    for k in (0, 2, 4):
-        made: Tensor = layers[k + 1](torch.cat([layers[k](x), x], 1))
-        x = torch.cat([x, made], 1)  # here the older features come first, unlike in a block
-    return made
+    for k in (0, 2):  # here the older features come first, unlike in a block
+        x = torch.cat([x, layers[k + 1](torch.cat([layers[k](x), x], 1))], 1)
+    return cast(Tensor, layers[5](torch.cat([layers[4](x), x], 1)))
 
 
 def _decoded_in(room: Tensor, parts: Sequence[Tensor], layers: Sequence[Any]) -> Tensor:

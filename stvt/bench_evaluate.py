@@ -1,10 +1,10 @@
 """`stvt evaluate` of frames made elsewhere, against what it cannot do without, in turns.
 
 The least is to decode both PNG files of every frame and to compute the metrics, by the same
-functions, in as many processes, timed after their start. What `evaluate` does beside that is
-overhead: finding and checking files, pictures for the report, the shift check, keeping scores.
-Its start (Python, imports, processes) and its report are measured apart, by a run of the same
-command on scenes of a few tiny frames.
+functions, in as many processes, timed after their start. What scoring a scene does beside that is
+overhead: finding and checking files, pictures for the report, the shift check. A run says itself
+what its scenes took, from opening one to its last score; its start (Python, imports, processes)
+and its report, which no number of frames makes longer, are in what the command took alone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from numpy.typing import NDArray
 from stvt import datasets, metrics
 from stvt.baselines import elsewhere
 from stvt.datasets.frames import encode_png, frame_files, read_frame
+from stvt.provenance import sessions
 from stvt.scene import moving_scene
 from stvt.workers import run_units
 
 METRICS = ("psnr", "ssim")
+SET = "long"
 DISTINCT = 12  # frames, played to and fro
 LENS = 3.0  # the blur that makes the made scene as compressible as decoded video, about a quarter
-START = (48, 64, 3)  # height, width and frames of the scenes of which little but the start is left
 
 Frame = NDArray[np.uint8]
 Pair = tuple[Path, Path]
@@ -46,38 +47,34 @@ class Spent:
     wall: float
     process: float
 
-    def __sub__(self, other: Spent) -> Spent:
-        return Spent(self.wall - other.wall, self.process - other.process)
-
 
 @dataclass
 class Measured:
-    """What each round took. frames: in all scenes; decoding: the part of `least` that it is."""
+    """What each round took: the least, the scenes of a run of `evaluate`, and that run as a whole.
+
+    frames: in all scenes; decoding: the part of `least` that it is.
+    """
 
     frames: int
     workers: int
     least: list[Spent] = field(default_factory=list)
     decoding: list[float] = field(default_factory=list)
+    scenes: list[Spent] = field(default_factory=list)
     whole: list[Spent] = field(default_factory=list)
-    start: list[Spent] = field(default_factory=list)
-
-    @property
-    def net(self) -> list[Spent]:
-        return [whole - start for whole, start in zip(self.whole, self.start, strict=True)]
 
     def facts(self) -> dict[str, Any]:
         """As plain values for JSON."""
         rounds = {
             name: [vars(one) for one in getattr(self, name)]
-            for name in ("least", "whole", "start", "net")
+            for name in ("least", "scenes", "whole")
         }
         shares = {"share": self.shares("wall"), "share_of_processor": self.shares("process")}
         return {**vars(self), **rounds, **shares}
 
     def shares(self, clock: str) -> list[float]:
-        """Of each round, the least over what evaluating took net of its start."""
-        pairs = zip(self.least, self.net, strict=True)
-        return [getattr(least, clock) / getattr(net, clock) for least, net in pairs]
+        """Of each round, the least over what the scenes took."""
+        pairs = zip(self.least, self.scenes, strict=True)
+        return [getattr(least, clock) / getattr(scenes, clock) for least, scenes in pairs]
 
 
 def command(arguments: Sequence[str]) -> Spent:
@@ -101,16 +98,18 @@ def measure(
     frames |= 1  # the last must be an input frame: nothing after that is scored
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        _make(place, "long", height, width, frames, workers)
-        _make(place, "start", *START, workers)
+        _make(place, height, width, frames, workers)
         pairs = [
             tuple(zip(frame_files(folder), _truths(place, folder.name), strict=True))
-            for folder in sorted((place / "long-made").iterdir())
+            for folder in sorted((place / f"{SET}-made").iterdir())
         ]
         measured = Measured(frames * workers, workers)
         for number in range(rounds):
-            measured.start.append(run(_arguments(place, "start", number, workers)))
-            measured.whole.append(run(_arguments(place, "long", number, workers)))
+            out = place / f"run-{number}"
+            measured.whole.append(run(_arguments(place, out, workers)))
+            spent = sessions(out)[-1]["computed"]["made"]
+            # As many scenes, all alike, as workers, one each.
+            measured.scenes.append(Spent(spent["passed"] / workers, spent["processor"]))
             parts = [cost for _, cost in run_units(least, pairs, workers) if cost is not None]
             wall, process, decoding = (list(one) for one in zip(*parts, strict=True))
             measured.least.append(Spent(max(wall), sum(process)))
@@ -118,15 +117,15 @@ def measure(
         return measured
 
 
-def _arguments(place: Path, name: str, number: int, workers: int) -> list[str]:
-    options = ["--datasets", name, "--methods", f"made=frames:{place / f'{name}-made'}"]
-    options += ["--root", str(place), "--out", str(place / f"run-{name}-{number}")]
+def _arguments(place: Path, out: Path, workers: int) -> list[str]:
+    options = ["--datasets", SET, "--methods", f"made=frames:{place / f'{SET}-made'}"]
+    options += ["--root", str(place), "--out", str(out)]
     options += ["--metrics", ",".join(METRICS), "--workers", str(workers), "--device", "cpu"]
     return ["evaluate", *options, "--frames", "all", "--ends", "replicate"]
 
 
 def _truths(place: Path, scene: str) -> list[Path]:
-    prepared = datasets.load("long", place).scenes[scene]
+    prepared = datasets.load(SET, place).scenes[scene]
     return [prepared.gt_path(index) for index in range(prepared.frames)]
 
 
@@ -148,19 +147,19 @@ def least(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     return clock.perf_counter() - wall, clock.process_time() - process, decoding
 
 
-def _make(place: Path, name: str, height: int, width: int, frames: int, scenes: int) -> None:
-    """A prepared set of that name, and in `name`-made its frames as a method may make them."""
+def _make(place: Path, height: int, width: int, frames: int, scenes: int) -> None:
+    """A prepared set, and beside it its frames as a method may make them."""
     truths = list(soft_scene(min(DISTINCT, frames), height, width))
     pictures = [(encode_png(_softer(f)), encode_png(f)) for f in truths]
     for scene in range(scenes):
-        for kind, folder in enumerate((f"{name}-made", f"{name}-source")):
+        for kind, folder in enumerate((f"{SET}-made", f"{SET}-source")):
             into = place / folder / f"scene{scene}"
             into.mkdir(parents=True)
             for number in range(frames):
                 at = number % max(2 * len(truths) - 2, 1)
                 data = pictures[min(at, 2 * len(truths) - 2 - at)][kind]
                 (into / f"{number:08d}.png").write_bytes(data)
-    datasets.prepare(name, place, place / f"{name}-source")
+    datasets.prepare(SET, place, place / f"{SET}-source")
 
 
 def _softer(frame: Frame) -> Frame:
@@ -177,7 +176,7 @@ def soft_scene(frames: int, height: int, width: int) -> Iterator[Frame]:
 def table(measured: Measured) -> list[dict[str, object]]:
     """One row a way: frames and scores a second, and the share of the least that it reached."""
     rows: list[dict[str, object]] = []
-    ways = {"decode + metrics": "least", "evaluate, net of start": "net", "evaluate": "whole"}
+    ways = {"decode + metrics": "least", "evaluate, its scenes": "scenes", "evaluate": "whole"}
     for words, name in ways.items():
         spent: list[Spent] = getattr(measured, name)
         wall, process = (np.array([getattr(s, c) for s in spent]) for c in ("wall", "process"))

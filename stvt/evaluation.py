@@ -63,7 +63,7 @@ def evaluate(
 
     Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder), "failures"
     (one line for each scene and method without scores) and "computed" (method -> seconds that
-    its units passed and, of them, computed, of the methods that computed now).
+    its units passed and, of them, computed, and those of the processor, of those scored now).
     Writes the report into `out`/report.
     Raises the rooms' errors before any work when a set, method, weight or metric is missing.
     """
@@ -111,16 +111,13 @@ def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
     >>> computed_line({"a": {"passed": 20.0, "computed": 19.0}, "b": {"passed": 5, "computed": 1}})
     'computed 80 % of the 25 s of scoring: a 95 %, b 20 %'
     """
-    passed, spent = (sum(one[key] for one in computed.values()) for key in ("passed", "computed"))
+    own = {name: one for name, one in computed.items() if one["computed"]}
+    passed, spent = (sum(one[key] for one in own.values()) for key in ("passed", "computed"))
     if not spent:
         return None
-    each = [f"{name} {_share(**one):.0%}" for name, one in computed.items()]
+    each = [f"{name} {one['computed'] / one['passed']:.0%}" for name, one in own.items()]
     line = f"computed {spent / passed:.0%} of the {passed:.0f} s of scoring: {', '.join(each)}"
     return line.replace("%", " %")
-
-
-def _share(passed: float, computed: float) -> float:
-    return computed / passed if passed else 0.0
 
 
 def _done(unit: Unit) -> bool:
@@ -131,7 +128,7 @@ def _done(unit: Unit) -> bool:
 def _score_all(
     units: list[Unit], workers: int, cluster: str | None, show: Progress
 ) -> dict[str, dict[str, float]]:
-    """Method -> seconds that its units passed and computed, of those that compute themselves."""
+    """Method -> what its units spent, see `scoring.Spent`."""
     spent: dict[str, dict[str, float]] = {}
     total = sum(len(unit.positions) for unit in units)
     done = 0
@@ -150,8 +147,8 @@ def _score_all(
         if record is None:
             reason = "the worker process died (out of memory?); fewer --workers may help"
             results.write_json(unit.file, unit.record(failure=reason))
-        elif record["spent"]["computed"]:
-            one = spent.setdefault(unit.label, {"passed": 0.0, "computed": 0.0})
+        else:
+            one = spent.setdefault(unit.label, dict.fromkeys(record["spent"], 0.0))
             for key, seconds in record["spent"].items():
                 one[key] += seconds
         show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")

@@ -29,5 +29,10 @@ def test_the_share_is_printed_at_the_end_and_kept_beside_the_scores(
     assert "computed" not in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_run_in_which_nothing_computed_says_nothing() -> None:
+def test_what_computes_nothing_has_no_share() -> None:
     assert computed_line({}) is None
+    frames = {"passed": 2.0, "computed": 0.0, "processor": 2.0}
+    assert computed_line({"frames": frames}) is None
+    own = {"passed": 4.0, "computed": 3.0, "processor": 5.0}
+    line = computed_line({"frames": frames, "a": own})
+    assert line == "computed 75 % of the 4 s of scoring: a 75 %"

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
 from stvt.baselines import network
+from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun import STVUN
 from stvt.baselines.stvun_method import StvunMethod
@@ -109,9 +110,14 @@ def test_what_has_no_formula_is_named_and_what_moves_data_is_not() -> None:
 def test_a_window_of_stvun_costs_what_its_spec_says(times: int, millions: float) -> None:
     """Without times no flow is made here; the spec's 5.877 are the flow."""
     stvun, moments = network("stvun"), [(k + 1) / (times + 1) for k in range(times)]
+    window = torch.zeros(1, 7, 3, 64, 64)
     with torch.inference_mode(), FakeTensorMode(allow_non_fake_inputs=True):
-        found = macs(lambda: stvun(torch.zeros(1, 7, 3, 64, 64), moments))
+        shared = macs(lambda: stvun(window, moments))
+        with plain():
+            found = macs(lambda: stvun(window, moments))
     assert found / 64**2 / 1e6 == pytest.approx(millions, rel=0.005)
+    saved = 0.786 * max(times - 1, 0)  # what times share of the decoder
+    assert (found - shared) / 64**2 / 1e6 == pytest.approx(saved, rel=0.005)
 
 
 def test_in_a_sequence_stvun_costs_less_by_what_its_spec_says() -> None:
