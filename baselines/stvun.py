@@ -6,15 +6,15 @@ first, and a list of four tensors below holds one (B, 64, h, w) for each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, linear, max_pool2d
 
-from .fast_convolution import Convolution, Layer, convolve, is_plain, room_for
+from .fast_convolution import Convolution, Layer, convolve, is_plain, layout_of, room_for
 from .ops import warp_border
 from .pwcnet import PWCNet
 
@@ -22,6 +22,7 @@ FRAMES = 7
 CENTRE = 3
 WIDTH = 64  # channels of the features
 LEVELS = 4
+BLOCK = 1024  # pixels of seven frames' features: 2 MiB
 UNUSED = r"^pwcnet\.deconv2\."  # entries that PWC-Net's weights have and nothing reads
 
 
@@ -296,13 +297,38 @@ class EFST(nn.Module):
 
     def early(self, features: Sequence[Tensor]) -> Tensor:
         """The early fusion E of a level."""
-        return cast(Tensor, self.early_fusion(torch.cat(list(features), 1)))
+        return _joined(self.early_fusion, features, lambda rows: rows)
 
     def forward(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
         fused = self.early(features)
         if self.ff is None:
             return fused
         return cast(Tensor, self.ff(fused, features, [embedding for (embedding,) in prepared]))
+
+
+def _joined(
+    layer: nn.Conv2d, read: Sequence[Tensor], join: Callable[[Sequence[Tensor]], Sequence[Tensor]]
+) -> Tensor:
+    """A 1x1 layer of maps side by side, of which each pixel depends on that pixel of what is read.
+
+    read: (B, C, h, w) each. join: of the maps, or of (n, C) pixels of each, what is joined.
+    Where channels come last on a CPU it goes by blocks of pixels, so that only the result leaves
+    the cache.
+    """
+    last = layout_of(read[0]) == torch.channels_last
+    if is_plain() or not last or read[0].device.type != "cpu":
+        return cast(Tensor, layer(torch.cat(list(join(read)), 1)))
+    weight, rows = layer.weight.flatten(1), [one.permute(0, 2, 3, 1).flatten(0, 2) for one in read]
+    parts, pixels = [], len(rows[0])
+    room = rows[0].new_empty(min(BLOCK, pixels), weight.shape[1])
+    for start in range(0, pixels, BLOCK):
+        beside = join([one[start : start + BLOCK] for one in rows])
+        side = room[: len(beside[0])]
+        for place, one in zip(side.chunk(len(beside), 1), beside, strict=True):
+            place.copy_(one)  # in half the time that joining them anew takes
+        parts.append(linear(side, weight, layer.bias))
+    batch, _, height, width = read[0].shape
+    return torch.cat(parts).view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
 class Attention(nn.Module):
@@ -331,9 +357,16 @@ class Attention(nn.Module):
     def forward(
         self, fused: Tensor, features: Sequence[Tensor], embeddings: Sequence[Tensor]
     ) -> Tensor:
-        scores = self.confidence(fused, embeddings).unsqueeze(2).unbind(1)
-        weighted = [score * one for score, one in zip(scores, features, strict=True)]
-        whole = self.sAtt1(torch.cat(weighted, 1))
+        def weighted(rows: Sequence[Tensor]) -> list[Tensor]:
+            reference, ones, others = rows[0], rows[1 : FRAMES + 1], rows[FRAMES + 1 :]
+            return [
+                (other * reference).sum(1, keepdim=True).sigmoid() * one
+                for one, other in zip(ones, others, strict=True)
+            ]
+
+        read = [self.tAtt1(fused), *features, *embeddings]
+        layer = cast(Convolution, self.sAtt1[0])
+        whole = self.sAtt1[1](_joined(layer, read, weighted))
         half = self.sAtt2(_halved(whole))
         quarter = self.sAttL3(self.sAttL2(_halved(self.sAttL1(half))))
         half = self.sAtt3(half) + _up(quarter, 2)
