@@ -156,7 +156,6 @@ class DAIN(nn.Module):
         pixels = BAND >> 5 if pair.frames[0].image.dtype == torch.float64 else BAND
         for band in near.pieces(max(pixels // near.width, 16), near.width):
             wide = band.grown(Rectification.FIRST_REACH, whole)
-            x, blend = self._to_rectify(pair, t, projected, wide)
             # Zeros stand for what is beyond the frame, where alone `wide` is less than 3 more.
             missing = (
                 Rectification.FIRST_REACH - (band.left - wide.left),
@@ -164,17 +163,26 @@ class DAIN(nn.Module):
                 Rectification.FIRST_REACH - (band.top - wide.top),
                 Rectification.FIRST_REACH - (wide.bottom - band.bottom),
             )
+            x, blend = self._to_rectify(pair, t, projected, wide, missing)
             added = None if pair.shared is None else band.cut(pair.shared)
-            firsts.append(self.rectifyNet.first(F.pad(x, missing), weight, added))
+            firsts.append(self.rectifyNet.first(x, weight, added))
             blends.append(band.inside(wide).cut(blend))
         added = self.rectifyNet.rest(torch.cat(firsts, 2))
         return piece.inside(near).cut(torch.cat(blends, 2) + added)
 
     def _to_rectify(
-        self, pair: Pair, t: float, projected: tuple[Tensor, Tensor], box: Box
+        self,
+        pair: Pair,
+        t: float,
+        projected: tuple[Tensor, Tensor],
+        box: Box,
+        zeros: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> tuple[Tensor, Tensor]:
         """What the rectification reads, (B, 428, h, w) or 396 without the kernels, and the blend,
-        (B, 3, h, w)."""
+        (B, 3, h, w).
+
+        zeros: around what it reads: on the left and right, above and below.
+        """
         flows, kernels = [box.cut(p) for p in projected], [box.cut(k) for k in pair.kernels]
         images, contexts = [], []
         for frame, flow, kernel in zip(pair.frames, flows, kernels, strict=True):
@@ -191,8 +199,26 @@ class DAIN(nn.Module):
             images.append(context[:, :3] if same else mix(frame.image, read))
         blend = (1 - t) * images[0] + t * images[1]
         parts = [*flows, *(kernels if pair.shared is None else ()), *contexts]
-        x = torch.cat([part.to(contexts[0].dtype) for part in parts], 1)
-        return x.contiguous(memory_format=layout_of(pair.frames[0].image)), blend
+        if is_plain():
+            return F.pad(torch.cat([part.to(contexts[0].dtype) for part in parts], 1), zeros), blend
+        # Each to its place: to join, lay out and pad them one after the other is to copy all thrice.
+        left, right, above, below = zeros
+        x = torch.empty(
+            (len(blend), sum(part.shape[1] for part in parts), above + box.height + below)
+            + (left + box.width + right,),
+            dtype=contexts[0].dtype,
+            device=blend.device,
+            memory_format=layout_of(pair.frames[0].image),
+        )
+        for row, column in ((slice(0, above), slice(None)), (slice(None), slice(0, left))):
+            x[..., row, column] = 0
+        x[..., above + box.height :, :] = 0
+        x[..., left + box.width :] = 0
+        inner, start = x[..., above : above + box.height, left : left + box.width], 0
+        for part in parts:
+            inner[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        return x, blend
 
 
 def dain() -> DAIN:
