@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from stvt.bench import Comparison, Form, Part, ceilings, parts_table
 from stvt.bench_memory import Case, peak_here
 from stvt.operations import operations_and_bytes_of
 from stvt.parts import Spent
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_nothing() -> None:
@@ -34,6 +39,32 @@ def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
     assert part["% of products"] == 20 and part["% of copying"] == whole["% of copying"] == 50
     assert "% of copying" not in parts_table(made, 1e10)[0]
     assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
+
+
+@pytest.mark.skipif(
+    not HUGE.exists()
+    or not Path("/proc/self/smaps_rollup").exists()
+    or "[never]" in HUGE.read_text(),
+    reason="the system gives no huge pages, or does not say",
+)
+@pytest.mark.parametrize("asked", [None, "0"])
+def test_tensors_lie_in_huge_pages_unless_the_user_says_otherwise(asked: str | None) -> None:
+    program = """
+import stvt, torch
+kept = torch.empty(32 << 20).fill_(1)
+lines = open("/proc/self/smaps_rollup").read().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("AnonHugePages")))
+"""
+    name = "THP_MEM_ALLOC_ENABLE"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    if asked:
+        environment[name] = asked
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    if asked is None:
+        assert int(ran.stdout) > 16 << 10  # KiB, of 128 MiB
+    elif "[always]" not in HUGE.read_text():
+        assert int(ran.stdout) < 16 << 10
 
 
 def test_the_peak_is_of_a_stream_and_is_said_to_be_what_it_is() -> None:
