@@ -13,6 +13,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 on."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
+    return int(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT, as (height, width).
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stvt.arguments import positive, size
+from stvt.arguments import natural, positive, size
 from stvt.errors import UsageError
 
 METHODS = "stvun,edvr,dain"
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         "the frames (default: 960x540)",
     )
     command.add_argument(
-        "--times", type=int, default=1, metavar="N", help="new frames between two (default: 1)"
+        "--times", type=natural, default=1, metavar="N", help="new frames between two (default: 1)"
     )
     command.add_argument(
         "--forms",

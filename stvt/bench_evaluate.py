@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from stvt import datasets, metrics
 from stvt.baselines import elsewhere
 from stvt.datasets.frames import encode_png, frame_files, read_frame
+from stvt.errors import UsageError
 from stvt.provenance import sessions
 from stvt.scene import moving_scene
 from stvt.workers import run_units
@@ -80,7 +81,11 @@ class Measured:
 def command(arguments: Sequence[str]) -> Spent:
     """What `stvt` with these arguments takes in a process of its own, with those that it starts."""
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), clock.perf_counter()
-    subprocess.run([sys.executable, "-m", "stvt", *arguments], check=True, capture_output=True)
+    ran = subprocess.run(
+        [sys.executable, "-m", "stvt", *arguments], capture_output=True, text=True, check=False
+    )
+    if ran.returncode:
+        raise UsageError(f"evaluating failed: {''.join(ran.stderr.strip().splitlines()[-1:])}")
     wall = clock.perf_counter() - wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -96,6 +101,9 @@ def measure(
 ) -> Measured:
     """Both in turn, A B A B: scenes of so many frames, one for each worker, in a folder that goes."""
     frames |= 1  # the last must be an input frame: nothing after that is scored
+    blank = np.zeros((height, width, 3), np.uint8)
+    for name in METRICS:  # which refuse a size that is too small before anything is made
+        metrics.METRICS[name].open("cpu")(blank, blank, "rgb", 0)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         _make(place, height, width, frames, workers)

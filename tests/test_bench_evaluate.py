@@ -48,6 +48,24 @@ def test_the_same_frames_are_scored_and_then_read_again() -> None:
     assert measured.least[0].process >= measured.decoding[0] >= 0
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["evaluate", "--size", "8x8"], "8x8 less 0 pixels at each border is too small"),
+        (["stream", "--times", "-1"], "'-1' is not a whole number from 0 on"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["bench", *options])
+    except SystemExit as left:
+        code = int(left.code or 0)
+    printed = capsys.readouterr()
+    assert code == 2 and said in printed.err and len(printed.err.splitlines()) == 1
+
+
 def test_the_least_is_to_decode_and_to_score(tmp_path: Path) -> None:
     import numpy as np
 

@@ -16,7 +16,11 @@ from stvt.bench_memory import Case, peak_here
 from stvt.operations import operations_and_bytes_of
 from stvt.parts import Spent
 
-HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+ASK = "THP_MEM_ALLOC_ENABLE"
+HUGE, MAPPED = (
+    Path("/sys/kernel/mm/transparent_hugepage/enabled"),
+    Path("/proc/self/smaps_rollup"),
+)
 
 
 def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_nothing() -> None:
@@ -41,30 +45,33 @@ def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
     assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
 
 
+def with_stvt(program: str, asked: str | None = None) -> str:
+    """What a program says after `import stvt`, in a process that is or is not told of huge pages."""
+    environment = {key: value for key, value in os.environ.items() if key != ASK}
+    if asked:
+        environment[ASK] = asked
+    command = [sys.executable, "-c", f"import os, stvt; {program}"]
+    ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, "1"), ("0", "0")])
+def test_huge_pages_are_asked_for_unless_the_user_says_otherwise(
+    asked: str | None, kept: str
+) -> None:
+    assert with_stvt(f"print(os.environ['{ASK}'])", asked) == kept
+
+
 @pytest.mark.skipif(
-    not HUGE.exists()
-    or not Path("/proc/self/smaps_rollup").exists()
-    or "[never]" in HUGE.read_text(),
+    not HUGE.exists() or not MAPPED.exists() or "[never]" in HUGE.read_text(),
     reason="the system gives no huge pages, or does not say",
 )
-@pytest.mark.parametrize("asked", [None, "0"])
-def test_tensors_lie_in_huge_pages_unless_the_user_says_otherwise(asked: str | None) -> None:
-    program = """
-import stvt, torch
-kept = torch.empty(32 << 20).fill_(1)
-lines = open("/proc/self/smaps_rollup").read().splitlines()
-print(next(line.split()[1] for line in lines if line.startswith("AnonHugePages")))
-"""
-    name = "THP_MEM_ALLOC_ENABLE"
-    environment = {key: value for key, value in os.environ.items() if key != name}
-    if asked:
-        environment[name] = asked
-    command = [sys.executable, "-c", program]
-    ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    if asked is None:
-        assert int(ran.stdout) > 16 << 10  # KiB, of 128 MiB
-    elif "[always]" not in HUGE.read_text():
-        assert int(ran.stdout) < 16 << 10
+def test_where_the_system_has_huge_pages_tensors_lie_in_them() -> None:
+    told = with_stvt(
+        "import torch; kept = torch.empty(32 << 20).fill_(1); "
+        f"print([l.split()[1] for l in open('{MAPPED}') if l.startswith('AnonHugePages')][0])"
+    )
+    assert int(told) > 16 << 10  # KiB, of 128 MiB
 
 
 def test_the_peak_is_of_a_stream_and_is_said_to_be_what_it_is() -> None:
