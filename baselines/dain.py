@@ -204,17 +204,20 @@ class DAIN(nn.Module):
         # Each to its place: to join, lay out and pad them one after the other is to copy all thrice.
         left, right, above, below = zeros
         x = torch.empty(
-            (len(blend), sum(part.shape[1] for part in parts), above + box.height + below)
-            + (left + box.width + right,),
+            (
+                len(blend),
+                sum(part.shape[1] for part in parts),
+                above + box.height + below,
+                left + box.width + right,
+            ),
             dtype=contexts[0].dtype,
             device=blend.device,
             memory_format=layout_of(pair.frames[0].image),
         )
-        for row, column in ((slice(0, above), slice(None)), (slice(None), slice(0, left))):
-            x[..., row, column] = 0
-        x[..., above + box.height :, :] = 0
-        x[..., left + box.width :] = 0
-        inner, start = x[..., above : above + box.height, left : left + box.width], 0
+        inside = Box(above, above + box.height, left, left + box.width)
+        x[..., :above, :], x[..., inside.bottom :, :] = 0, 0
+        x[..., :left], x[..., inside.right :] = 0, 0
+        inner, start = inside.cut(x), 0
         for part in parts:
             inner[:, start : start + part.shape[1]] = part
             start += part.shape[1]

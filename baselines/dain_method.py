@@ -14,12 +14,11 @@ from .bands import Box
 from .dain import DAIN, Frame, Pair
 from .dain_networks import Rectification
 from .fast_convolution import layout_for
-from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .tiles import Cut, Tiles
 from .weights import State, give_weights
 
 SPARE = r"num_batches_tracked$|^flownets\.deconv2\."  # entries that take no part in the result
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def dain_method(settings: Settings) -> Method:
@@ -130,7 +129,7 @@ class DainMethod(WindowMethod):
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+        return torch.autocast(self.device.type, DTYPES[self.precision])
 
 
 def kept(frame: Tensor) -> Box:

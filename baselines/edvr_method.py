@@ -16,13 +16,12 @@ from .compact import edvr_s
 from .edvr import EDVR, edvr_l, edvr_m, form_of, own_names
 from .errors import MethodError
 from .fast_convolution import layout_for
-from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import find_weights, initialise, load_weights, read_state
 
 NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}
 CHANNELS = {"edvr": 128, "edvr-m": 64, "edvr-s": 24}
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MARGIN = 64  # low-resolution pixels around a tile, at most
 
 
@@ -144,7 +143,7 @@ class EdvrMethod(WindowMethod):
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+        return torch.autocast(self.device.type, DTYPES[self.precision])
 
 
 def _size(network: EDVR) -> str:

@@ -24,13 +24,12 @@ from .fisr_inputs import (
 )
 from .fisr_pwcnet import FISRPWCNet, enlarged
 from .fisr_resize import doubled, halved
-from .method import Method, Outputs, Settings, Wanted, everything, windows
+from .method import DTYPES, Method, Outputs, Settings, Wanted, everything, windows
 from .tiles import Cut, Tiles
 from .weights import give_weights
 
 HALF = 0.5  # the only moment between two frames that the network knows
 UNTRAINED_RESIDUE = 0.1  # of what `initialise` gives; 45 blocks in a row would explode otherwise
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def fisr_method(settings: Settings) -> Method:
@@ -164,7 +163,7 @@ class FisrMethod(Method):
     def autocast(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+        return torch.autocast(self.device.type, DTYPES[self.precision])
 
 
 class Seen:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
 Wanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]

@@ -15,14 +15,13 @@ from .bands import Box
 from .compact import size_of, trainable
 from .errors import MethodError
 from .fast_convolution import layout_for
-from .method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from .method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from .stvun import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion
 from .stvun_aligned import AlignedFusion
 from .tiles import Cut, Tiles, by_tiles, seen_ahead
 from .weights import State, give_weights
 
 MULTIPLE = 16  # of which the network needs height and width to be
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
@@ -154,7 +153,7 @@ class StvunMethod(WindowMethod):
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, AUTOCAST[self.precision])
+        return torch.autocast(self.device.type, DTYPES[self.precision])
 
 
 class Seen:

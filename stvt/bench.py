@@ -19,7 +19,7 @@ from torch import Tensor
 from stvt.baselines import METHODS
 from stvt.baselines.compiling import compile_networks
 from stvt.baselines.fast_convolution import plain
-from stvt.baselines.method import Method
+from stvt.baselines.method import DTYPES, Method
 from stvt.baselines.stvun_method import StvunMethod
 from stvt.bench_demo import demo, reduced, written
 from stvt.errors import UsageError
@@ -37,7 +37,6 @@ MEGAPIXEL = 1e6
 # caches of a CPU counts there as it does in a convolution; a GPU must have enough to do.
 SIDES = {"cpu": 1024, "cuda": 8192}
 COPIED = {"cpu": 64 << 20, "cuda": 1 << 30}
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
