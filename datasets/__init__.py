@@ -1,12 +1,12 @@
 """Data sets: frames from any source, reduced, stored, checked and read back."""
 
-from .catalogue import DATASETS
+from .build.dry_run import foresee
+from .build.engine import Outcome, prepare
+from .build.verify import Verification, verify
 from .errors import DatasetError
-from .foreseeing import foresee
-from .prepared import Prepared, PreparedScene, load
-from .preparing import Outcome, prepare
-from .recipe import Fetch, Recipe
-from .verifying import Verification, verify
+from .recipes import DATASETS
+from .recipes.recipe import Fetch, Recipe
+from .test_set import Prepared, PreparedScene, load
 
 __all__ = [
     "DATASETS",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .clips.storage import Clip, open_clip
 from .errors import DatasetError
 from .frames import reason
 from .manifest import FILE, TRAINING
-from .storage import Clip, open_clip
 
 FORMAT = 1
 

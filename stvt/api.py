@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from stvt import baselines, datasets
 from stvt.baselines.method import Compiled, Method, Precision, Settings
-from stvt.datasets.degrade import phase
+from stvt.datasets.degradation import phase
 from stvt.plan import usable_device
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stvt.datasets.clips.sampler import Sampling, Window, Windows
+from stvt.datasets.clips.storage import STORAGES, Box, Clip, Frame, suffix, write_clip
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import frame_files, read_frame, write_frame
-from stvt.datasets.storage import STORAGES, Box, Clip, Frame, suffix, write_clip
 from stvt.datasets.training_set import TrainingClip, load_training
-from stvt.datasets.windows import Sampling, Window, Windows
 from stvt.scene import moving_scene
 
 SEED = 0

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.method import WindowMethod
-from stvt.datasets.degrade import authors_finish, authors_low_resolution, degrade
+from stvt.datasets.degradation import authors_finish, authors_low_resolution, degrade
 from stvt.datasets.frames import read_frame, write_frame
 
 

@@ -17,7 +17,7 @@ from stvt import __version__, baselines
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Precision, Settings
 from stvt.baselines.weights import find_weights, home
-from stvt.datasets.transfer import missing
+from stvt.datasets.collect.ytdlp import missing
 from stvt.operations import device_of
 from stvt.scene import moving_scene
 from stvt.timing import device_name

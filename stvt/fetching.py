@@ -9,7 +9,7 @@ from pathlib import Path
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fetching import DRIVE, TIMEOUT, Expected, Manner, Pause, Progress, fetch
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.recipe import Fetch
+from stvt.datasets.recipes.recipe import Fetch
 
 MOST_BYTES = 256 << 30  # of an archive whose size is not published
 
@@ -23,7 +23,7 @@ def fetcher(
     timeout: float = TIMEOUT,
     pause: Pause = time.sleep,
 ) -> Fetch:
-    """What `datasets.prepare` calls for a published file: see `stvt.datasets.recipe.Fetch`.
+    """What `datasets.prepare` calls for a published file: see `stvt.datasets.recipes.recipe.Fetch`.
 
     rate:    bytes a second at most.
     cookies: a file of cookies in Netscape's format, for servers that ask for a log-in.

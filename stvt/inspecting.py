@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
-from stvt.datasets.clip import Frame
+from stvt.datasets.clips.clip import Frame
+from stvt.datasets.curation.motion_preview import Glimpse, glimpse
 from stvt.datasets.frames import read_frame
-from stvt.datasets.glimpse import Glimpse, glimpse
 from stvt.datasets.manifest import is_training
 from stvt.datasets.training_set import TrainingClip, load_training
 from stvt.reports.contact_sheet import SceneLook, contact_sheet, motion_figure

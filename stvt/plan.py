@@ -13,7 +13,7 @@ import torch
 from stvt import __version__, baselines, datasets, metrics, provenance, results
 from stvt.baselines.method import Compiled, Method, Scene, Settings
 from stvt.baselines.specs import networks_of, resolved, split_label
-from stvt.datasets.degrade import phase
+from stvt.datasets.degradation import phase
 from stvt.errors import UsageError
 from stvt.operations import parameters
 from stvt.protocol import Protocol, common_window, positions

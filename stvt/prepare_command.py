@@ -93,7 +93,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 
 def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets.training_build import foresee_training
+    from stvt.datasets.build.training_set import foresee_training
 
     if name == PHOTOGRAPHS or args.photographs:
         given = args.photographs not in (None, True)

@@ -21,7 +21,7 @@ from stvt.baselines import elsewhere
 from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.method import Method, Scene, Settings
 from stvt.beside import ahead, beside
-from stvt.datasets.degrade import authors_finish, authors_low_resolution
+from stvt.datasets.degradation import authors_finish, authors_low_resolution
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.errors import user_errors
 from stvt.protocol import Position, Protocol

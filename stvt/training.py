@@ -21,8 +21,8 @@ from stvt import training_store
 from stvt.baselines.compact import trainable
 from stvt.baselines.trainees import Trainee, start, trainee
 from stvt.datasets import Prepared, load
+from stvt.datasets.clips.sampler import Sampling, Windows
 from stvt.datasets.training_set import TrainingSet, load_training
-from stvt.datasets.windows import Sampling, Windows
 from stvt.errors import UsageError
 from stvt.training_data import batches, ready
 from stvt.training_log import Log

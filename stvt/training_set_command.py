@@ -98,10 +98,10 @@ def is_training(name: str, args: argparse.Namespace) -> bool:
 
 def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     """Do what the command line asks for `name`; prints, and returns the exit code."""
-    from stvt.datasets.clip_list import TEMPLATE
-    from stvt.datasets.preparing import cores
-    from stvt.datasets.training_build import prepare_training
-    from stvt.datasets.transfer import FORMAT, Transfer, search
+    from stvt.datasets.build.engine import cores
+    from stvt.datasets.build.training_set import prepare_training
+    from stvt.datasets.collect.video_list import TEMPLATE
+    from stvt.datasets.collect.ytdlp import FORMAT, Transfer, search
     from stvt.progress import progress_line
     from stvt.workers import run_units
 
@@ -150,7 +150,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
 
 
 def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
-    from stvt.datasets.photograph_set import prepare_photographs
+    from stvt.datasets.build.synthetic_set import prepare_photographs
     from stvt.progress import progress_line
 
     with progress_line("clip") as show:
@@ -174,9 +174,9 @@ def _pictures(args: argparse.Namespace) -> Path | None:
 
 
 def _settings(name: str, args: argparse.Namespace) -> Any:
-    from stvt.datasets.storage import suffix
-    from stvt.datasets.timeline import checked_rate
-    from stvt.datasets.training_video import Settings
+    from stvt.datasets.build.training_video import Settings
+    from stvt.datasets.clips.storage import suffix
+    from stvt.datasets.video.timestamps import checked_rate
 
     storage = args.storage or "magicyuv"
     suffix(storage)  # says which there are

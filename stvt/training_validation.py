@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from stvt.baselines.method import Method, Settings
 from stvt.baselines.trainees import Trainee
 from stvt.datasets import Prepared
-from stvt.datasets.degrade import phase
+from stvt.datasets.clips.sampler import Sampling, Windows, batch
+from stvt.datasets.degradation import phase
 from stvt.datasets.frames import read_frame
 from stvt.datasets.training_set import TrainingClip
-from stvt.datasets.windows import Sampling, Windows, batch
 from stvt.metrics.psnr import psnr
 from stvt.scoring import levels
 from stvt.training_data import ready

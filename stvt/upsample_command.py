@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wish(args: argparse.Namespace) -> Wish:
-    from stvt.datasets.timeline import checked_rate
+    from stvt.datasets.video.timestamps import checked_rate
     from stvt.upsample_files import Wish
     from stvt.upsample_sources import Part
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from stvt.baselines.method import Method, Settings
 from stvt.datasets.frames import write_frame
-from stvt.datasets.joining import Company, join
-from stvt.datasets.writing import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
+from stvt.datasets.video.encoder import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
+from stvt.datasets.video.mux import Company, join
 from stvt.errors import UsageError, user_errors
 from stvt.upsample_places import begin, check_places
 from stvt.upsample_sources import FolderSource, Part, Source, VideoSource

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stvt import __version__
 from stvt.baselines.method import Method, Settings
 from stvt.datasets.frames import frame_files
-from stvt.datasets.writing import SUFFIXES
+from stvt.datasets.video.encoder import SUFFIXES
 from stvt.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stvt.datasets.coded import Look, look_of
 from stvt.datasets.frames import frame_files, numbering_fault, read_frame
-from stvt.datasets.timeline import Timeline, timeline
-from stvt.datasets.video import open_video
+from stvt.datasets.video.encoder_color import Look, look_of
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import Timeline, timeline
 from stvt.errors import UsageError
 from stvt.upsampling import Picture, Timed
 

@@ -18,7 +18,7 @@ from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Settings
 from stvt.baselines.weights import find_weights
-from stvt.datasets.cuts import shots
+from stvt.datasets.curation.shot_boundaries import shots
 from stvt.errors import UsageError
 
 # The best first, each with the networks whose weights it needs.

@@ -24,10 +24,9 @@ from stvt.baselines.recognising import READINGS, pytorch_pwc_name, recognised
 from stvt.baselines.records import Record, folder, record, recorded
 from stvt.baselines.verifying import PROBES, agree, files, files_called, fingerprint, verify
 from stvt.baselines.weights import find_weights, initialise, load_weights
-
-from .golden_cases import GOLDEN, fill
-from .lying_server import QUOTA, Act, Server, serving
-from .test_baselines_fisr_convert import Small, write_checkpoint
+from tests.golden_cases import GOLDEN, fill
+from tests.lying_server import QUOTA, Act, Server, serving
+from tests.test_baselines_fisr_convert import Small, write_checkpoint
 
 State = dict[str, Tensor]
 

@@ -21,8 +21,16 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.weights import initialise
 from stvt.operations import operations_of
-
-from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts, load_state, tensors
+from tests.golden_cases import (
+    GOLDEN,
+    Arrays,
+    error,
+    filled,
+    load_case,
+    load_facts,
+    load_state,
+    tensors,
+)
 
 
 @pytest.fixture(scope="module")

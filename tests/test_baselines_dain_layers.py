@@ -10,8 +10,7 @@ from stvt.baselines import dain_layers
 from stvt.baselines.bands import Box, in_bands
 from stvt.baselines.dain_layers import adapt, mix, project, taps
 from stvt.baselines.ops import warp_zero
-
-from .golden_cases import error, load_case
+from tests.golden_cases import error, load_case
 
 LIMIT = 1e-12  # these cases were computed and stored in float64
 

@@ -20,8 +20,7 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun_aligned import AlignedFusion, stvun_aligned
 from stvt.baselines.weights import initialise
-
-from .golden_cases import GOLDEN, case_names, error, filled, load_case, load_state, tensors
+from tests.golden_cases import GOLDEN, case_names, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
 SMALL: dict[str, Any] = {

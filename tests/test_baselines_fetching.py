@@ -18,8 +18,7 @@ import pytest
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fetching import Expected, Unavailable, fetch, git_blob
 from stvt.baselines.partial import Origin, Partial
-
-from .lying_server import QUOTA, Act, Server, serving
+from tests.lying_server import QUOTA, Act, Server, serving
 
 FILE = bytes(range(1, 251)) * 8000  # 2 MB
 SHA256 = hashlib.sha256(FILE).hexdigest()

@@ -29,8 +29,7 @@ from stvt.baselines.fisr_pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_
 from stvt.baselines.fisr_resize import doubled, enlarge_from_corner, halved
 from stvt.baselines.method import Settings
 from stvt.baselines.tiles import Cut
-
-from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
+from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
 

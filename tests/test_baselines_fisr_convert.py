@@ -16,8 +16,7 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.fisr_convert import convert, tensorflow_names
 from stvt.baselines.tensorflow_checkpoint import Checkpoint, crc32c, masked
 from stvt.baselines.weights import load_weights
-
-from .golden_cases import Arrays, fill, load_facts, load_state
+from tests.golden_cases import Arrays, fill, load_facts, load_state
 
 PREFIX = "model-7"
 

@@ -7,8 +7,7 @@ import torch
 
 from stvt.baselines import NETWORKS, network
 from stvt.baselines.fisr_convert import tensorflow_names
-
-from .golden_cases import GOLDEN, load_state
+from tests.golden_cases import GOLDEN, load_state
 
 PUBLISHED = sorted(folder.parent.name for folder in GOLDEN.glob("*/state.json"))
 

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.ops import correlation, warp_border, warp_zero
-
-from .golden_cases import error, load_case, tensors
+from tests.golden_cases import error, load_case, tensors
 
 WARPS = [warp_border, warp_zero]
 

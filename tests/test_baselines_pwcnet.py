@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from stvt.baselines.pwcnet import PWCNet
-
-from .golden_cases import (
+from tests.golden_cases import (
     GOLDEN,
     case_names,
     error,

@@ -15,8 +15,7 @@ from stvt.baselines.stvun import EFST, STVUN, Encoded, blend, intermediate_flows
 from stvt.baselines.stvun_method import StvunMethod, stvun_method
 from stvt.baselines.weights import initialise
 from stvt.operations import operations_of
-
-from .golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
+from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
 WHOLE = ["three_times_32x32", "one_time_48x32", "space_64x64", "batch_16x32", "sequence_16x32"]

@@ -19,8 +19,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets import DatasetError, prepare
-from stvt.datasets.archives import kind, open_archive
 from stvt.datasets.frames import encode_png
+from stvt.datasets.sources.archives import kind, open_archive
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Files = dict[str, bytes]
@@ -286,7 +286,7 @@ def test_an_archive_that_is_as_it_was_is_not_unpacked_again(
     path = packed(tmp_path, "zip", frames)
     prepare("mine", tmp_path / "root", path)
     with monkeypatch.context() as never:
-        never.delattr("stvt.datasets.origin.open_archive")
+        never.delattr("stvt.datasets.sources.resolve.open_archive")
         assert prepare("mine", tmp_path / "root").unchanged == ["a", "b"]
         assert prepare("mine", tmp_path / "root", degradation="BI").prepared == ["a", "b"]
     file = tmp_path / "root" / "mine" / "GT" / "a" / "00000001.png"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stvt.datasets.coverage import Lost, coverage
+from stvt.datasets.clips.storage import write_clip
+from stvt.datasets.collect.clip_index import Holding, Section, read_holding
+from stvt.datasets.collect.overlap import Lost, coverage
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.holdings import Holding, Section, read_holding
-from stvt.datasets.storage import write_clip
 
 
 def clip(

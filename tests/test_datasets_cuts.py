@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.cuts import shots
-from stvt.datasets.video import open_video
+from stvt.datasets.curation.shot_boundaries import shots
+from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.degrade import (
+from stvt.datasets.degradation import (
     SCALES,
     authors_finish,
     authors_low_resolution,

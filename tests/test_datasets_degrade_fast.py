@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets import degrade as module
-from stvt.datasets.degrade import SCALES, degrade
+from stvt.datasets import degradation as module
+from stvt.datasets.degradation import SCALES, degrade
 
 Frame = NDArray[np.uint8]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.detected_cuts import BUILT_IN, chosen_cuts, shots
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
+from stvt.datasets.curation.shot_detector import BUILT_IN, chosen_cuts, shots
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
 from tests.test_datasets_cuts import panning
 from tests.test_datasets_training_build import film, write_video
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets import video as video_module
-from stvt.datasets.timeline import Entry, timeline
-from stvt.datasets.video import Video, open_video
+from stvt.datasets.video import reader as video_module
+from stvt.datasets.video.reader import Video, open_video
+from stvt.datasets.video.timestamps import Entry, timeline
 
 EVEN = [10 * k for k in range(24)]
 UNEVEN = [10 * k + 4 * (k % 3) + 25 * (k > 9) for k in range(24)]

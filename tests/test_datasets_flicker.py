@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.flicker import flickering
-from stvt.datasets.looking import Looking, Seen
-from stvt.datasets.repeats import repeats
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
+from stvt.datasets.curation.duplicates import repeats
+from stvt.datasets.curation.flicker import flickering
+from stvt.datasets.curation.frame_stats import Looking, Seen
 from tests.test_datasets_training_build import film, write_video
 
 Frames = NDArray[np.uint8]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.glimpse import PAIRS, glimpse
-from stvt.datasets.motion import flow_between
+from stvt.datasets.curation.motion import flow_between
+from stvt.datasets.curation.motion_preview import PAIRS, glimpse
 
 Frame = NDArray[np.uint8]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.borders import Box
-from stvt.datasets.logos import Logos, without_logos
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
+from stvt.datasets.curation.letterbox import Box
+from stvt.datasets.curation.watermark import Logos, without_logos
 from tests.test_datasets_training_build import write_video
 
 Frames = NDArray[np.uint8]

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.datasets import DatasetError, load, prepare, verify
-from stvt.datasets.degrade import degrade
+from stvt.datasets.build.lock import sole_use
+from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import PREPARING
-from stvt.datasets.recipe import Published, Recipe
-from stvt.datasets.workplace import sole_use
+from stvt.datasets.recipes.recipe import Published, Recipe
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]
@@ -115,8 +115,8 @@ def test_preparing_again_does_nothing(
     def read(path: Path) -> bytes:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr("stvt.datasets.making.read_bytes", read)
-    monkeypatch.setattr("stvt.datasets.making.file_record", read)
+    monkeypatch.setattr("stvt.datasets.build.frame_files.read_bytes", read)
+    monkeypatch.setattr("stvt.datasets.build.frame_files.file_record", read)
     outcome = prepare("mine", tmp_path, source)
     assert (outcome.prepared, outcome.unchanged) == ([], ["even", "odd"])
     assert {file: file.stat().st_mtime_ns for file in before} == {
@@ -253,7 +253,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
         os.utime(path, ns=(options["mtime_ns"],) * 2)
 
     with monkeypatch.context() as full:
-        full.setattr("stvt.datasets.making.replace_file", replace_file)
+        full.setattr("stvt.datasets.build.frame_files.replace_file", replace_file)
         outcome = prepare("mine", tmp_path / "full", source, workers=1)
     assert outcome.prepared == ["even"]
     assert len(outcome.failures) == 1
@@ -369,7 +369,7 @@ def test_two_runs_at_once_do_not_mix(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("fcntl")
-    monkeypatch.setattr("stvt.datasets.workplace._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("stvt.datasets.build.lock._WAIT_SECONDS", 0.1)
     with (
         sole_use(tmp_path / "mine"),
         pytest.raises(DatasetError, match="being prepared by another process"),

@@ -20,8 +20,7 @@ from PIL import Image
 from stvt.datasets import DATASETS, DatasetError, Recipe, load, prepare, verify
 from stvt.datasets.frames import encode_png
 from stvt.fetching import fetcher
-
-from .lying_server import serving
+from tests.lying_server import serving
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 MODULES = ("preparing", "origin", "prepared", "foreseeing")

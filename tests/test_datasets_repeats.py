@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stvt.datasets.repeats import even_runs, repeats
+from stvt.datasets.curation.duplicates import even_runs, repeats
 
 
 def changes_of(holds: list[int], seed: int = 0) -> list[float]:

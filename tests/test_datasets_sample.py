@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.sample import FRAMES, HEIGHT, SAMPLE, WIDTH, _straight, _turned, render
+from stvt.datasets.recipes.sample import FRAMES, HEIGHT, SAMPLE, WIDTH, _straight, _turned, render
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.sources import Pictures, VideoFile, find_scenes, safe_name, set_name
+from stvt.datasets.sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stvt.datasets.clips.storage import STORAGES, open_clip, suffix, write_clip
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.storage import STORAGES, open_clip, suffix, write_clip
 
 Frame = NDArray[np.uint8]
 stored = pytest.mark.parametrize("storage", list(STORAGES))

@@ -17,9 +17,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets import DatasetError, prepare, verify
-from stvt.datasets.storage import open_clip
-from stvt.datasets.training_build import one_by_one, prepare_training
-from stvt.datasets.training_video import Settings, Unit
+from stvt.datasets.build.training_set import one_by_one, prepare_training
+from stvt.datasets.build.training_video import Settings, Unit
+from stvt.datasets.clips.storage import open_clip
 
 Frames = NDArray[np.uint8]
 SETTINGS = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
 
 REFUSED = {
     "android_slow_motion": "variable frame rate",

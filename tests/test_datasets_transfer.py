@@ -9,13 +9,19 @@ from typing import Any, Self
 
 import pytest
 
-from stvt.datasets.clip_list import TEMPLATE, read_list
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings, read_record
+from stvt.datasets.collect.video_list import TEMPLATE, read_list
+from stvt.datasets.collect.ytdlp import (
+    NotTransferred,
+    Transfer,
+    classed,
+    fetch_video,
+    missing,
+    search,
+)
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings, read_record
-from stvt.datasets.transfer import NotTransferred, Transfer, classed, fetch_video, missing, search
-
-from .test_datasets_training_build import film, write_video
+from tests.test_datasets_training_build import film, write_video
 
 
 def listed(tmp_path: Path, text: str) -> Path:

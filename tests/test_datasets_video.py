@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.video import Video, open_video
+from stvt.datasets.video.reader import Video, open_video
 
 Array = NDArray[np.floating]
 

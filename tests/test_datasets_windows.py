@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from stvt.datasets import DatasetError
-from stvt.datasets.degrade import degrade
-from stvt.datasets.photographs import clip, photographs
-from stvt.datasets.storage import open_clip, write_clip
+from stvt.datasets.clips.sampler import MARGIN, Sampling, Windows, batch
+from stvt.datasets.clips.storage import open_clip, write_clip
+from stvt.datasets.clips.synthetic import clip, photographs
+from stvt.datasets.degradation import degrade
 from stvt.datasets.training_set import TrainingClip, load_training
-from stvt.datasets.windows import MARGIN, Sampling, Windows, batch
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.coded import Look, ToFrame, coarser
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.joining import join
-from stvt.datasets.picture import LUMA_WEIGHTS, ToRGB, coding
-from stvt.datasets.timeline import checked_rate, measured_rate, timeline
-from stvt.datasets.video import open_video
-from stvt.datasets.writing import Encoding, Pieces, encoding, pieces
+from stvt.datasets.video.color import LUMA_WEIGHTS, ToRGB, coding
+from stvt.datasets.video.encoder import Encoding, Pieces, encoding, pieces
+from stvt.datasets.video.encoder_color import Look, ToFrame, coarser
+from stvt.datasets.video.mux import join
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import checked_rate, measured_rate, timeline
 
 Frame = NDArray[np.uint8]
 RATE = Fraction(60000, 1001)
@@ -115,7 +115,7 @@ def test_frames_are_shown_at_exact_times_and_tagged(
 def test_pieces_are_joined_without_a_seam_and_a_killed_one_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stvt.datasets.writing.PIECE_FRAMES", 5)
+    monkeypatch.setattr("stvt.datasets.video.encoder.PIECE_FRAMES", 5)
     frames, form = soft(13), encoding(tmp_path / "a.mp4")
     first = Pieces(tmp_path / "parts", form, Look(), RATE)
     for frame in frames[:7]:

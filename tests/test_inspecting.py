@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt import datasets
-from stvt.datasets.storage import write_clip
+from stvt.datasets.clips.storage import write_clip
 from stvt.inspecting import inspect
 from stvt.reports.contact_sheet import EDGES, SceneLook, contact_sheet, motion_shares
 from stvt.reports.inspect_page import inspect_page

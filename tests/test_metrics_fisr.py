@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from stvt.metrics import MetricError
 from stvt.metrics.fisr import psnr_yuv, ssim_tiles
-
-from .golden_cases import GOLDEN, load_case
+from tests.golden_cases import GOLDEN, load_case
 
 
 def agree(golden: Path) -> None:

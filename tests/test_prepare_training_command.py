@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stvt.cli import main
-from stvt.datasets import photograph_set
+from stvt.datasets.build import synthetic_set as photograph_set
 from stvt.datasets.frames import write_frame
 from stvt.datasets.training_set import load_training
 from tests.test_datasets_training_build import film, write_video

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stvt.baselines import build
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.datasets.degrade import degrade, phase
+from stvt.datasets.degradation import degrade, phase
 from stvt.datasets.frames import read_frame
 from stvt.metrics.psnr import psnr
 from stvt.metrics.ssim import ssim

@@ -18,8 +18,7 @@ from stvt.protocol import Position
 from stvt.reports import html_scenes, write_report
 from stvt.reports.html_page import html_page
 from stvt.reports.scores import averages, checked
-
-from .test_reports_page import NASTY, made_facts, made_picture, made_scores
+from tests.test_reports_page import NASTY, made_facts, made_picture, made_scores
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"
 

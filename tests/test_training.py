@@ -23,10 +23,10 @@ from stvt.baselines.light_flow import LightFlow, optical_flow
 from stvt.baselines.stvun import STVUN
 from stvt.baselines.trainees import start, trainee
 from stvt.cli import main
-from stvt.datasets.photograph_set import prepare_photographs
-from stvt.datasets.storage import write_clip
+from stvt.datasets.build.synthetic_set import prepare_photographs
+from stvt.datasets.clips.sampler import Sampling, Windows, batch
+from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.training_set import TrainingClip
-from stvt.datasets.windows import Sampling, Windows, batch
 from stvt.errors import UsageError, user_errors
 from stvt.training import train
 from stvt.training_plan import PRESETS, TrainingPlan, plan_of

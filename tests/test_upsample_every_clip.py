@@ -23,8 +23,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.cli import main
-from stvt.datasets.timeline import timeline
-from stvt.datasets.video import open_video
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import timeline
 
 SECONDS = Fraction(os.environ.get("STVT_SWEEP", "0.2"))
 FULL = "STVT_SWEEP" in os.environ

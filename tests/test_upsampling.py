@@ -25,8 +25,8 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import frame_files, read_frame
-from stvt.datasets.timeline import timeline
-from stvt.datasets.video import open_video
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import timeline
 from stvt.errors import UsageError
 from stvt.upsample_files import Wish, upsample_file
 from stvt.upsample_frames import upsample
@@ -195,7 +195,7 @@ def test_a_gap_holds_its_outputs_and_a_frame_that_is_nearly_in_place_is_shown_as
 def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stvt.datasets.writing.PIECE_FRAMES", 5)
+    monkeypatch.setattr("stvt.datasets.video.encoder.PIECE_FRAMES", 5)
     source = video(tmp_path / "in.mp4", scenery(1, 12))
     carry_out(wish(source, tmp_path / "whole.mp4"))
     wanted = wish(source, tmp_path / "out.mp4")
@@ -283,7 +283,7 @@ def test_sound_that_the_container_refuses_is_left_out_and_the_picture_kept(
 ) -> None:
     source = video(tmp_path / "in.mkv", scenery(1, 6), sound=0.6, voice="libopus")
     if not known:  # what no table foresees is found out when all frames are made
-        monkeypatch.setattr("stvt.datasets.joining.REFUSED", {})
+        monkeypatch.setattr("stvt.datasets.video.mux.REFUSED", {})
     made = carry_out(wish(source, tmp_path / "out.mov"))
     assert len(list(open_video(tmp_path / "out.mov"))) == 12
     assert any("sound" in note and "left out" in note for note in made.notes)

@@ -16,8 +16,7 @@ from stvt.baselines.checkpoints import CHECKPOINTS, Checkpoint
 from stvt.baselines.edvr import EDVR
 from stvt.baselines.weights import initialise
 from stvt.cli import main
-
-from .lying_server import Act, Server, serving
+from tests.lying_server import Act, Server, serving
 
 
 @pytest.fixture(autouse=True)

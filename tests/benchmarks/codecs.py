@@ -30,9 +30,9 @@ from av.codec.context import CodecContext
 from numpy.typing import NDArray
 from PIL import Image
 
+from stvt.datasets.clips.storage import open_clip, suffix, write_clip
 from stvt.datasets.frames import encode_png
-from stvt.datasets.storage import open_clip, suffix, write_clip
-from stvt.datasets.video import open_video
+from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
 WINDOW = 8  # consecutive frames

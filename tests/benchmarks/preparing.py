@@ -32,12 +32,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from stvt.datasets import prepare
-from stvt.datasets.degrade import degrade
+from stvt.datasets.build.engine import cores
+from stvt.datasets.build.frame_files import record
+from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import encode_png, frame_files, read_frame, replace_file
-from stvt.datasets.making import record
-from stvt.datasets.picture import ToRGB, coding
-from stvt.datasets.preparing import cores
-from stvt.datasets.video import open_video
+from stvt.datasets.video.color import ToRGB, coding
+from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
 SCALE = 4

@@ -19,8 +19,8 @@ import av
 import cv2
 import numpy as np
 
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
 
 FRAMES, HEIGHT, WIDTH = 122, 90, 160
 

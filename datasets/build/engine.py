@@ -1,0 +1,286 @@
+"""A data set on disk, made from its source; however often it is stopped, it comes out the same."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..degradation import checked, parameters
+from ..errors import DatasetError
+from ..frames import reason, replace_file
+from ..manifest import FILE, PREPARING, SCHEMA, Manifest, is_training, meta_info_name, read_manifest
+from ..recipes import DATASETS
+from ..recipes.recipe import Fetch, Recipe
+from ..sources.match_recipe import Wanted
+from ..sources.resolve import Origin, find_origin
+from ..sources.scenes import Scene, set_name
+from .frame_files import TRUTH, CannotWrite, Made, make
+from .lock import read_plan, remove_empty, remove_leftovers, remove_scene, sole_use
+from .test_set import SceneWork
+
+Progress = Callable[[int, int | None, str], None]
+_Waiting = deque[tuple[SceneWork, int, Future[Made] | None]]
+
+
+@dataclass
+class Outcome:
+    """What `prepare` did.
+
+    prepared, unchanged: names of scenes. failures: a line for each that could not be prepared.
+    notes: lines on what was cropped, guessed, left out or only partly decoded.
+    """
+
+    name: str
+    folder: Path
+    prepared: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def prepare(
+    name: str,
+    root: Path | str,
+    source: Path | str | None = None,
+    degradation: str = "BD",
+    scale: int = 4,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    partial: bool = False,
+    scenes: Sequence[str] = (),
+    fetch: Fetch | None = None,
+) -> Outcome:
+    """Make `root/name` hold the true frames of a source and low-resolution ones of them.
+
+    name:     of a known recipe, or any other with a source.
+    source:   a video, a folder of frames, or a folder of such folders and videos, or an archive
+              (zip, tar, 7z) of the like; without it, the source that the set was prepared from
+              before, what a recipe makes itself, or an archive that was fetched.
+    workers:  threads to work with, one a core by default. Decoding, blurring and encoding run
+              outside Python's lock, so threads fill the cores.
+    progress: called with (frames done, frames in all or None while not known, scene).
+    partial:  of a known set, take what is there, though scenes or frames are missing.
+    scenes:   only these.
+    fetch:    brings the published archive of a known set; without it nothing is fetched.
+    What is there already and still as it was made is left alone. Degradations prepared earlier
+    are kept up to date with the frames.
+    Raises DatasetError if nothing can be prepared; one scene's failure is a line of the outcome.
+    """
+    label = f"{checked(degradation, scale)}x{scale}"
+    folder = Path(root) / set_name(name)
+    given = None if source is None else Path(source)
+    outcome = Outcome(name, folder)
+    wanted = Wanted(partial, tuple(scenes))
+    if is_training(folder):
+        raise DatasetError(f"{folder}: holds a training set; give the test set another name")
+    with sole_use(folder):
+        before = _earlier(folder, outcome.notes)
+        with find_origin(name, folder, given, before, wanted, fetch) as origin:
+            _Run(outcome, origin, before, label, progress).go(workers or cores())
+    return outcome
+
+
+class _Run:
+    """One call of `prepare`: `before` is the manifest that it found, `manifest` the one it makes."""
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        origin: Origin,
+        before: Manifest | None,
+        label: str,
+        progress: Progress | None,
+    ) -> None:
+        self.outcome, self.folder = outcome, outcome.folder
+        self.progress = progress or (lambda done, total, what: None)
+        kind, scale = label.split("x")
+        recipe = DATASETS.get(outcome.name)
+        self.before = before or Manifest(outcome.name, None, None, int(scale))
+        self.manifest = Manifest(
+            outcome.name,
+            {**recipe.facts, **origin.lacks} if recipe else None,
+            None if origin.source is None else str(origin.source),
+            self.before.multiple,
+            {**self.before.degradations, label: parameters(kind, int(scale))},
+            archive=origin.archive,
+        )
+        self.plan = {
+            "schema": SCHEMA,
+            "recipe": self.manifest.recipe,
+            "source": self.manifest.source,
+            "multiple": self.manifest.multiple,
+        }
+        self.old_plan = read_plan(self.folder)
+        self.goes_on = {**self.old_plan, "scenes": None} == {**self.plan, "scenes": None}
+        self.works = self._works(origin, recipe)
+
+    def _works(self, origin: Origin, recipe: Recipe | None) -> list[SceneWork]:
+        earlier = self.before.scenes
+        labels = {
+            label: (said["kind"], said["scale"])
+            for label, said in self.manifest.degradations.items()
+        }
+        scenes: list[tuple[str, Scene | None, str | None]]
+        found = origin.found
+        self.outcome.notes += origin.notes
+        if found is None:
+            scenes = [(name, None, scene.fps) for name, scene in earlier.items()]
+        else:
+            self.outcome.failures += found.failures
+            self.outcome.notes += found.notes
+            fps = recipe.fps if recipe else None
+            scenes = [(scene.name, scene, fps) for scene in found.scenes]
+        return [
+            SceneWork(
+                name=name,
+                scene=scene,
+                folder=self.folder,
+                root=origin.base,
+                multiple=self.manifest.multiple,
+                labels=labels,
+                earlier=earlier.get(name),
+                trusted=self.goes_on,
+                fps=fps,
+                published=origin.frames.get(name),
+            )
+            for name, scene, fps in scenes
+        ]
+
+    def go(self, workers: int) -> None:
+        """Do what is still to be done."""
+        remove_leftovers(self.folder, everywhere=bool(self.old_plan))
+        if not self.goes_on:
+            self._forget_old_plan()
+        todo = [work for work in self.works if not work.is_done(work.labels)]
+        self.outcome.unchanged += [work.name for work in self.works if work not in todo]
+        gone = self.before.scenes.keys() - {work.name for work in self.works}
+        for work in self.works:
+            if work.earlier and (work not in todo or work.is_done(work.earlier.reduced)):
+                self.manifest.scenes[work.name] = work.earlier
+        if todo or gone:
+            self._begin(todo)
+        for name in sorted(gone):
+            remove_scene(self.folder, name)
+            self.outcome.notes.append(f"{name}: is no longer in the source; removed")
+        try:
+            self._make(todo, workers)
+        except CannotWrite as error:
+            self.outcome.failures.append(
+                f"{error}; stopped there, and what is done is kept: mend that and prepare again"
+            )
+            self._write_manifest(todo)
+            return
+        self._write_manifest(todo)
+        (self.folder / PREPARING).unlink(missing_ok=True)
+        remove_empty(self.folder)
+
+    def _forget_old_plan(self) -> None:
+        """Remove what a run that was cut short had made from another source, or otherwise."""
+        for name in self.old_plan.get("scenes", []):
+            scene = self.before.scenes.get(name)
+            keeping = {TRUTH, *scene.reduced} if scene else set()
+            remove_scene(self.folder, name, frozenset(keeping))
+
+    def _begin(self, todo: list[SceneWork]) -> None:
+        """Before any file changes: say so, and take what will change out of the manifest."""
+        plan = {**self.plan, "scenes": [work.name for work in todo]}
+        try:
+            replace_file(self.folder / PREPARING, json.dumps(plan).encode(), sync=True)
+            if self.manifest.scenes.keys() != self.before.scenes.keys():
+                replace(self.before, scenes=self.manifest.scenes).write(self.folder)
+        except OSError as error:
+            raise CannotWrite(f"{self.folder}: cannot be written: {reason(error)}") from error
+
+    def _make(self, todo: list[SceneWork], workers: int) -> None:
+        """Make the frames of the scenes, a few more under way than there are workers."""
+        counts = [work.expected() for work in todo]
+        total = None if None in counts else sum(count or 0 for count in counts)
+        done = 0
+        waiting: _Waiting = deque()
+
+        def settle() -> None:
+            nonlocal done
+            work, index, future = waiting.popleft()
+            if future is None:  # all frames of the scene are settled
+                self._finish(work)
+                return
+            try:
+                work.settle(index, future.result())
+            except CannotWrite:
+                raise
+            except DatasetError as error:
+                work.settle(index, error)
+            done += 1
+            self.progress(done, total, work.name)
+
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for work in todo:
+                    for job in work.jobs():
+                        waiting.append((work, job.index, pool.submit(make, job)))
+                        if len(waiting) > 2 * workers:
+                            settle()
+                    waiting.append((work, -1, None))
+                while waiting:
+                    settle()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _finish(self, work: SceneWork) -> None:
+        try:
+            record = work.record()
+        except DatasetError as error:
+            self.outcome.failures.append(str(error))
+            self.manifest.scenes.pop(work.name, None)
+            remove_scene(self.folder, work.name)
+            return
+        same = record == work.earlier
+        (self.outcome.unchanged if same else self.outcome.prepared).append(work.name)
+        self.outcome.notes += work.notes
+        self.manifest.scenes[work.name] = record
+
+    def _write_manifest(self, todo: list[SceneWork]) -> None:
+        """Write the manifest; on a full disk, in the place of the scenes that are not whole."""
+        scenes = self.manifest.scenes
+        held = {label for scene in scenes.values() for label in scene.reduced}
+        self.manifest.degradations = {
+            label: said for label, said in self.manifest.degradations.items() if label in held
+        }
+        try:
+            if not scenes:
+                for name in (FILE, meta_info_name(self.outcome.name)):
+                    (self.folder / name).unlink(missing_ok=True)
+                return
+            try:
+                self.manifest.write(self.folder)
+            except OSError:
+                for work in todo:
+                    if work.name not in scenes:
+                        remove_scene(self.folder, work.name)
+                self.manifest.write(self.folder)
+        except OSError as error:
+            self.outcome.failures.append(
+                f"{self.folder / FILE}: cannot be written: {reason(error)}"
+            )
+
+
+def _earlier(folder: Path, notes: list[str]) -> Manifest | None:
+    """The manifest of the set as it is; one that cannot be read counts for nothing, with a note."""
+    try:
+        return read_manifest(folder)
+    except DatasetError as error:
+        notes.append(f"{error} (made anew)")
+        return None
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,178 @@
+"""The windows that a network learns from: a crop of consecutive frames, small and in full.
+
+A window is a function of the seed, the step and its place in the batch, and of nothing else: a
+training that is continued sees what it would have seen, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..degradation import degrade
+from ..errors import DatasetError
+from ..training_set import TrainingClip
+from .storage import Clip
+
+Frames = NDArray[np.uint8]
+
+CENTRE = 3  # of the input frames: the one that is enlarged
+MARGIN = 8  # full-size pixels around a crop, so that the blur reads what is there; 6 are needed
+OPEN = 64  # clips that a worker keeps open
+
+
+@dataclass(frozen=True)
+class Window:
+    """small: the input frames, uint8 (frames, h, w, 3).
+    large:  the true frames in full size, (1 + n, H, W, 3): the centre one, then n between it and
+            the next input frame.
+    between: the true low-resolution frames of those n moments, (n, h, w, 3).
+    clip:   its name, for whoever must say where something went wrong.
+    """
+
+    small: Frames
+    large: Frames
+    between: Frames
+    clip: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How windows are drawn.
+
+    frames:  of the input: 7, or 8, which time reversal leaves with the same pair in the middle.
+    between: moments between two input frames; the input is every (between + 1)-th frame.
+    patch:   side of the full-size crop, a multiple of the scale.
+    tries:   crops that are drawn for each window; the one with the most detail is taken.
+    """
+
+    frames: int = 8
+    between: int = 1
+    patch: int = 256
+    scale: int = 4
+    degradation: str = "BD"
+    tries: int = 1
+    augment: bool = True
+
+    @property
+    def span(self) -> int:
+        """Consecutive frames of a clip that a window covers."""
+        return (self.frames - 1) * (self.between + 1) + 1
+
+
+class Windows:
+    """All windows of some clips; `windows(step, place)` is one.
+
+    parts: clips and how often each group is drawn from, by weight; within a group every frame is
+           as likely as another.
+    Raises DatasetError if no clip is long and large enough.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Sequence[TrainingClip], float]], sampling: Sampling, seed: int
+    ) -> None:
+        if sampling.patch % sampling.scale:
+            raise DatasetError(f"a patch of {sampling.patch} is no multiple of {sampling.scale}")
+        self.sampling, self.seed = sampling, seed
+        self.parts: list[tuple[list[TrainingClip], NDArray[np.float64], float]] = []
+        for clips, weight in parts:
+            usable = [clip for clip in clips if self._starts(clip) > 0]
+            if not usable:
+                least = sampling.patch + 2 * MARGIN
+                raise DatasetError(
+                    f"no clip of {sampling.span} frames of {least}x{least} at least; take a "
+                    "smaller patch, or prepare the clips larger"
+                )
+            chances = np.array([self._starts(clip) for clip in usable], float)
+            self.parts.append((usable, chances / chances.sum(), weight))
+
+    def __call__(self, step: int, place: int) -> Window:
+        random = np.random.default_rng([self.seed, step, place])
+        weights = np.array([weight for *_, weight in self.parts])
+        clips, chances, _ = self.parts[random.choice(len(self.parts), p=weights / weights.sum())]
+        chosen = clips[random.choice(len(clips), p=chances)]
+        start = int(random.integers(self._starts(chosen)))
+        return _window(chosen, start, self.sampling, random)
+
+    def _starts(self, clip: TrainingClip) -> int:
+        room = min(clip.height, clip.width) >= self.sampling.patch + 2 * MARGIN
+        return max(clip.frames - self.sampling.span + 1, 0) if room else 0
+
+
+def _window(
+    clip: TrainingClip, start: int, sampling: Sampling, random: np.random.Generator
+) -> Window:
+    step, scale = sampling.between + 1, sampling.scale
+    opened = _opened(clip)
+    side = sampling.patch + 2 * MARGIN
+    box = _place(opened, start + CENTRE * step, side, sampling.tries, random)
+    inputs = [start + k * step for k in range(sampling.frames)]
+    backwards = sampling.augment and random.random() < 0.5
+    centre = inputs[CENTRE]
+    if backwards:  # the pair in the middle of 8 frames is the same; of 7 the centre is
+        inputs = inputs[::-1]
+        centre = inputs[CENTRE]
+    to_next = [centre + (-k if backwards else k) for k in range(1, step)]
+    numbers = [*inputs, *to_next]
+    frames = opened.read(numbers, box)
+    if sampling.augment:
+        frames = _turned(frames, random)
+    edge, fine = MARGIN // scale, slice(MARGIN, -MARGIN)
+    reduced = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
+    reduced = reduced[:, edge:-edge, edge:-edge]
+    truth = frames[[CENTRE, *range(sampling.frames, len(numbers))], fine, fine]
+    small, between = reduced[: sampling.frames], reduced[sampling.frames :]
+    return Window(small, np.ascontiguousarray(truth), between, clip.name)
+
+
+def _place(
+    clip: Clip, frame: int, side: int, tries: int, random: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """The crop with the most detail of those drawn: (top, left, height, width)."""
+    _, height, width, _ = clip.shape
+    boxes = [
+        (int(random.integers(height - side + 1)), int(random.integers(width - side + 1)))
+        for _ in range(tries)
+    ]
+    found = [(top, left, side, side) for top, left in boxes]
+    if tries == 1:
+        return found[0]
+    return max(found, key=lambda box: _detail(clip.read([frame], box)[0]))
+
+
+def _detail(frame: Frames) -> float:
+    """How much bilinear enlargement could not bring back: the mean difference of neighbours."""
+    grey = frame.astype(np.int16).sum(2)
+    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+
+
+def _turned(frames: Frames, random: np.random.Generator) -> Frames:
+    """Flips and turns by 90 degrees, the eight of them equally likely."""
+    turns, mirrored = int(random.integers(4)), random.random() < 0.5
+    frames = np.rot90(frames, turns, (1, 2))
+    return frames[:, :, ::-1] if mirrored else frames
+
+
+@lru_cache(OPEN)
+def _opened(clip: TrainingClip) -> Clip:
+    return clip.open()
+
+
+def batch(windows: Sequence[Window]) -> Mapping[str, Any]:
+    """Windows as one batch: arrays (B, n, 3, h, w) uint8, and the clips' names."""
+
+    def stacked(name: str) -> Frames:
+        frames = np.stack([getattr(window, name) for window in windows])
+        return np.ascontiguousarray(np.moveaxis(frames, -1, 2))
+
+    return {
+        "small": stacked("small"),
+        "large": stacked("large"),
+        "between": stacked("between"),
+        "clips": [window.clip for window in windows],
+    }

@@ -1,0 +1,169 @@
+"""The list of videos that a training set is made from: a CSV file that a person wrote or reviewed."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ..curation.extract import Section
+from ..errors import DatasetError
+from ..frames import reason
+from ..sources.scenes import safe_name
+
+COLUMNS = ("video", "start", "end", "rate", "split", "sha256")
+FOR_READERS = ("title", "channel", "seconds", "note")  # written by a search, and not read
+TEMPLATE = (
+    "# A list for `stvt prepare youtube240 --list THIS_FILE`; how to fill it: docs/training_data.md\n"
+    "# video: an id, an address, or a file beside this list; start, end: 83.5 or 1:23.5;\n"
+    "# rate: frames a second as filmed, for slow motion; split: train or validation;\n"
+    "# sha256: of the video file, if it must be that very one. All but `video` may be empty.\n"
+    + ",".join(COLUMNS)
+    + "\n"
+)
+YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A video of the list with all its sections, in order of time; `line` is where it first stands.
+
+    url is empty for a local `file`.
+    """
+
+    name: str
+    url: str
+    file: Path | None
+    sections: tuple[Section, ...]
+    rate: str | None
+    split: str
+    sha256: str
+    line: int
+
+
+def read_list(path: Path) -> list[Listed]:
+    """The videos of a list, in the order in which they first stand there.
+
+    Raises DatasetError with the number of the line that cannot be used.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is not UTF-8 text; write it as CSV") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
+    rows = [
+        (number, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not rows:
+        raise DatasetError(f"{path}: is empty; its first line is {','.join(COLUMNS)}")
+    number, head = rows[0]
+    columns = [name.strip().lower() for name in next(csv.reader([head]))]
+    unknown = [name for name in columns if name not in COLUMNS + FOR_READERS]
+    if unknown or "video" not in columns or len(set(columns)) < len(columns):
+        raise DatasetError(
+            f"{path}:{number}: the first line names the columns: video, and of "
+            f"{', '.join((COLUMNS + FOR_READERS)[1:])} those that are there"
+        )
+    videos: dict[str, Listed] = {}
+    taken: set[str] = set()
+    for number, line in rows[1:]:
+        where = f"{path}:{number}"
+        cells = next(csv.reader([line]))
+        if len(cells) > len(columns):
+            raise DatasetError(f"{where}: has {len(cells)} fields, the first line {len(columns)}")
+        row = dict(zip(columns, (cell.strip() for cell in cells)))
+        _add(videos, taken, row, path, where, number)
+    if not videos:
+        raise DatasetError(f"{path}: names no video yet; docs/training_data.md says how to fill it")
+    return list(videos.values())
+
+
+def _add(
+    videos: dict[str, Listed],
+    taken: set[str],
+    row: dict[str, str],
+    path: Path,
+    where: str,
+    line: int,
+) -> None:
+    key, name, url, file = _video(row.get("video", ""), path, where)
+    section = _section(row, where)
+    rate, split, checksum = _rate(row, where), row.get("split", ""), row.get("sha256", "").lower()
+    if split not in ("", "train", "validation"):
+        raise DatasetError(f"{where}: split is {split!r}; write train, validation or nothing")
+    if checksum and not re.fullmatch(r"[0-9a-f]{64}", checksum):
+        raise DatasetError(f"{where}: sha256 is not 64 hexadecimal digits")
+    before = videos.get(key)
+    if before is None:
+        name = safe_name(name, taken)
+        videos[key] = Listed(name, url, file, (section,), rate, split, checksum, line)
+        return
+    if (before.rate, before.split, before.sha256) != (rate, split, checksum):
+        raise DatasetError(
+            f"{where}: rate, split or sha256 are not those of line {before.line}, the same video"
+        )
+    for other in before.sections:
+        if (other.end is None or section.start < other.end) and (
+            section.end is None or other.start < section.end
+        ):
+            raise DatasetError(f"{where}: overlaps another section of the same video")
+    sections = sorted((*before.sections, section), key=lambda each: each.start)
+    videos[key] = Listed(
+        before.name, url, file, tuple(sections), rate, split, checksum, before.line
+    )
+
+
+def _video(text: str, path: Path, where: str) -> tuple[str, str, str, Path | None]:
+    """Key, name, address and file of a video as the list names it."""
+    if not text:
+        raise DatasetError(f"{where}: names no video")
+    found = re.fullmatch(
+        r"(?:https?://)?(?:www\.|m\.)?(?:youtube\.com/(?:watch\?(?:.*&)?v=|shorts/)|youtu\.be/)"
+        r"([A-Za-z0-9_-]{11})(?:[?&#].*)?",
+        text,
+    )
+    file = path.parent / text
+    if found or (YOUTUBE_ID.fullmatch(text) and not file.exists()):
+        key = found[1] if found else text
+        return key, key, f"https://www.youtube.com/watch?v={key}", None
+    if re.match(r"https?://", text):
+        name = text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        return text, name.rsplit(".", 1)[0] or "video", text, None
+    if not file.is_file():
+        raise DatasetError(f"{where}: {text!r} is no id of 11 characters, no address and no file")
+    return str(file.resolve()), file.stem, "", file
+
+
+def _section(row: dict[str, str], where: str) -> Section:
+    start = _time(row.get("start", ""), "start", where) or Fraction(0)
+    end = _time(row.get("end", ""), "end", where)
+    if end is not None and end <= start:
+        raise DatasetError(f"{where}: its end is not after its start")
+    return Section(start, end)
+
+
+def _time(text: str, what: str, where: str) -> Fraction | None:
+    """Seconds of "83.5", "1:23.5" or "0:01:23.5"."""
+    if not text:
+        return None
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise DatasetError(f"{where}: {what} is {text!r}; write seconds, or 1:23.5")
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = seconds * 60 + Fraction(part)
+    return seconds
+
+
+def _rate(row: dict[str, str], where: str) -> str | None:
+    from ..video.timestamps import checked_rate
+
+    text = row.get("rate", "")
+    try:
+        return str(checked_rate(text)) if text else None
+    except DatasetError as error:
+        raise DatasetError(f"{where}: {error}") from error

@@ -1,0 +1,223 @@
+"""Videos from where they are published, by yt-dlp; it is imported where it is used."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+import io
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DatasetError
+from .video_list import COLUMNS, FOR_READERS
+
+# The picture alone, in one file: sound is of no use, and joining files would need ffmpeg.
+FORMAT = "bestvideo/best"
+TRIES = 3
+RUNTIMES = ("deno", "node", "bun", "quickjs")
+# What yt-dlp and the sites say, in lower case; the first class with a phrase in the message holds.
+CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("private", ("private video", "members-only", "join this channel", "granted access")),
+    (
+        "blocked",
+        (
+            *("not a bot", "confirm your age", "in your country", "geo restrict", "geo-restrict"),
+            *("http error 403", "http error 429", "rate-limit", "too many requests", "drm"),
+            *("login required", "sign in", "captcha"),
+        ),
+    ),
+    (
+        "network",
+        (
+            *("timed out", "timeout", "connection", "getaddrinfo", "name resolution", "incomplete"),
+            *("http error 5", "bytes read", "network", "ssl", "remote end closed", "resolve"),
+            *("name or service not known", "no route", "try again"),
+        ),
+    ),
+    (
+        "removed",
+        (
+            *("video unavailable", "been removed", "no longer available", "terminated"),
+            *("http error 404", "http error 410", "does not exist", "is unavailable"),
+            *("not available anymore", "not available"),
+        ),
+    ),
+    ("format", ("",)),
+)
+FORMAT_PHRASES = ("requested format", "no video formats", "unsupported url", "not a valid url")
+TRIED_AGAIN = ("network", "blocked")  # by the next `prepare`; within one only "network"
+
+
+class NotTransferred(DatasetError):
+    """A video could not be had; `kind` is removed, private, blocked, network, format or hash."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind, self.message = kind, message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How to get videos.
+
+    cookies: a file in Netscape's format; browser: to take cookies from ("firefox").
+    pause:   seconds between two videos; rate: bytes a second at most.
+    runtime: JavaScript runtimes that yt-dlp may use, "node" or "node:/usr/bin/node".
+    """
+
+    format: str = FORMAT
+    cookies: str | None = None
+    browser: str | None = None
+    pause: float = 2.0
+    rate: int | None = None
+    proxy: str | None = None
+    runtimes: tuple[str, ...] = ()
+    tries: int = TRIES
+
+    def options(self) -> dict[str, Any]:
+        """As yt-dlp names them."""
+        said: dict[str, Any] = {
+            "format": self.format,
+            "noplaylist": True,
+            "quiet": True,
+            "noprogress": True,
+            "no_warnings": True,
+            "logger": _Silent(),
+            "retries": self.tries,
+            "continuedl": True,
+            "socket_timeout": 30,
+            # A page may have hooks of a user's own configuration; what is made must not depend on it.
+            "ignoreconfig": True,
+        }
+        if self.cookies:
+            said["cookiefile"] = self.cookies
+        if self.browser:
+            said["cookiesfrombrowser"] = (self.browser,)
+        if self.pause:
+            said |= {"sleep_interval": self.pause, "max_sleep_interval": 2 * self.pause}
+            said["sleep_interval_requests"] = self.pause / 4
+        if self.rate:
+            said["ratelimit"] = self.rate
+        if self.proxy:
+            said["proxy"] = self.proxy
+        chosen = self.runtimes or tuple(name for name in RUNTIMES if shutil.which(name))
+        if chosen:
+            pairs = [name.partition(":") for name in chosen]
+            said["js_runtimes"] = {name: {"path": path} if path else {} for name, _, path in pairs}
+        return said
+
+
+class _Silent:
+    """Takes what yt-dlp would print: errors come as exceptions."""
+
+    def debug(self, message: str) -> None: ...
+    def info(self, message: str) -> None: ...
+    def warning(self, message: str) -> None: ...
+    def error(self, message: str) -> None: ...
+
+
+def classed(message: str) -> str:
+    """The class of a failure, by what was said.
+
+    >>> classed("ERROR: [youtube] x: Private video. Sign in if you've been granted access")
+    'private'
+    >>> classed("HTTP Error 404: Not Found"), classed("Requested format is not available")
+    ('removed', 'format')
+    """
+    said = message.lower()
+    if any(phrase in said for phrase in FORMAT_PHRASES):
+        return "format"
+    return next(name for name, phrases in CLASSES if any(phrase in said for phrase in phrases))
+
+
+def fetch_video(
+    url: str,
+    folder: Path,
+    transfer: Transfer,
+    make: Callable[[dict[str, Any]], Any] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Path:
+    """The file of the video at `url`, in `folder`, which holds nothing else; goes on where it stopped.
+
+    make: makes what yt-dlp's YoutubeDL is.
+    Raises NotTransferred, with its class; what the network did is tried `transfer.tries` times.
+    """
+    make = make or _youtube_dl()
+    folder.mkdir(parents=True, exist_ok=True)
+    options = transfer.options() | {"outtmpl": {"default": str(folder / "video.%(ext)s")}}
+    for attempt in range(1, transfer.tries + 1):
+        try:
+            with make(options) as downloader:
+                downloader.extract_info(url, download=True)
+            break
+        except OSError:
+            raise
+        except Exception as error:  # yt-dlp's extractors raise whatever a page makes them
+            message = " ".join(str(error).split()).removeprefix("ERROR: ")[:300]
+            kind = classed(message)
+            if kind != "network" or attempt == transfer.tries:
+                raise NotTransferred(kind, f"{url}: {kind}: {message}") from error
+            wait(2.0**attempt)
+    files = [file for file in folder.iterdir() if file.suffix not in (".part", ".ytdl")]
+    if len(files) != 1:
+        raise NotTransferred("format", f"{url}: format: {len(files)} files came instead of one")
+    return files[0]
+
+
+def search(
+    query: str,
+    most: int,
+    transfer: Transfer,
+    make: Callable[[dict[str, Any]], Any] | None = None,
+) -> str:
+    """A list of candidates, as CSV, for a person to watch, cut and prune: nothing in it is checked."""
+    make = make or _youtube_dl()
+    options = transfer.options() | {"extract_flat": True, "noplaylist": False}
+    try:
+        with make(options) as downloader:
+            found = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
+    except Exception as error:  # as above
+        message = " ".join(str(error).split())[:300]
+        raise NotTransferred(classed(message), f"search: {classed(message)}: {message}") from error
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*COLUMNS, *FOR_READERS))
+    for entry in found.get("entries") or ():
+        said = [entry.get(key) for key in ("title", "channel", "duration")]
+        cells = ["" if cell is None else " ".join(str(cell).split()) for cell in said]
+        writer.writerow([entry.get("id", ""), *[""] * (len(COLUMNS) - 1), *cells, ""])
+    return text.getvalue()
+
+
+def missing() -> list[str]:
+    """What transfer of videos lacks on this machine, a line each; empty if nothing."""
+    lacking = []
+    if importlib.util.find_spec("yt_dlp") is None:
+        lacking.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
+    elif importlib.util.find_spec("yt_dlp_ejs") is None:
+        lacking.append(
+            "yt-dlp lacks its scripts for YouTube (yt-dlp-ejs): pip install 'stvt[train-data]'"
+        )
+    if not any(shutil.which(name) for name in RUNTIMES):
+        lacking.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
+    if importlib.util.find_spec("scenedetect") is None:
+        lacking.append("PySceneDetect is not installed: scene cuts are found by the built-in way")
+    return lacking
+
+
+def _youtube_dl() -> Callable[[dict[str, Any]], Any]:
+    try:
+        made: Callable[[dict[str, Any]], Any] = importlib.import_module("yt_dlp").YoutubeDL
+    except ImportError as error:
+        raise DatasetError(
+            f"videos are transferred by yt-dlp: pip install 'stvt[train-data]' ({error})"
+        ) from error
+    return made

@@ -1,0 +1,166 @@
+"""Archives (zip, tar, 7z) from strangers: what they hold, and unpacking what is wanted of it.
+
+Nothing is unpacked of an archive that holds a link, a device, or a path out of its folder; nor of
+one that declares more files, or more bytes, than there is a reason for. Every file is written
+anew, under a name that was not there.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ..errors import DatasetError
+from ..frames import reason
+from .archive_members import Member, Reader, bomb, said, size, too_many
+from .tar import Tar
+from .zip import Zip
+
+MOST_MEMBERS = 100_000
+MOST_LISTED = 64 << 20  # bytes of a listing that is read
+SPARE_BYTES = 64 << 20  # that stay free on the disk
+BLOCK = 1 << 20
+BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error),
+    *(NotImplementedError, RuntimeError, UnicodeError, ValueError, OverflowError),
+)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive that was found to be harmless; name -> file."""
+
+    path: Path
+    members: dict[str, Member]
+
+    def read(self, name: str) -> bytes:
+        """The content of one small file. Raises DatasetError if it is large or damaged."""
+        if self.members[name].bytes > MOST_LISTED:
+            raise DatasetError(f"{self.path}: {said(name)} is too large for a list of scenes")
+        with _one_line(self.path), tempfile.TemporaryDirectory() as room:
+            for _, content in _reader(self.path).contents({name}, Path(room)):
+                return content.read(MOST_LISTED)
+        raise DatasetError(f"{self.path}: {said(name)} cannot be read")
+
+    def unpack(self, names: Collection[str], into: Path) -> None:
+        """Write the named files below a folder that is made for it; on failure nothing is left.
+
+        Raises DatasetError, one line, if the archive is damaged or the disk does not take it.
+        """
+        wanted = set(names)
+        total = sum(self.members[name].bytes for name in wanted)
+        try:
+            into.mkdir(parents=True)
+            free = shutil.disk_usage(into).free
+            if free < total + SPARE_BYTES:
+                raise DatasetError(
+                    f"{self.path}: {size(total)} are to be unpacked and {into.parent} has "
+                    f"{size(free)} free; make room, or choose another --root"
+                )
+            with _one_line(self.path):
+                for name, content in _reader(self.path).contents(wanted.copy(), into):
+                    _write(into, self.members[name], content)
+                    wanted.discard(name)
+                if wanted:
+                    raise DatasetError(f"{self.path}: {said(min(wanted))} cannot be unpacked")
+        except BaseException:
+            shutil.rmtree(into, ignore_errors=True)
+            raise
+
+
+def open_archive(path: Path, most: int = MOST_MEMBERS) -> Archive:
+    """The files of an archive.
+
+    Raises DatasetError, one line, if it is none, is damaged, or holds what must not be unpacked.
+    """
+    members: dict[str, Member] = {}
+    packed, unpacked = path.stat().st_size, 0
+    with _one_line(path):
+        for member in _reader(path).members(most):
+            if member.name in members:
+                raise DatasetError(f"{path}: is not unpacked: it holds {said(member.name)} twice")
+            members[member.name] = member
+            unpacked += member.bytes
+            if len(members) > most:
+                raise too_many(path, most)
+            if error := bomb(path, packed, unpacked):
+                raise error
+    return Archive(path, members)
+
+
+def kind(path: Path) -> str | None:
+    """zip, tar, 7z or rar, by the first bytes of a file; None if it is no archive."""
+    try:
+        with path.open("rb") as opened:
+            head = opened.read(265)
+    except OSError:
+        return None
+    for start, name in _STARTS.items():
+        if head.startswith(start):
+            return name
+    return "tar" if head[257:262] == b"ustar" else None
+
+
+_STARTS = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!": "rar",
+    b"\x1f\x8b": "tar",
+    b"BZh": "tar",
+    b"\xfd7zXZ\x00": "tar",
+}
+
+
+def _reader(path: Path) -> Reader:
+    match kind(path):
+        case "zip":
+            return Zip(path)
+        case "tar":
+            return Tar(path)
+        case "7z":
+            from .sevenzip import SevenZip  # needs py7zr, which few have
+
+            return SevenZip(path)
+        case "rar":
+            raise DatasetError(f"{path}: RAR archives are not read; unpack it and give the folder")
+    raise DatasetError(f"{path}: expected a zip, tar or 7z archive, found something else")
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """Say what a library says of a damaged archive in one line."""
+    try:
+        yield
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DatasetError(f"{path}: cannot be unpacked: {reason(error)}") from error
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DatasetError(f"{path}: is damaged or no such archive: {why}") from error
+
+
+def _write(into: Path, member: Member, content: IO[bytes]) -> None:
+    """Write a file that is not there yet, of the size that was declared."""
+    target = into.joinpath(*member.name.split("/"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written = 0
+    with target.open("xb") as opened:
+        while block := content.read(BLOCK):
+            written += len(block)
+            if written > member.bytes:
+                break
+            opened.write(block)
+    if written != member.bytes:
+        raise ValueError(f"{said(member.name)} has not the {member.bytes} bytes that it should")
+    os.utime(target, ns=(member.stamp, member.stamp))

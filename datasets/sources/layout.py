@@ -1,0 +1,157 @@
+"""Which files of a folder or archive are the frames of a known set, by its published layouts."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ..errors import DatasetError
+from ..frames import PICTURES, natural_key, reason
+from ..recipes.recipe import Recipe
+from .scenes import VIDEOS
+
+_DEPTH = 8  # folders below a source
+_ABOVE = 3  # folders that may lie above a layout, as an archive's own name does
+_Parts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The scenes found under one layout: name -> paths in the source, in order.
+
+    base:   the folder that the scenes are in, "" for the source itself.
+    known:  scene -> frames, of the scenes that the recipe names or the source's listing does.
+    others: scenes that are there and none of the recipe's.
+    """
+
+    base: str = ""
+    scenes: dict[str, list[str]] = field(default_factory=dict)
+    known: Mapping[str, int | None] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+
+
+def paths_in(folder: Path) -> list[str]:
+    """The files below a folder, by their paths in it; hidden ones are left out.
+
+    Raises DatasetError if it cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DatasetError(f"{error.filename}: cannot be listed: {reason(error)}") from error
+
+    paths = []
+    for at, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        inside = Path(at).relative_to(folder)
+        if len(inside.parts) >= _DEPTH:
+            folders.clear()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += [(inside / name).as_posix() for name in files if not name.startswith(".")]
+    return paths
+
+
+def is_frames(path: str) -> bool:
+    """Whether a path is that of a picture or a video, and not of a system's own files."""
+    parts = PurePosixPath(path).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return not hidden and PurePosixPath(path).suffix.lower() in (*PICTURES, *VIDEOS)
+
+
+def find_layout(
+    recipe: Recipe, paths: Iterable[str], read: Callable[[str], bytes], source: Path
+) -> Layout:
+    """The scenes of a recipe among the files of a source.
+
+    read: gives the content of one of the files, for the recipe's listing.
+
+    The first layout under which a scene of the recipe is found is taken, at the place where most
+    are; if none is found under any, the first under which there are frames.
+    Raises DatasetError, saying what was expected and found, if there are none.
+    """
+    paths = list(paths)
+    units = _units(path for path in paths if is_frames(path))
+    known = dict(recipe.scenes) or _listed(recipe, paths, read, source)
+    anything: Layout | None = None
+    for pattern in recipe.layouts:
+        for base, scenes in _under(pattern, units, known):
+            found = _chosen(base, scenes, known)
+            if not known or found.scenes.keys() & known.keys():
+                return found
+            anything = anything or found
+    if anything is None:
+        expected = " or ".join(recipe.layouts)
+        raise DatasetError(
+            f"{recipe.name}: {source}: expected frames in {expected}, found {_seen(paths)}"
+        )
+    return anything
+
+
+def _units(paths: Iterable[str]) -> dict[_Parts, list[str]]:
+    """What may be a scene: a folder with pictures, or a video; its files in order."""
+    units: dict[_Parts, list[str]] = defaultdict(list)
+    for path in paths:
+        file = PurePosixPath(path)
+        is_video = file.suffix.lower() in VIDEOS
+        units[(*file.parent.parts, file.stem) if is_video else file.parent.parts].append(path)
+    for files in units.values():
+        files.sort(key=lambda path: natural_key(PurePosixPath(path).name))
+    return units
+
+
+def _under(
+    pattern: str, units: dict[_Parts, list[str]], known: Mapping[str, int | None]
+) -> list[tuple[_Parts, dict[str, list[str]]]]:
+    """The scenes that a pattern gives in each folder, those with most known ones first."""
+    parts = pattern.split("/")
+    fixed = next(i for i, part in enumerate(parts) if part in ("*", "NAME"))
+    places: dict[_Parts, dict[str, list[str]]] = defaultdict(dict)
+    for unit, files in units.items():
+        above, inside = unit[: -len(parts)], unit[-len(parts) :]
+        if len(inside) < len(parts) or len(above) > _ABOVE:
+            continue
+        pairs = list(zip(parts, inside, strict=True))
+        if all(part in ("*", "NAME") or part.lower() == name.lower() for part, name in pairs):
+            name = "_".join(name for part, name in pairs if part == "NAME")
+            places[above + inside[:fixed]].setdefault(name, []).extend(files)
+    names = {name.casefold() for name in known}
+
+    def rank(place: tuple[_Parts, dict[str, list[str]]]) -> tuple[int, int, int, _Parts]:
+        folder, scenes = place
+        hits = sum(name.casefold() in names for name in scenes)
+        return -hits, -len(scenes), len(folder), folder
+
+    return sorted(places.items(), key=rank)
+
+
+def _chosen(base: _Parts, scenes: dict[str, list[str]], known: Mapping[str, int | None]) -> Layout:
+    """The scenes, those that are known under the names by which they are."""
+    proper = {name.casefold(): name for name in known}
+    named = {proper.get(name.casefold(), name): files for name, files in scenes.items()}
+    order = sorted(named, key=natural_key)
+    others = [name for name in order if known and name not in known]
+    return Layout("/".join(base), {name: named[name] for name in order}, known, others)
+
+
+def _listed(
+    recipe: Recipe, paths: list[str], read: Callable[[str], bytes], source: Path
+) -> dict[str, int | None]:
+    """The scenes that the source's own listing names."""
+    files = [path for path in paths if PurePosixPath(path).name == recipe.listing]
+    if not recipe.listing or not files:
+        return {}
+    file = min(files, key=lambda path: (path.count("/"), path))
+    try:
+        lines = read(file).decode().split()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: its {file} is no list of scenes") from error
+    return {line.replace("/", "_"): recipe.frames for line in lines}
+
+
+def _seen(paths: list[str]) -> str:
+    """What a source holds, in a few words."""
+    tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
+    if not tops:
+        return "nothing"
+    return ", ".join(tops[:4]) + (f" and {len(tops) - 4} more" if len(tops) > 4 else "")

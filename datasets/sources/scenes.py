@@ -1,0 +1,164 @@
+"""The scenes that a source holds: folders of pictures, videos, frames that are rendered."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DatasetError
+from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault, reason
+
+VIDEOS = (
+    *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".y4m", ".flv", ".f4v", ".3gp"),
+    *(".3g2", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".ogv", ".ogg"),
+    *(".gif", ".mxf", ".vob", ".h264", ".264", ".h265", ".hevc", ".265", ".ivf", ".obu", ".dv"),
+)
+# Where published sets keep the true frames, beside folders of low-resolution ones.
+TRUTHS = ("gt", "hr", "ground_truth", "groundtruth", "ground-truth")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A scene whose frames are files, in order."""
+
+    name: str
+    folder: Path
+    files: list[Path]
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A scene whose frames are those of a video."""
+
+    name: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A scene whose frames are computed by number."""
+
+    name: str
+    frames: int
+    render: Callable[[int], Frame]
+    version: int
+
+
+Scene = Pictures | VideoFile | Rendered
+
+
+@dataclass
+class Found:
+    """The scenes of a source, by rising name; a line for each that is none, and for what was left out."""
+
+    scenes: list[Scene] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_scenes(source: Path) -> Found:
+    """The scenes of a video, of a folder of frames, or of a folder of scenes and videos.
+
+    Where a folder holds a subfolder named as true frames usually are (GT, HR, ...), that is
+    looked into instead.
+    Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
+    """
+    found = Found()
+    taken: set[str] = set()
+    if source.is_file() and source.suffix.lower() in PICTURES:
+        raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
+    if source.is_file():
+        found.scenes.append(VideoFile(safe_name(source.stem, taken), source))
+        return found
+    if not source.is_dir():
+        raise DatasetError(f"{source}: there is no such file or folder to take frames from")
+    given = source
+    source, folders, videos = _look(source)
+    if source != given:
+        found.notes.append(f"frames are taken from {source}, as the folder's name says")
+    others = []
+    for folder in folders:
+        try:
+            inside, _, _ = _look(folder)
+            files = frame_files(inside)
+        except DatasetError as error:
+            found.failures.append(f"{folder.name}: {error}")
+            continue
+        if files:
+            _add_pictures(found, folder.name, inside, files, taken)
+        else:
+            others.append(folder.name)
+    for video in videos:
+        found.scenes.append(VideoFile(safe_name(video.stem, taken), video))
+    files = frame_files(source)
+    if files and not any(isinstance(scene, Pictures) for scene in found.scenes):
+        _add_pictures(found, source.resolve().name, source, files, taken)
+    elif files:
+        others.append(f"{len(files)} pictures beside the scenes")
+    if others:
+        found.notes.append(f"left out of {source}, holding no frames: {', '.join(others)}")
+    if not found.scenes and not found.failures:
+        raise DatasetError(
+            f"{source}: holds no frames; give a folder of pictures, a folder of such folders, "
+            "a video, or a folder of videos"
+        )
+    found.scenes.sort(key=lambda scene: natural_key(scene.name))
+    return found
+
+
+def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
+    """The folder itself or the one of true frames in it, its folders and its videos."""
+    try:
+        entries = sorted(
+            (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
+            key=lambda entry: natural_key(entry.name),
+        )
+        folders = [Path(folder) / entry.name for entry in entries if entry.is_dir()]
+        files = [Path(folder) / entry.name for entry in entries if not entry.is_dir()]
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed: {reason(error)}") from error
+    for truth in TRUTHS:
+        for inner in folders:
+            if inner.name.lower() == truth:
+                return _look(inner)
+    return folder, folders, [file for file in files if file.suffix.lower() in VIDEOS]
+
+
+def _add_pictures(
+    found: Found, name: str, folder: Path, files: list[Path], taken: set[str]
+) -> None:
+    if fault := numbering_fault(files):
+        found.failures.append(f"{name}: {folder}: {fault}")
+    else:
+        found.scenes.append(Pictures(safe_name(name, taken), folder, files))
+
+
+def safe_name(name: str, taken: set[str]) -> str:
+    """A scene's name that is safe as a folder and as a word of a line; added to `taken`.
+
+    >>> safe_name("my clip (2).final", set()), safe_name("--x", set()), safe_name("..", set())
+    ('my_clip_2_.final', 'x', 'scene')
+    >>> safe_name("a", {"a"})
+    'a_2'
+    """
+    word = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).lstrip("-.")
+    word = word.rstrip(".")[:80] or "scene"
+    unique, number = word, 2
+    while unique.casefold() in taken:
+        unique, number = f"{word}_{number}", number + 1
+    taken.add(unique.casefold())
+    return unique
+
+
+def set_name(name: str) -> str:
+    """The name of a data set, if it is safe as a folder; DatasetError otherwise."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}", name) or name.endswith("."):
+        raise DatasetError(
+            f"{name!r} cannot be the name of a data set: take letters, digits, '.', '_' and '-', "
+            "a letter or digit first"
+        )
+    return name

@@ -1,0 +1,163 @@
+"""A prepared data set, as those who evaluate on it see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from .build.frame_files import TRUTH
+from .build.lock import read_plan
+from .errors import DatasetError
+from .frames import natural_key
+from .manifest import PREPARING, Manifest, Reduced, SceneRecord, frame_name, read_manifest
+from .recipes import DATASETS
+from .sources.scenes import set_name
+
+
+@dataclass(frozen=True)
+class PreparedScene:
+    """One scene of a prepared set. Frame i is file number i, of the true and of the small frames.
+
+    height, width: of the true frames.
+    fps:           frames a second, where known.
+    """
+
+    name: str
+    folder: Path
+    record: SceneRecord
+
+    @property
+    def frames(self) -> int:
+        return self.record.frames
+
+    @property
+    def height(self) -> int:
+        return self.record.height
+
+    @property
+    def width(self) -> int:
+        return self.record.width
+
+    @property
+    def fps(self) -> Fraction | None:
+        return None if self.record.fps is None else Fraction(self.record.fps)
+
+    def gt_path(self, index: int) -> Path:
+        """The file of a true frame."""
+        return self.folder / TRUTH / self.name / frame_name(self._checked(index))
+
+    def lr_path(self, index: int, label: str) -> Path:
+        """The file of a low-resolution frame, `label` being "BDx4" or the like."""
+        self._reduced(label)
+        return self.folder / label / self.name / frame_name(self._checked(index))
+
+    def truth_size(self, label: str) -> tuple[int, int]:
+        """Height and width of the part of the true frames, from the top left, that the
+        low-resolution frames show: all of it unless the scale does not divide it."""
+        return self._reduced(label).crop or (self.height, self.width)
+
+    def _reduced(self, label: str) -> Reduced:
+        if label not in self.record.reduced:
+            raise _not_reduced(self.folder.name, label, [self.name])
+        return self.record.reduced[label]
+
+    def _checked(self, index: int) -> int:
+        if not 0 <= index < self.frames:
+            raise IndexError(f"{self.name} has frames 0 to {self.frames - 1}, not {index}")
+        return index
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared set: its scenes in order, and its degradations ("BDx4" -> parameters)."""
+
+    name: str
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def scenes(self) -> dict[str, PreparedScene]:
+        names = sorted(self.manifest.scenes, key=natural_key)
+        return {n: PreparedScene(n, self.folder, self.manifest.scenes[n]) for n in names}
+
+    @property
+    def degradations(self) -> dict[str, dict[str, object]]:
+        return self.manifest.degradations
+
+    @property
+    def manifest_sha256(self) -> str:
+        """A checksum of all files' checksums: not of paths, nor of anything but frames."""
+        return self.manifest.digest()
+
+    def digest(self, label: str) -> str:
+        """The same of the true frames and one degradation, whatever others are prepared."""
+        self.require(label)
+        return self.manifest.digest(label)
+
+    def phase(self, label: str) -> float:
+        """Low-resolution pixel k is centred on pixel scale * k + phase."""
+        self.require(label)
+        return float(self.manifest.degradations[label]["phase"])
+
+    def scale(self, label: str) -> int:
+        self.require(label)
+        return int(self.manifest.degradations[label]["scale"])
+
+    def require(self, label: str) -> None:
+        """Raises DatasetError with the command to type unless every scene has the degradation."""
+        lacking = [n for n, scene in self.manifest.scenes.items() if label not in scene.reduced]
+        if lacking:
+            raise _not_reduced(self.name, label, lacking)
+
+
+def load(name: str, root: Path | str) -> Prepared:
+    """The prepared set `root/name`.
+
+    Raises DatasetError, with the command that mends it, if it is not or not wholly prepared.
+    """
+    folder = Path(root) / set_name(name)
+    recipe = DATASETS.get(name)
+    again = command(name)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        cut = (folder / PREPARING).exists()
+        what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
+        raise DatasetError(f"{name}: {what}; run `{again}`")
+    whole = recipe is not None and "lacks" not in (manifest.recipe or {})
+    planned = read_plan(folder).get("scenes", [])
+    planned += list(recipe.scenes) if recipe and whole else []
+    missing = [scene for scene in dict.fromkeys(planned) if scene not in manifest.scenes]
+    if missing:
+        raise DatasetError(
+            f"{name}: is not wholly prepared in {folder}: {', '.join(missing)} missing; "
+            f"run `{again}`"
+        )
+    if recipe and whole and recipe.count not in (None, len(manifest.scenes)):
+        raise DatasetError(
+            f"{name}: is not wholly prepared in {folder}: {len(manifest.scenes)} of "
+            f"{recipe.count} scenes are there; run `{again}`"
+        )
+    return Prepared(name, folder, manifest)
+
+
+def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:
+    """The command that prepares a set; its source need not be typed again once it is prepared.
+
+    >>> command("vid4", "BIx3", known_source=True)
+    'stvt prepare vid4 --degradation BI --scale 3'
+    """
+    recipe = DATASETS.get(name)
+    kind, _, scale = label.partition("x")
+    itself = recipe is not None and (recipe.render is not None or recipe.file is not None)
+    return (
+        f"stvt prepare {name}"
+        + ("" if itself or known_source else " --source ...")
+        + ("" if kind == "BD" else f" --degradation {kind}")
+        + ("" if scale == "4" else f" --scale {scale}")
+    )
+
+
+def _not_reduced(name: str, label: str, scenes: list[str]) -> DatasetError:
+    again = command(name, label, known_source=True)
+    return DatasetError(f"{name}: has no {label} frames of {', '.join(scenes)}; run `{again}`")

@@ -1,0 +1,116 @@
+"""Opening a video file: what it holds, or the likeliest reason why it cannot be read."""
+
+import os
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ..errors import DatasetError
+
+CAPTURE_RATE = "com.android.capture.fps"  # of slow motion and of time lapse
+
+
+def opened(path: Path) -> InputContainer:
+    """`path` opened for reading; DatasetError with the likeliest reason if it cannot be."""
+    try:
+        if path.is_dir():
+            raise DatasetError(f"{path}: is a folder, not a video file")
+        with path.open("rb") as file:
+            start = file.read(1)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from None
+    if not start:
+        raise DatasetError(f"{path}: is empty (0 bytes)")
+    try:
+        # An absolute path: FFmpeg reads "-x.mp4" as an option and "a:b.mp4" as a protocol.
+        container = av.open(os.path.abspath(path))
+    except av.FFmpegError as error:
+        raise DatasetError(f"{path}: {_why_unopened(path, error)}") from None
+    if container.format.name in ("tty", "image2") or container.format.name.endswith("_pipe"):
+        container.close()
+        raise DatasetError(f"{path}: is a text or a still picture, not a video")
+    return container
+
+
+def _why_unopened(path: Path, error: av.FFmpegError) -> str:
+    """Why FFmpeg refuses `path`: for the mp4 family found by walking its boxes."""
+    end, at = path.stat().st_size, 0
+    boxes: list[bytes] = []
+    with path.open("rb") as file:
+        while at + 8 <= end:
+            file.seek(at)
+            header = file.read(16)
+            size, kind = struct.unpack(">I4s", header[:8])
+            if size == 1 and len(header) == 16:
+                size = struct.unpack(">Q", header[8:])[0]
+            if not boxes and kind not in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+                return f"is not a video, or of a kind FFmpeg does not know ({error.strerror})"
+            boxes.append(kind)
+            if size == 0:  # this box reaches to the end of the file
+                break
+            if size < 8:
+                name = kind.decode("ascii", "replace")
+                return f"cannot be opened: damaged at byte {at} (a box {name!r} of {size} bytes)"
+            at += size
+    if b"moov" not in boxes:
+        return "cannot be opened: its index (moov) is missing, the file is cut off or unfinished"
+    return f"cannot be opened: {error.strerror}"
+
+
+def is_picture(stream: VideoStream) -> bool:
+    """Whether `stream` is a cover picture or thumbnails, which containers carry as video."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def promised_frames(path: Path) -> int | None:
+    """About how many frames a video holds, by its header; None where that does not tell."""
+    try:
+        with opened(path) as container:
+            stream = chosen_stream(path, container, None, [])
+            if stream.frames:
+                return int(stream.frames)
+            rate, seconds = stream.average_rate, (container.duration or 0) / 1_000_000
+            return round(seconds * rate) or None if rate and rate < 500 else None
+    except DatasetError:  # to be said when it is decoded
+        return 0
+
+
+def capture_rate(path: Path) -> Fraction | None:
+    """Frames a second as filmed, where a phone wrote it into the file; None where none did."""
+    with opened(path) as container:
+        said = container.metadata.get(CAPTURE_RATE, "")
+    try:
+        rate = Fraction(said)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return rate if 0 < rate <= 1000 else None
+
+
+def chosen_stream(
+    path: Path, container: InputContainer, number: int | None, notes: list[str]
+) -> VideoStream:
+    """The stream to read, and a note if there was a choice."""
+    streams = [stream for stream in container.streams.video if not is_picture(stream)]
+    if not streams:
+        cover = ", only a cover picture" if container.streams.video else ""
+        raise DatasetError(f"{path}: has no video stream{cover}")
+    numbers = ", ".join(str(stream.index) for stream in streams)
+    if number is not None:
+        streams = [stream for stream in streams if stream.index == number]
+        if not streams:
+            raise DatasetError(f"{path}: stream {number} is no video; its video streams: {numbers}")
+    readable = [stream for stream in streams if stream.codec_context is not None]
+    if not readable:
+        raise DatasetError(f"{path}: this installation has no decoder for its video")
+    default = [stream for stream in readable if stream.disposition & Disposition.default]
+    chosen = default[0] if default else max(readable, key=lambda s: s.width * s.height)
+    if "," in numbers:
+        notes.append(f"stream {chosen.index} of the video streams {numbers} is read")
+    if any(is_picture(stream) for stream in container.streams.video):
+        notes.append("a cover picture is left out")
+    return chosen

@@ -1,0 +1,359 @@
+"""Any video file as a stream of upright RGB frames, with notes on all that was not plain."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..errors import DatasetError
+from .color import PRIMARIES, TRANSFERS, Pixels, ToRGB, coding, high_dynamic_range, turning
+from .probe import chosen_stream, is_picture, opened
+from .timestamps import Entry
+
+# A file this much shorter than its header says was cut: rounding and uneven ends of sound are less.
+CUT_SECONDS = 0.25
+# Frames this unevenly spaced, as a part of the median gap, are of variable rate.
+JITTER = 0.05
+# No camera's rate: a container that says so gives the rate of its clock.
+CLOCK_RATE = 1000
+
+
+class Video:
+    """The frames of one video stream, in the order they are shown; made by `open_video`.
+
+    `width` and `height` are those of the frames that iteration yields, after rotation; `fps` is
+    the container's average rate, None where it has none, `bits` those of a number as coded, `start`
+    the first time stamp in seconds, None where there is none. `notes` (one sentence each) and `facts`
+    (plain values, for a manifest) are complete once an iteration has come to its end; every
+    iteration opens the file anew and writes its part of them afresh. One frame is held at a time.
+    """
+
+    def __init__(self, path: Path, stream: int | None = None, threads: int = 1) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._threads = threads
+        with opened(path) as container:
+            chosen = chosen_stream(path, container, stream, self.notes)
+            course = _Course()
+            first = next(_decoded(container, chosen, threads, course), None)
+            if first is None:
+                why = course.stopped or course.unread or "it holds none"
+                codec = _codec(chosen)
+                raise DatasetError(f"{path}: no frame of its {codec} video can be decoded: {why}")
+            self._index = chosen.index
+            self.start = _stamp(first)
+            self._coding, self._turning = coding(first), turning(first)
+            self._stored = first.width, first.height
+            self.bits = self._coding.bits
+            upright = self._turning.degrees % 180 == 0
+            self.width, self.height = self._stored if upright else self._stored[::-1]
+            self.fps = _rate(chosen, self.notes)
+            self.facts = self._opening_facts(container, chosen, first)
+            self._add_opening_notes(chosen, first)
+        self._opening = list(self.notes)
+
+    def _opening_facts(
+        self, container: InputContainer, stream: VideoStream, first: VideoFrame
+    ) -> dict[str, object]:
+        """What the header and the first frame tell; None for what iteration will."""
+        aspect = stream.sample_aspect_ratio
+        return {
+            "container": container.format.name,
+            "stream": stream.index,
+            "video_streams": [s.index for s in container.streams.video if not is_picture(s)],
+            "codec": _codec(stream),
+            "pix_fmt": first.format.name,
+            "stored_width": first.width,
+            "stored_height": first.height,
+            "width": self.width,
+            "height": self.height,
+            "rotation": self._turning.degrees,
+            "mirrored": self._turning.mirrored,
+            "sample_aspect_ratio": str(aspect) if aspect else None,
+            "fps": None if self.fps is None else str(self.fps),
+            "matrix": self._coding.matrix,
+            "matrix_guessed": self._coding.matrix_guessed,
+            "range": self._coding.range,
+            "range_guessed": self._coding.range_guessed,
+            "primaries": PRIMARIES.get(first.color_primaries),
+            "transfer": TRANSFERS.get(first.color_trc),
+            "hdr": high_dynamic_range(first),
+            "alpha": self._coding.alpha,
+            **dict.fromkeys(_Course.FACTS),
+        }
+
+    def _add_opening_notes(self, stream: VideoStream, first: VideoFrame) -> None:
+        if self._turning.note:
+            self.notes.append(self._turning.note)
+        self.notes += self._coding.notes
+        if hdr := high_dynamic_range(first):
+            self.notes.append(f"high dynamic range ({hdr}): kept as coded, not tone-mapped")
+        if self._coding.alpha:
+            self.notes.append("alpha: composited over black")
+        elif stream.metadata.get("alpha_mode") == "1":
+            self.notes.append("alpha: stored beside the picture, dropped")
+        aspect = stream.sample_aspect_ratio
+        if aspect and aspect != 1:
+            self.notes.append(f"sample aspect ratio {aspect}: frames are as stored, not resampled")
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for _, picture in self.timed():
+            yield np.asarray(picture, np.uint8)
+
+    def timed(
+        self, deep: bool = False, entry: Entry | None = None
+    ) -> Iterator[tuple[Fraction | None, Pixels]]:
+        """The frames with their time stamps in seconds, None where the container has none.
+
+        deep:  frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
+        entry: leave out the frames before this one. They are not decoded if the file can be
+               entered at the key frame that it names and gives this very frame then.
+        """
+        if entry is not None and self._opens_at(entry.key):
+            frames = self._read(deep, entry, entry.key)
+            first = next(frames, None)
+            if first is not None:
+                yield first
+                yield from frames
+                return
+        yield from self._read(deep, entry)
+
+    def _read(
+        self, deep: bool, entry: Entry | None, key: int | None = None
+    ) -> Iterator[tuple[Fraction | None, Pixels]]:
+        """What `timed` gives; from the key frame of that time stamp on nothing but the entry's."""
+        self.notes[:] = self._opening
+        to_rgb = ToRGB(self._coding, deep and self._coding.bits > 8)
+        course = _Course(entered=entry is not None)
+        with opened(self.path) as container:
+            stream = self._stream(container)
+            for frame in _decoded(container, stream, self._threads, course, key):
+                if entry is not None and not course.frames:
+                    if frame.pts is not None and frame.pts < entry.tick:
+                        continue
+                    if key is not None and frame.pts != entry.tick:
+                        return
+                size = frame.width, frame.height
+                if size != self._stored:
+                    course.stopped = "the picture size changes from {}x{} to {}x{}".format(
+                        *self._stored, *size
+                    )
+                    break
+                course.add(frame)
+                picture: Any = np.ascontiguousarray(self._turning(to_rgb(frame)))
+                yield _stamp(frame), picture
+            self.notes += course.finish(container, stream, self.facts)
+
+    def _stream(self, container: InputContainer) -> VideoStream:
+        return next(s for s in container.streams.video if s.index == self._index)
+
+    def _opens_at(self, key: int) -> bool:
+        """Whether the file can be entered at the key frame of that time stamp, or at one before."""
+        with opened(self.path) as container:
+            stream = self._stream(container)
+            try:
+                container.seek(key, stream=stream)
+                first = next((packet for packet in container.demux(stream) if packet.size), None)
+            except av.FFmpegError:
+                return False
+            if first is None or first.pts is None:
+                return False
+            return first.is_keyframe and first.pts <= key  # mov may go one further back
+
+
+def open_video(path: str | Path, stream: int | None = None, threads: int = 1) -> Video:
+    """The frames of a video file, as an iterable of uint8 RGB (H, W, 3) arrays, upright.
+
+    `stream` is the number of the stream in its container, as ffprobe shows it. None takes the
+    first video stream marked as default, and where none is, the largest; cover pictures do not
+    count. `threads` bounds the decoder's threads; frames do not depend on it, save those that the
+    decoder patches up in a damaged file: leave it at 1 where bytes must repeat.
+
+    Decoding that stops part way is no error: the frames got are yielded, then `notes` and
+    `facts["partial"]` say so.
+
+    Raises DatasetError, naming the file and the reason, if no frame can be had.
+    """
+    return Video(Path(path), stream, threads)
+
+
+@dataclass
+class _Course:
+    """What is learnt of a stream while it is read."""
+
+    FACTS = (
+        "first_pts_seconds",
+        "variable_frame_rate",
+        "gap_seconds",
+        "frames_expected",
+        "frames_hidden",
+        "frames_decoded",
+        "partial",
+    )
+
+    entered: bool = False  # somewhere behind the beginning
+    frames: int = 0
+    interlaced: int = 0
+    damaged: int = 0  # frames that the decoder itself flags
+    first_pts: int | None = None
+    last_pts: int | None = None
+    gaps: Counter[int] = field(default_factory=Counter)  # in ticks of the stream's clock
+    packets: int = 0
+    hidden: int = 0  # packets that an edit list takes out of sight
+    skipped: int = 0  # packets before the first frame that could not be decoded
+    end_seconds: float = 0.0  # the latest end of any packet of any stream
+    unread: str = ""  # why the last of those could not be
+    stopped: str = ""  # why reading came to an end before the stream did
+
+    def add(self, frame: VideoFrame) -> None:
+        self.frames += 1
+        self.interlaced += bool(frame.interlaced_frame)
+        self.damaged += bool(frame.is_corrupt)
+        if frame.pts is None:
+            return
+        if self.last_pts is None:
+            self.first_pts = frame.pts
+        else:
+            self.gaps[frame.pts - self.last_pts] += 1
+        self.last_pts = frame.pts
+
+    def finish(
+        self, container: InputContainer, stream: VideoStream, facts: dict[str, object]
+    ) -> list[str]:
+        """Write what was learnt into `facts`; returns the notes on it."""
+        notes: list[str] = []
+        expected = stream.frames - self.hidden if stream.frames and not self.entered else None
+        promised = (container.duration or 0) / av.time_base
+        # Missing packets alone are no cut: an avi counts the frames it dropped.
+        short = not stream.frames or self.packets < stream.frames
+        if short and not self.stopped and promised - self.end_seconds > CUT_SECONDS:
+            self.stopped = (
+                f"the file ends at {self.end_seconds:.1f} s of the {promised:.1f} s it promises"
+            )
+        if self.stopped:
+            of = f"of {expected} " if expected else ""
+            notes.append(f"partial: {self.frames} {of}frames decoded: {self.stopped}")
+        elif expected and self.frames != expected:
+            notes.append(f"the header promises {expected} frames, {self.frames} came")
+        if self.hidden and not self.entered:
+            notes.append(
+                f"{self.hidden} of {stream.frames} stored frames are hidden by an edit list"
+            )
+        if self.skipped:
+            notes.append(f"{self.skipped} packets before the first frame could not be decoded")
+        if self.damaged:
+            notes.append(f"{self.damaged} of {self.frames} frames are flagged as damaged")
+        if self.interlaced:
+            notes.append(f"{self.interlaced} of {self.frames} frames are interlaced: left as coded")
+        facts |= {
+            "frames_expected": expected,
+            "frames_hidden": self.hidden,
+            "frames_decoded": self.frames,
+            "partial": bool(self.stopped),
+        }
+        return notes + self._finish_times(float(stream.time_base or 0), facts)
+
+    def _finish_times(self, tick: float, facts: dict[str, object]) -> list[str]:
+        notes: list[str] = []
+        if self.first_pts is not None:
+            facts["first_pts_seconds"] = round(self.first_pts * tick, 6)
+            if self.first_pts and not self.entered:
+                notes.append(f"the first time stamp is {self.first_pts * tick:.3f} s")
+        if not self.gaps:
+            return notes
+        least, most = min(self.gaps), max(self.gaps)
+        median = _median(self.gaps)
+        facts["gap_seconds"] = [round(gap * tick, 6) for gap in (least, median, most)]
+        # A clock of coarse ticks (webm: milliseconds) rounds even times to gaps one tick apart.
+        varies = most - least > max(1, median * JITTER)
+        facts["variable_frame_rate"] = varies
+        if varies:
+            gaps = f"gaps of {least * tick:.4f} to {most * tick:.4f} s, median {median * tick:.4f}"
+            notes.append(f"variable frame rate ({gaps}): every frame is given once")
+        if least <= 0:
+            back = sum(count for gap, count in self.gaps.items() if gap <= 0)
+            notes.append(
+                f"{back} time stamps repeat or run backwards: frames are in the decoder's order"
+            )
+        return notes
+
+
+def _stamp(frame: VideoFrame) -> Fraction | None:
+    return None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
+
+
+def _codec(stream: VideoStream) -> str:
+    """The name of the codec (av1), not of the decoder that reads it (libdav1d)."""
+    return stream.codec_context.codec.canonical_name
+
+
+def _rate(stream: VideoStream, notes: list[str]) -> Fraction | None:
+    """The average frame rate; a clock's tick rate standing in for it (flv: 1000) is none."""
+    rate = stream.average_rate
+    if rate and stream.time_base and rate * stream.time_base == 1 and rate >= CLOCK_RATE:
+        notes.append(f"the container gives no frame rate, only its clock of {rate} Hz")
+        return None
+    return rate or None
+
+
+def _decoded(
+    container: InputContainer,
+    stream: VideoStream,
+    threads: int,
+    course: _Course,
+    key: int | None = None,
+) -> Iterator[VideoFrame]:
+    """The frames that `stream` decodes to, up to the first error after a frame.
+
+    key: time stamp of a key frame to begin at.
+    """
+    stream.thread_count = threads
+    stream.thread_type = "SLICE"
+    try:
+        if key is not None:
+            # What the first frame says of its encoder holds for all: without it 4:4:4 video of old
+            # x264 comes out as noise.
+            next(container.decode(stream), None)
+            container.seek(key, stream=stream)
+        for packet in container.demux():
+            if packet.pts is not None and packet.time_base:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                course.end_seconds = max(course.end_seconds, float(end))
+            if packet.stream.index != stream.index:
+                continue
+            course.packets += packet.size > 0
+            course.hidden += packet.is_discard
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                if course.frames:
+                    raise
+                # A cut at the start leaves packets that lean on frames which are gone.
+                course.skipped, course.unread = course.skipped + 1, _reason(error)
+                continue
+            yield from (frame for frame in frames if isinstance(frame, VideoFrame))
+    except av.FFmpegError as error:
+        course.stopped = _reason(error)
+
+
+def _reason(error: av.FFmpegError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _median(counts: Counter[int]) -> int:
+    """The middle one of the counted values, the upper of two."""
+    below, half = 0, counts.total() // 2
+    for value in sorted(counts):
+        below += counts[value]
+        if below > half:
+            return value
+    raise ValueError("nothing is counted")

@@ -1,0 +1,195 @@
+"""When the frames of a video are shown: its exact rate, or that it varies."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+
+from ..errors import DatasetError
+from .probe import chosen_stream, opened
+
+STANDARD = [
+    Fraction(rate)
+    for rate in (
+        *("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60"),
+        *("10", "12", "15", "20", "100", "120000/1001", "120", "240000/1001", "240"),
+    )
+]
+STRAY = 0.25  # of a frame's time: how far from its place a frame of a steady rate may be stamped
+USUAL = 0.1  # of the median: gaps so near to it are of the usual length
+NEAR = 0.02  # a rate this close to a standard one is that one, where it varies anyway
+CLOCK = 1000  # a rate that is that of a container's clock
+CANVAS = ("gif", "apng", "webp")  # codecs whose every picture is painted over the one before
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where reading can begin in order to have a frame without all those before it.
+
+    number: of the frame; tick: its time stamp; key: that of the key frame to begin at.
+    """
+
+    number: int
+    tick: int
+    key: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The time stamps of a stream, as its packets have them.
+
+    rate:   frames a second; where it varies that of the median gap.
+    steady: frame k is shown at start + k / rate, whatever the clock's rounding made of it.
+    start:  of the first frame, in seconds.
+    opening: the earliest start of any stream of the file.
+    frames: how many there should be; a damaged file has fewer.
+    seconds: from the first frame to the end of the last.
+    ticks, keys: the time stamps of all frames and of key frames, in units of `tick` seconds; empty
+             where the file does not tell each frame's.
+    """
+
+    rate: Fraction
+    steady: bool
+    start: Fraction
+    opening: Fraction
+    frames: int
+    seconds: Fraction
+    ticks: Sequence[int] = field(default=(), repr=False)
+    keys: Sequence[int] = field(default=(), repr=False)
+    tick: Fraction = Fraction(1)
+
+    def entry(self, seconds: Fraction) -> Entry | None:
+        """How to reach the first frame that is shown so many seconds after the first, or later.
+
+        None if there is no such frame, or no key frame nearer to it than the beginning.
+        """
+        if not self.ticks or seconds <= 0:
+            return None
+        if self.steady:
+            number = math.ceil(seconds * self.rate)
+        else:
+            number = bisect_left(self.ticks, self.ticks[0] + seconds / self.tick)
+        if number >= len(self.ticks):
+            return None
+        place = bisect_right(self.keys, self.ticks[number]) - 1
+        return Entry(number, self.ticks[number], self.keys[place]) if place > 0 else None
+
+
+def timeline(path: Path, stream: int) -> Timeline:
+    """When the frames of that stream are shown; nothing is decoded.
+
+    Raises DatasetError if the file cannot be opened.
+    """
+    with opened(path) as container:
+        chosen = chosen_stream(path, container, stream, [])
+        codec = chosen.codec_context.codec.canonical_name
+        ticks, keys = set(), set()
+        told = codec not in CANVAS
+        try:
+            for packet in container.demux(chosen):
+                # Old containers only know when to decode; sorted that is when to show.
+                stamp = packet.dts if packet.pts is None else packet.pts
+                if packet.size and not packet.is_discard and stamp is not None:
+                    told = told and packet.pts is not None and stamp not in ticks
+                    ticks.add(stamp)
+                    if packet.is_keyframe:
+                        keys.add(stamp)
+        except av.FFmpegError:
+            pass  # what the file holds up to there
+        tick = Fraction(chosen.time_base or 1)
+        shown = _shown(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
+        stamps = [stamp * tick for stamp in shown]
+        promised = chosen.average_rate
+        opening = min(stamps[:1] + _starts(container), default=Fraction(0))
+    if len(stamps) < 2:
+        rate = Fraction(promised or 25)
+        start = stamps[0] if stamps else Fraction(0)
+        return Timeline(rate, True, start, opening, len(stamps), 1 / rate)
+    rate, steady = measured_rate(stamps, promised)
+    gaps = sorted(later - one for one, later in pairwise(stamps))
+    last = 1 / rate if steady else gaps[len(gaps) // 2]
+    seconds = len(stamps) / rate if steady else stamps[-1] - stamps[0] + last
+    made = Timeline(rate, steady, stamps[0], opening, len(stamps), seconds)
+    if not told:
+        return made
+    return replace(made, ticks=array("q", shown), keys=array("q", sorted(keys)), tick=tick)
+
+
+def _shown(ticks: list[int]) -> list[int]:
+    """The stamps without those of VP8's and VP9's hidden frames, stored a tick before another."""
+    return [tick for tick, after in pairwise([*ticks, ticks[-1] + 9]) if after - tick > 1]
+
+
+def _starts(container: av.container.InputContainer) -> list[Fraction]:
+    """When the streams of picture and sound begin."""
+    return [
+        stream.start_time * Fraction(stream.time_base)
+        for stream in container.streams
+        if stream.type in ("video", "audio")
+        and stream.start_time is not None
+        and stream.time_base is not None
+    ]
+
+
+def measured_rate(
+    stamps: Sequence[Fraction], promised: Fraction | None = None
+) -> tuple[Fraction, bool]:
+    """The rate of frames stamped so, in rising order, and whether it is steady.
+
+    promised: the container's own word, which holds if the stamps bear it out.
+
+    >>> measured_rate([Fraction(n, 1000) for n in (0, 17, 33, 50, 67)], Fraction(60))
+    (Fraction(60, 1), True)
+    >>> measured_rate([Fraction(n, 10) for n in (0, 1, 2, 5, 6)])
+    (Fraction(10, 1), False)
+    """
+    mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
+    exact = mean.limit_denominator(100_000)
+    plain = promised is not None and promised.denominator in (1, 1001) and promised < CLOCK
+    for rate in [promised if plain else None, near[0], promised, exact]:
+        if rate and _steady(stamps, rate):
+            return rate, True
+    gaps = sorted(later - one for one, later in pairwise(stamps))
+    median = gaps[len(gaps) // 2]
+    # A coarse clock rounds gaps of 33.4 ms to 33 and 34: only their mean tells 29.97 from 30.
+    usual_gaps = [gap for gap in gaps if abs(gap / median - 1) < USUAL]
+    usual = len(usual_gaps) / sum(usual_gaps, Fraction(0))
+    near = sorted(STANDARD, key=lambda rate: abs(rate / usual - 1))
+    if abs(near[0] / usual - 1) < NEAR:
+        return near[0], False
+    return usual.limit_denominator(1001), False
+
+
+def _steady(stamps: Sequence[Fraction], rate: Fraction) -> bool:
+    """Whether every stamp is near the place that its number gives it."""
+    start, period = float(stamps[0]), 1 / float(rate)
+    strays = [float(stamp) - start - k * period for k, stamp in enumerate(stamps)]
+    # The first stamp may be off as well as any other.
+    return max(strays) - min(strays) < 2 * STRAY * period and max(map(abs, strays)) < period / 2
+
+
+def checked_rate(text: str) -> Fraction:
+    """A frame rate as people write it: 25, 29.97, 30000/1001.
+
+    >>> checked_rate("23.976")
+    Fraction(24000, 1001)
+    """
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise DatasetError(f"{text!r} is no frame rate; write 25, 29.97 or 30000/1001") from None
+    if not 0 < rate <= 1000:
+        raise DatasetError(
+            f"{text} frames a second is out of reach; give more than 0 and at most 1000"
+        )
+    near = [known for known in STANDARD if abs(known - rate) < Fraction(1, 200)]
+    return near[0] if near and "/" not in text else rate
