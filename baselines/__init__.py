@@ -11,9 +11,9 @@ from .errors import MethodError
 if TYPE_CHECKING:
     from torch import nn
 
-    from .fisr_convert import from_tensorflow
+    from .fisr.convert import from_tensorflow
     from .method import Method, Settings
-    from .specs import build, parse_methods
+    from .registry import build, parse_methods
 
 __all__ = [
     "ALIASES",
@@ -52,15 +52,15 @@ class MethodEntry:
 
 
 def _enlarge(name: str, summary: str) -> MethodEntry:
-    return MethodEntry("spatial", ANY_SCALE, summary, "enlarge:enlarge", (name,))
+    return MethodEntry("spatial", ANY_SCALE, summary, "classical.resize:enlarge", (name,))
 
 
 def _interpolate(name: str, summary: str) -> MethodEntry:
-    return MethodEntry("temporal", (1,), summary, f"interpolate:{name}")
+    return MethodEntry("temporal", (1,), summary, f"classical.temporal:{name}")
 
 
 def _stvun(name: str, summary: str, scales: tuple[int, ...] = ANY_SCALE) -> MethodEntry:
-    return MethodEntry("space-time", scales, summary, "stvun_method:stvun_method", (name,), True)
+    return MethodEntry("space-time", scales, summary, "stvun.method:stvun_method", (name,), True)
 
 
 METHODS = {
@@ -73,7 +73,10 @@ METHODS = {
     "repeat": _interpolate("repeat", "the earlier frame again"),
     "blend": _interpolate("blend", "the mean of the two frames, weighted by nearness in time"),
     "flow": MethodEntry(
-        "temporal", (1,), "both frames moved along DIS optical flow, occlusions minded", "flow:flow"
+        "temporal",
+        (1,),
+        "both frames moved along DIS optical flow, occlusions minded",
+        "classical.flow_interpolation:flow",
     ),
     "stvun": _stvun("stvun", "the joint network of the paper"),
     "stvun-wo-efst": _stvun("stvun-wo-efst", "STVUN with early fusion only (Table 3)"),
@@ -82,13 +85,13 @@ METHODS = {
     "stvun-s": _stvun("stvun-s", "STVUN, 16 channels; its weights come with stvt (x4)"),
     "stvun-m": _stvun("stvun-m", "STVUN, 32 channels, to be trained"),
     "edvr": MethodEntry(
-        "spatial", (4,), "EDVR, 128 channels, 40 blocks", "edvr_method:edvr_method", ("edvr",), True
+        "spatial", (4,), "EDVR, 128 channels, 40 blocks", "edvr.method:edvr_method", ("edvr",), True
     ),
     "edvr-m": MethodEntry(
         "spatial",
         (4,),
         "EDVR, 64 channels, 10 blocks",
-        "edvr_method:edvr_method",
+        "edvr.method:edvr_method",
         ("edvr-m",),
         True,
     ),
@@ -96,28 +99,28 @@ METHODS = {
         "spatial",
         (4,),
         "EDVR, 24 channels; its weights come with stvt",
-        "edvr_method:edvr_method",
+        "edvr.method:edvr_method",
         ("edvr-s",),
         True,
     ),
     "dain": MethodEntry(
-        "temporal", (1,), "depth-aware interpolation", "dain_method:dain_method", (), True
+        "temporal", (1,), "depth-aware interpolation", "dain.method:dain_method", (), True
     ),
     "fisr": MethodEntry(
-        "space-time", (2,), "joint network for x2 and x2", "fisr_method:fisr_method", (), True
+        "space-time", (2,), "joint network for x2 and x2", "fisr.method:fisr_method", (), True
     ),
 }
 
 ALIASES = {"v2f": "edvr+dain", "f2v": "dain+edvr"}  # the paper's V to F and F to V
 
 NETWORKS = {
-    "stvun": "stvun:STVUN",
-    "pwcnet": "pwcnet:PWCNet",
-    "edvr_m": "edvr:edvr_m",
-    "edvr_l": "edvr:edvr_l",
-    "dain": "dain:DAIN",
-    "fisr": "fisr:FISR",
-    "fisr_pwcnet": "fisr_pwcnet:FISRPWCNet",
+    "stvun": "stvun.network:STVUN",
+    "pwcnet": "flow_networks.pwcnet:PWCNet",
+    "edvr_m": "edvr.network:edvr_m",
+    "edvr_l": "edvr.network:edvr_l",
+    "dain": "dain.network:DAIN",
+    "fisr": "fisr.network:FISR",
+    "fisr_pwcnet": "fisr.pwcnet:FISRPWCNet",
 }
 
 
@@ -135,9 +138,9 @@ def _load(place: str) -> Any:
 
 
 _LATER = {
-    "build": "specs:build",
-    "parse_methods": "specs:parse_methods",
-    "from_tensorflow": "fisr_convert:from_tensorflow",
+    "build": "registry:build",
+    "parse_methods": "registry:parse_methods",
+    "from_tensorflow": "fisr.convert:from_tensorflow",
 }
 
 

@@ -35,7 +35,7 @@ def size(text: str) -> tuple[int, int]:
 def memory_size(text: str) -> int:
     """Bytes, from 4GiB, 800MB and the like."""
     from stvt.baselines.errors import MethodError
-    from stvt.baselines.memory import parse_size
+    from stvt.baselines.tiling.memory import parse_size
 
     try:
         return parse_size(text)

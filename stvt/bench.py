@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import METHODS
-from stvt.baselines.compiling import compile_networks
-from stvt.baselines.fast_convolution import plain
+from stvt.baselines.acceleration.compiling import compile_networks
+from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.method import DTYPES, Method
-from stvt.baselines.stvun_method import StvunMethod
+from stvt.baselines.stvun.method import StvunMethod
 from stvt.bench_demo import demo, reduced, written
 from stvt.errors import UsageError
 from stvt.operations import device_of

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stvt import datasets, metrics
-from stvt.baselines import elsewhere
+from stvt.baselines import precomputed as elsewhere
 from stvt.datasets.frames import encode_png, frame_files, read_frame
 from stvt.errors import UsageError
 from stvt.provenance import sessions

@@ -35,7 +35,7 @@ def confidence(args: argparse.Namespace) -> int:
 
     from stvt import baselines
     from stvt.baselines.method import Settings
-    from stvt.baselines.stvun_method import StvunMethod
+    from stvt.baselines.stvun.method import StvunMethod
     from stvt.datasets.frames import frame_files, read_frame
     from stvt.errors import UsageError
     from stvt.reports.confidence import confidence_figure

@@ -16,7 +16,7 @@ from torch import Tensor
 from stvt import __version__, baselines
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Precision, Settings
-from stvt.baselines.weights import find_weights, home
+from stvt.baselines.weights.load import find_weights, home
 from stvt.datasets.collect.ytdlp import missing
 from stvt.operations import device_of
 from stvt.scene import moving_scene

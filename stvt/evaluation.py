@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import __version__, baselines, provenance, results, timing
-from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.method import Compiled, Method
+from stvt.baselines.precomputed import Elsewhere
 from stvt.operations import count, device_of
 from stvt.plan import Plan
 from stvt.protocol import Protocol, with_options

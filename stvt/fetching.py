@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.fetching import DRIVE, TIMEOUT, Expected, Manner, Pause, Progress, fetch
+from stvt.baselines.weights.download import DRIVE, TIMEOUT, Expected, Manner, Pause, Progress, fetch
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.recipes.recipe import Fetch
 

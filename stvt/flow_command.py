@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 def flow(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from stvt.baselines.flow import Flow
+    from stvt.baselines.classical.flow_interpolation import Flow
     from stvt.datasets.frames import read_frame
     from stvt.errors import UsageError
     from stvt.reports.flow_colours import flow_figure

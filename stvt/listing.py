@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import own
+from stvt.baselines import custom as own
 from stvt.datasets.manifest import FILE as MANIFEST
 
 Row = dict[str, object]
@@ -39,7 +39,7 @@ def _methods() -> list[Row]:
 
 
 def _weights(name: str) -> str:
-    from stvt.baselines.weights import SHIPPED  # torch loads for this list alone
+    from stvt.baselines.weights.load import SHIPPED  # torch loads for this list alone
 
     return "come with stvt" if (SHIPPED / f"{name}.safetensors").is_file() else "needed"
 

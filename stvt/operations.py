@@ -18,8 +18,8 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from stvt.baselines import deform
 from stvt.baselines.method import Method
+from stvt.baselines.ops import deform_conv as deform
 
 WARM_UP = 4  # outputs before those that are counted: by then every window is full of frames
 COUNTED = 2  # outputs

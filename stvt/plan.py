@@ -12,7 +12,7 @@ import torch
 
 from stvt import __version__, baselines, datasets, metrics, provenance, results
 from stvt.baselines.method import Compiled, Method, Scene, Settings
-from stvt.baselines.specs import networks_of, resolved, split_label
+from stvt.baselines.registry import networks_of, resolved, split_label
 from stvt.datasets.degradation import phase
 from stvt.errors import UsageError
 from stvt.operations import parameters

@@ -39,7 +39,7 @@ LIBRARIES = (
 
 def facts(plan: Plan) -> dict[str, Any]:
     """What `run.json` says beside the protocol, data and methods, without folders and times."""
-    from stvt.baselines.records import sha256_of
+    from stvt.baselines.weights.records import sha256_of
     from stvt.timing import device_name
 
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}

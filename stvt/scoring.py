@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, clips, datasets, metrics, results
-from stvt.baselines import elsewhere
-from stvt.baselines.elsewhere import Elsewhere
+from stvt.baselines import precomputed as elsewhere
 from stvt.baselines.method import Method, Scene, Settings
+from stvt.baselines.precomputed import Elsewhere
 from stvt.beside import ahead, beside
 from stvt.datasets.degradation import authors_finish, authors_low_resolution
 from stvt.datasets.frames import read_frame, write_frame

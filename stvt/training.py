@@ -18,8 +18,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
 from stvt import training_store
-from stvt.baselines.compact import trainable
-from stvt.baselines.trainees import Trainee, start, trainee
+from stvt.baselines.losses import Trainee, start, trainee
+from stvt.baselines.trainable import trainable
 from stvt.datasets import Prepared, load
 from stvt.datasets.clips.sampler import Sampling, Windows
 from stvt.datasets.training_set import TrainingSet, load_training

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from stvt.baselines.losses import Trainee
 from stvt.baselines.method import Method, Settings
-from stvt.baselines.trainees import Trainee
 from stvt.datasets import Prepared
 from stvt.datasets.clips.sampler import Sampling, Windows, batch
 from stvt.datasets.degradation import phase
@@ -102,10 +102,10 @@ def _rows(frames: Any) -> Any:
 
 def method_around(network: nn.Module, settings: Settings, name: str) -> Method:
     """A network as the method that `stvt evaluate` would build of its weights."""
-    from stvt.baselines.edvr import EDVR
-    from stvt.baselines.edvr_method import EdvrMethod
-    from stvt.baselines.stvun import STVUN
-    from stvt.baselines.stvun_method import StvunMethod
+    from stvt.baselines.edvr.method import EdvrMethod
+    from stvt.baselines.edvr.network import EDVR
+    from stvt.baselines.stvun.method import StvunMethod
+    from stvt.baselines.stvun.network import STVUN
 
     if isinstance(network, STVUN):
         return StvunMethod(network, settings, name)

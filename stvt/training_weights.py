@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stvt.baselines.compact import trainable
-from stvt.baselines.stvun import UNUSED
-from stvt.baselines.weights import read_state
+from stvt.baselines.stvun.network import UNUSED
+from stvt.baselines.trainable import trainable
+from stvt.baselines.weights.load import read_state
 from stvt.errors import UsageError
 from stvt.training_store import write_whole
 

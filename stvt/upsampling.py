@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Settings
-from stvt.baselines.weights import find_weights
+from stvt.baselines.precomputed import Elsewhere
+from stvt.baselines.weights.load import find_weights
 from stvt.datasets.curation.shot_boundaries import shots
 from stvt.errors import UsageError
 

@@ -58,8 +58,8 @@ def add(commands: Any) -> None:
 
 
 def list_(args: argparse.Namespace) -> int:
-    from stvt.baselines.checkpoints import CHECKPOINTS, checkpoint
-    from stvt.baselines.records import folder
+    from stvt.baselines.weights.catalogue import CHECKPOINTS, checkpoint
+    from stvt.baselines.weights.records import folder
 
     if args.names:
         print("\n\n".join(_told(name, checkpoint(name)) for name in args.names))
@@ -83,8 +83,8 @@ def list_(args: argparse.Namespace) -> int:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines.checkpoints import checkpoint
     from stvt.baselines.errors import MethodError
+    from stvt.baselines.weights.catalogue import checkpoint
     from stvt.errors import UsageError
 
     if args.source and len(args.names) > 1:
@@ -103,7 +103,7 @@ def fetch(args: argparse.Namespace) -> int:
 
 
 def add_file(args: argparse.Namespace) -> int:
-    from stvt.baselines.keeping import add
+    from stvt.baselines.weights.store import add
 
     _show(add(args.file.expanduser(), args.network, replace=args.replace))
     return 0
@@ -111,8 +111,8 @@ def add_file(args: argparse.Namespace) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     from stvt.baselines.errors import MethodError
-    from stvt.baselines.records import folder
-    from stvt.baselines.verifying import files, files_called, verify
+    from stvt.baselines.weights.records import folder
+    from stvt.baselines.weights.verify import files, files_called, verify
 
     code = 0
     chosen = files_called(args.name) if args.name else files()
@@ -134,7 +134,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def convert(args: argparse.Namespace) -> int:
-    from stvt.baselines.keeping import convert
+    from stvt.baselines.weights.store import convert
 
     _show(convert(args.network, args.checkpoint.expanduser(), args.out))
     return 0
@@ -154,7 +154,7 @@ def _say(line: str) -> None:
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:
-    from stvt.baselines.keeping import fetch_weights
+    from stvt.baselines.weights.store import fetch_weights
     from stvt.progress import progress_line
 
     with progress_line("MB") as show:
@@ -172,8 +172,8 @@ def _agree(name: str, *, accept: bool) -> None:
     """Show the terms of a checkpoint once, and remember that they were accepted."""
     from datetime import UTC, datetime
 
-    from stvt.baselines import records
-    from stvt.baselines.checkpoints import checkpoint
+    from stvt.baselines.weights import records
+    from stvt.baselines.weights.catalogue import checkpoint
     from stvt.errors import UsageError
 
     known = checkpoint(name)

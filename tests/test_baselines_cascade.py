@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.cascade import Cascade, Dense, eight_bits
-from stvt.baselines.enlarge import enlarge
+from stvt.baselines.classical.resize import enlarge
+from stvt.baselines.classical.temporal import Blend, Repeat
 from stvt.baselines.errors import MethodError
-from stvt.baselines.interpolate import Blend, Repeat
 from stvt.baselines.method import Method, Settings, WindowMethod
 
 TIMES = (0.25, 0.5, 0.75)

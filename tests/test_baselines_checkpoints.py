@@ -14,16 +14,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import METHODS, fisr_convert, network
-from stvt.baselines.checkpoints import CHECKPOINTS, Checkpoint, files_of
-from stvt.baselines.edvr import EDVR
+from stvt.baselines import METHODS, network
+from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
-from stvt.baselines.keeping import add, convert, fetch_weights
+from stvt.baselines.fisr import convert as fisr_convert
 from stvt.baselines.method import Settings
-from stvt.baselines.recognising import READINGS, pytorch_pwc_name, recognised
-from stvt.baselines.records import Record, folder, record, recorded
-from stvt.baselines.verifying import PROBES, agree, files, files_called, fingerprint, verify
-from stvt.baselines.weights import find_weights, initialise, load_weights
+from stvt.baselines.weights.catalogue import CHECKPOINTS, Checkpoint, files_of
+from stvt.baselines.weights.detect import READINGS, pytorch_pwc_name, recognised
+from stvt.baselines.weights.load import find_weights, initialise, load_weights
+from stvt.baselines.weights.records import Record, folder, record, recorded
+from stvt.baselines.weights.store import add, convert, fetch_weights
+from stvt.baselines.weights.verify import PROBES, agree, files, files_called, fingerprint, verify
 from tests.golden_cases import GOLDEN, fill
 from tests.lying_server import QUOTA, Act, Server, serving
 from tests.test_baselines_fisr_convert import Small, write_checkpoint

@@ -10,16 +10,17 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from stvt.baselines import dain as dain_module
-from stvt.baselines import dain_method as method_module
-from stvt.baselines import dain_networks, depth
-from stvt.baselines.bands import Box
-from stvt.baselines.dain import DAIN, dain
-from stvt.baselines.dain_method import DainMethod, dain_method, padding
-from stvt.baselines.depth import Hourglass
+from stvt.baselines.dain import hourglass as depth
+from stvt.baselines.dain import method as method_module
+from stvt.baselines.dain import modules as dain_networks
+from stvt.baselines.dain import network as dain_module
+from stvt.baselines.dain.hourglass import Hourglass
+from stvt.baselines.dain.method import DainMethod, dain_method, padding
+from stvt.baselines.dain.network import DAIN, dain
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.baselines.weights import initialise
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.weights.load import initialise
 from stvt.operations import operations_of
 from tests.golden_cases import (
     GOLDEN,

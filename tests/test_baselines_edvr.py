@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 import stvt.baselines
-from stvt.baselines.alignment import Deformable, Fusion, as_training_starts
-from stvt.baselines.deform import deform
-from stvt.baselines.edvr import EDVR, edvr_l, edvr_m, form_of, own_name, own_names
-from stvt.baselines.edvr_method import EdvrMethod, edvr_method
+from stvt.baselines.edvr.alignment import Deformable, Fusion, as_training_starts
+from stvt.baselines.edvr.method import EdvrMethod, edvr_method
+from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m, form_of, own_name, own_names
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.baselines.stvun_aligned import AlignedFusion, stvun_aligned
-from stvt.baselines.weights import initialise
+from stvt.baselines.ops.deform_conv import deform
+from stvt.baselines.stvun.aligned_fusion import AlignedFusion, stvun_aligned
+from stvt.baselines.weights.load import initialise
 from tests.golden_cases import GOLDEN, case_names, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stvt.baselines.elsewhere import Elsewhere, numbered
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Scene
+from stvt.baselines.precomputed import Elsewhere, numbered
 
 Frame = NDArray[np.uint8]
 SCENE = Scene("vid", "walk", frames=7, step=2, height=8, width=12)

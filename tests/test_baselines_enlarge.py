@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stvt.baselines.enlarge import KERNELS, enlarge
+from stvt.baselines.classical.resize import KERNELS, enlarge
 from stvt.baselines.method import Settings
 
 NAMES = ["nearest", "bilinear", "bicubic", "lanczos"]

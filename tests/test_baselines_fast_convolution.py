@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stvt.baselines import fast_convolution
-from stvt.baselines.fast_convolution import (
+from stvt.baselines.acceleration import convolution as fast_convolution
+from stvt.baselines.acceleration.convolution import (
     Convolution,
     Layer,
     convolve,

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.fetching import Expected, Unavailable, fetch, git_blob
-from stvt.baselines.partial import Origin, Partial
+from stvt.baselines.weights.download import Expected, Unavailable, fetch, git_blob
+from stvt.baselines.weights.partial_file import Origin, Partial
 from tests.lying_server import QUOTA, Act, Server, serving
 
 FILE = bytes(range(1, 251)) * 8000  # 2 MB

@@ -10,12 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import fisr_method as method_module
 from stvt.baselines import from_tensorflow
-from stvt.baselines.bands import Box
 from stvt.baselines.errors import MethodError
-from stvt.baselines.fisr import FISR
-from stvt.baselines.fisr_inputs import (
+from stvt.baselines.fisr import method as method_module
+from stvt.baselines.fisr.inputs import (
     joined,
     remapped,
     rgb_from_yuv,
@@ -23,12 +21,14 @@ from stvt.baselines.fisr_inputs import (
     warped_halfway,
     yuv_from_rgb,
 )
-from stvt.baselines.fisr_losses import losses
-from stvt.baselines.fisr_method import FisrMethod, Pair, Seen, fisr_method
-from stvt.baselines.fisr_pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_against
-from stvt.baselines.fisr_resize import doubled, enlarge_from_corner, halved
+from stvt.baselines.fisr.losses import losses
+from stvt.baselines.fisr.method import FisrMethod, Pair, Seen, fisr_method
+from stvt.baselines.fisr.network import FISR
+from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_against
+from stvt.baselines.fisr.resize import doubled, enlarge_from_corner, halved
 from stvt.baselines.method import Settings
-from stvt.baselines.tiles import Cut
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.tiles import Cut
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]

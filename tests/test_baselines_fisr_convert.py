@@ -11,11 +11,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from stvt.baselines import fisr_convert, from_tensorflow
+from stvt.baselines import from_tensorflow
 from stvt.baselines.errors import MethodError
-from stvt.baselines.fisr_convert import convert, tensorflow_names
-from stvt.baselines.tensorflow_checkpoint import Checkpoint, crc32c, masked
-from stvt.baselines.weights import load_weights
+from stvt.baselines.fisr import convert as fisr_convert
+from stvt.baselines.fisr.convert import convert, tensorflow_names
+from stvt.baselines.weights.load import load_weights
+from stvt.baselines.weights.tensorflow_checkpoint import Checkpoint, crc32c, masked
 from tests.golden_cases import Arrays, fill, load_facts, load_state
 
 PREFIX = "model-7"

@@ -6,8 +6,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from stvt.baselines.flow import Array, Flow
-from stvt.baselines.interpolate import Blend, Repeat
+from stvt.baselines.classical.flow_interpolation import Array, Flow
+from stvt.baselines.classical.temporal import Blend, Repeat
 from stvt.baselines.method import WindowMethod
 
 NOISE = np.random.default_rng(0).standard_normal((300, 300, 3))

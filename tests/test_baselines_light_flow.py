@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stvt.baselines.light_flow import LightFlow, similarity
+from stvt.baselines.flow_networks.light import LightFlow, similarity
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

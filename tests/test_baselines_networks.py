@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stvt.baselines import NETWORKS, network
-from stvt.baselines.fisr_convert import tensorflow_names
+from stvt.baselines.fisr.convert import tensorflow_names
 from tests.golden_cases import GOLDEN, load_state
 
 PUBLISHED = sorted(folder.parent.name for folder in GOLDEN.glob("*/state.json"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stvt.baselines.pwcnet import PWCNet
+from stvt.baselines.flow_networks.pwcnet import PWCNet
 from tests.golden_cases import (
     GOLDEN,
     case_names,

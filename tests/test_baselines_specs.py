@@ -10,10 +10,10 @@ import torch
 
 import stvt.baselines
 from stvt.baselines import ALIASES, METHODS, NETWORKS, MethodError, build, network, parse_methods
-from stvt.baselines import own as own_methods
+from stvt.baselines import custom as own_methods
 from stvt.baselines.cascade import Cascade
-from stvt.baselines.elsewhere import Elsewhere
 from stvt.baselines.method import Method, Settings
+from stvt.baselines.precomputed import Elsewhere
 
 SETTINGS = Settings()
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from stvt.baselines.compact import trainable
+from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.errors import MethodError
-from stvt.baselines.fast_convolution import plain
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.baselines.stvun import EFST, STVUN, Encoded, blend, intermediate_flows
-from stvt.baselines.stvun_method import StvunMethod, stvun_method
-from stvt.baselines.weights import initialise
+from stvt.baselines.stvun.method import StvunMethod, stvun_method
+from stvt.baselines.stvun.network import EFST, STVUN, Encoded, blend, intermediate_flows
+from stvt.baselines.trainable import trainable
+from stvt.baselines.weights.load import initialise
 from stvt.operations import operations_of
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 

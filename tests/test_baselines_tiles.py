@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import MethodError, build
-from stvt.baselines.bands import Box
-from stvt.baselines.memory import NEEDS, parse_size, tile_within, written
 from stvt.baselines.method import Method, Settings
-from stvt.baselines.tiles import Cut, Tiles, by_tiles, seen_ahead
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.memory import NEEDS, parse_size, tile_within, written
+from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
 
 GIB = 1 << 30
 
@@ -199,7 +199,7 @@ def test_methods_obey_the_memory_that_they_are_given(
         asked.append({"network": network, "memory": memory, **how})
         return 32 if network == "edvr-m" else None
 
-    monkeypatch.setattr("stvt.baselines.tiles.tile_within", told)
+    monkeypatch.setattr("stvt.baselines.tiling.tiles.tile_within", told)
     limited = outputs(build(spec, Settings(untrained=True, memory=GIB)), frames)
     assert {one["memory"] for one in asked} == {GIB}
     assert {one["alone"] for one in asked} == {spec == "edvr-m"}

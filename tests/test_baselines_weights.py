@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
-from stvt.baselines.stvun_method import published_names
-from stvt.baselines.weights import find_weights, give_weights, home, initialise, load_weights
+from stvt.baselines.stvun.method import published_names
+from stvt.baselines.weights.load import find_weights, give_weights, home, initialise, load_weights
 
 
 class Tiny(nn.Module):

@@ -18,9 +18,9 @@ from torch._dynamo.utils import counters
 
 from stvt import bench, bench_command, bench_demo
 from stvt.baselines import build
-from stvt.baselines.compiling import compile_networks
-from stvt.baselines.edvr import EDVR
-from stvt.baselines.edvr_method import EdvrMethod
+from stvt.baselines.acceleration.compiling import compile_networks
+from stvt.baselines.edvr.method import EdvrMethod
+from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.bench import Comparison, Form, FormName, Part, compare, parts_table, stream_table

@@ -175,7 +175,7 @@ def test_room_on_the_disk_is_asked_for_first(
 def test_the_rate_is_kept(server: Server, know: Callable[..., Recipe], tmp_path: Path) -> None:
     slept: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stvt.baselines.fetching.time.sleep", slept.append)
+        patch.setattr("stvt.baselines.weights.download.time.sleep", slept.append)
         know(server.url("f"))
         right(tmp_path, fetch(rate=10_000))
     assert max(slept) == pytest.approx(len(FILE) / 10_000, rel=0.1)  # nothing really slept

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-SHIPPED = ROOT / "baselines" / "shipped"  # weights of our own, with their card
+SHIPPED = ROOT / "baselines" / "weights" / "shipped"  # weights of our own, with their card
 PACKAGE_DIR: dict[str, str] = SETUPTOOLS["package-dir"]
 ROOMS = [folder for package, folder in PACKAGE_DIR.items() if package != "stvt"]
 
@@ -69,6 +69,6 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
         for package, folder in PACKAGE_DIR.items()
         for file in (ROOT / folder).glob("*.py")
     }
-    shipped = {f"stvt/baselines/shipped/{file.name}" for file in SHIPPED.iterdir()}
+    shipped = {f"stvt/baselines/weights/shipped/{file.name}" for file in SHIPPED.iterdir()}
     assert held == modules | shipped | {"stvt/py.typed"}
     assert any("LICENSE" in name for name in ZipFile(wheel).namelist())

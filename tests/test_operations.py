@@ -11,10 +11,10 @@ from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
 from stvt.baselines import network
-from stvt.baselines.fast_convolution import plain
+from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.baselines.stvun import STVUN
-from stvt.baselines.stvun_method import StvunMethod
+from stvt.baselines.stvun.method import StvunMethod
+from stvt.baselines.stvun.network import STVUN
 from stvt.operations import count, operations_of, parameters
 
 
@@ -170,7 +170,7 @@ def test_counting_leaves_the_method_as_it_was() -> None:
 
 
 def test_what_a_room_keeps_in_a_cached_function_has_numbers_after_counting() -> None:
-    from stvt.baselines import enlarge
+    from stvt.baselines.classical import resize as enlarge
 
     class Cached(Convolution):
         def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:

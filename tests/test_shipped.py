@@ -10,8 +10,8 @@ import torch
 import stvt
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
-from stvt.baselines.stvun import STVUN
-from stvt.baselines.weights import SHIPPED, find_weights
+from stvt.baselines.stvun.network import STVUN
+from stvt.baselines.weights.load import SHIPPED, find_weights
 from stvt.cli import main
 
 LIMIT = 8_000_000  # bytes in all

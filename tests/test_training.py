@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 
 import stvt
 from stvt import training_store
-from stvt.baselines.compact import TRAINABLE, trainable
-from stvt.baselines.light_flow import LightFlow, optical_flow
-from stvt.baselines.stvun import STVUN
-from stvt.baselines.trainees import start, trainee
+from stvt.baselines.flow_networks.light import LightFlow, optical_flow
+from stvt.baselines.losses import start, trainee
+from stvt.baselines.stvun.network import STVUN
+from stvt.baselines.trainable import TRAINABLE, trainable
 from stvt.cli import main
 from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.datasets.clips.sampler import Sampling, Windows, batch

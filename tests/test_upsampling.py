@@ -229,7 +229,7 @@ def test_a_frame_that_fails_is_named_and_what_was_done_is_kept(
             raise MethodError("cannot")
         return window[:1].expand(1 + len(times), -1, -1, -1)
 
-    monkeypatch.setattr("stvt.baselines.interpolate.Blend.__call__", fails)
+    monkeypatch.setattr("stvt.baselines.classical.temporal.Blend.__call__", fails)
     frames = [np.full((16, 16, 3), 20 * k, np.uint8) for k in range(10)]
     source = video(tmp_path / "in.mp4", frames)
     wanted = wish(source, tmp_path / "out.mp4", method="blend", cuts=False)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stvt.baselines.checkpoints import CHECKPOINTS, Checkpoint
-from stvt.baselines.edvr import EDVR
-from stvt.baselines.weights import initialise
+from stvt.baselines.edvr.network import EDVR
+from stvt.baselines.weights.catalogue import CHECKPOINTS, Checkpoint
+from stvt.baselines.weights.load import initialise
 from stvt.cli import main
 from tests.lying_server import Act, Server, serving
 

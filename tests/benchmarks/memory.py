@@ -1,4 +1,4 @@
-"""How much memory a network takes at a size of frame and tile: the facts in baselines/memory.py.
+"""How much memory a network takes at a size of frame and tile: the facts in baselines/tiling/memory.py.
 
     OMP_NUM_THREADS=1 python -P tests/benchmarks/memory.py stvun 240x136 [--tile 96 | --memory 4GiB]
 
@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from stvt.baselines import METHODS, build
-from stvt.baselines.memory import parse_size
 from stvt.baselines.method import Settings
+from stvt.baselines.tiling.memory import parse_size
 
 
 def resident(name: str) -> int:

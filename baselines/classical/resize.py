@@ -1,0 +1,107 @@
+"""Spatial methods without weights: each pixel a weighted mean of low-resolution pixels around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..method import Outputs, Settings, Wanted, WindowMethod, everything
+
+Floats = NDArray[np.float64]
+
+
+def nearest(distance: Floats) -> Floats:
+    """Weight at a signed distance in pixels; halfway between two pixels the later one counts."""
+    inside: NDArray[np.bool_] = (distance >= -0.5) & (distance < 0.5)
+    return inside.astype(np.float64)
+
+
+def bilinear(distance: Floats) -> Floats:
+    d = np.abs(distance)
+    return np.where(d < 1, 1 - d, 0)
+
+
+def bicubic(distance: Floats) -> Floats:
+    """Keys' cubic with a = -0.5, which is MATLAB's (OpenCV and torch use -0.75)."""
+    d = np.abs(distance)
+    inner = (1.5 * d - 2.5) * d * d + 1
+    outer = ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.where(d <= 1, inner, np.where(d < 2, outer, 0))
+
+
+def lanczos(distance: Floats) -> Floats:
+    """Lanczos with three lobes."""
+    return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The weight of a low-resolution pixel by its distance, zero from `reach` pixels on."""
+
+    weight: Callable[[Floats], Floats]
+    reach: int
+
+
+KERNELS = {
+    "nearest": Kernel(nearest, 1),
+    "bilinear": Kernel(bilinear, 1),
+    "bicubic": Kernel(bicubic, 2),
+    "lanczos": Kernel(lanczos, 3),
+}
+
+
+@lru_cache(maxsize=64)
+def resampling(kernel: str, size: int, scale: int, phase: float) -> Tensor:
+    """The matrix (scale * size, size) that enlarges one axis, float32; its rows sum to 1.
+
+    Pixel x of the result reads coordinate (x - phase) / scale; pixels beyond an end are the
+    end pixel.
+    """
+    weight, reach = KERNELS[kernel].weight, KERNELS[kernel].reach
+    centre = (np.arange(scale * size) - phase) / scale
+    taps = np.floor(centre).astype(np.intp)[:, None] + np.arange(1 - reach, 1 + reach)
+    weights = weight(centre[:, None] - taps)
+    weights /= weights.sum(axis=1, keepdims=True)
+    matrix = np.zeros((scale * size, size))
+    rows = np.broadcast_to(np.arange(scale * size)[:, None], taps.shape)
+    np.add.at(matrix, (rows, taps.clip(0, size - 1)), weights)
+    return torch.from_numpy(matrix.astype(np.float32))
+
+
+class Enlarge(WindowMethod):
+    """One frame, enlarged by a separable kernel and clipped to [0, 1]."""
+
+    def __init__(self, name: str, kernel: str, scale: int, phase: float, device: str) -> None:
+        self.name, self.kernel, self.scale = name, kernel, scale
+        self.phase, self.device = phase, device
+
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        frame = window.to(self.device, torch.float32)
+        down, across = (
+            resampling(self.kernel, size, self.scale, self.phase).to(self.device)
+            for size in frame.shape[-2:]
+        )
+        return (down @ frame @ across.T).clamp(0, 1)
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        return super().stream(frames, (), wanted)  # it makes no frames between
+
+
+def enlarge(settings: Settings, name: str) -> Enlarge:
+    """The method of that name: in register with the degradation, or `-half`: as published tables.
+
+    The `-half` methods put low-resolution pixel k at scale * k + (scale - 1) / 2, whatever the
+    degradation was.
+    """
+    kernel = name.removesuffix("-half")
+    half = (settings.scale - 1) / 2
+    phase = half if name.endswith("-half") else settings.phase
+    return Enlarge(name, kernel, settings.scale, phase, settings.device)

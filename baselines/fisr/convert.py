@@ -1,0 +1,161 @@
+"""FISR's published weights, TensorFlow checkpoints, as those of the networks here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ..errors import MethodError
+from ..weights.load import home
+from ..weights.tensorflow_checkpoint import Checkpoint
+from .network import FISR
+from .pwcnet import FISRPWCNet
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {"fisr": FISR, "fisr_pwcnet": FISRPWCNet}
+FIRST = {"FISRnet": "fisr", "pwcnet": "fisr_pwcnet"}  # scope that all variables of one are in
+
+
+def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) -> Path:
+    """Write the weights in a TensorFlow checkpoint as safetensors; the file's path.
+
+    name:       "fisr" or "fisr_pwcnet".
+    checkpoint: its prefix (FISRnet-122000), one of its files, or the folder that it is in.
+    out:        the file to write; None is NAME.safetensors where weights are looked for.
+
+    What else the checkpoint holds (the optimiser's state) is left out. The same checkpoint gives
+    the same bytes. Raises MethodError, one line, if it is damaged or of another network.
+    """
+    known(name)
+    opened = Checkpoint(Path(checkpoint).expanduser())
+    held = {
+        FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
+    }
+    if held and name not in held:
+        other = held.pop()
+        raise MethodError(
+            f"{name}: {opened.prefix} holds {other}; "
+            f"type `stvt weights convert {other} {checkpoint}`"
+        )
+    wanted = tensorflow_names(name)
+    for key, (_, shape) in wanted.items():
+        if key in opened.shapes and opened.shapes[key] != shape:  # before anything large is read
+            raise MethodError(
+                f"{name}: {opened.prefix}: {key} is {_shape(opened.shapes[key])}, "
+                f"not {_shape(shape)}"
+            )
+    absent = [key for key in wanted if key not in opened.shapes]
+    if absent:
+        raise MethodError(
+            f"{name}: {opened.prefix} is not of this network: {_lacks(absent, wanted)}"
+        )
+    state = from_tensorflow(name, {key: opened.read(key) for key in wanted})
+    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise MethodError(
+            f"{name}: {opened.prefix} holds infinite or undefined numbers, in {broken[0]}"
+        )
+    file = home() / "weights" / f"{name}.safetensors" if out is None else Path(out).expanduser()
+    _write(file, save(state))
+    return file
+
+
+def from_tensorflow(name: str, values: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """The state dict of the network `name` ("fisr" or "fisr_pwcnet"), in its order.
+
+    values: TensorFlow variable -> array, kernels (kh, kw, in, out) or, of a transposed
+            convolution, (kh, kw, out, in); others than the network's are ignored.
+
+    Raises MethodError if one is missing or of another shape.
+    """
+    wanted = tensorflow_names(name)
+    absent = [key for key in wanted if key not in values]
+    if absent:
+        raise MethodError(f"{name}: these are not its variables: {_lacks(absent, wanted)}")
+    state = {}
+    for key, (own, shape) in wanted.items():
+        value = np.asarray(values[key])
+        if value.shape != shape:
+            raise MethodError(f"{name}: {key} is {_shape(value.shape)}, not {_shape(shape)}")
+        if value.ndim == 4:
+            value = value.transpose(3, 2, 0, 1)
+        tensor = torch.from_numpy(np.array(value, order="C"))
+        if name == "fisr" and re.search(r"sr\.conv_1\.", own):
+            # Shuffled afterwards: TensorFlow's channel k C + c is PyTorch's 4 c + k.
+            tensor = tensor.view(4, -1, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
+        state[own] = tensor
+    return state
+
+
+def tensorflow_names(name: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Variable -> its name in the network's state, and its shape in TensorFlow's layout.
+
+    In the order in which the published programs create them.
+    """
+    known(name)
+    with torch.device("meta"):
+        state = NETWORKS[name]().state_dict()
+    translate = _fisr_variable if name == "fisr" else _pwcnet_variable
+    return {translate(own): (own, _layout(value)) for own, value in state.items()}
+
+
+def known(name: str) -> None:
+    if name not in NETWORKS:
+        raise MethodError(
+            f"no TensorFlow checkpoint is known for {name!r}; there are {', '.join(NETWORKS)}"
+        )
+
+
+def _fisr_variable(own: str) -> str:
+    layer, _, kind = own.replace(".block.", ".").rpartition(".")
+    layer = re.sub(r"(conv|res_block)_(\d)", r"\1/\2", layer)
+    layer = layer.replace(".fi_sr.", ".FI-SR.").replace(".sr.", ".SR.").replace(".", "/")
+    return f"FISRnet/{layer}/{'w' if kind == 'weight' else 'b'}"
+
+
+def _pwcnet_variable(own: str) -> str:
+    layer, kind = own.split(".")
+    if layer.startswith("up_"):
+        scope = "upsample"
+    elif layer.startswith("dc_"):
+        scope = "ctxt"
+    else:
+        scope = "predict_flow" if re.match(r"flow|conv\d_", layer) else "featpyr"
+    return f"pwcnet/{scope}/{layer}/{'kernel' if kind == 'weight' else 'bias'}"
+
+
+def _layout(value: Tensor) -> tuple[int, ...]:
+    shape = tuple(value.shape)
+    return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape
+
+
+def _lacks(absent: list[str], wanted: Mapping[str, object]) -> str:
+    some = f"{', '.join(absent[:3])}{' ...' if len(absent) > 3 else ''}"
+    return f"{len(absent)} of {len(wanted)} are missing: {some}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "single"
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Whole under its name, or not at all."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(file)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise MethodError(f"cannot write {file}: {error.strerror}") from error

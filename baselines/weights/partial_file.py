@@ -1,0 +1,165 @@
+"""A file that is on its way: what has come so far, where from, and its hash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from ..errors import MethodError
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part came from, and how to ask whether that is still the same file.
+
+    validator: the server's mark of this version of the file, "" if it gave none.
+    total:     bytes in all, as the server said.
+    """
+
+    source: str = ""
+    validator: str = ""
+    total: int | None = None
+
+
+class Partial:
+    """The file `.NAME.part` beside a target, open and locked while it is a context.
+
+    It stays on leaving, unless it is empty or was moved. Every block is with the operating system
+    when `write` returns, so that no kill loses or repeats one.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.file = target.with_name(f".{target.name}.part")
+        self._note = target.with_name(f".{target.name}.part.json")
+        self._handle: BinaryIO | None = None
+        self.origin = Origin()
+        self.have = 0
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as error:
+            raise cannot_write(self.file, error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._handle is not None and not self.have:
+            self._remove()
+        self._close()
+
+    @property
+    def sha256(self) -> str:
+        """Of what has come so far."""
+        return self._hash.hexdigest()
+
+    def begin(self, origin: Origin) -> None:
+        """Say where what is written next comes from."""
+        if origin == self.origin:
+            return
+        self.origin = origin
+        try:
+            self._note.write_text(json.dumps(asdict(origin)))
+        except OSError as error:
+            raise cannot_write(self._note, error) from error
+
+    def write(self, block: bytes) -> None:
+        try:
+            self._opened.write(block)
+        except OSError as error:
+            raise cannot_write(self.file, error) from error
+        self._hash.update(block)
+        self.have += len(block)
+
+    def restart(self) -> None:
+        """Throw away what has come."""
+        self._opened.truncate(0)
+        self.origin, self.have, self._hash = Origin(), 0, hashlib.sha256()
+
+    def adopt(self, file: Path) -> None:
+        """Have a whole file, brought by something else, in the place of what has come."""
+        self.restart()
+        self._close()
+        file.replace(self.file)
+        self._open()
+
+    def move(self) -> None:
+        """Give it the target's name: it is whole."""
+        os.fsync(self._opened.fileno())
+        if os.name == "nt":  # where no open file can be moved
+            self._close()
+        self.file.replace(self.target)
+        self._note.unlink(missing_ok=True)
+        self._close()
+
+    @property
+    def _opened(self) -> BinaryIO:
+        if self._handle is None:
+            raise ValueError("a Partial is used as a context")
+        return self._handle
+
+    def _open(self) -> None:
+        while True:
+            self._handle = self.file.open("ab", buffering=0)
+            _lock(self._handle, self.target)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._handle.fileno()), self.file.stat()):
+                    break
+            self._close()  # another process has just moved it to its place
+        self.origin = _origin(self._note)
+        self.have, self._hash = 0, hashlib.sha256()
+        with self.file.open("rb") as opened:
+            while block := opened.read(BLOCK):
+                self._hash.update(block)
+                self.have += len(block)
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            self._handle.close()  # gives the lock back, as the end of the process does
+            self._handle = None
+
+    def _remove(self) -> None:
+        if os.name == "nt":
+            self._close()
+        self.file.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+
+def cannot_write(file: Path, error: OSError) -> MethodError:
+    return MethodError(f"cannot write {file}: {error.strerror or error}")
+
+
+def _lock(handle: BinaryIO, target: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where nothing is locked
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.close()
+        raise MethodError(f"{target} is being fetched by another process; wait for it") from error
+    except OSError:
+        return  # a file system without locks
+
+
+def _origin(note: Path) -> Origin:
+    try:
+        return Origin(**json.loads(note.read_bytes()))
+    except (OSError, ValueError, TypeError):  # none, or damaged: then it is not known
+        return Origin()
