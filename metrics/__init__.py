@@ -44,7 +44,7 @@ def _open_ssim(device: str) -> Measure:
 
 
 def _open_lpips(device: str) -> Measure:
-    from .perceptual import Perceptual
+    from .lpips_ import Perceptual
 
     return Perceptual(device)
 

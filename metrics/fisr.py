@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MetricError
-from .pair import Frame
+from .preprocess import Frame
 
 TILE = 7  # pixels, of the SSIM in the package SSIM-PIL, 1.0.10, that they use
 C1 = (0.01 * 255) ** 2

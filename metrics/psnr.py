@@ -6,7 +6,7 @@ import math
 
 import cv2
 
-from .pair import LUMA_WEIGHTS, Channel, Frame, check_channel, cropped
+from .preprocess import LUMA_WEIGHTS, Channel, Frame, check_channel, cropped
 
 BAND = 64  # rows at a time: larger floats come from fresh memory each time, which costs more
 

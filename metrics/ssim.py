@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .pair import LUMA_OFFSET, LUMA_WEIGHTS, Channel, Frame, check_channel, cropped
+from .preprocess import LUMA_OFFSET, LUMA_WEIGHTS, Channel, Frame, check_channel, cropped
 
 RADIUS = 5  # 3.5 sigma, as in the original: 11 taps
 WINDOW = 2 * RADIUS + 1

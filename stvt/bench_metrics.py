@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skimage import color as skimage_colour
 from skimage import metrics as skimage_metrics
 
-from stvt.metrics.pair import Channel
+from stvt.metrics.preprocess import Channel
 from stvt.metrics.psnr import psnr
 from stvt.metrics.ssim import ssim
 

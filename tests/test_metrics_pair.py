@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stvt.metrics import METRICS, MetricError
-from stvt.metrics.pair import luma
+from stvt.metrics.preprocess import luma
 from stvt.metrics.psnr import psnr
 from stvt.metrics.ssim import ssim
 

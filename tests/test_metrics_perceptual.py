@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from stvt.metrics import METRICS, MetricError, perceptual
-from stvt.metrics.perceptual import BACKBONE, BACKBONE_URL, Perceptual
+from stvt.metrics import METRICS, MetricError
+from stvt.metrics import lpips_ as perceptual
+from stvt.metrics.lpips_ import BACKBONE, BACKBONE_URL, Perceptual
 
 FEATURES = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
 

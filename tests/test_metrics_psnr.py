@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import metrics as skimage_metrics
 
-from stvt.metrics.pair import luma
+from stvt.metrics.preprocess import luma
 from stvt.metrics.psnr import psnr
 
 SKIMAGE: Any = skimage_metrics  # it has no types

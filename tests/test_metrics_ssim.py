@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import metrics as skimage_metrics
 
-from stvt.metrics.pair import luma
+from stvt.metrics.preprocess import luma
 from stvt.metrics.ssim import ssim
 
 SKIMAGE: Any = skimage_metrics  # it has no types

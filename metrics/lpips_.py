@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .errors import MetricError
-from .pair import Frame, cropped
+from .preprocess import Frame, cropped
 
 BACKBONE = "alexnet-owt-7be5be79.pth"
 BACKBONE_URL = f"https://download.pytorch.org/models/{BACKBONE}"
