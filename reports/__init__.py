@@ -2,11 +2,11 @@
 
 from .comparison import Comparison
 from .errors import ReportError
-from .grid import FORMATS
-from .named import NAMES, table
-from .page import write_report
-from .published import PAPER, TABLE_1, TABLE_2, TABLE_3
+from .page.report import write_report
+from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
 from .scores import COLUMNS, read_scores, write_scores
+from .tables.named import NAMES, table
+from .tables.table import FORMATS
 
 __all__ = [
     "COLUMNS",

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import ReportError
-from .grid import FORMATS, Entry, Grid
+from .formatting import NOTHING, name, number
 from .scores import METRIC_ORDER, Facts, checked, differing_parts, is_untrained, one_signature
-from .statistics import (
+from .significance import (
     CONFIDENCE,
     RESAMPLES,
     Difference,
@@ -19,7 +19,7 @@ from .statistics import (
     difference_entries,
     record,
 )
-from .units import NOTHING, name, number
+from .tables.table import FORMATS, Entry, Grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame

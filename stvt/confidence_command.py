@@ -38,7 +38,7 @@ def confidence(args: argparse.Namespace) -> int:
     from stvt.baselines.stvun.method import StvunMethod
     from stvt.datasets.frames import frame_files, read_frame
     from stvt.errors import UsageError
-    from stvt.reports.confidence import confidence_figure
+    from stvt.reports.figures.confidence import confidence_figure
 
     files = frame_files(args.clip)
     if not files:

@@ -29,7 +29,7 @@ def flow(args: argparse.Namespace) -> int:
     from stvt.baselines.classical.flow_interpolation import Flow
     from stvt.datasets.frames import read_frame
     from stvt.errors import UsageError
-    from stvt.reports.flow_colours import flow_figure
+    from stvt.reports.figures.flow import flow_figure
 
     if args.fastest is not None and not args.fastest > 0:
         raise UsageError(f"--fastest {args.fastest}: more than 0")

@@ -16,8 +16,8 @@ from stvt.datasets.curation.motion_preview import Glimpse, glimpse
 from stvt.datasets.frames import read_frame
 from stvt.datasets.manifest import is_training
 from stvt.datasets.training_set import TrainingClip, load_training
-from stvt.reports.contact_sheet import SceneLook, contact_sheet, motion_figure
-from stvt.reports.inspect_page import inspect_page
+from stvt.reports.figures.motion import SceneLook, contact_sheet, motion_figure
+from stvt.reports.page.inspect_page import inspect_page
 
 Progress = Callable[[int, int | None, str], None]
 

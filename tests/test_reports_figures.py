@@ -15,11 +15,11 @@ from PIL import Image
 from stvt import clips, confidence_command, figures, flow_command, results
 from stvt.errors import UsageError
 from stvt.reports import ReportError
-from stvt.reports.confidence import confidence_figure
-from stvt.reports.error_maps import error_map
-from stvt.reports.flow_colours import flow_colours, flow_figure, wheel
-from stvt.reports.slices import time_slice
-from stvt.reports.videos import scene_videos
+from stvt.reports.figures.confidence import confidence_figure
+from stvt.reports.figures.error_maps import error_map
+from stvt.reports.figures.flow import flow_colours, flow_figure, wheel
+from stvt.reports.figures.videos import scene_videos
+from stvt.reports.figures.xt_slices import time_slice
 
 NAME = "a_<b>"
 

@@ -15,8 +15,9 @@ from PIL import Image
 
 from stvt import clips
 from stvt.protocol import Position
-from stvt.reports import html_scenes, write_report
-from stvt.reports.html_page import html_page
+from stvt.reports import write_report
+from stvt.reports.page import scene_data as html_scenes
+from stvt.reports.page.html_page import html_page
 from stvt.reports.scores import averages, checked
 from tests.test_reports_page import NASTY, made_facts, made_picture, made_scores
 

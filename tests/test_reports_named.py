@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 from stvt.reports import COLUMNS, NAMES, TABLE_1, TABLE_2, ReportError, table
-from stvt.reports.grid import FORMATS
-from stvt.reports.quoted import ZSM
+from stvt.reports.published.later_papers import ZSM
+from stvt.reports.tables.table import FORMATS
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER: dict[str, Any] = {

@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stvt.reports import COLUMNS, ReportError, plots, write_report
-from stvt.reports.palette import looks
-from stvt.reports.pictures import scene_picture
+from stvt.reports import COLUMNS, ReportError, write_report
+from stvt.reports.figures import per_frame as plots
+from stvt.reports.figures.crops import scene_picture
+from stvt.reports.figures.style import looks
 
 SIGNATURE = "scale:4|channel:rgb"
 NASTY = "_a<b>|c_ & 5% $x$"

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from stvt.reports import COLUMNS, Comparison, ReportError, table
-from stvt.reports.statistics import difference, interval
+from stvt.reports.significance import difference, interval
 
 SIGNATURE = "scale:4|window:3+3|channel:rgb|stvt:0.1.0"
 

@@ -22,8 +22,8 @@ from stvt.reports import (
     table,
     write_scores,
 )
-from stvt.reports.escape import code, file_name, latex, markdown, plain
 from stvt.reports.scores import averages, checked
+from stvt.reports.tables.escape import code, file_name, latex, markdown, plain
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER = {"name": "paper", "scale": 4, "degradation": "BD", "frames": "new", "channel": "rgb"}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .escape import plain
-from .palette import TEXT_WIDTH, close_together, figure_style, save, shortened
-from .pictures import read
+from ..tables.escape import plain
+from .crops import read
+from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,11 +9,11 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from .escape import plain
-from .palette import TEXT_WIDTH, figure_style, looks, save, shortened
-from .scores import Averages, Column, Facts
-from .tables import why_empty
-from .units import count, name, of_channel
+from ..formatting import count, name, of_channel
+from ..scores import Averages, Column, Facts
+from ..tables.escape import plain
+from ..tables.run_tables import why_empty
+from .style import TEXT_WIDTH, figure_style, looks, save, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ReportError
-from .escape import plain
-from .palette import HIGHLIGHT, looks, save_pixels
+from ..errors import ReportError
+from ..tables.escape import plain
+from .style import HIGHLIGHT, looks, save_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

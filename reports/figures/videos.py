@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .escape import file_name, plain
-from .palette import looks
-from .pictures import centred, font_file, read
+from ..tables.escape import file_name, plain
+from .crops import centred, font_file, read
+from .style import looks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .escape import plain
-from .flow_colours import flow_colours, wheel
-from .palette import COLOURS, TEXT_WIDTH, figure_style, save, shortened
+from ..tables.escape import plain
+from .flow import flow_colours, wheel
+from .style import COLOURS, TEXT_WIDTH, figure_style, save, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

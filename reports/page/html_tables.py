@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .escape import markup
-from .palette import looks
-from .scores import LOWER_IS_BETTER, Averages, Column, Facts, Mean, decimals
-from .units import NOTHING, count, name, number, seconds
+from ..figures.style import looks
+from ..formatting import NOTHING, count, name, number, seconds
+from ..scores import LOWER_IS_BETTER, Averages, Column, Facts, Mean, decimals
+from ..tables.escape import markup
 
 LISTED = 200  # failures and warnings
 

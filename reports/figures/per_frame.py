@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .escape import file_name, plain
-from .palette import TEXT_WIDTH, Look, figure_style, looks, save, shortened
-from .scores import Averages, Column
-from .units import name, of_channel
+from ..formatting import name, of_channel
+from ..scores import Averages, Column
+from ..tables.escape import file_name, plain
+from .style import TEXT_WIDTH, Look, figure_style, looks, save, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .contact_sheet import SceneLook, flow_caption, thumbnail
-from .escape import markup
-from .flow_colours import wheel
+from ..figures.flow import wheel
+from ..figures.motion import SceneLook, flow_caption, thumbnail
+from ..tables.escape import markup
 from .html_style import STYLE
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .beside_paper import add_paper
-from .grid import Entry, Grid
-from .scores import Averages, Column, Facts, Mean
-from .units import NOTHING, count, memory_size, name, number, of_channel, seconds
+from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds
+from ..scores import Averages, Column, Facts, Mean
+from .published_rows import add_paper
+from .table import Entry, Grid
 
 UNTRAINED = (
     "untrained: the network ran on seeded random weights, for its running time, memory and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .published import Printed
+from .stvun import Printed
 
 SOURCE = (
     "the quantitative results of TMNet (GitHub: CS-GangXu/TMNet), which quotes Zooming Slow-Mo "

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid import Entry, Grid
+from .formatting import NOTHING, name, of_channel, signed
 from .scores import LOWER_IS_BETTER, Averages, Column, Facts, averages
-from .tables import metric_names, quality_entry, records_of
-from .units import NOTHING, name, of_channel, signed
+from .tables.run_tables import metric_names, quality_entry, records_of
+from .tables.table import Entry, Grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame

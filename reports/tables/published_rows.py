@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .grid import Entry, Grid
-from .published import TABLE_1, Printed, PrintedMethod, PrintedTable
-from .quoted import SOURCE, ZSM, QuotedMethod
-from .scores import Averages, Column, Facts
-from .units import NOTHING, count, number, seconds
+from ..formatting import NOTHING, count, number, seconds
+from ..published.later_papers import SOURCE, ZSM, QuotedMethod
+from ..published.stvun import TABLE_1, Printed, PrintedMethod, PrintedTable
+from ..scores import Averages, Column, Facts
+from .table import Entry, Grid
 
 # What the preset `paper` stands for: a run that departs from any of it is not beside the paper's.
 PAPER_PROTOCOL = {

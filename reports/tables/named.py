@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .beside_paper import add_quoted
-from .errors import ReportError
-from .grid import FORMATS, Grid
+from ..errors import ReportError
+from ..published.stvun import TABLES
+from ..scores import Facts, averages, checked, one_signature
+from ..significance import difference_grid, time_grid
 from .paper_tables import paper_grid
-from .published import TABLES
-from .scores import Facts, averages, checked, one_signature
-from .statistics import difference_grid, time_grid
-from .tables import runtime_grid, scene_grid, summary_grid
+from .published_rows import add_quoted
+from .run_tables import runtime_grid, scene_grid, summary_grid
+from .table import FORMATS, Grid
 
 if TYPE_CHECKING:
     from pandas import DataFrame

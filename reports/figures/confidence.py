@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .escape import plain
-from .palette import TEXT_WIDTH, figure_style, save, shortened
+from ..tables.escape import plain
+from .style import TEXT_WIDTH, figure_style, save, shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from .beside_paper import PAPER_PROTOCOL, add_quoted, departures, printed_entry
-from .grid import Entry, Grid
-from .published import SCENES, PrintedMethod, PrintedTable
-from .scores import Averages, Column, Facts
-from .tables import UNTRAINED, metric_names, quality_entry, records_of, time_entry, why_empty
-from .units import NOTHING, count, name, seconds, signed
+from ..formatting import NOTHING, count, name, seconds, signed
+from ..published.stvun import SCENES, PrintedMethod, PrintedTable
+from ..scores import Averages, Column, Facts
+from .published_rows import PAPER_PROTOCOL, add_quoted, departures, printed_entry
+from .run_tables import UNTRAINED, metric_names, quality_entry, records_of, time_entry, why_empty
+from .table import Entry, Grid
 
 PRINTED_METRICS = ("psnr", "ssim")
 SIZE = (540, 960)

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .escape import file_name, plain
-from .scores import Averages, decimals
-from .units import name, of_channel
+from ..formatting import name, of_channel
+from ..scores import Averages, decimals
+from ..tables.escape import file_name, plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame

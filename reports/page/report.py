@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .escape import code, file_name, markdown
-from .grid import as_latex, as_markdown
+from ..figures.crops import scene_picture
+from ..figures.per_frame import frame_plots
+from ..figures.quality_speed import runtime_plot
+from ..scores import Averages, Facts, averages, checked, one_signature, write_scores
+from ..tables.escape import code, file_name, markdown
+from ..tables.run_tables import UNTRAINED, runtime_grid, scene_grid, summary_grid
+from ..tables.table import as_latex, as_markdown
 from .html_page import html_page
-from .html_scenes import Clips
-from .pictures import scene_picture
-from .plots import frame_plots
 from .protocol_words import protocol_in_words
-from .runtime_plot import runtime_plot
-from .scores import Averages, Facts, averages, checked, one_signature, write_scores
-from .tables import UNTRAINED, runtime_grid, scene_grid, summary_grid
+from .scene_data import Clips
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .palette import COLUMN_WIDTH, figure_style, save
+from .style import COLUMN_WIDTH, figure_style, save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,19 +7,19 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .escape import json_in_script, markup, plain
+from ..figures.style import looks
+from ..tables.escape import json_in_script, markup, plain
 from .html_player import PLAYER
-from .html_scenes import Clips, frames_shown, scene_data, scenes_shown
 from .html_script import SCRIPT
 from .html_style import STYLE
 from .html_tables import failure_table, provenance_table, scene_table, summary_table
-from .palette import looks
 from .protocol_words import protocol_in_words
+from .scene_data import Clips, frames_shown, scene_data, scenes_shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from .scores import Averages, Facts
+    from ..scores import Averages, Facts
 
 DASHES = {"-": "none", "--": "6 4", ":": "2 3", "-.": "7 3 2 3"}  # as SVG says them
 LOSSY = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .escape import markdown
+from ..tables.escape import markdown
 
 DEGRADATIONS = {
     "BD": "blurred by a Gaussian and every {nth} pixel taken (BD)",
