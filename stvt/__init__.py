@@ -24,16 +24,16 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from stvt.api import load_method, prepare
-    from stvt.evaluation import evaluate
-    from stvt.reporting import report
-    from stvt.upsample_frames import upsample
+    from stvt.evaluation.report import report
+    from stvt.evaluation.run import evaluate
+    from stvt.upsampling.frames import upsample
 
 _HOMES = {
-    "evaluate": "evaluation",
+    "evaluate": "evaluation.run",
     "load_method": "api",
     "prepare": "api",
-    "report": "reporting",
-    "upsample": "upsample_frames",
+    "report": "evaluation.report",
+    "upsample": "upsampling.frames",
 }
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from stvt.cli import main
+from stvt.cli.main import main
 
 sys.exit(main())

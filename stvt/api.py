@@ -9,7 +9,7 @@ from typing import Any, Literal
 from stvt import baselines, datasets
 from stvt.baselines.method import Compiled, Method, Precision, Settings
 from stvt.datasets.degradation import phase
-from stvt.plan import usable_device
+from stvt.evaluation.plan import usable_device
 
 
 def prepare(name: str, source: str | Path | None = None, **options: Any) -> datasets.Outcome:

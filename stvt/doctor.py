@@ -18,9 +18,9 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Method, Precision, Settings
 from stvt.baselines.weights.load import find_weights, home
 from stvt.datasets.collect.ytdlp import missing
-from stvt.operations import device_of
-from stvt.scene import moving_scene
-from stvt.timing import device_name
+from stvt.profiling.flops import device_of
+from stvt.profiling.synthetic import moving_scene
+from stvt.profiling.timing import device_name
 
 LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "safetensors")
 EXTRAS = {  # package -> what it is for

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from stvt.baselines.weights.records import home
-from stvt.results import read_json, write_json
+from stvt.evaluation.store import read_json, write_json
 
 
 def show_once(name: str, terms: str) -> None:

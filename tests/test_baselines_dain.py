@@ -21,7 +21,7 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise
-from stvt.operations import operations_of
+from stvt.profiling.flops import operations_of
 from tests.golden_cases import (
     GOLDEN,
     Arrays,

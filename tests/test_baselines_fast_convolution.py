@@ -18,7 +18,7 @@ from stvt.baselines.acceleration.convolution import (
     plain,
     room_for,
 )
-from stvt.operations import operations_of
+from stvt.profiling.flops import operations_of
 
 NNPACK = fast_convolution._nnpack_is_there()
 

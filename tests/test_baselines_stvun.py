@@ -14,7 +14,7 @@ from stvt.baselines.stvun.method import StvunMethod, stvun_method
 from stvt.baselines.stvun.network import EFST, STVUN, Encoded, blend, intermediate_flows
 from stvt.baselines.trainable import trainable
 from stvt.baselines.weights.load import initialise
-from stvt.operations import operations_of
+from stvt.profiling.flops import operations_of
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]

@@ -16,18 +16,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from stvt import bench, bench_command, bench_demo
 from stvt.baselines import build
 from stvt.baselines.acceleration.compiling import compile_networks
 from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.bench import Comparison, Form, FormName, Part, compare, parts_table, stream_table
+from stvt.cli import bench as bench_command
+from stvt.core.errors import UsageError
 from stvt.datasets.frames import read_frame
-from stvt.errors import UsageError
-from stvt.parts import Parts, Spent
-from stvt.scene import moving_scene
+from stvt.profiling import bench, bench_demo
+from stvt.profiling.bench import (
+    Comparison,
+    Form,
+    FormName,
+    Part,
+    compare,
+    parts_table,
+    stream_table,
+)
+from stvt.profiling.breakdown import Parts, Spent
+from stvt.profiling.synthetic import moving_scene
 
 
 @pytest.fixture(scope="module")

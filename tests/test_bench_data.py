@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stvt.bench_data import PictureFolder, measure, table
-from stvt.cli import main
+from stvt.cli.main import main
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import write_frame
+from stvt.profiling.bench_data import PictureFolder, measure, table
 
 
 def test_every_way_gives_the_same_windows_in_each_round(tmp_path: Path) -> None:

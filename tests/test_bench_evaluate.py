@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from stvt import datasets
-from stvt.bench_evaluate import Measured, Spent, least, measure, table
-from stvt.bench_precision import Compared
-from stvt.bench_precision import measure as measure_precision
-from stvt.bench_precision import table as precision_table
-from stvt.cli import main
+from stvt.cli.main import main
+from stvt.profiling.bench_evaluate import Measured, Spent, least, measure, table
+from stvt.profiling.bench_precision import Compared
+from stvt.profiling.bench_precision import measure as measure_precision
+from stvt.profiling.bench_precision import table as precision_table
 
 
 def test_shares_are_of_what_the_scenes_took() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from stvt import bench_command
-from stvt.bench import Comparison, Form, Part, ceilings, parts_table
-from stvt.bench_memory import Case, peak_here
-from stvt.operations import operations_and_bytes_of
-from stvt.parts import Spent
+from stvt.cli import bench as bench_command
+from stvt.profiling.bench import Comparison, Form, Part, ceilings, parts_table
+from stvt.profiling.breakdown import Spent
+from stvt.profiling.flops import operations_and_bytes_of
+from stvt.profiling.memory import Case, peak_here
 
 ASK = "THP_MEM_ALLOC_ENABLE"
 HUGE, MAPPED = (

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from stvt.bench_metrics import NEARNESS, frames, measure, table
-from stvt.cli import main
+from stvt.cli.main import main
+from stvt.profiling.bench_metrics import NEARNESS, frames, measure, table
 
 
 def test_both_are_timed_as_often_and_agree() -> None:

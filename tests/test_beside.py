@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from stvt.beside import ahead, beside
+from stvt.evaluation.threads import ahead, beside
 
 
 def test_items_come_in_order_and_are_made_by_another_thread_a_few_ahead() -> None:

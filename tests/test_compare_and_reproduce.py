@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 import stvt
-from stvt import compare_command, provenance, reporting, reproduce_command
+from stvt.cli import compare as compare_command
+from stvt.cli import reproduce as reproduce_command
+from stvt.core.errors import UsageError
 from stvt.datasets.frames import write_frame
-from stvt.errors import UsageError
-from stvt.plan import Plan
-from stvt.protocol import with_options
-from stvt.results import read_json, write_json
+from stvt.evaluation import provenance
+from stvt.evaluation import report as reporting
+from stvt.evaluation.plan import Plan
+from stvt.evaluation.protocol import with_options
+from stvt.evaluation.store import read_json, write_json
 
 METHODS = "bicubic+blend,bilinear+repeat"
 
@@ -239,7 +242,7 @@ def test_a_table_of_a_run_comes_by_name(run: Path) -> None:
 @pytest.mark.parametrize("command", ["compare", "reproduce"])
 def test_help_waits_for_nothing_heavy(command: str) -> None:
     program = (
-        f"import sys, argparse\nfrom stvt import {command}_command as c\n"
+        f"import sys, argparse\nfrom stvt.cli import {command} as c\n"
         "c.add(argparse.ArgumentParser().add_subparsers())\n"
         "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stvt.cli import main
+from stvt.cli.main import main
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.cli import main
+from stvt.cli.main import main
+from stvt.core.download import addresses, fetcher
 from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.frames import encode_png
 from stvt.datasets.recipes.recipe import Fetch, Published
 from stvt.datasets.sources.download import room
-from stvt.fetching import addresses, fetcher
 from tests.lying_server import QUOTA, Act, Server, serving
 
 NOISE = np.random.default_rng(5).integers(0, 256, (3, 96, 128, 3), np.uint8)

@@ -17,9 +17,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from stvt.core.download import fetcher
 from stvt.datasets import DATASETS, DatasetError, Recipe, load, prepare, verify
 from stvt.datasets.frames import encode_png
-from stvt.fetching import fetcher
 from tests.lying_server import serving
 
 Clip = Callable[..., list[NDArray[np.uint8]]]

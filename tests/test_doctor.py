@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from stvt import doctor, doctor_command
+from stvt import doctor
 from stvt.baselines import MethodError
+from stvt.cli import doctor as doctor_command
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import stvt
-from stvt.cli import main
+from stvt.cli.main import main
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.metrics.psnr import psnr
 from stvt.reports import COLUMNS

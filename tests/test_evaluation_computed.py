@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from stvt import datasets, provenance
-from stvt.cli import main
-from stvt.evaluation import computed_line
+from stvt import datasets
+from stvt.cli.main import main
+from stvt.evaluation import provenance
+from stvt.evaluation.run import computed_line
 
 
 def test_the_share_is_printed_at_the_end_and_kept_beside_the_scores(

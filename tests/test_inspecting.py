@@ -11,7 +11,7 @@ from PIL import Image
 
 from stvt import datasets
 from stvt.datasets.clips.storage import write_clip
-from stvt.inspecting import inspect
+from stvt.inspection import inspect
 from stvt.reports.figures.motion import EDGES, SceneLook, contact_sheet, motion_shares
 from stvt.reports.page.inspect_page import inspect_page
 

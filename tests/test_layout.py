@@ -47,7 +47,7 @@ def test_a_room_imports_only_itself(room: str) -> None:
 def test_help_waits_for_nothing_heavy(arguments: list[str]) -> None:
     program = f"""
 import sys
-from stvt.cli import main
+from stvt.cli.main import main
 try:
     main({arguments!r})
 except SystemExit as end:

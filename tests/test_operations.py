@@ -15,7 +15,7 @@ from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
-from stvt.operations import count, operations_of, parameters
+from stvt.profiling.flops import count, operations_of, parameters
 
 
 class Convolution(WindowMethod):

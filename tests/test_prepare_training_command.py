@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stvt.cli import main
+from stvt.cli.main import main
 from stvt.datasets.build import synthetic_set as photograph_set
 from stvt.datasets.frames import write_frame
 from stvt.datasets.training_set import load_training

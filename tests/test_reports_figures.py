@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stvt import clips, confidence_command, figures, flow_command, results
-from stvt.errors import UsageError
+from stvt.cli import confidence as confidence_command
+from stvt.cli import flow as flow_command
+from stvt.core.errors import UsageError
+from stvt.evaluation import figures
+from stvt.evaluation import store as results
+from stvt.evaluation import thumbnails as clips
 from stvt.reports import ReportError
 from stvt.reports.figures.confidence import confidence_figure
 from stvt.reports.figures.error_maps import error_map

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stvt import clips
-from stvt.protocol import Position
+from stvt.evaluation import thumbnails as clips
+from stvt.evaluation.protocol import Position
 from stvt.reports import write_report
 from stvt.reports.page import scene_data as html_scenes
 from stvt.reports.page.html_page import html_page

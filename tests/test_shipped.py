@@ -12,7 +12,7 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.stvun.network import STVUN
 from stvt.baselines.weights.load import SHIPPED, find_weights
-from stvt.cli import main
+from stvt.cli.main import main
 
 LIMIT = 8_000_000  # bytes in all
 SCORES = json.loads((SHIPPED / "scores.json").read_text())

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt import timing
 from stvt.baselines.method import Method, Outputs, Wanted, WindowMethod, everything
-from stvt.timing import measure
+from stvt.profiling import timing
+from stvt.profiling.timing import measure
 
 
 class Slow(WindowMethod):

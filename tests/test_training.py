@@ -17,20 +17,20 @@ import torch
 from safetensors.torch import load_file
 
 import stvt
-from stvt import training_store
 from stvt.baselines.flow_networks.light import LightFlow, optical_flow
 from stvt.baselines.losses import start, trainee
 from stvt.baselines.stvun.network import STVUN
 from stvt.baselines.trainable import TRAINABLE, trainable
-from stvt.cli import main
+from stvt.cli.main import main
+from stvt.core.errors import UsageError, user_errors
 from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.datasets.clips.sampler import Sampling, Windows, batch
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.training_set import TrainingClip
-from stvt.errors import UsageError, user_errors
-from stvt.training import train
-from stvt.training_plan import PRESETS, TrainingPlan, plan_of
-from stvt.training_weights import write_weights
+from stvt.training import checkpoints as training_store
+from stvt.training.loop import train
+from stvt.training.recipe import PRESETS, TrainingPlan, plan_of
+from stvt.training.weights import write_weights
 
 ROOT = Path(__file__).parents[1]
 

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.cli import main
+from stvt.cli.main import main
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import timeline
 

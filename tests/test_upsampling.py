@@ -20,18 +20,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stvt import upsample_command, upsample_files
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
+from stvt.cli import upsample as upsample_command
+from stvt.core.errors import UsageError
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import frame_files, read_frame
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import timeline
-from stvt.errors import UsageError
-from stvt.upsample_files import Wish, upsample_file
-from stvt.upsample_frames import upsample
-from stvt.upsample_sources import Part, VideoSource
-from stvt.upsampling import Placement, Upsampling, even_times
+from stvt.upsampling import video as upsample_files
+from stvt.upsampling.frames import upsample
+from stvt.upsampling.sequence import Placement, Upsampling, even_times
+from stvt.upsampling.sources import Part, VideoSource
+from stvt.upsampling.video import Wish, upsample_file
 
 Frame = NDArray[np.uint8]
 Clip = Callable[..., list[Frame]]

@@ -15,7 +15,7 @@ import torch
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.weights.catalogue import CHECKPOINTS, Checkpoint
 from stvt.baselines.weights.load import initialise
-from stvt.cli import main
+from stvt.cli.main import main
 from tests.lying_server import Act, Server, serving
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stvt.errors import UsageError
-from stvt.workers import TRIES, run_units
+from stvt.core.errors import UsageError
+from stvt.evaluation.processes import TRIES, run_units
 
 # A unit here is an expression and the work is `eval`: both reach a new process as they are.
 DEADLY = "__import__('os').kill(__import__('os').getpid(), 9)"

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
-from stvt.bench_evaluate import DISTINCT, soft_scene
 from stvt.datasets.frames import encode_png
-from stvt.provenance import sessions
+from stvt.evaluation.provenance import sessions
+from stvt.profiling.bench_evaluate import DISTINCT, soft_scene
 
 LENGTHS = {"short": 100, "long": 2000}
 

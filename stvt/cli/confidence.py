@@ -1,0 +1,72 @@
+"""The `stvt confidence` command: the paper's Fig. 6 for any clip and any checkpoints of STVUN."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+HELP = "how much STVUN trusts each frame of its window, as a figure (Fig. 6)"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the sub-parsers of `stvt`."""
+    command = commands.add_parser("confidence", help=HELP)
+    command.set_defaults(run=confidence)
+    command.add_argument("clip", type=Path, metavar="FOLDER", help="small frames, as a method gets")
+    command.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="a checkpoint; again for another (default: stvun's, where its weights are kept)",
+    )
+    command.add_argument("--untrained", action="store_true", help="random weights, to try it out")
+    command.add_argument("--frame", type=int, metavar="N", help="the centre (default: the middle)")
+    command.add_argument("--device", default="cpu")
+    command.add_argument(
+        "--out", type=Path, default=Path("confidence"), metavar="FILE", help="without .png, .pdf"
+    )
+
+
+def confidence(args: argparse.Namespace) -> int:
+    import numpy as np
+    import torch
+
+    from stvt import baselines
+    from stvt.baselines.method import Settings
+    from stvt.baselines.stvun.method import StvunMethod
+    from stvt.core.errors import UsageError
+    from stvt.datasets.frames import frame_files, read_frame
+    from stvt.reports.figures.confidence import confidence_figure
+
+    files = frame_files(args.clip)
+    if not files:
+        raise UsageError(f"{args.clip}: no frames there")
+    centre = len(files) // 2 if args.frame is None else args.frame
+    if not 0 <= centre < len(files):
+        raise UsageError(f"--frame {centre}: {args.clip} has frames 0 to {len(files) - 1}")
+    around = range(centre - StvunMethod.before, centre + StvunMethod.after + 1)
+    window = [read_frame(files[min(max(place, 0), len(files) - 1)]) for place in around]
+    if len({frame.shape for frame in window}) > 1:
+        raise UsageError(f"{args.clip}: its frames are of several sizes")
+    frames = torch.from_numpy(np.stack(window)).permute(0, 3, 1, 2).float() / 255
+    scores = {}
+    for text in args.weights or [""]:
+        name, equals, file = text.partition("=")
+        file = file if equals else text
+        settings = Settings(
+            device=args.device,
+            weights={"stvun": Path(file)} if file else {},
+            untrained=args.untrained,
+        )
+        method = baselines.build("stvun", settings)
+        if not isinstance(method, StvunMethod):
+            raise UsageError(f"{method.name} has no confidence scores; only stvun has")
+        label = name if equals else Path(file).stem or method.name
+        label += " (untrained)" if args.untrained else ""
+        scores[label] = method.confidence(frames.to(args.device)).float().cpu().numpy()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    for made in confidence_figure(window, scores, args.out):
+        print(made)
+    return 0

@@ -1,0 +1,172 @@
+"""`stvt upsample`: its options, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt.cli.options import add_compile, memory_size, positive
+
+if TYPE_CHECKING:
+    from stvt.upsampling.video import Wish
+
+SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?")
+
+
+def add(commands: Any) -> None:
+    """Adds the sub-command to the parser of `stvt`."""
+    command = commands.add_parser(
+        "upsample",
+        help="make any video larger and smoother",
+        description="Any video, or a folder of frames, larger and smoother: docs/upsample.md.",
+        epilog="A name that begins with a dash is written with its folder: ./-name.mp4",
+    )
+    command.set_defaults(run=run, parser=command)
+    command.add_argument("source", metavar="IN", type=Path, help="a video or a folder of frames")
+    command.add_argument("output", metavar="OUT", type=Path, help="a video, or a folder of PNG")
+    command.add_argument("--method", help="of `stvt list methods` (default: the best there is)")
+    command.add_argument("--scale", type=positive, default=4, help="1, 2, 3 or 4 (default: 4)")
+    speed = command.add_mutually_exclusive_group()
+    speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one (2)")
+    speed.add_argument("--slow-motion", type=positive, metavar="N", help="N times as slow")
+    command.add_argument("--weights", action="append", default=[], metavar="NETWORK=FILE")
+    command.add_argument("--untrained", action="store_true", help="random weights, for trying out")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    command.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
+    add_compile(command)
+    command.add_argument("--tile", type=positive, metavar="N", help="low-resolution pixels")
+    command.add_argument(
+        "--memory", type=memory_size, metavar="SIZE", help="stay under this, as in 4GB"
+    )
+    part = command.add_argument_group("what is taken")
+    part.add_argument("--start", type=_seconds, default=Fraction(0), metavar="TIME")
+    part.add_argument("--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5")
+    part.add_argument("--crop", type=_crop, metavar="W:H:X:Y", help="of the input, in pixels")
+    part.add_argument("--stream", type=int, metavar="N", help="which video stream")
+    part.add_argument("--fps", metavar="RATE", help="of a folder of frames")
+    part.add_argument("--preview", type=_seconds, metavar="5s", help="so much, beside bicubic")
+    form = command.add_argument_group("how it is written")
+    form.add_argument("--codec", help="h264, hevc, av1, vp9, ffv1, prores (default: h264)")
+    form.add_argument("--crf", type=float, metavar="Q", help="quality, less is better (16)")
+    form.add_argument("--pixel-format", metavar="F", help="yuv420p, yuv444p10le ...")
+    form.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
+    form.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
+    form.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
+    form.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    form.add_argument("--overwrite", action="store_true", help="replace OUT, or begin anew")
+
+
+def run(args: argparse.Namespace) -> int:
+    from stvt.core.errors import UsageError
+    from stvt.core.progress import progress_line
+    from stvt.upsampling.video import upsample_file
+
+    if args.preview is not None:
+        if args.end is not None:
+            raise UsageError("--preview and --end both say where to stop; give one")
+        args.end = args.start + args.preview
+    if args.end is not None and args.end <= args.start:
+        raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
+    wish, settings = _wish(args), _settings(args)
+
+    def say(line: str) -> None:
+        print(f"stvt upsample: {line}", file=sys.stderr)
+
+    try:
+        with progress_line() as show:
+            made = upsample_file(wish, settings, show, say)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        done = f"what is done is in {wish.parts}, and --resume goes on there"
+        say(f"interrupted; {done if wish.parts.exists() else 'nothing was done yet'}")
+        return 130
+    for line in made.problems:
+        say(line)
+    cuts = f", {len(made.cuts)} cut{'s' * (len(made.cuts) > 1)}" if made.cuts else ""
+    print(
+        f"{args.output}: {made.outputs} frames at {made.rate} fps "
+        f"({float(made.outputs / made.rate):.3f} s) from {made.frames}{cuts}"
+    )
+    return 2 if made.problems else 0
+
+
+def _wish(args: argparse.Namespace) -> Wish:
+    from stvt.datasets.video.timestamps import checked_rate
+    from stvt.upsampling.sources import Part
+    from stvt.upsampling.video import Wish
+
+    return Wish(
+        source=args.source,
+        output=args.output,
+        method=args.method,
+        factor=args.slow_motion or args.time,
+        slow=args.slow_motion is not None,
+        hold=not args.no_hold,
+        cuts=not args.no_cuts,
+        preview=args.preview is not None,
+        part=Part(args.start, args.end, args.crop),
+        stream=args.stream,
+        fps=None if args.fps is None else checked_rate(args.fps),
+        codec=args.codec,
+        crf=args.crf,
+        form=args.pixel_format,
+        lossless=args.lossless,
+        resume=args.resume,
+        overwrite=args.overwrite,
+    )
+
+
+def _settings(args: argparse.Namespace) -> Any:
+    from stvt.baselines.method import Settings
+    from stvt.core.errors import UsageError
+    from stvt.evaluation.plan import usable_device
+
+    if args.scale > 4:
+        raise UsageError(f"--scale {args.scale}: take 1, 2, 3 or 4")
+    weights = {}
+    for one in args.weights:
+        name, equals, file = one.partition("=")
+        if not equals:
+            raise UsageError(f"--weights {one}: is not of the form NETWORK=FILE")
+        weights[name] = Path(file)
+    return Settings(
+        scale=args.scale,
+        phase=(args.scale - 1) / 2,  # where cameras and scalers have the pixels of small videos
+        device=usable_device(args.device),
+        precision=args.precision,
+        tile=args.tile,
+        memory=args.memory,
+        compiled=args.compile,
+        weights=weights,
+        untrained=args.untrained,
+    )
+
+
+def _seconds(text: str) -> Fraction:
+    """A time as people write it.
+
+    >>> _seconds("1:30"), _seconds("5s"), _seconds("0:01:00.5")
+    (Fraction(90, 1), Fraction(5, 1), Fraction(121, 2))
+    """
+    match = SECONDS.fullmatch(text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is no time; write 90, 1:30 or 0:01:30.5")
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+
+
+def _crop(text: str) -> tuple[int, int, int, int]:
+    """W:H:X:Y.
+
+    >>> _crop("64:48:0:8")
+    (64, 48, 0, 8)
+    """
+    match = re.fullmatch(r"(\d+):(\d+):(\d+):(\d+)", text)
+    if not match or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not W:H:X:Y, as in 640:360:0:60")
+    width, height, x, y = map(int, match.groups())
+    return width, height, x, y

@@ -1,0 +1,220 @@
+"""The `stvt weights` command: list, fetch, add, verify, convert, join."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+HELP = "published weights: where they are, on what terms; fetch, add, verify, convert, join them"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the sub-parsers of `stvt`."""
+    weights = commands.add_parser("weights", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
+    actions = weights.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    action = actions.add_parser("list", help="the checkpoints there are, or all about some")
+    action.set_defaults(run=list_)
+    action.add_argument("names", nargs="*", metavar="NAME")
+
+    action = actions.add_parser("fetch", help="get checkpoints from their authors")
+    action.set_defaults(run=fetch)
+    action.add_argument("names", nargs="+", metavar="NAME", help="of `stvt weights list`")
+    action.add_argument("--accept", action="store_true", help="accept the terms without asking")
+    action.add_argument("--from", dest="source", metavar="URL", help="from another place")
+    action.add_argument(
+        "--renew", action="store_true", help="again, even if another file than the first comes"
+    )
+
+    action = actions.add_parser("add", help="put a file that you have where its network looks")
+    action.set_defaults(run=add_file)
+    action.add_argument("file", type=Path, metavar="FILE")
+    action.add_argument("--as", dest="network", metavar="NETWORK", help="whose weights it must be")
+    action.add_argument("--replace", action="store_true", help="even where another file is")
+
+    action = actions.add_parser("verify", help="check files, and what they compute, against before")
+    action.set_defaults(run=verify)
+    action.add_argument("name", nargs="?", metavar="NAME", help="(default: all that are here)")
+
+    action = actions.add_parser("convert", help="TensorFlow checkpoints to safetensors")
+    action.set_defaults(run=convert)
+    action.add_argument("network", choices=["fisr", "fisr_pwcnet"])
+    action.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="its prefix, folder or zip file"
+    )
+    action.add_argument("--out", type=Path, metavar="FILE", help="(default: where fisr looks)")
+
+    action = actions.add_parser("join", help="one file of what the stages of a training left")
+    action.set_defaults(run=join)
+    action.add_argument("network", metavar="NETWORK", help="stvun-s, edvr-s ...")
+    action.add_argument(
+        "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
+    )
+    action.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    action.add_argument("--half", action="store_true", help="in float16, half the size")
+    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+
+
+def list_(args: argparse.Namespace) -> int:
+    from stvt.baselines.weights.catalogue import CHECKPOINTS, checkpoint
+    from stvt.baselines.weights.records import folder
+
+    if args.names:
+        print("\n\n".join(_told(name, checkpoint(name)) for name in args.names))
+        return 0
+    from tabulate import tabulate
+
+    rows = [
+        {
+            "checkpoint": name,
+            "network": known.network,
+            "here": "yes" if (folder() / known.file).is_file() else "",
+            "about": _size(known.about),
+            "from": known.sources[0].split("/")[2] if known.sources else "by hand",
+            "licence": known.licence.split(" (")[0],
+        }
+        for name, known in CHECKPOINTS.items()
+    ]
+    print(tabulate(rows, headers="keys", tablefmt="simple"))
+    print(f"\nThey are kept in {folder()}. All about one: stvt weights list NAME")
+    return 0
+
+
+def fetch(args: argparse.Namespace) -> int:
+    from stvt.baselines.errors import MethodError
+    from stvt.baselines.weights.catalogue import checkpoint
+    from stvt.core.errors import UsageError
+
+    if args.source and len(args.names) > 1:
+        raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
+    for name in args.names:
+        checkpoint(name)
+    code = 0
+    for name in args.names:
+        try:
+            _agree(name, accept=args.accept)
+            _fetch(name, args)
+        except (MethodError, UsageError) as error:
+            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            code = 2
+    return code
+
+
+def add_file(args: argparse.Namespace) -> int:
+    from stvt.baselines.weights.store import add
+
+    _show(add(args.file.expanduser(), args.network, replace=args.replace))
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    from stvt.baselines.errors import MethodError
+    from stvt.baselines.weights.records import folder
+    from stvt.baselines.weights.verify import files, files_called, verify
+
+    code = 0
+    chosen = files_called(args.name) if args.name else files()
+    if not chosen:
+        print(f"there are no weights in {folder()}")
+    for network, file in chosen:
+        try:
+            found = verify(network, file)
+        except MethodError as error:
+            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            code = 2
+            continue
+        judged = "computes what it did" if found.known else "what it computes is now remembered"
+        print(
+            f"{network}: {file.name}: {found.parameters:,} parameters, sha256 "
+            f"{found.sha256[:16]}, {judged}"
+        )
+    return code
+
+
+def convert(args: argparse.Namespace) -> int:
+    from stvt.baselines.weights.store import convert
+
+    _show(convert(args.network, args.checkpoint.expanduser(), args.out))
+    return 0
+
+
+def join(args: argparse.Namespace) -> int:
+    from stvt.training.weights import join, weights_of
+
+    files = [weights_of(path.expanduser()) for path in args.parts]
+    number = join(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
+    print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(f"stvt weights: {line}", file=sys.stderr)
+
+
+def _fetch(name: str, args: argparse.Namespace) -> None:
+    from stvt.baselines.weights.store import fetch_weights
+    from stvt.core.progress import progress_line
+
+    with progress_line("MB") as show:
+
+        def in_megabytes(done: int, total: int | None, what: str) -> None:
+            show(done // 1_000_000, None if total is None else total // 1_000_000, what)
+
+        kept = fetch_weights(
+            name, [args.source] if args.source else (), renew=args.renew, progress=in_megabytes
+        )
+    _show(kept)
+
+
+def _agree(name: str, *, accept: bool) -> None:
+    """Show the terms of a checkpoint once, and remember that they were accepted."""
+    from datetime import UTC, datetime
+
+    from stvt.baselines.weights import records
+    from stvt.baselines.weights.catalogue import checkpoint
+    from stvt.core.errors import UsageError
+
+    known = checkpoint(name)
+    terms = f"licence: {known.licence}; terms: {known.terms}"
+    if records.accepted(name, terms):
+        return
+    if not accept and not sys.stdin.isatty():
+        raise UsageError(
+            f"{name}: its terms are not accepted yet ({terms}; {known.page}); if you do, type "
+            f"`stvt weights fetch {name} --accept`"
+        )
+    print(_told(name, known), file=sys.stderr)
+    if not accept:
+        print("Fetch it on these terms? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise UsageError(f"{name}: not fetched, for its terms were not accepted")
+    records.accept(name, terms, datetime.now(UTC).date().isoformat())
+
+
+def _told(name: str, known: Any) -> str:
+    """All that is known of a checkpoint."""
+    lines = {
+        "weights of": known.network,
+        "published at": known.page,
+        "licence": known.licence,
+        "terms": known.terms,
+        "size": f"about {_size(known.about)}",
+        "fetched from": " or ".join(known.sources),
+        "sha256": f"{known.sha256}..." if known.sha256 else "",
+        "git blob": known.git_blob,
+        "by hand": known.by_hand,
+        "kept as": known.file,
+    }
+    return "\n".join([name, *(f"  {what + ':':14}{text}" for what, text in lines.items() if text)])
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:.0f} MB"
+
+
+def _show(kept: Any) -> None:
+    print(f"{kept.network}: {kept.file}\nsha256 {kept.sha256}")
+    if kept.note:
+        print(f"stvt weights: note: {kept.note}", file=sys.stderr)

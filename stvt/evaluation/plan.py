@@ -1,0 +1,231 @@
+"""What a run consists of, settled before any work so that mistakes show at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from stvt import __version__, baselines, datasets, metrics
+from stvt.baselines.method import Compiled, Method, Scene, Settings
+from stvt.baselines.registry import networks_of, resolved, split_label
+from stvt.core.errors import UsageError
+from stvt.datasets.degradation import phase
+from stvt.evaluation import provenance
+from stvt.evaluation import store as results
+from stvt.evaluation.protocol import Protocol, common_window, positions
+from stvt.evaluation.unit import Unit
+from stvt.profiling.flops import parameters
+
+SCHEMA = 1
+
+
+def usable_device(device: str) -> str:
+    """The device to compute on: "auto" is the first GPU, else the CPU.
+
+    Raises UsageError if the machine has no such device.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as missing:
+        reason = str(missing).splitlines()[0]
+        raise UsageError(f"--device {device}: not usable here ({reason}); try cpu") from missing
+    return device
+
+
+class Plan:
+    """Every scene of some prepared sets by every method, under one protocol.
+
+    Raises the rooms' errors if a set, method, weight or metric is missing, and UsageError if the
+    folder `run` holds scores of another protocol.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        specs: Sequence[str],
+        protocol: Protocol,
+        *,
+        root: Path,
+        run: Path,
+        metric_names: Sequence[str],
+        weights: Mapping[str, Path],
+        untrained: bool,
+        device: str,
+        compiled: Compiled = "",
+        save_frames: bool,
+    ) -> None:
+        self.protocol, self.root, self.run = protocol, root.resolve(), run.resolve()
+        self.metric_names, self.save_frames = tuple(metric_names), save_frames
+        self.settings = Settings(
+            scale=protocol.scale,
+            phase=phase(protocol.degradation, protocol.scale),
+            device=usable_device(device),
+            precision=protocol.precision,
+            tile=protocol.tile,
+            memory=protocol.memory,
+            handover=protocol.handover,
+            compiled=compiled,
+            weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
+            untrained=untrained,
+        )
+        for name in metric_names:
+            if name not in metrics.METRICS:
+                raise UsageError(f"no metric '{name}'; there are {', '.join(metrics.METRICS)}")
+            metrics.METRICS[name].open(self.settings.device)
+        self.prepared = {name: datasets.load(name, root) for name in names}
+        if protocol.inputs == "prepared":
+            for prepared in self.prepared.values():
+                prepared.require(protocol.low_folder)
+        elif {what for _, what in map(split_label, specs)} != {"stvun"}:
+            raise UsageError("--protocol authors is the published demonstration of stvun alone")
+        self.methods = {
+            spec: baselines.build(
+                spec, self.settings, larger=True, new=protocol.frames != "existing"
+            )
+            for spec in specs
+        }
+        self.supports = [method.support for method in self.methods.values()]
+        self.signature = protocol.signature(common_window(protocol, self.supports))
+        self._check_names()
+        self._check_weights()
+        self._check_run_folder()
+
+    def _check_names(self) -> None:
+        labels = [method.name for method in self.methods.values()]
+        twice = {label for label in labels if labels.count(label) > 1}
+        if twice:
+            raise UsageError(
+                f"two methods are called {', '.join(sorted(twice))}; give one a name: other=..."
+            )
+
+    def _check_weights(self) -> None:
+        """A name mistyped in --weights would leave its network without them, unnoticed."""
+        given = set(self.settings.weights)
+        if given and not any(method.fingerprint for method in self.methods.values()):
+            used = set(networks_of(self.methods))
+            for name in sorted(given - used):
+                raise UsageError(
+                    f"--weights {name}=...: no method of this run has a network of that name; "
+                    f"theirs are {', '.join(sorted(used)) or 'none'}"
+                )
+
+    def _check_run_folder(self) -> None:
+        if self.run.exists() and not self.run.is_dir():
+            raise UsageError(f"--out {self.run} is no folder; give another")
+        before = results.read_json(self.run / "run.json")
+        if before is None:
+            return
+        # The common window is the methods' doing, and may change when one is added.
+        old, new = (
+            {part for part in line.split("|") if not part.startswith("window:")}
+            for line in (str(before.get("signature")), self.signature)
+        )
+        if old != new:
+            differs = f"{' '.join(sorted(old - new))} there, {' '.join(sorted(new - old))} now"
+            raise UsageError(
+                f"{self.run} holds scores of another protocol ({differs}); give another --out"
+            )
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """Every scene by every method, the scenes in order and the methods inside."""
+        return [
+            self._unit(name, scene, spec, method)
+            for name, prepared in self.prepared.items()
+            for scene in prepared.scenes
+            for spec, method in self.methods.items()
+        ]
+
+    def _unit(self, name: str, scene: str, spec: str, method: Method) -> Unit:
+        prepared = self.prepared[name]
+        wanted = positions(prepared.scenes[scene].frames, self.protocol, self.supports)
+        about = prepared.scenes[scene]
+        told = Scene(name, scene, about.frames, self.protocol.time_step, about.height, about.width)
+        try:
+            own = method.fingerprint_of(told)
+        except baselines.MethodError:  # to be said when the unit is scored, and fails
+            own = ""
+        fingerprint = f"{method.weights} {own}"
+        inputs: object = [
+            self.signature,
+            [position.frame for position in wanted],
+            self._digest(prepared),
+            spec,
+            fingerprint,
+            self.settings.phase,
+            [metrics.METRICS[name].definition for name in self.metric_names],
+            self.save_frames,
+        ]
+        return Unit(
+            run=self.run,
+            root=self.root,
+            dataset=name,
+            scene=scene,
+            method=resolved(spec),
+            label=method.name,
+            settings=self.settings,
+            protocol=self.protocol,
+            signature=self.signature,
+            positions=tuple(wanted),
+            metrics=self.metric_names,
+            save_frames=self.save_frames,
+            fingerprint=fingerprint,
+            key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
+        )
+
+    def _digest(self, prepared: datasets.Prepared) -> str:
+        """A checksum of all frames that the scores depend on."""
+        if self.protocol.inputs == "authors":
+            return prepared.manifest_sha256
+        return prepared.digest(self.protocol.low_folder)
+
+    def write(self) -> None:
+        """Writes `run.json`: all that `report` needs beside the units."""
+        facts = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "protocol": vars(self.protocol),
+            "signature": self.signature,
+            "metrics": self.metric_names,
+            "datasets": {
+                name: {
+                    "scenes": list(prepared.scenes),
+                    "manifest_sha256": self._digest(prepared),
+                    **_lacks(prepared),
+                }
+                for name, prepared in self.prepared.items()
+            },
+            "methods": {
+                method.name: {
+                    "spec": spec,
+                    "weights": method.weights,
+                    "parameters": parameters(method),
+                    "stages": {stage.name: parameters(stage) for stage in method.stages},
+                }
+                for spec, method in self.methods.items()
+            },
+            "shown": self._shown(),
+            **provenance.facts(self),
+        }
+        results.write_json(self.run / "run.json", facts)
+
+    def _shown(self) -> dict[str, dict[str, int]]:
+        """The frame of each scene that the report shows."""
+        shown: dict[str, dict[str, int]] = {name: {} for name in self.prepared}
+        for unit in self.units:
+            if unit.positions:
+                shown[unit.dataset][unit.scene] = unit.shown.frame
+        return shown
+
+
+def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
+    """What a known set was prepared without, which makes its means no others' means."""
+    lacks = (prepared.manifest.recipe or {}).get("lacks")
+    return {"lacks": str(lacks)} if lacks else {}

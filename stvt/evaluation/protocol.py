@@ -1,0 +1,209 @@
+"""How a method is judged: which frames go in, which come out, and how a score is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from stvt import __version__
+from stvt.core.errors import UsageError
+
+# How many input frames before and after k the output at k + t reads (baselines.method.Method).
+Support = Callable[[float, Sequence[float]], tuple[int, int]]
+
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "scale": (2, 3, 4),
+    "degradation": ("BD", "BI"),
+    "frames": ("new", "existing", "all"),
+    "ends": ("valid", "replicate"),
+    "channel": ("rgb", "y"),
+    "precision": ("fp32", "bf16", "fp16"),
+    "handover": ("float", "uint8"),
+    "inputs": ("prepared", "authors"),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to evaluate; every score carries its `signature`.
+
+    scale:       upsampling in space.
+    degradation: how the low-resolution frames were made, BD or BI.
+    time_step:   every time_step-th frame is input: time_step - 1 new frames between two.
+    frames:      which outputs are scored: those between input frames, those in register, all.
+    ends:        valid: only outputs for which every method has its whole window inside the
+                 sequence; replicate: all outputs, the end frames repeated.
+    channel:     rgb, or y: luma of BT.601 in its limited range.
+    crop_border: pixels left out at each border of both frames before scoring.
+    tile, memory: of `Settings`: the pieces that networks work in, which change their outputs.
+    limit:       score only the first so many input intervals of each scene; None is all.
+    inputs:      prepared: the stored 8-bit frames. authors: made on the fly as the published
+                 STVUN demonstration does (padded, unrounded; outputs truncated to 8 bits).
+    """
+
+    name: str = "paper"
+    scale: int = 4
+    degradation: Literal["BD", "BI"] = "BD"
+    time_step: int = 2
+    frames: Literal["new", "existing", "all"] = "new"
+    ends: Literal["valid", "replicate"] = "valid"
+    channel: Literal["rgb", "y"] = "rgb"
+    crop_border: int = 0
+    limit: int | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    tile: int | None = None
+    memory: int | None = None
+    handover: Literal["float", "uint8"] = "float"
+    inputs: Literal["prepared", "authors"] = "prepared"
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; it is one of "
+                    + ", ".join(map(str, choices))
+                )
+        for name in ("limit", "tile", "memory"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it is 1 or more")
+        if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
+            raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
+        if self.time_step < 2:
+            raise UsageError(f"a time step of {self.time_step} leaves no new frames; 2 or more")
+        if self.crop_border < 0:
+            raise UsageError(f"a border of {self.crop_border} pixels cannot be cropped; 0 or more")
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """T_in of the new frames between two input frames.
+
+        >>> Protocol(time_step=4).times
+        (0.25, 0.5, 0.75)
+        """
+        return tuple(j / self.time_step for j in range(1, self.time_step))
+
+    @property
+    def low_folder(self) -> str:
+        """The folder of a prepared set that holds the input frames.
+
+        >>> Protocol().low_folder
+        'BDx4'
+        """
+        return f"{self.degradation}x{self.scale}"
+
+    def label(self) -> str:
+        """A short name for folders: the preset, then what differs from it.
+
+        >>> Protocol().label(), with_options("zsm", frames="new", limit=2).label()
+        ('paper', 'zsm-new-limit2')
+        """
+        preset = PRESETS[self.name]
+        words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
+        words |= {"memory": "memory", "scale": "x"}
+        changed = [
+            f"{words.get(key, '')}{value}"
+            for key, value in vars(self).items()
+            if value != getattr(preset, key)
+        ]
+        return "-".join([self.name, *changed])
+
+    def signature(self, window: tuple[int, int]) -> str:
+        """The line that says how a score was made. Two scores compare only if theirs agree.
+
+        window: the common margin of the methods of the run, in input frames (`common_window`).
+        """
+        parts: dict[str, Any] = {
+            "scale": self.scale,
+            "degradation": self.degradation,
+            "inputs": self.inputs,
+            "step": self.time_step,
+            "frames": self.frames,
+            "ends": self.ends,
+            "window": f"{window[0]}+{window[1]}" if self.ends == "valid" else "any",
+            "limit": self.limit or "none",
+            "channel": self.channel,
+            "crop": self.crop_border,
+            "output": "uint8-truncated" if self.inputs == "authors" else "uint8-rounded",
+            "precision": self.precision,
+            "tile": self.tile or "none",
+            "memory": self.memory or "none",
+            "handover": self.handover,
+            "stvt": __version__,
+        }
+        return "|".join(f"{key}:{value}" for key, value in parts.items())
+
+
+# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it.
+PRESETS: dict[str, Protocol] = {
+    "paper": Protocol(),
+    "zsm": Protocol("zsm", degradation="BI", frames="all", ends="replicate", channel="y"),
+    "authors": Protocol("authors", inputs="authors"),
+}
+
+
+def with_options(name: str, **options: Any) -> Protocol:
+    """The preset `name` with the options that are not None in place of its own.
+
+    Raises UsageError if there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no protocol is called {name!r}; there are {', '.join(PRESETS)}")
+    return replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """One output to be scored: `frame` of the full sequence, at input time `k` + `t`."""
+
+    frame: int
+    k: int
+    t: float
+
+    @property
+    def time(self) -> float:
+        return self.k + self.t
+
+    @property
+    def kind(self) -> str:
+        return "new" if self.t else "existing"
+
+
+def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ()) -> list[Position]:
+    """The outputs of a sequence of `frames` frames that are scored, in order.
+
+    supports: those of all methods of the run: with ends "valid", an output counts only where
+    none of them reads past an end. New frames lie between two input frames, never after the last.
+
+    >>> [p.frame for p in positions(7, Protocol())]
+    [1, 3, 5]
+    >>> [p.frame for p in positions(20, Protocol(), [lambda t, times: (3, 3)])]
+    [7, 9, 11, 13]
+    """
+    step, times, supports = protocol.time_step, protocol.times, list(supports)
+    inputs = (frames - 1) // step + 1
+    wanted = {"new": times, "existing": (0.0,), "all": (0.0, *times)}[protocol.frames]
+    margins = {t: _margin(supports, t, times) for t in wanted}
+    found = []
+    for k in range(inputs):
+        for t in wanted:
+            before, after = margins[t] if protocol.ends == "valid" else (0, 0)
+            if k - before >= 0 and k + after < inputs and (not t or k + 1 < inputs):
+                found.append(Position(k * step + round(t * step), k, t))
+    if protocol.limit is not None and found:
+        found = [p for p in found if p.k < found[0].k + protocol.limit]
+    return found
+
+
+def common_window(protocol: Protocol, supports: Iterable[Support]) -> tuple[int, int]:
+    """The most input frames that any method reads before and after a scored output's own."""
+    supports = list(supports)
+    wanted = {"new": protocol.times, "existing": (0.0,), "all": (0.0, *protocol.times)}
+    margins = [_margin(supports, t, protocol.times) for t in wanted[protocol.frames]]
+    return max(m[0] for m in margins), max(m[1] for m in margins)
+
+
+def _margin(supports: Sequence[Support], t: float, times: Sequence[float]) -> tuple[int, int]:
+    reads = [support(t, times) for support in supports]
+    return max((b for b, _ in reads), default=0), max((a for _, a in reads), default=0)

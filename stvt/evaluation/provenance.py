@@ -1,0 +1,201 @@
+"""Where a run's scores come from: the command, versions, state of the code, device, weights.
+
+What is the same whenever the same run is made again goes into `run.json`; when it was made, and
+in which folders, into `seconds/run.json`.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt.evaluation import store as results
+
+if TYPE_CHECKING:
+    from stvt.evaluation.plan import Plan
+    from stvt.evaluation.protocol import Protocol
+
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "av",
+    "opencv-python-headless",
+    "opencv-python",
+    "pillow",
+    "scikit-image",
+    "lpips",
+)
+
+
+def facts(plan: Plan) -> dict[str, Any]:
+    """What `run.json` says beside the protocol, data and methods, without folders and times."""
+    from stvt.baselines.weights.records import sha256_of
+    from stvt.profiling.timing import device_name
+
+    given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
+    return {
+        "command": command(plan),
+        "versions": versions(),
+        "git": git_state(),
+        # How many threads it has is a matter of the moment, not of the machine.
+        "device": re.sub(r", \d+ threads?$", "", device_name(plan.settings.device)),
+        "settings": {
+            "device": plan.settings.device,
+            "untrained": plan.settings.untrained,
+            "save_frames": plan.save_frames,
+        },
+        "weights": {
+            name: {"file": file.name, "sha256": sha256_of(file)} for name, file in given.items()
+        },
+    }
+
+
+def command(plan: Plan) -> str:
+    """The command line that makes these scores, but for where its data and its run are.
+
+    Files of weights are without their folders; specifications of methods are as they were given.
+    """
+    words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
+    words += ["--methods", ",".join(plan.methods)]
+    words += _protocol_options(plan.protocol)
+    words += ["--metrics", ",".join(plan.metric_names), "--device", plan.settings.device]
+    for name, file in plan.settings.weights.items():
+        words += ["--weights", f"{name}={file.name}"]
+    words += ["--untrained"] * plan.settings.untrained
+    words += ["--save-frames"] * plan.save_frames
+    return shlex.join(words)
+
+
+def _protocol_options(protocol: Protocol) -> list[str]:
+    from stvt.evaluation.protocol import PRESETS
+
+    preset = PRESETS.get(protocol.name)
+    words = ["--protocol", protocol.name]
+    for key, value in vars(protocol).items():
+        if key not in ("name", "inputs") and value is not None and value != getattr(preset, key):
+            words += [f"--{key.replace('_', '-')}", str(value)]
+    return words
+
+
+def versions() -> dict[str, str]:
+    """The versions of stvt, Python and the libraries that scores may depend on."""
+    import torch
+
+    from stvt import __version__
+
+    found = {"stvt": __version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    if torch.version.cuda:
+        found["cuda"] = torch.version.cuda
+    return found | {"system": f"{platform.system()} {platform.machine()}"}
+
+
+@cache
+def git_state() -> dict[str, Any] | None:
+    """The commit that stvt's code is of, and whether it was altered; None where it is installed."""
+    top = Path(__file__).resolve().parents[2]
+    if not (top / ".git").exists():
+        return None
+    try:
+        commit = _git(top, "rev-parse", "HEAD").strip()
+        dirty = bool(_git(top, "status", "--porcelain", "--untracked-files=no").strip())
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", "-C", str(folder), *words]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+    return done.stdout
+
+
+@contextmanager
+def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
+    """Keeps when the work inside began and, if it came to its end, when; and `about`, as text.
+
+    A run that was continued has several of them. What is put into the dict that this gives is
+    kept, too, at the end.
+    """
+    file = run / "seconds" / "run.json"
+    before = sessions(run)
+    began = datetime.now(UTC)
+    now: dict[str, Any] = {"began": began.isoformat(timespec="seconds"), **about}
+    results.write_json(file, {"sessions": [*before, now]})
+    yield now
+    ended = datetime.now(UTC)
+    now["ended"] = ended.isoformat(timespec="seconds")
+    now["seconds"] = round((ended - began).total_seconds(), 3)
+    results.write_json(file, {"sessions": [*before, now]})
+
+
+def sessions(run: Path) -> list[dict[str, Any]]:
+    """What `session` kept of a run, the latest last."""
+    kept = results.read_json(run / "seconds" / "run.json") or {}
+    return [one for one in kept.get("sessions", []) if isinstance(one, dict)]
+
+
+def changes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """What differs between the facts of two runs, one line each; what one lacks is left out."""
+    lines = []
+    for title, key in (("versions", "versions"), ("datasets", "datasets"), ("methods", "methods")):
+        known, others = first.get(key) or {}, second.get(key) or {}
+        for name in [name for name in known if name in others]:
+            lines += [
+                f"{' '.join(part for part in (label, what) if part)}: {before} -> {after}"
+                for label, what, before, after in _altered(title, name, known[name], others[name])
+            ]
+    versions_known = first.get("versions") and second.get("versions")
+    plain = ("device",) if versions_known else ("version", "device")
+    for key in plain:
+        if first.get(key) and second.get(key) and first[key] != second[key]:
+            lines.append(f"{key}: {first[key]} -> {second[key]}")
+    commits = [_commit(facts.get("git")) for facts in (first, second)]
+    if all(commits) and commits[0] != commits[1]:
+        lines.append(f"code: {commits[0]} -> {commits[1]}")
+    if "altered" in commits[0] and commits[0] == commits[1]:
+        lines.append(f"code: {commits[0]} in both; what was altered is not known")
+    return lines
+
+
+def _altered(title: str, name: str, before: Any, after: Any) -> Iterator[tuple[str, str, str, str]]:
+    if title == "versions":
+        if before != after:
+            yield name, "", before, after
+        return
+    shown = {"datasets": ("manifest_sha256",), "methods": ("spec", "weights", "parameters")}
+    words = {"manifest_sha256": "frames", "spec": "is"}
+    for key in shown[title]:
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            yield name, words.get(key, key), _short(old), _short(new)
+    if title == "datasets":
+        old_scenes, new_scenes = list(before.get("scenes", ())), list(after.get("scenes", ()))
+        if old_scenes != new_scenes:
+            yield name, "scenes", str(len(old_scenes)), str(len(new_scenes))
+
+
+def _short(value: object) -> str:
+    """Hashes by their beginnings."""
+    text = "none" if value in ("", None) else str(value)
+    return "+".join(p[:12] if len(p) == 64 else p for p in text.split("+"))
+
+
+def _commit(git: Mapping[str, Any] | None) -> str:
+    if not git:
+        return ""
+    return f"{str(git.get('commit'))[:12]}{' (altered)' if git.get('dirty') else ''}"

@@ -1,0 +1,167 @@
+"""A run made again from its `run.json`, and compared score by score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt import datasets, reports
+from stvt.core.errors import UsageError
+from stvt.evaluation import provenance
+from stvt.evaluation import store as results
+from stvt.evaluation.protocol import Protocol
+from stvt.evaluation.report import stored
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TOLERANCE = 1e-6  # scores are kept with six decimals
+KEYS = ("dataset", "scene", "method", "frame", "metric", "channel")
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """run: the new one's folder. compared: how many scores both have.
+
+    differing: one line for each method whose scores differ or are missing; none: all are equal.
+    changed:   what else differs: data, versions, weights, device, code.
+    """
+
+    run: Path
+    compared: int
+    differing: list[str]
+    changed: list[str]
+
+
+def reproduce(
+    run_json: Path,
+    *,
+    root: Path | None = None,
+    out: Path | None = None,
+    weights: Mapping[str, Path] | None = None,
+    device: str | None = None,
+    workers: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+    progress: Callable[[int, int | None, str], None] | None = None,
+) -> Reproduced:
+    """Evaluates what a run.json says, in a new folder, and compares the scores.
+
+    run_json: the file, or the folder of its run; the scores are beside it.
+    root:     of the prepared sets; None where they were then, else "data".
+    out:      None: the run's folder with "-again" at its end.
+    weights, device: in the place of those that were used.
+    tell:     called with what differs before the work begins.
+
+    Raises UsageError if there is nothing to compare with or `out` is a finished run.
+    """
+    run = run_json if run_json.is_dir() else run_json.parent
+    scores, facts = _original(run, run_json)
+    last = (provenance.sessions(run) or [{}])[-1]
+    out = out or run.resolve().with_name(f"{run.resolve().name}-again")
+    if out.resolve() == run.resolve() or any("ended" in s for s in provenance.sessions(out)):
+        raise UsageError(f"{out} is a finished run; give another --out, or delete it")
+    root = root or Path(last.get("root") or "data")
+    protocol = _protocol(facts, run)
+    for line in _other_data(facts, root, protocol):
+        tell(line)
+    used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
+    found = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
+    lost = [name for name in facts.get("weights") or {} if name not in found]
+    if lost:
+        raise UsageError(
+            f"{run}: its weights of {lost[0]} ({facts['weights'][lost[0]]['file']}) are not here; "
+            f"give --weights {lost[0]}=FILE"
+        )
+    from stvt.evaluation.run import evaluate
+
+    settings = facts.get("settings") or {}
+    again = evaluate(
+        list(facts["datasets"]),
+        [str(about["spec"]) for about in facts["methods"].values()],
+        root=root,
+        out=out,
+        protocol=protocol,
+        metrics=facts["metrics"],
+        weights=found,
+        untrained=bool(settings.get("untrained", _some_untrained(facts))),
+        device=device or str(settings.get("device", "auto")),
+        workers=workers,
+        save_frames=bool(settings.get("save_frames")),
+        progress=progress,
+    )
+    compared, differing = differences(scores, again)
+    now = results.read_json(out / "run.json") or {}
+    return Reproduced(out, compared, differing, provenance.changes(facts, now))
+
+
+def _original(run: Path, run_json: Path) -> tuple[DataFrame, dict[str, Any]]:
+    if not run_json.exists() or (run_json.is_file() and run_json.name != "run.json"):
+        raise UsageError(f"{run_json}: no run.json there; give that of a run, or its folder")
+    scores, facts = stored(run)
+    if not len(scores) and (run / "report" / "scores.csv").is_file():
+        scores = reports.read_scores(run / "report" / "scores.csv")
+    if not len(scores):
+        raise UsageError(f"{run}: no scores beside run.json to compare with")
+    return scores, facts
+
+
+def _protocol(facts: Mapping[str, Any], run: Path) -> Protocol:
+    try:
+        return Protocol(**facts["protocol"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"{run}/run.json is of another version of stvt ({facts.get('version')}): {error}"
+        ) from error
+
+
+def _some_untrained(facts: Mapping[str, Any]) -> bool:
+    return any("untrained" in str(about.get("weights")) for about in facts["methods"].values())
+
+
+def _other_data(facts: Mapping[str, Any], root: Path, protocol: Protocol) -> list[str]:
+    """One line for each data set whose frames are not those of the run."""
+    lines = []
+    for name, about in facts["datasets"].items():
+        prepared = datasets.load(name, root)
+        whole = protocol.inputs == "authors"
+        digest = prepared.manifest_sha256 if whole else prepared.digest(protocol.low_folder)
+        if digest != about.get("manifest_sha256"):
+            lines.append(f"{name}: its frames in {root} are not those of the run")
+    return lines
+
+
+def differences(before: DataFrame, after: DataFrame) -> tuple[int, list[str]]:
+    """How many scores both have, and a line for each method of which some are not equal."""
+    old, new = _values(before), _values(after)
+    lines = []
+    for method in dict.fromkeys(key[2] for key in (*old, *new)):
+        ours = {key: value for key, value in old.items() if key[2] == method}
+        theirs = {key for key in new if key[2] == method}
+        apart = {
+            key: math.inf if math.isinf(value) or math.isinf(new[key]) else abs(value - new[key])
+            for key, value in ours.items()
+            if key in theirs and value != new[key]
+        }
+        unequal = {key: size for key, size in apart.items() if size > TOLERANCE * 1.001}
+        if unequal:
+            worst = max(unequal, key=lambda key: unequal[key])
+            dataset, scene, _, frame, metric, _ = worst
+            lines.append(
+                f"{method}: {len(unequal)} of {len(ours)} scores differ, by {unequal[worst]:.3g} at "
+                f"most ({metric} of frame {frame} of {dataset}/{scene}: {old[worst]:.6f}, now "
+                f"{new[worst]:.6f})"
+            )
+        lost, more = len(ours.keys() - theirs), len(theirs - ours.keys())
+        if lost:
+            lines.append(f"{method}: {lost} of {len(ours)} scores are missing now")
+        if more:
+            lines.append(f"{method}: {more} scores are new")
+    return len(old.keys() & new.keys()), lines
+
+
+def _values(scores: DataFrame) -> dict[tuple[Any, ...], float]:
+    columns = [scores[key] for key in KEYS]
+    return dict(zip(zip(*columns, strict=True), map(float, scores["value"]), strict=True))

@@ -1,0 +1,218 @@
+"""Data sets x methods -> scores: runs the units not done yet, keeps each, reports on all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt import __version__, baselines
+from stvt.baselines.method import Compiled, Method
+from stvt.baselines.precomputed import Elsewhere
+from stvt.evaluation import provenance
+from stvt.evaluation import store as results
+from stvt.evaluation.plan import Plan
+from stvt.evaluation.processes import run_units
+from stvt.evaluation.protocol import Protocol, with_options
+from stvt.evaluation.report import report
+from stvt.evaluation.unit import Unit, one_line, score
+from stvt.profiling import timing
+from stvt.profiling.flops import count, device_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Progress = Callable[[int, int | None, str], None]
+
+
+def evaluate(
+    datasets: Sequence[str] | str,
+    methods: Sequence[str] | str,
+    *,
+    root: str | Path = "data",
+    out: str | Path | None = None,
+    protocol: str | Protocol = "paper",
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    weights: Mapping[str, str | Path] | None = None,
+    untrained: bool = False,
+    device: str = "auto",
+    compiled: Compiled = "",
+    workers: int = 1,
+    cluster: str | None = None,
+    runtime: bool = False,
+    runtime_size: tuple[int, int] = (540, 960),
+    save_frames: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> DataFrame:
+    """The scores of each method on each prepared data set, one row a frame and metric.
+
+    datasets:  names of prepared sets under `root` ("sample" or ["sample", "vid4"]).
+    methods:   as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
+               "net=FILE.py:Class"; a list, or one string with commas.
+    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already
+               there are not made again; those of another protocol are an error. The report is
+               of the data sets and methods named now.
+    protocol:  "paper", "zsm", "authors" or a `Protocol`; `options` are its fields
+               (frames="all", time_step=4 ...), see `stvt.evaluation.protocol`.
+    weights:   network name -> file. untrained: random weights, for runtime and plumbing.
+    compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
+    runtime:   also time each method on one jointly upsampled frame of `runtime_size`
+               (height, width), count its operations and its peak memory.
+    workers, cluster: see `stvt.evaluation.processes`. progress: called with (done, total, what).
+
+    Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder), "failures"
+    (one line for each scene and method without scores) and "computed" (method -> seconds that
+    its units passed and, of them, computed, and those of the processor, of those scored now).
+    Writes the report into `out`/report.
+    Raises the rooms' errors before any work when a set, method, weight or metric is missing.
+    """
+    chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
+    names = (
+        [name.strip() for name in datasets.split(",")]
+        if isinstance(datasets, str)
+        else list(datasets)
+    )
+    plan = Plan(
+        names,
+        baselines.parse_methods(methods) if isinstance(methods, str) else list(methods),
+        chosen,
+        root=Path(root),
+        run=Path(out) if out else Path("runs") / f"{'+'.join(names)}-{chosen.label()}",
+        metric_names=metrics,
+        weights={name: Path(file) for name, file in (weights or {}).items()},
+        untrained=untrained,
+        device=device,
+        compiled=compiled,
+        save_frames=save_frames,
+    )
+    results.remove_leftovers(plan.run)
+    plan.write()
+    show = progress or (lambda done, total, what: None)
+    with provenance.session(
+        plan.run,
+        root=str(plan.root),
+        weights={name: str(file) for name, file in plan.settings.weights.items()},
+        workers=workers,
+        runtime=runtime_size if runtime else None,
+    ) as facts:
+        units = [unit for unit in plan.units if not _done(unit)]
+        computed = _score_all(units, workers, cluster, show)
+        facts["computed"] = computed
+        _cost_all(plan, *runtime_size, runtime, show)
+    scores = report(plan.run)
+    scores.attrs["computed"] = computed
+    return scores
+
+
+def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
+    """What share of the time the methods computed; None if none did.
+
+    >>> computed_line({"a": {"passed": 20.0, "computed": 19.0}, "b": {"passed": 5, "computed": 1}})
+    'computed 80 % of the 25 s of scoring: a 95 %, b 20 %'
+    """
+    own = {name: one for name, one in computed.items() if one["computed"]}
+    passed, spent = (sum(one[key] for one in own.values()) for key in ("passed", "computed"))
+    if not spent:
+        return None
+    each = [f"{name} {one['computed'] / one['passed']:.0%}" for name, one in own.items()]
+    line = f"computed {spent / passed:.0%} of the {passed:.0f} s of scoring: {', '.join(each)}"
+    return line.replace("%", " %")
+
+
+def _done(unit: Unit) -> bool:
+    record = results.read_json(unit.file)
+    return record is not None and record.get("key") == unit.key and "scores" in record
+
+
+def _score_all(
+    units: list[Unit], workers: int, cluster: str | None, show: Progress
+) -> dict[str, dict[str, float]]:
+    """Method -> what its units spent, see `scoring.Spent`."""
+    spent: dict[str, dict[str, float]] = {}
+    total = sum(len(unit.positions) for unit in units)
+    done = 0
+
+    def on_frame(unit: Unit) -> None:
+        nonlocal done
+        done += 1
+        show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
+
+    here = workers == 1 and not cluster
+    work = partial(_score_here, on_frame=on_frame) if here else score
+    ended = 0
+    for unit, record in run_units(work, units, workers, cluster):
+        ended += len(unit.positions)
+        done = ended
+        if record is None:
+            reason = "the worker process died (out of memory?); fewer --workers may help"
+            results.write_json(unit.file, unit.record(failure=reason))
+        else:
+            one = spent.setdefault(unit.label, dict.fromkeys(record["spent"], 0.0))
+            for key, seconds in record["spent"].items():
+                one[key] += seconds
+        show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
+    return {
+        name: {key: round(seconds, 3) for key, seconds in one.items()}
+        for name, one in spent.items()
+    }
+
+
+def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
+    return score(unit, partial(on_frame, unit))
+
+
+def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> None:
+    """Counts the operations of each network, and times each method that computes if `runtime`.
+
+    What was found is kept beside the scores.
+    """
+    methods = [
+        (spec, method)
+        for spec, method in plan.methods.items()
+        if not isinstance(method, Elsewhere) and (runtime or method.networks())
+    ]
+    what = "timing" if runtime else "counting"
+    for number, (spec, method) in enumerate(methods):
+        show(number, len(methods), f"{what} {method.name}")
+        file = results.runtime_file(plan.run, method.name)
+        key = _runtime_key(plan, spec, method, height, width)
+        before = results.read_json(file)
+        known = before if before is not None and before.get("key") == key else {}
+        if "multiply_accumulates" in known and ("runtime" in known or not runtime):
+            continue
+        results.write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
+    if methods:
+        show(len(methods), len(methods), what)
+
+
+def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
+    """Whatever a running time depends on. One with the same key is not measured again."""
+    settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
+    device = timing.device_name(device_of(method))
+    made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
+    return hashlib.sha256(json.dumps([height, width, *made_of]).encode()).hexdigest()
+
+
+def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) -> dict[str, Any]:
+    """What one new frame costs, or the reason why that cannot be told."""
+    try:
+        cost = {}
+        if runtime:
+            timed = timing.measure(
+                method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
+            )
+            cost["runtime"] = timed.facts()
+        operations = count(method, height, width)
+    # A method may be anybody's code: one that fails must not cost the others their report.
+    except Exception as error:  # noqa: BLE001
+        return {"failure": one_line(f"{type(error).__name__}: {error}")}
+    return {
+        **cost,
+        "multiply_accumulates": operations.multiply_accumulates,
+        "uncounted": operations.uncounted,
+        "counted_at": operations.counted_at,
+    }

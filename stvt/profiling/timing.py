@@ -1,0 +1,267 @@
+"""How long one jointly upsampled frame takes, and how much memory."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import math
+import platform
+import time as clock
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stvt.baselines.method import Method, Scene
+from stvt.profiling.flops import device_of, low_resolution
+
+CYCLE = 12  # frames of the synthetic scene, played to and fro
+SLACK = 1 << 20  # bytes that a process needs for itself between two looks at its memory
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one new frame of height x width cost, in steady state.
+
+    median, p10, p90, mean: seconds by the wall clock, the device waited for; None if none was made.
+    device_median: seconds by CUDA events, None elsewhere.
+    stages:        seconds of each stage of a composition, by name, a mean over the frames.
+    peak_memory_bytes: bytes, or None where it cannot be known; `memory_is` says what it means.
+    n:             how many frames were timed.
+    out_of_memory: there was not enough memory; then the numbers are those of what ran before.
+    """
+
+    height: int
+    width: int
+    device: str
+    precision: str
+    n: int
+    median: float | None
+    p10: float | None
+    p90: float | None
+    mean: float | None
+    device_median: float | None
+    stages: dict[str, float]
+    peak_memory_bytes: int | None
+    memory_is: str
+    out_of_memory: bool
+
+    def facts(self) -> dict[str, Any]:
+        """As plain values for JSON; seconds to the microsecond."""
+        facts = dict(vars(self))
+        for name in ("median", "p10", "p90", "mean", "device_median"):
+            facts[name] = None if facts[name] is None else round(facts[name], 6)
+        facts["stages"] = {name: round(seconds, 6) for name, seconds in self.stages.items()}
+        return facts
+
+
+def measure(
+    method: Method,
+    height: int = 540,
+    width: int = 960,
+    time: float = 0.5,
+    *,
+    precision: str = "fp32",
+    warm_up: int = 2,
+    min_repeats: int = 3,
+    max_repeats: int = 50,
+    budget_seconds: float = 20.0,
+) -> Timing:
+    """The time between one new frame and the next, while a method upsamples an endless sequence.
+
+    The method is fed a moving textured scene, the same each time, whose enlarged frames are
+    height x width, and asked only for the frame at `time` between each two input frames: the
+    paper's "one jointly upsampled frame". What it computed for the frames before and uses again
+    it need not pay twice, a cascade's first stage as little as a network with a cache. What it
+    costs to make the input frames is not counted; to move them to the device is.
+
+    warm_up:        new frames made before the clock starts.
+    min_repeats:    new frames timed in any case.
+    max_repeats, budget_seconds: more are timed until there are so many, or until so long a time
+                    has gone by since the start, warm-up included. It is a limit for starting
+                    another frame: a method that needs a minute for one takes
+                    (warm_up + min_repeats) minutes, so give 1 and 1 where that is too long.
+    """
+    device = device_of(method)
+    memory = Memory(device, method)
+    source = _Source(*low_resolution(method, height, width), device)
+    laps = _Laps(source, device)
+    start, full = clock.perf_counter(), False
+    stages_before = [stage.seconds for stage in method.stages]
+    try:
+        method.begin(Scene("timing", "synthetic", 2**31, 2, height, width))
+        outputs = method.stream(source, (time,), lambda t: t % 1 != 0)
+        for _ in range(warm_up):
+            next(outputs)
+        stages_before = [stage.seconds for stage in method.stages]
+        while len(laps.seconds) < max_repeats and (
+            len(laps.seconds) < min_repeats or clock.perf_counter() - start < budget_seconds
+        ):
+            laps.one(outputs)
+    except (RuntimeError, MemoryError) as error:  # torch's out-of-memory error is a RuntimeError
+        if not is_out_of_memory(error):
+            raise
+        full = True
+    peak, memory_is = memory.peak()
+    if full and device.type == "cuda":
+        torch.cuda.empty_cache()
+    made = len(laps.seconds)
+    p10, median, p90 = np.percentile(laps.seconds, [10, 50, 90]).tolist() if made else [None] * 3
+    return Timing(
+        height=height,
+        width=width,
+        device=device_name(device),
+        precision=precision,
+        n=made,
+        median=median,
+        p10=p10,
+        p90=p90,
+        mean=math.fsum(laps.seconds) / made if made else None,
+        device_median=float(np.median(laps.device_seconds)) if laps.device_seconds else None,
+        stages={
+            stage.name: (stage.seconds - before) / made
+            for stage, before in zip(method.stages, stages_before, strict=True)
+            if made
+        },
+        peak_memory_bytes=peak,
+        memory_is=memory_is,
+        out_of_memory=full,
+    )
+
+
+class _Laps:
+    """The times of single frames, without those in which the source made its own."""
+
+    def __init__(self, source: _Source, device: torch.device) -> None:
+        self.source, self.device = source, device
+        self.seconds: list[float] = []
+        self.device_seconds: list[float] = []
+
+    def one(self, outputs: Iterator[tuple[float, Tensor]]) -> None:
+        events = self._events()
+        self._wait()
+        made_before, start = self.source.seconds, clock.perf_counter()
+        if events:
+            events[0].record()
+        next(outputs)
+        if events:
+            events[1].record()
+        self._wait()
+        passed = clock.perf_counter() - start
+        self.seconds.append(passed - (self.source.seconds - made_before))
+        for before, after in pairwise(events):
+            self.device_seconds.append(before.elapsed_time(after) / 1000)
+
+    def _events(self) -> list[Any]:
+        if self.device.type != "cuda":
+            return []
+        return [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+
+class _Source:
+    """An endless textured scene that moves two pixels to the right and one down with each frame."""
+
+    def __init__(self, height: int, width: int, device: torch.device) -> None:
+        self.seconds = 0.0  # spent here
+        self.frames = [torch.from_numpy(f).to(device) for f in _scene(height, width)]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        number = 0
+        while True:
+            start = clock.perf_counter()
+            place = number % (2 * CYCLE - 2)
+            # A copy: methods know frames that they have seen by identity.
+            frame = self.frames[min(place, 2 * CYCLE - 2 - place)].clone()
+            self.seconds += clock.perf_counter() - start
+            yield frame
+            number += 1
+
+
+def _scene(height: int, width: int) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
+    """The same each time: noise of several sizes, from edges as fine as pixels to large shapes."""
+    random = np.random.default_rng(0)
+    rows, columns = height + CYCLE, width + 2 * CYCLE
+    picture = np.full((3, rows, columns), 0.5)
+    for side in (1, 3, 8, 21):
+        coarse = random.normal(0, 0.08, (3, -(-rows // side), -(-columns // side)))
+        picture += coarse.repeat(side, 1).repeat(side, 2)[:, :rows, :columns]
+    picture = picture.clip(0, 1).astype(np.float32)
+    return [
+        picture[:, k : k + height, 2 * k : 2 * k + width].copy() for k in reversed(range(CYCLE))
+    ]
+
+
+class Memory:
+    """The most memory in use since this was made."""
+
+    def __init__(self, device: torch.device, method: Method) -> None:
+        self.device = device
+        own = {id(p): p.nbytes for network in method.networks() for p in network.parameters()}
+        self.weights = sum(own.values())
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            return
+        with suppress(OSError, AttributeError):  # elsewhere than with glibc there is no such thing
+            ctypes.CDLL(None).malloc_trim(0)  # what is free already shall not hide what is needed
+        with suppress(OSError):  # not every container allows it
+            Path("/proc/self/clear_refs").write_text("5")  # sets VmHWM back to VmRSS
+        self.before = _resident("VmRSS")
+        self.most_before = _resident("VmHWM")
+
+    def peak(self) -> tuple[int | None, str]:
+        """Bytes, and what they are."""
+        if self.device.type == "cuda":
+            allocated = torch.cuda.max_memory_allocated(self.device)
+            return allocated, "most CUDA memory allocated, weights included"
+        most = _resident("VmHWM")
+        if self.device.type != "cpu" or self.before is None or most is None:
+            return None, "not known on this system"
+        if most == self.most_before and most - self.before > SLACK:
+            return None, "not known: hidden below an earlier peak that could not be set back"
+        return most - self.before + self.weights, "growth of resident memory, plus weights"
+
+
+def _resident(name: str) -> int | None:
+    """Bytes of VmRSS (now) or VmHWM (the most since it was last set back) of this process."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), None)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a device or on the host."""
+    said = str(error).lower()
+    signs = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate")
+    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
+
+
+def device_name(device: torch.device | str) -> str:
+    """The make of a device: that of the processor for the CPU, with the number of threads used."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        name = next(iter(names), name)
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"

@@ -1,0 +1,179 @@
+"""What `stvt upsample` reads: a video or a folder of pictures, as frames with their times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from stvt.core.errors import UsageError
+from stvt.datasets.frames import frame_files, numbering_fault, read_frame
+from stvt.datasets.video.encoder_color import Look, look_of
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import Timeline, timeline
+from stvt.upsampling.sequence import Picture, Timed
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is taken of a source.
+
+    start, end: seconds from its first frame; an end of None is its own.
+    crop:       (width, height, x, y) of upright frames, in pixels; None: all.
+    """
+
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+    crop: tuple[int, int, int, int] | None = None
+
+
+@dataclass
+class Source:
+    """Frames in order, each with its time; `frames()` reads them anew.
+
+    when:   rate and times; look, bits: how colours are coded.
+    first:  the time of the first frame taken, once it has been read.
+    last:   how long the last frame taken is shown, in seconds, once all have been read.
+    notes:  what a user may like to know; problems: why less came than should have.
+    """
+
+    path: Path
+    part: Part
+    when: Timeline
+    look: Look
+    bits: int
+    width: int
+    height: int
+    first: Fraction | None = None
+    last: Fraction = Fraction(1)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.part.crop is not None:
+            width, height, x, y = self.part.crop
+            if x + width > self.width or y + height > self.height:
+                raise UsageError(
+                    f"--crop {width}:{height}:{x}:{y}: {self.path} is {self.width}x{self.height}"
+                )
+        if self.part.start >= self.when.seconds:
+            raise UsageError(
+                f"--start: {self.path} is {float(self.when.seconds):.2f} s long; "
+                f"nothing comes after {float(self.part.start):g} s"
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames taken, cropped."""
+        return (self.width, self.height) if self.part.crop is None else self.part.crop[:2]
+
+    def expected(self, factor: int) -> int:
+        """How many outputs there will be, about, with so many for one frame."""
+        end = self.when.seconds if self.part.end is None else self.part.end
+        taken = min(end, self.when.seconds) - self.part.start
+        return max(math.ceil(taken * self.when.rate), 1) * factor
+
+    def frames(self) -> Iterator[Timed]:
+        """The frames taken, cropped, with their times in seconds."""
+        self.first, self.last = None, 1 / self.when.rate
+        origin: Fraction | None = None
+        last: Fraction | None = None
+        for number, stamp, picture in self._all():
+            if number and origin is None:
+                origin = self.when.start
+            before = last
+            if self.when.steady or stamp is None or (last is not None and stamp <= last):
+                beginning = origin if origin is not None else stamp
+                if beginning is None:
+                    beginning = self.when.start
+                if self.when.steady or last is None:
+                    stamp = beginning + number / self.when.rate
+                else:
+                    stamp = last + 1 / self.when.rate
+            origin = stamp if origin is None else origin
+            last = stamp
+            past = stamp - origin
+            if self.part.end is not None and past >= self.part.end:
+                if before is not None and not self.when.steady:
+                    self.last = origin + self.part.end - before
+                break
+            if past < self.part.start:
+                continue
+            self.first = stamp if self.first is None else self.first
+            yield stamp, self._cropped(picture)
+        if self.first is None:
+            start, end = float(self.part.start), self.part.end
+            until = "" if end is None else f" and before {float(end):g} s"
+            raise UsageError(f"--start: {self.path} has no frame after {start:g} s{until}")
+
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        """The frames with their numbers and time stamps; some before the part may be left out."""
+        raise NotImplementedError
+
+    def _cropped(self, picture: Picture) -> Picture:
+        if self.part.crop is None:
+            return picture
+        width, height, x, y = self.part.crop
+        cut: Picture = np.ascontiguousarray(picture[y : y + height, x : x + width])  # type: ignore[assignment]
+        return cut
+
+
+class VideoSource(Source):
+    """A video file, by the stream of that number or the one a player would show."""
+
+    def __init__(self, path: Path, part: Part, stream: int | None = None) -> None:
+        self._video = open_video(path, stream, threads=0)
+        facts = self._video.facts
+        self.stream = int(str(facts["stream"]))
+        when = timeline(path, self.stream)
+        video = self._video
+        super().__init__(path, part, when, look_of(facts), video.bits, video.width, video.height)
+        self.notes += video.notes
+        if not when.steady:
+            self.notes.append(
+                f"variable frame rate: new frames are placed by time stamp, the result is steady, "
+                f"from {float(when.rate):g} frames a second"
+            )
+        if facts["hdr"]:
+            self.notes.append("what its screen was (mastering metadata) is not handed on")
+
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        # Where the first frames cannot be decoded, numbers do not tell times.
+        whole = self._video.start == self.when.start
+        entry = self.when.entry(self.part.start) if whole else None
+        timed = self._video.timed(deep=True, entry=entry)
+        for number, (stamp, picture) in enumerate(timed, entry.number if entry else 0):
+            yield number, stamp, picture
+        if self._video.facts["partial"]:
+            said = [note for note in self._video.notes if note.startswith("partial")]
+            self.problems.append(f"{self.path}: {said[0]}")
+
+
+class FolderSource(Source):
+    """A folder of pictures, in natural order, at a rate that the user gives."""
+
+    def __init__(self, path: Path, part: Part, rate: Fraction) -> None:
+        self._files = frame_files(path)
+        if not self._files:
+            raise UsageError(f"{path}: holds no pictures")
+        height, width = read_frame(self._files[0]).shape[:2]
+        seconds = len(self._files) / rate
+        when = Timeline(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
+        super().__init__(path, part, when, Look(), 8, width, height)
+        if fault := numbering_fault(self._files):
+            self.notes.append(f"{path}: {fault}")
+
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+        start = math.ceil(self.part.start * self.when.rate)
+        for number, file in enumerate(self._files[start:], start):
+            picture = read_frame(file)
+            if picture.shape[:2] != (self.height, self.width):
+                raise UsageError(
+                    f"{file}: is {picture.shape[1]}x{picture.shape[0]}, "
+                    f"the first of the folder {self.width}x{self.height}"
+                )
+            yield number, None, picture
