@@ -21,7 +21,7 @@ from stvt.datasets.collect.ytdlp import (
     search,
 )
 from stvt.datasets.errors import DatasetError
-from tests.test_datasets_training_build import film, write_video
+from tests.datasets.build.test_training_set import film, write_video
 
 
 def listed(tmp_path: Path, text: str) -> Path:

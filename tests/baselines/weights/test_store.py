@@ -25,9 +25,9 @@ from stvt.baselines.weights.load import find_weights, initialise, load_weights
 from stvt.baselines.weights.records import Record, folder, record, recorded
 from stvt.baselines.weights.store import add, convert, fetch_weights
 from stvt.baselines.weights.verify import PROBES, agree, files, files_called, fingerprint, verify
+from tests.baselines.fisr.test_convert import Small, write_checkpoint
 from tests.golden_cases import GOLDEN, fill
 from tests.lying_server import QUOTA, Act, Server, serving
-from tests.test_baselines_fisr_convert import Small, write_checkpoint
 
 State = dict[str, Tensor]
 

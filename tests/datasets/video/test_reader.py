@@ -609,7 +609,7 @@ SLOW = {
 
 @pytest.fixture(scope="module")
 def clips() -> Path:
-    shared = Path(os.environ.get("STVT_SHARED", Path(__file__).parents[2] / "shared"))
+    shared = Path(os.environ.get("STVT_SHARED", Path(__file__).parents[4] / "shared"))
     folder = shared / "data" / "clips"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here")

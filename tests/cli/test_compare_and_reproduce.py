@@ -207,7 +207,7 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
 
 def test_the_state_of_the_code_is_gits() -> None:
     state = provenance.git_state()
-    top = Path(provenance.__file__).resolve().parents[1]
+    top = Path(provenance.__file__).resolve().parents[2]
     if not (top / ".git").exists():
         assert state is None
         return

@@ -13,7 +13,7 @@ from stvt.datasets.build.training_video import Settings
 from stvt.datasets.curation.duplicates import repeats
 from stvt.datasets.curation.flicker import flickering
 from stvt.datasets.curation.frame_stats import Looking, Seen
-from tests.test_datasets_training_build import film, write_video
+from tests.datasets.build.test_training_set import film, write_video
 
 Frames = NDArray[np.uint8]
 

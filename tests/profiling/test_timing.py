@@ -178,12 +178,12 @@ def test_another_error_is_an_error() -> None:
 def test_peak_memory_is_what_was_used_and_the_weights() -> None:
     # In a process of its own: what other tests leave behind would show in this one's memory.
     program = (
-        "from tests.test_timing import Large, measure\n"
+        "from tests.profiling.test_timing import Large, measure\n"
         "print(measure(Large(), 16, 16, budget_seconds=0).peak_memory_bytes)"
     )
     printed = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         check=True,
         capture_output=True,
         text=True,

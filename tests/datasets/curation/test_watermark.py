@@ -12,7 +12,7 @@ from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
 from stvt.datasets.curation.letterbox import Box
 from stvt.datasets.curation.watermark import Logos, without_logos
-from tests.test_datasets_training_build import write_video
+from tests.datasets.build.test_training_set import write_video
 
 Frames = NDArray[np.uint8]
 

@@ -30,7 +30,7 @@ AVERAGE = (23.781, 0.6347, 22.366, 0.6098)
 
 @pytest.fixture(scope="module")
 def vid4() -> Path:
-    root = Path(os.environ.get("STVT_SHARED", Path(__file__).parents[2] / "shared"))
+    root = Path(os.environ.get("STVT_SHARED", Path(__file__).parents[3] / "shared"))
     if not (root / "data" / "vid4").is_dir():
         pytest.skip("Vid4 is not here")
     return root / "data" / "vid4"

@@ -32,7 +32,7 @@ from stvt.training.loop import train
 from stvt.training.recipe import PRESETS, TrainingPlan, plan_of
 from stvt.training.weights import write_weights
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Every test clip through `stvt upsample`, as a user asks for it; what comes out is read by PyAV.
 
-    STVT_SWEEP=2 pytest -s -m slow tests/test_upsample_every_clip.py    # two seconds of each
+    STVT_SWEEP=2 pytest -s -m slow tests/upsampling/test_every_clip.py    # two seconds of each
 
 takes that many seconds of each, of larger pictures, and prints a line for each.
 """

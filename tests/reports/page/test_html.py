@@ -19,7 +19,7 @@ from stvt.reports import write_report
 from stvt.reports.page import scene_data as html_scenes
 from stvt.reports.page.html_page import html_page
 from stvt.reports.scores import averages, checked
-from tests.test_reports_page import NASTY, made_facts, made_picture, made_scores
+from tests.reports.page.test_report import NASTY, made_facts, made_picture, made_scores
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"
 

@@ -12,8 +12,8 @@ from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
 from stvt.datasets.curation.shot_detector import BUILT_IN, chosen_cuts, shots
 from stvt.datasets.errors import DatasetError
-from tests.test_datasets_cuts import panning
-from tests.test_datasets_training_build import film, write_video
+from tests.datasets.build.test_training_set import film, write_video
+from tests.datasets.curation.test_shot_boundaries import panning
 
 
 def starts(frames: list[NDArray[np.uint8]], found_by: str) -> list[int]:
