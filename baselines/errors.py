@@ -1,5 +1,9 @@
-"""The one exception of this room: what is wrong with a method, its weights or its inputs, for the user to mend."""
+"""What can be wrong with a method, its weights or its inputs."""
+
+from __future__ import annotations
+
+from stvt.core.errors import StvtError
 
 
-class MethodError(Exception):
-    """Something about a method, its weights or its inputs that the user can mend; the message is one line saying how."""
+class MethodError(StvtError):
+    """Something about a method, its weights or its inputs that the user can mend."""

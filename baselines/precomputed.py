@@ -105,7 +105,7 @@ class Elsewhere(Method):
         ]
         self.check([index for _, index in outputs], scene)
         for time, index in outputs:
-            pixels = torch.from_numpy(read(self.files[index], self.name))
+            pixels = torch.from_numpy(read_precomputed(self.files[index], self.name))
             yield time, pixels.permute(2, 0, 1).float() / 255
 
     def index(self, time: float, scene: Scene) -> int:
@@ -153,7 +153,7 @@ class Elsewhere(Method):
             raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
         for index in chain(*self.looked_at):
             if index not in self.seen:
-                self.seen[index] = coarse(read(self.files[index], self.name))
+                self.seen[index] = coarse(read_precomputed(self.files[index], self.name))
             for near in (index - 1, index, index + 1):
                 if near not in self.truths:
                     self.truths[near] = coarse(truth(near))
@@ -244,7 +244,7 @@ def size(file: Path, name: str) -> tuple[int, int]:
         raise MethodError(f"{name}: {file} cannot be read: {error}") from error
 
 
-def read(file: Path, name: str) -> Frame:
+def read_precomputed(file: Path, name: str) -> Frame:
     try:
         with Image.open(file) as image:
             return np.array(image.convert("RGB"))

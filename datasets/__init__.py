@@ -1,24 +1,8 @@
-"""Data sets: frames from any source, reduced, stored, checked and read back."""
+"""Data sets: frames from any source, degraded, stored, verified and read back.
 
-from .build.dry_run import foresee
-from .build.engine import Outcome, prepare
-from .build.verify import Verification, verify
-from .errors import DatasetError
-from .recipes import DATASETS
-from .recipes.recipe import Fetch, Recipe
-from .test_set import Prepared, PreparedScene, load
+The names that the rest of stvt may use are in `__init__.pyi`; each loads when it is first used.
+"""
 
-__all__ = [
-    "DATASETS",
-    "DatasetError",
-    "Fetch",
-    "Outcome",
-    "Prepared",
-    "PreparedScene",
-    "Recipe",
-    "Verification",
-    "foresee",
-    "load",
-    "prepare",
-    "verify",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,9 @@
-"""The one exception of this room: what is wrong with a data set or a source of frames, for the user to mend."""
+"""What can be wrong with a data set or a source of frames."""
+
+from __future__ import annotations
+
+from stvt.core.errors import StvtError
 
 
-class DatasetError(Exception):
-    """Something about a data set or a source of frames that the user can mend; the message is one line saying how."""
+class DatasetError(StvtError):
+    """Something about a data set or a source of frames that the user can mend."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import MetricError
+from .preprocess import Channel
+from .psnr import psnr
+from .ssim import ssim
 
 # (restored, truth, channel, crop_border): two uint8 RGB frames (H, W, 3), to a number.
 Measure = Callable[[Any, Any, str, int], float]
@@ -32,14 +35,10 @@ class Metric:
 
 
 def _open_psnr(device: str) -> Measure:
-    from .psnr import psnr
-
     return psnr  # type: ignore[return-value]  # it checks the channel's name itself
 
 
 def _open_ssim(device: str) -> Measure:
-    from .ssim import ssim
-
     return ssim  # type: ignore[return-value]
 
 
@@ -79,4 +78,15 @@ LPIPS = Metric(
 
 METRICS = {metric.name: metric for metric in (PSNR, SSIM, LPIPS)}
 
-__all__ = ["LPIPS", "METRICS", "PSNR", "SSIM", "Measure", "Metric", "MetricError"]
+__all__ = [
+    "LPIPS",
+    "METRICS",
+    "PSNR",
+    "SSIM",
+    "Channel",
+    "Measure",
+    "Metric",
+    "MetricError",
+    "psnr",
+    "ssim",
+]

@@ -1,5 +1,9 @@
-"""The one exception of this room: what is wrong with a metric or what it needs, for the user to mend."""
+"""What can be wrong with a metric or what it needs."""
+
+from __future__ import annotations
+
+from stvt.core.errors import StvtError
 
 
-class MetricError(Exception):
-    """Something about a metric or what it needs that the user can mend; the message is one line saying how."""
+class MetricError(StvtError):
+    """Something about a metric or what it needs that the user can mend."""

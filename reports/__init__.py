@@ -1,25 +1,8 @@
-"""Reports of scores: tables, plots, pictures and the page that holds them, from plain values."""
+"""Reports of scores: tables, figures and the pages that hold them, from plain values.
 
-from .comparison import Comparison
-from .errors import ReportError
-from .page.report import write_report
-from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
-from .scores import COLUMNS, read_scores, write_scores
-from .tables.named import NAMES, table
-from .tables.table import FORMATS
+The names that the rest of stvt may use are in `__init__.pyi`; each loads when it is first used.
+"""
 
-__all__ = [
-    "COLUMNS",
-    "FORMATS",
-    "NAMES",
-    "PAPER",
-    "TABLE_1",
-    "TABLE_2",
-    "TABLE_3",
-    "Comparison",
-    "ReportError",
-    "read_scores",
-    "table",
-    "write_report",
-    "write_scores",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

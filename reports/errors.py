@@ -1,5 +1,9 @@
-"""The one exception of this room: what is wrong with a report or the scores it is made from, for the user to mend."""
+"""What can be wrong with a report or the scores that it is made from."""
+
+from __future__ import annotations
+
+from stvt.core.errors import StvtError
 
 
-class ReportError(Exception):
-    """Something about a report or the scores it is made from that the user can mend; the message is one line saying how."""
+class ReportError(StvtError):
+    """Something about a report or the scores that it is made from that the user can mend."""

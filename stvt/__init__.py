@@ -15,8 +15,9 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["evaluate", "load_method", "prepare", "report", "upsample"]
+from stvt.core.version import __version__
+
+__all__ = ["__version__", "evaluate", "load_method", "prepare", "report", "upsample"]
 
 # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and writes
 # up to twice as fast (docs/performance.md). It looks when it first allocates one.

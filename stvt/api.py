@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stvt import baselines, datasets
-from stvt.baselines.method import Compiled, Method, Precision, Settings
-from stvt.datasets.degradation import phase
+from stvt.baselines import Compiled, Method, Precision, Settings
+from stvt.datasets import phase
 from stvt.evaluation.plan import usable_device
 
 

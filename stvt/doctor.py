@@ -13,11 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stvt import __version__, baselines
-from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Method, Precision, Settings
-from stvt.baselines.weights.load import find_weights, home
-from stvt.datasets.collect.ytdlp import missing
+from stvt import baselines
+from stvt.baselines import Method, MethodError, Precision, Settings, find_weights, home
+from stvt.core.version import __version__
+from stvt.datasets import missing
 from stvt.profiling.flops import device_of
 from stvt.profiling.synthetic import moving_scene
 from stvt.profiling.timing import device_name

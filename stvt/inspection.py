@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
-from stvt.datasets.clips.clip import Frame
-from stvt.datasets.curation.motion_preview import Glimpse, glimpse
-from stvt.datasets.frames import read_frame
-from stvt.datasets.manifest import is_training
-from stvt.datasets.training_set import TrainingClip, load_training
-from stvt.reports.figures.motion import SceneLook, contact_sheet, motion_figure
-from stvt.reports.page.inspect_page import inspect_page
+from stvt.datasets import (
+    Frame,
+    Glimpse,
+    TrainingClip,
+    glimpse,
+    is_training,
+    load_training,
+    read_frame,
+)
+from stvt.reports import SceneLook, contact_sheet, inspect_page, motion_figure
 
 Progress = Callable[[int, int | None, str], None]
 

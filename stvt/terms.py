@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from stvt.baselines.weights.records import home
+from stvt.baselines import home
 from stvt.evaluation.store import read_json, write_json
 
 

@@ -1,10 +1,12 @@
-"""The shape of the house: every folder of code is packaged, and no room leans on another."""
+"""The shape of the house (DESIGN.md, section 1): floors, doors, packages, no import circle."""
 
 import ast
 import importlib.util
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -13,34 +15,114 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 SHIPPED = ROOT / "baselines" / "weights" / "shipped"  # weights of our own, with their card
-PACKAGE_DIR: dict[str, str] = SETUPTOOLS["package-dir"]
-ROOMS = [folder for package, folder in PACKAGE_DIR.items() if package != "stvt"]
+ROOMS = ("datasets", "baselines", "metrics", "reports")
+TOPS = ("stvt", *ROOMS)
+
+
+def is_link(path: Path) -> bool:
+    return any(parent.is_symlink() for parent in path.parents)
+
+
+FILES = [
+    file
+    for top in TOPS
+    for suffix in ("*.py", "*.pyi")
+    for file in sorted((ROOT / top).rglob(suffix))
+    if not is_link(file)
+]
+SOURCES = [file for file in FILES if file.suffix == ".py"]
+
+
+def module_of(file: Path) -> str:
+    """The name under which a file is imported: the rooms are sub-packages of `stvt`."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    parts = parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(parts if parts[0] == "stvt" else ("stvt", *parts))
+
+
+MODULES = {module_of(file) for file in SOURCES}
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else ""
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of every import of ours, those of functions and of type checkers too."""
+    module = module_of(file)
+    package = module if file.stem == "__init__" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            inner = [f"{base}.{alias.name}" for alias in node.names]
+            door = room_of(base) and base.count(".") == 1 and room_of(module) != room_of(base)
+            names = [name if name in MODULES and not door else base for name in inner]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in TOPS:
+                yield node.lineno, name
 
 
 def test_no_folder_of_code_is_left_out_of_the_wheel() -> None:
-    mapped = set(PACKAGE_DIR.values())
-    holds_code = {file.parent for top in mapped for file in (ROOT / top).rglob("*.py")}
-    assert {folder.relative_to(ROOT).as_posix() for folder in holds_code} == mapped
-    assert set(SETUPTOOLS["packages"]) == set(PACKAGE_DIR)
+    holds_code = {module_of(file.parent / "__init__.py") for file in SOURCES}
+    assert set(SETUPTOOLS["packages"]) == holds_code
+    for package in SETUPTOOLS["packages"]:
+        assert importlib.util.find_spec(package) is not None, package
 
 
-def test_every_package_imports_by_its_name() -> None:
-    assert [name for name in PACKAGE_DIR if importlib.util.find_spec(name) is None] == []
+def test_a_room_imports_only_itself_and_the_ground_floor() -> None:
+    for file in FILES:
+        module = module_of(file)
+        if not (room := room_of(module)):
+            continue
+        for line, name in imports(file):
+            inside = name == f"stvt.{room}" or name.startswith((f"stvt.{room}.", "stvt.core."))
+            assert inside, f"{file.relative_to(ROOT)}:{line} imports {name}, outside its room"
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_itself(room: str) -> None:
-    for file in (ROOT / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            match node:
-                case ast.Import(names=names):
-                    reached = [name.name for name in names]
-                case ast.ImportFrom(module=module, level=level):
-                    reached = ["stvt"] if level > 1 else [module or ""] if level == 0 else []
-                case _:
-                    continue
-            ours = [name for name in reached if name.split(".")[0] in ("stvt", *ROOMS)]
-            assert not ours, f"{file.relative_to(ROOT)}:{node.lineno} reaches out of its room"
+def test_the_ground_floor_imports_nothing_of_ours() -> None:
+    for file in (file for file in FILES if module_of(file).startswith("stvt.core")):
+        for line, name in imports(file):
+            inside = name.startswith("stvt.core")
+            assert inside, f"{file.relative_to(ROOT)}:{line} imports {name}, above it"
+
+
+def test_the_trunk_imports_rooms_through_their_doors() -> None:
+    for file in FILES:
+        if room_of(module_of(file)):
+            continue
+        for line, name in imports(file):
+            deep = room_of(name) and name.count(".") > 1
+            assert not deep, f"{file.relative_to(ROOT)}:{line} imports {name}, not its door"
+
+
+def test_no_import_closes_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for file in FILES:
+        graph.setdefault(module_of(file), set()).update(name for _, name in imports(file))
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_name_of_a_door_is_a_modules_too() -> None:
+    """Importing the module would put it in the place of the name (`metrics` loads its two early)."""
+    for room in ROOMS:
+        stub = ROOT / room / "__init__.pyi"
+        if stub.exists():
+            shown = {
+                alias.name
+                for node in ast.walk(ast.parse(stub.read_text()))
+                if isinstance(node, ast.ImportFrom)
+                for alias in node.names
+            }
+            assert not shown & {file.stem for file in (ROOT / room).iterdir()}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["evaluate", "--help"], ["--version"]])
@@ -66,8 +148,8 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     held = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     modules = {
         "/".join([*package.split("."), file.name])
-        for package, folder in PACKAGE_DIR.items()
-        for file in (ROOT / folder).glob("*.py")
+        for file in FILES
+        for package in [module_of(file.parent / "__init__.py")]
     }
     shipped = {f"stvt/baselines/weights/shipped/{file.name}" for file in SHIPPED.iterdir()}
     assert held == modules | shipped | {"stvt/py.typed"}

@@ -15,7 +15,7 @@ from ..errors import MethodError
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from ..trainable import edvr_s
+from ..variants import edvr_s
 from ..weights.load import find_weights, initialise, load_weights, read_state
 from .alignment import Analysis, as_training_starts
 from .network import EDVR, edvr_l, edvr_m, form_of, own_names

@@ -16,7 +16,7 @@ from ..errors import MethodError
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from ..trainable import size_of, trainable
+from ..variants import size_of, trainable
 from ..weights.load import State, give_weights
 from .aligned_fusion import AlignedFusion
 from .network import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion

@@ -23,7 +23,7 @@ from ..flow_networks.pwcnet import PWCNet
 from ..stvun.aligned_fusion import AlignedFusion
 from ..stvun.method import published_names
 from ..stvun.network import STVUN
-from ..trainable import trainable
+from ..variants import trainable
 from .load import State, load_weights, read_state
 
 

@@ -16,10 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from stvt.core.download import PAGE
+
 from ..errors import MethodError
 from ..method import Settings
 from .catalogue import CHECKPOINTS, files_of
-from .download import PAGE
 from .records import folder, home, recorded, sha256_of
 
 __all__ = [

@@ -71,12 +71,12 @@ def forget(file: Path) -> None:
         _place(file).unlink(missing_ok=True)
 
 
-def accepted(name: str, terms: str) -> bool:
+def terms_accepted(name: str, terms: str) -> bool:
     """Whether these very terms of a checkpoint were accepted."""
     return bool(_read(folder() / "terms.json").get(name, {}).get("terms") == terms)
 
 
-def accept(name: str, terms: str, day: str) -> None:
+def accept_terms(name: str, terms: str, day: str) -> None:
     """Remember that the terms of a checkpoint were accepted on a day."""
     file = folder() / "terms.json"
     _write(file, _read(file) | {name: {"terms": terms, "accepted": day}})

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from stvt.core.download import Expected, Pause, Progress, Unavailable, fetch
+from stvt.core.partial_file import cannot_write
+
 from ..errors import MethodError
 from ..fisr import convert as fisr_convert
 from ..method import Settings
 from .catalogue import CHECKPOINTS, checkpoint
 from .detect import READINGS, loaded, reading_of, recognised, seen
-from .download import Expected, Pause, Progress, Unavailable, fetch
 from .load import find_weights, read_state
-from .partial_file import cannot_write
 from .records import Record, folder, forget, is_kept, record, recorded, sha256_of
 
 OF_CHECKPOINT = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")

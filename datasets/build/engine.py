@@ -10,12 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stvt.core.fetcher import Fetch
+
 from ..degradation import checked, parameters
 from ..errors import DatasetError
 from ..frames import reason, replace_file
 from ..manifest import FILE, PREPARING, SCHEMA, Manifest, is_training, meta_info_name, read_manifest
 from ..recipes import DATASETS
-from ..recipes.recipe import Fetch, Recipe
+from ..recipes.recipe import Recipe
 from ..sources.match_recipe import Wanted
 from ..sources.resolve import Origin, find_origin
 from ..sources.scenes import Scene, set_name

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Size = tuple[int, int]
 ANYWHERE = ("GT/NAME", "HR/NAME", "NAME/GT", "NAME/HR", "NAME/truth", "NAME")
-
-
-class Fetch(Protocol):
-    """Puts the file of the first source that gives it at `target`; returns that source.
-
-    `check` raises DatasetError for a file that is not what is wanted, before it is in its place.
-    Raises DatasetError, one line, if no source gives it.
-    """
-
-    def __call__(
-        self,
-        sources: Sequence[str],
-        target: Path,
-        size: int | None,
-        sha256: str,
-        check: Callable[[Path], None],
-    ) -> str: ...
 
 
 @dataclass(frozen=True)

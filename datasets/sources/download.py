@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from stvt.core.errors import StvtError
+from stvt.core.fetcher import Fetch
+
 from ..errors import DatasetError
-from ..recipes.recipe import Fetch, Recipe
+from ..recipes.recipe import Recipe
 from .archive_members import size
 from .archives import kind
 
@@ -38,7 +41,7 @@ def fetched(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
     _require_room(recipe, root)
     try:
         fetch(file.sources, target, file.size, file.sha256, _is_archive)
-    except DatasetError as error:
+    except StvtError as error:
         raise DatasetError(
             f"{recipe.name}: {error}; by hand: get {recipe.get}, then type `stvt prepare "
             f"{recipe.name} --source PATH`"

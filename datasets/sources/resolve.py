@@ -11,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stvt.core.fetcher import Fetch
+
 from ..build.frame_files import TRUTH, file_record
 from ..errors import DatasetError
 from ..manifest import FILE, Manifest, frame_name
 from ..recipes import DATASETS
-from ..recipes.recipe import Fetch, Recipe
+from ..recipes.recipe import Recipe
 from .archives import MOST_MEMBERS, kind, open_archive
 from .download import fetched
 from .layout import Layout, find_layout, is_frames, paths_in

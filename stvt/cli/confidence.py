@@ -34,11 +34,10 @@ def confidence(args: argparse.Namespace) -> int:
     import torch
 
     from stvt import baselines
-    from stvt.baselines.method import Settings
-    from stvt.baselines.stvun.method import StvunMethod
+    from stvt.baselines import Settings, StvunMethod
     from stvt.core.errors import UsageError
-    from stvt.datasets.frames import frame_files, read_frame
-    from stvt.reports.figures.confidence import confidence_figure
+    from stvt.datasets import frame_files, read_frame
+    from stvt.reports import confidence_figure
 
     files = frame_files(args.clip)
     if not files:

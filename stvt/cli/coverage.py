@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stvt.datasets.collect.overlap import Coverage, Half
+    from stvt.datasets import Coverage, Half
 
 SHOWN = 10  # lost sections of each side; all with --all
 NOT_KNOWN = "not known"
@@ -36,8 +36,8 @@ def coverage(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt.core.progress import progress_line
-    from stvt.datasets.collect.clip_index import read_holding
-    from stvt.datasets.collect.overlap import coverage as compared
+    from stvt.datasets import coverage as compared
+    from stvt.datasets import read_holding
     from stvt.evaluation import store as results
 
     a, b = (read_holding(what, args.root) for what in (args.a, args.b))

@@ -26,10 +26,10 @@ def add(commands: Any) -> None:
 def flow(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from stvt.baselines.classical.flow_interpolation import Flow
+    from stvt.baselines import Flow
     from stvt.core.errors import UsageError
-    from stvt.datasets.frames import read_frame
-    from stvt.reports.figures.flow import flow_figure
+    from stvt.datasets import read_frame
+    from stvt.reports import flow_figure
 
     if args.fastest is not None and not args.fastest > 0:
         raise UsageError(f"--fastest {args.fastest}: more than 0")

@@ -6,8 +6,8 @@ from pathlib import Path
 from textwrap import shorten
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import custom as own
-from stvt.datasets.manifest import FILE as MANIFEST
+from stvt.baselines import installed
+from stvt.datasets import FILE as MANIFEST
 
 Row = dict[str, object]
 
@@ -30,7 +30,7 @@ def _methods() -> list[Row]:
     ]
     listed += [
         {"method": name, "kind": "installed", "weights": "its own", "what it is": point.value}
-        for name, point in own.installed().items()
+        for name, point in installed().items()
     ]
     return listed + [
         {"method": name, "kind": "composition", "what it is": f"the same as {spec}"}
@@ -39,7 +39,7 @@ def _methods() -> list[Row]:
 
 
 def _weights(name: str) -> str:
-    from stvt.baselines.weights.load import SHIPPED  # torch loads for this list alone
+    from stvt.baselines import SHIPPED  # torch loads for this list alone
 
     return "come with stvt" if (SHIPPED / f"{name}.safetensors").is_file() else "needed"
 

@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from stvt import __version__
 from stvt.cli.options import add_compile, memory_size, positive, size
+from stvt.core.errors import StvtError
+from stvt.core.version import __version__
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except _user_errors() as error:
+    except (StvtError, OSError) as error:
         print(f"stvt {args.command}: {_one_line(error)}", file=sys.stderr)
         return 2
     return code
@@ -272,12 +273,6 @@ def _weights(text: str) -> tuple[str, Path]:
     if not equals:
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form NETWORK=FILE")
     return name, Path(file)
-
-
-def _user_errors() -> tuple[type[Exception], ...]:
-    from stvt.core.errors import user_errors
-
-    return user_errors()
 
 
 def _one_line(error: Exception) -> str:

@@ -34,8 +34,7 @@ def size(text: str) -> tuple[int, int]:
 
 def memory_size(text: str) -> int:
     """Bytes, from 4GiB, 800MB and the like."""
-    from stvt.baselines.errors import MethodError
-    from stvt.baselines.tiling.memory import parse_size
+    from stvt.baselines import MethodError, parse_size
 
     try:
         return parse_size(text)

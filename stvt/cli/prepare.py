@@ -67,7 +67,7 @@ def add(commands: Any) -> None:
 
 def prepare(args: argparse.Namespace) -> int:
     from stvt import datasets
-    from stvt.core.errors import user_errors
+    from stvt.core.errors import StvtError
 
     for option, given in (("--source", args.source), ("--from", args.instead)):
         if given and len(args.names) > 1:
@@ -86,14 +86,14 @@ def prepare(args: argparse.Namespace) -> int:
                 print("\n".join(lines))
             else:
                 code = max(code, _prepare(name, args))
-        except user_errors() as error:
+        except (StvtError, OSError) as error:
             print(f"stvt prepare: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
     return code
 
 
 def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets.build.training_set import foresee_training
+    from stvt.datasets import foresee_training
 
     if name == PHOTOGRAPHS or args.photographs:
         given = args.photographs not in (None, True)
@@ -106,7 +106,7 @@ def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
 
 def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
-    from stvt.core.download import fetcher
+    from stvt.core.fetcher import fetcher
     from stvt.core.progress import progress_line
     from stvt.terms import show_once
 

@@ -99,10 +99,7 @@ def is_training(name: str, args: argparse.Namespace) -> bool:
 def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     """Do what the command line asks for `name`; prints, and returns the exit code."""
     from stvt.core.progress import progress_line
-    from stvt.datasets.build.engine import cores
-    from stvt.datasets.build.training_set import prepare_training
-    from stvt.datasets.collect.video_list import TEMPLATE
-    from stvt.datasets.collect.ytdlp import FORMAT, Transfer, search
+    from stvt.datasets import FORMAT, TEMPLATE, Transfer, cores, prepare_training, search
     from stvt.evaluation.processes import run_units
 
     if name == PHOTOGRAPHS or args.photographs:
@@ -151,7 +148,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
 
 def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
-    from stvt.datasets.build.synthetic_set import prepare_photographs
+    from stvt.datasets import prepare_photographs
 
     with progress_line("clip") as show:
         folder = prepare_photographs(
@@ -174,9 +171,7 @@ def _pictures(args: argparse.Namespace) -> Path | None:
 
 
 def _settings(name: str, args: argparse.Namespace) -> Any:
-    from stvt.datasets.build.training_video import Settings
-    from stvt.datasets.clips.storage import suffix
-    from stvt.datasets.video.timestamps import checked_rate
+    from stvt.datasets import Settings, checked_rate, suffix
 
     storage = args.storage or "magicyuv"
     suffix(storage)  # says which there are

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stvt.cli.options import add_compile, memory_size, positive
 
 if TYPE_CHECKING:
-    from stvt.upsampling.video import Wish
+    from stvt.upsampling.job import UpsampleJob
 
 SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?")
 
@@ -71,18 +71,18 @@ def run(args: argparse.Namespace) -> int:
         args.end = args.start + args.preview
     if args.end is not None and args.end <= args.start:
         raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
-    wish, settings = _wish(args), _settings(args)
+    job, settings = _job(args), _settings(args)
 
     def say(line: str) -> None:
         print(f"stvt upsample: {line}", file=sys.stderr)
 
     try:
         with progress_line() as show:
-            made = upsample_file(wish, settings, show, say)
+            made = upsample_file(job, settings, show, say)
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        done = f"what is done is in {wish.parts}, and --resume goes on there"
-        say(f"interrupted; {done if wish.parts.exists() else 'nothing was done yet'}")
+        done = f"what is done is in {job.parts}, and --resume goes on there"
+        say(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
         return 130
     for line in made.problems:
         say(line)
@@ -94,12 +94,12 @@ def run(args: argparse.Namespace) -> int:
     return 2 if made.problems else 0
 
 
-def _wish(args: argparse.Namespace) -> Wish:
-    from stvt.datasets.video.timestamps import checked_rate
+def _job(args: argparse.Namespace) -> UpsampleJob:
+    from stvt.datasets import checked_rate
+    from stvt.upsampling.job import UpsampleJob
     from stvt.upsampling.sources import Part
-    from stvt.upsampling.video import Wish
 
-    return Wish(
+    return UpsampleJob(
         source=args.source,
         output=args.output,
         method=args.method,
@@ -121,7 +121,7 @@ def _wish(args: argparse.Namespace) -> Wish:
 
 
 def _settings(args: argparse.Namespace) -> Any:
-    from stvt.baselines.method import Settings
+    from stvt.baselines import Settings
     from stvt.core.errors import UsageError
     from stvt.evaluation.plan import usable_device
 

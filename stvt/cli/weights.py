@@ -58,8 +58,7 @@ def add(commands: Any) -> None:
 
 
 def list_(args: argparse.Namespace) -> int:
-    from stvt.baselines.weights.catalogue import CHECKPOINTS, checkpoint
-    from stvt.baselines.weights.records import folder
+    from stvt.baselines import CHECKPOINTS, checkpoint, folder
 
     if args.names:
         print("\n\n".join(_told(name, checkpoint(name)) for name in args.names))
@@ -83,8 +82,7 @@ def list_(args: argparse.Namespace) -> int:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines.errors import MethodError
-    from stvt.baselines.weights.catalogue import checkpoint
+    from stvt.baselines import MethodError, checkpoint
     from stvt.core.errors import UsageError
 
     if args.source and len(args.names) > 1:
@@ -103,16 +101,14 @@ def fetch(args: argparse.Namespace) -> int:
 
 
 def add_file(args: argparse.Namespace) -> int:
-    from stvt.baselines.weights.store import add
+    from stvt.baselines import add
 
     _show(add(args.file.expanduser(), args.network, replace=args.replace))
     return 0
 
 
 def verify(args: argparse.Namespace) -> int:
-    from stvt.baselines.errors import MethodError
-    from stvt.baselines.weights.records import folder
-    from stvt.baselines.weights.verify import files, files_called, verify
+    from stvt.baselines import MethodError, files, files_called, folder, verify
 
     code = 0
     chosen = files_called(args.name) if args.name else files()
@@ -134,7 +130,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def convert(args: argparse.Namespace) -> int:
-    from stvt.baselines.weights.store import convert
+    from stvt.baselines import convert
 
     _show(convert(args.network, args.checkpoint.expanduser(), args.out))
     return 0
@@ -154,7 +150,7 @@ def _say(line: str) -> None:
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:
-    from stvt.baselines.weights.store import fetch_weights
+    from stvt.baselines import fetch_weights
     from stvt.core.progress import progress_line
 
     with progress_line("MB") as show:
@@ -172,13 +168,12 @@ def _agree(name: str, *, accept: bool) -> None:
     """Show the terms of a checkpoint once, and remember that they were accepted."""
     from datetime import UTC, datetime
 
-    from stvt.baselines.weights import records
-    from stvt.baselines.weights.catalogue import checkpoint
+    from stvt.baselines import accept_terms, checkpoint, terms_accepted
     from stvt.core.errors import UsageError
 
     known = checkpoint(name)
     terms = f"licence: {known.licence}; terms: {known.terms}"
-    if records.accepted(name, terms):
+    if terms_accepted(name, terms):
         return
     if not accept and not sys.stdin.isatty():
         raise UsageError(
@@ -190,7 +185,7 @@ def _agree(name: str, *, accept: bool) -> None:
         print("Fetch it on these terms? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise UsageError(f"{name}: not fetched, for its terms were not accepted")
-    records.accept(name, terms, datetime.now(UTC).date().isoformat())
+    accept_terms(name, terms, datetime.now(UTC).date().isoformat())
 
 
 def _told(name: str, known: Any) -> str:

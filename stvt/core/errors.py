@@ -1,15 +1,13 @@
-"""The trunk's exception for what the user can mend, and the list of all rooms'."""
+"""The errors that a user can mend: the command line prints each as one line and exits with 2."""
 
 
-class UsageError(Exception):
-    """A command or call that cannot be carried out as given; the message says how to mend it."""
+class StvtError(Exception):
+    """Something that the user can mend; the message is one line: what is wrong, where, what to do."""
 
 
-def user_errors() -> tuple[type[Exception], ...]:
-    """Every exception that the command line prints as one line instead of a traceback."""
-    from stvt.baselines.errors import MethodError
-    from stvt.datasets.errors import DatasetError
-    from stvt.metrics.errors import MetricError
-    from stvt.reports.errors import ReportError
+class DownloadError(StvtError):
+    """A file that no server gives as it should be, or that the disk does not take."""
 
-    return (UsageError, DatasetError, MethodError, MetricError, ReportError, OSError)
+
+class UsageError(StvtError):
+    """A command or call that cannot be carried out as given."""

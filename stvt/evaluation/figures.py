@@ -49,11 +49,14 @@ def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> 
     `--save-frames` when evaluating, and the prepared set under `root` for their truth.
     Raises UsageError where the run has no such scene or frame, ReportError for a crop outside.
     """
-    from stvt.reports.figures.crops import Crop, scene_picture
-    from stvt.reports.figures.error_maps import error_figure
-    from stvt.reports.figures.xt_slices import slice_figure
-    from stvt.reports.page.report import psnr_of_frame
-    from stvt.reports.tables.escape import file_name
+    from stvt.reports import (
+        Crop,
+        error_figure,
+        file_name,
+        psnr_of_frame,
+        scene_picture,
+        slice_figure,
+    )
 
     scores, facts = stored(run)
     folder = run / "report" / "figures"
@@ -88,7 +91,7 @@ def videos(run: Path) -> Iterator[Path]:
 
     They show small lossy copies. Raises UsageError where the run has none.
     """
-    from stvt.reports.figures.videos import scene_videos
+    from stvt.reports import scene_videos
 
     scores, facts = stored(run)
     found = clips.find(run, facts, clips.scored(scores))

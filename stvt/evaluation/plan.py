@@ -10,18 +10,13 @@ from pathlib import Path
 
 import torch
 
-from stvt import __version__, baselines, datasets, metrics
-from stvt.baselines.method import Compiled, Method, Scene, Settings
-from stvt.baselines.registry import networks_of, resolved, split_label
+from stvt import baselines, datasets, metrics
+from stvt.baselines import Compiled, Method, Scene, Settings, networks_of, resolved, split_label
 from stvt.core.errors import UsageError
-from stvt.datasets.degradation import phase
-from stvt.evaluation import provenance
+from stvt.datasets import phase
 from stvt.evaluation import store as results
 from stvt.evaluation.protocol import Protocol, common_window, positions
 from stvt.evaluation.unit import Unit
-from stvt.profiling.flops import parameters
-
-SCHEMA = 1
 
 
 def usable_device(device: str) -> str:
@@ -156,7 +151,7 @@ class Plan:
         inputs: object = [
             self.signature,
             [position.frame for position in wanted],
-            self._digest(prepared),
+            self.digest(prepared),
             spec,
             fingerprint,
             self.settings.phase,
@@ -180,52 +175,8 @@ class Plan:
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
         )
 
-    def _digest(self, prepared: datasets.Prepared) -> str:
+    def digest(self, prepared: datasets.Prepared) -> str:
         """A checksum of all frames that the scores depend on."""
         if self.protocol.inputs == "authors":
             return prepared.manifest_sha256
         return prepared.digest(self.protocol.low_folder)
-
-    def write(self) -> None:
-        """Writes `run.json`: all that `report` needs beside the units."""
-        facts = {
-            "schema": SCHEMA,
-            "version": __version__,
-            "protocol": vars(self.protocol),
-            "signature": self.signature,
-            "metrics": self.metric_names,
-            "datasets": {
-                name: {
-                    "scenes": list(prepared.scenes),
-                    "manifest_sha256": self._digest(prepared),
-                    **_lacks(prepared),
-                }
-                for name, prepared in self.prepared.items()
-            },
-            "methods": {
-                method.name: {
-                    "spec": spec,
-                    "weights": method.weights,
-                    "parameters": parameters(method),
-                    "stages": {stage.name: parameters(stage) for stage in method.stages},
-                }
-                for spec, method in self.methods.items()
-            },
-            "shown": self._shown(),
-            **provenance.facts(self),
-        }
-        results.write_json(self.run / "run.json", facts)
-
-    def _shown(self) -> dict[str, dict[str, int]]:
-        """The frame of each scene that the report shows."""
-        shown: dict[str, dict[str, int]] = {name: {} for name in self.prepared}
-        for unit in self.units:
-            if unit.positions:
-                shown[unit.dataset][unit.scene] = unit.shown.frame
-        return shown
-
-
-def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
-    """What a known set was prepared without, which makes its means no others' means."""
-    lacks = (prepared.manifest.recipe or {}).get("lacks")
-    return {"lacks": str(lacks)} if lacks else {}

@@ -111,7 +111,7 @@ def _begin_worker(workers: int) -> None:
     import cv2
     import torch
 
-    from stvt.datasets.build.engine import cores
+    from stvt.datasets import cores
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stvt import __version__
 from stvt.core.errors import UsageError
+from stvt.core.version import __version__
 
 # How many input frames before and after k the output at k + t reads (baselines.method.Method).
 Support = Callable[[float, Sequence[float]], tuple[int, int]]

@@ -18,12 +18,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.version import __version__
 from stvt.evaluation import store as results
 
 if TYPE_CHECKING:
+    from stvt import datasets
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
 
+SCHEMA = 1
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -37,9 +40,57 @@ LIBRARIES = (
 )
 
 
+def write_run(plan: Plan) -> None:
+    """Writes `run.json`: all that `report` needs beside the units."""
+    from stvt.profiling.flops import parameters
+
+    record = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "protocol": vars(plan.protocol),
+        "signature": plan.signature,
+        "metrics": plan.metric_names,
+        "datasets": {
+            name: {
+                "scenes": list(prepared.scenes),
+                "manifest_sha256": plan.digest(prepared),
+                **_lacks(prepared),
+            }
+            for name, prepared in plan.prepared.items()
+        },
+        "methods": {
+            method.name: {
+                "spec": spec,
+                "weights": method.weights,
+                "parameters": parameters(method),
+                "stages": {stage.name: parameters(stage) for stage in method.stages},
+            }
+            for spec, method in plan.methods.items()
+        },
+        "shown": _shown(plan),
+        **facts(plan),
+    }
+    results.write_json(plan.run / "run.json", record)
+
+
+def _shown(plan: Plan) -> dict[str, dict[str, int]]:
+    """The frame of each scene that the report shows."""
+    shown: dict[str, dict[str, int]] = {name: {} for name in plan.prepared}
+    for unit in plan.units:
+        if unit.positions:
+            shown[unit.dataset][unit.scene] = unit.shown.frame
+    return shown
+
+
+def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
+    """What a known set was prepared without, which makes its means no others' means."""
+    lacks = (prepared.manifest.recipe or {}).get("lacks")
+    return {"lacks": str(lacks)} if lacks else {}
+
+
 def facts(plan: Plan) -> dict[str, Any]:
     """What `run.json` says beside the protocol, data and methods, without folders and times."""
-    from stvt.baselines.weights.records import sha256_of
+    from stvt.baselines import sha256_of
     from stvt.profiling.timing import device_name
 
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
@@ -90,8 +141,6 @@ def _protocol_options(protocol: Protocol) -> list[str]:
 def versions() -> dict[str, str]:
     """The versions of stvt, Python and the libraries that scores may depend on."""
     import torch
-
-    from stvt import __version__
 
     found = {"stvt": __version__, "python": platform.python_version()}
     for library in LIBRARIES:

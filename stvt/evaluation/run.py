@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt import __version__, baselines
-from stvt.baselines.method import Compiled, Method
-from stvt.baselines.precomputed import Elsewhere
+from stvt import baselines
+from stvt.baselines import Compiled, Elsewhere, Method
+from stvt.core.version import __version__
 from stvt.evaluation import provenance
 from stvt.evaluation import store as results
 from stvt.evaluation.plan import Plan
@@ -90,7 +90,7 @@ def evaluate(
         save_frames=save_frames,
     )
     results.remove_leftovers(plan.run)
-    plan.write()
+    provenance.write_run(plan)
     show = progress or (lambda done, total, what: None)
     with provenance.session(
         plan.run,

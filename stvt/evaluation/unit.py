@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import precomputed as elsewhere
-from stvt.baselines.method import Method, Scene, Settings
-from stvt.baselines.precomputed import Elsewhere
-from stvt.core.errors import user_errors
-from stvt.datasets.degradation import authors_finish, authors_low_resolution
-from stvt.datasets.frames import read_frame, write_frame
+from stvt.baselines import Elsewhere, Method, Scene, Settings, read_precomputed
+from stvt.core.errors import StvtError
+from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails as clips
 from stvt.evaluation.protocol import Position, Protocol
@@ -105,7 +102,7 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
                 "leave the scene out or give --ends replicate"
             )
         record = unit.record(**_scored(unit, on_frame, spent))
-    except user_errors() as error:
+    except (StvtError, OSError) as error:
         record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
         record = unit.record(failure=f"out of memory {error}".strip())
@@ -194,7 +191,7 @@ def _restored(
 
 
 def _read_restored(method: Elsewhere, frame: int, judge: _Judge) -> Frame:
-    return judge.checked(elsewhere.read(method.files[frame], method.name))
+    return judge.checked(read_precomputed(method.files[frame], method.name))
 
 
 class _Judge:

@@ -16,11 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import METHODS
-from stvt.baselines.acceleration.compiling import compile_networks
-from stvt.baselines.acceleration.convolution import plain
-from stvt.baselines.method import DTYPES, Method
-from stvt.baselines.stvun.method import StvunMethod
+from stvt.baselines import DTYPES, METHODS, Method, StvunMethod, compile_networks, plain
 from stvt.core.errors import UsageError
 from stvt.profiling.bench_demo import demo, reduced, written
 from stvt.profiling.breakdown import Parts, Spent

@@ -12,11 +12,23 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stvt.datasets.clips.sampler import Sampling, Window, Windows
-from stvt.datasets.clips.storage import STORAGES, Box, Clip, Frame, suffix, write_clip
-from stvt.datasets.errors import DatasetError
-from stvt.datasets.frames import frame_files, read_frame, write_frame
-from stvt.datasets.training_set import TrainingClip, load_training
+from stvt.datasets import (
+    STORAGES,
+    Box,
+    Clip,
+    DatasetError,
+    Frame,
+    Sampling,
+    TrainingClip,
+    Window,
+    Windows,
+    frame_files,
+    load_training,
+    read_frame,
+    suffix,
+    write_clip,
+    write_frame,
+)
 from stvt.profiling.synthetic import moving_scene
 
 SEED = 0

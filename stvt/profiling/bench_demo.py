@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines.method import WindowMethod
-from stvt.datasets.degradation import authors_finish, authors_low_resolution, degrade
-from stvt.datasets.frames import read_frame, write_frame
+from stvt.baselines import WindowMethod
+from stvt.datasets import authors_finish, authors_low_resolution, degrade, read_frame, write_frame
 
 
 @contextmanager

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stvt import datasets, metrics
-from stvt.baselines import precomputed as elsewhere
+from stvt.baselines import read_precomputed
 from stvt.core.errors import UsageError
-from stvt.datasets.frames import encode_png, frame_files, read_frame
+from stvt.datasets import encode_png, frame_files, read_frame
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.provenance import sessions
 from stvt.profiling.synthetic import moving_scene
@@ -143,7 +143,7 @@ def least(pairs: Sequence[Pair]) -> tuple[float, float, float]:
 
     def score(restored: Path, truth: Path) -> float:
         begun = clock.process_time()
-        both = elsewhere.read(restored, ""), read_frame(truth)
+        both = read_precomputed(restored, ""), read_frame(truth)
         decoded = clock.process_time() - begun
         for one in measures:
             one(*both, "rgb", 0)

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from skimage import color as skimage_colour
 from skimage import metrics as skimage_metrics
 
-from stvt.metrics.preprocess import Channel
-from stvt.metrics.psnr import psnr
-from stvt.metrics.ssim import ssim
+from stvt.metrics import Channel, psnr, ssim
 
 Frame = NDArray[np.uint8]
 Plane = NDArray[Any]

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from stvt import datasets
-from stvt.baselines.method import Method, Precision
-from stvt.datasets.frames import read_frame
+from stvt.baselines import Method, Precision
+from stvt.datasets import read_frame
 from stvt.doctor import with_what_is_there
 from stvt.evaluation.unit import levels
-from stvt.metrics.psnr import psnr
+from stvt.metrics import psnr
 
 LOW = "BDx4"
 STEP = 2  # of the paper: every second frame is given, one new between two

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stvt.baselines.method import Method
+from stvt.baselines import Method
 from stvt.profiling.flops import device_of, operations_and_bytes_of
 
 # Class of a network -> (its part -> what of the network computes it; "" is the network itself,

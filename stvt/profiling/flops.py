@@ -18,8 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from stvt.baselines.method import Method
-from stvt.baselines.ops import deform_conv as deform
+from stvt.baselines import Method, whole_frame_blocks
 
 WARM_UP = 4  # outputs before those that are counted: by then every window is full of frames
 COUNTED = 2  # outputs
@@ -111,13 +110,11 @@ def _without_numbers(
     weights = [t for n in method.networks() for t in (*n.parameters(), *n.buffers())]
     # A copy that shares the weights: what it keeps for later will have no numbers.
     ghost = copy.deepcopy(method, {id(weight): weight for weight in weights})
-    # No numbers, no memory: a whole frame as one block, for each operator takes its time to see.
-    block, deform.BLOCK = deform.BLOCK, sys.maxsize
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        # No numbers, no memory: a whole frame as one block, for each operator takes its time to see.
+        with FakeTensorMode(allow_non_fake_inputs=True), whole_frame_blocks():
             return _counted(ghost, low, time)
     finally:
-        deform.BLOCK = block
         _empty_caches()
 
 

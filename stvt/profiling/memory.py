@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from stvt.baselines import METHODS
-from stvt.baselines.method import Precision
+from stvt.baselines import METHODS, Precision
 from stvt.doctor import with_what_is_there
 from stvt.evaluation.processes import run_units
 from stvt.profiling.flops import device_of, low_resolution

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines.method import Method, Scene
+from stvt.baselines import Method, Scene
 from stvt.profiling.flops import device_of, low_resolution
 
 CYCLE = 12  # frames of the synthetic scene, played to and fro

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stvt.datasets.clips.sampler import Window, Windows, batch
+from stvt.datasets import Window, Windows, batch
 
 AHEAD = 4  # batches that each worker has ready
 

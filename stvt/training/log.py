@@ -69,7 +69,7 @@ class Log:
         """`loss.png` and `validation.png`."""
         import pandas
 
-        from stvt.reports.figures.training_curves import curves
+        from stvt.reports import curves
 
         for name in ("loss", "validation"):
             file = self.out / f"{name}.csv"

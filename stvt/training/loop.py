@@ -17,12 +17,9 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from stvt.baselines.losses import Trainee, start, trainee
-from stvt.baselines.trainable import trainable
+from stvt.baselines import Trainee, start, trainable, trainee
 from stvt.core.errors import UsageError
-from stvt.datasets import Prepared, load
-from stvt.datasets.clips.sampler import Sampling, Windows
-from stvt.datasets.training_set import TrainingSet, load_training
+from stvt.datasets import Prepared, Sampling, TrainingSet, Windows, load, load_training
 from stvt.training import checkpoints as training_store
 from stvt.training.data import batches, ready
 from stvt.training.log import Log

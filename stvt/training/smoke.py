@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from stvt.datasets.build.synthetic_set import prepare_photographs
+from stvt.datasets import prepare_photographs
 from stvt.training.loop import Show, train
 from stvt.training.recipe import plan_of
 

@@ -11,15 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines.losses import Trainee
-from stvt.baselines.method import Method, Settings
-from stvt.datasets import Prepared
-from stvt.datasets.clips.sampler import Sampling, Windows, batch
-from stvt.datasets.degradation import phase
-from stvt.datasets.frames import read_frame
-from stvt.datasets.training_set import TrainingClip
+from stvt.baselines import Method, Settings, Trainee
+from stvt.datasets import Prepared, Sampling, TrainingClip, Windows, batch, phase, read_frame
 from stvt.evaluation.unit import levels
-from stvt.metrics.psnr import psnr
+from stvt.metrics import psnr
 from stvt.training.data import ready
 from stvt.training.recipe import TrainingPlan
 
@@ -102,10 +97,7 @@ def _rows(frames: Any) -> Any:
 
 def method_around(network: nn.Module, settings: Settings, name: str) -> Method:
     """A network as the method that `stvt evaluate` would build of its weights."""
-    from stvt.baselines.edvr.method import EdvrMethod
-    from stvt.baselines.edvr.network import EDVR
-    from stvt.baselines.stvun.method import StvunMethod
-    from stvt.baselines.stvun.network import STVUN
+    from stvt.baselines import EDVR, STVUN, EdvrMethod, StvunMethod
 
     if isinstance(network, STVUN):
         return StvunMethod(network, settings, name)

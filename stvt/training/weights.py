@@ -10,9 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stvt.baselines.stvun.network import UNUSED
-from stvt.baselines.trainable import trainable
-from stvt.baselines.weights.load import read_state
+from stvt.baselines import UNUSED, read_state, trainable
 from stvt.core.errors import UsageError
 from stvt.training.checkpoints import write_whole
 

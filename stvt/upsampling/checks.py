@@ -6,27 +6,26 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from stvt import __version__
-from stvt.baselines.method import Method, Settings
+from stvt.baselines import Method, Settings
 from stvt.core.errors import UsageError
-from stvt.datasets.frames import frame_files
-from stvt.datasets.video.encoder import SUFFIXES
+from stvt.core.version import __version__
+from stvt.datasets import SUFFIXES, frame_files
 
 if TYPE_CHECKING:
-    from stvt.upsampling.video import Wish
+    from stvt.upsampling.job import UpsampleJob
 
 
-def check_places(wish: Wish) -> None:
+def check_places(job: UpsampleJob) -> None:
     """UsageError for a source that is not there, or an output that must not be."""
-    output = wish.output
+    output = job.output
     if str(output) == "-" or str(output).startswith("pipe:"):
         raise UsageError(f"{output}: the result is joined when it is whole, so it needs a file")
-    if output.resolve() == wish.source.resolve():
+    if output.resolve() == job.source.resolve():
         raise UsageError(f"{output}: is the input; give the result another name")
-    if not wish.source.exists():
-        raise UsageError(f"{wish.source}: there is no such file or folder")
-    if not wish.source.is_file() and not wish.source.is_dir():
-        raise UsageError(f"{wish.source}: is read more than once, so it must be a file or folder")
+    if not job.source.exists():
+        raise UsageError(f"{job.source}: there is no such file or folder")
+    if not job.source.is_file() and not job.source.is_dir():
+        raise UsageError(f"{job.source}: is read more than once, so it must be a file or folder")
     if output.suffix and not output.is_dir() and output.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"{output}: no kind of video to write; take {', '.join(SUFFIXES)}, or a name without "
@@ -35,7 +34,7 @@ def check_places(wish: Wish) -> None:
     if output.exists() and not output.is_file() and not output.is_dir():
         raise UsageError(f"{output}: is neither a file nor a folder; give another name")
     full = any(output.iterdir()) if output.is_dir() else output.exists()
-    if full and not wish.overwrite:
+    if full and not job.overwrite:
         raise UsageError(f"{output}: is there already; give another name, or --overwrite")
     if output.is_dir() and output.suffix.lower() in SUFFIXES:
         raise UsageError(f"{output}: is a folder; give the video another name")
@@ -44,43 +43,43 @@ def check_places(wish: Wish) -> None:
     if not output.absolute().parent.is_dir():
         raise UsageError(f"{output.parent}: there is no such folder")
     coding = {
-        "--codec": wish.codec,
-        "--crf": wish.crf,
-        "--pixel-format": wish.form,
-        "--lossless": wish.lossless or None,
+        "--codec": job.codec,
+        "--crf": job.crf,
+        "--pixel-format": job.form,
+        "--lossless": job.lossless or None,
     }
     given = [option for option, value in coding.items() if value is not None]
     if given and output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{given[0]}: {output} will be a folder of PNG, which is not coded")
 
 
-def begin(wish: Wish, settings: Settings, method: Method) -> None:
+def begin(job: UpsampleJob, settings: Settings, method: Method) -> None:
     """Makes the folder of parts, or checks that what is in it was made alike."""
-    stat = wish.source.stat()
+    stat = job.source.stat()
     told = {
         "version": __version__,
-        "source": [str(wish.source.resolve()), stat.st_size, stat.st_mtime_ns],
+        "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "method": [method.name, method.weights, method.fingerprint],
         "settings": [settings.scale, settings.precision, settings.tile],
-        "wish": [
-            *(wish.factor, wish.slow, wish.hold, wish.cuts, wish.preview, str(wish.part)),
-            *(wish.stream, str(wish.fps), wish.codec, wish.crf, wish.form, wish.lossless),
+        "job": [
+            *(job.factor, job.slow, job.hold, job.cuts, job.preview, str(job.part)),
+            *(job.stream, str(job.fps), job.codec, job.crf, job.form, job.lossless),
         ],
     }
-    file = wish.parts / "wish.json"
-    if wish.parts.exists() and wish.overwrite and not wish.resume:
-        shutil.rmtree(wish.parts)
-    if not wish.parts.exists():
+    file = job.parts / "job.json"
+    if job.parts.exists() and job.overwrite and not job.resume:
+        shutil.rmtree(job.parts)
+    if not job.parts.exists():
         try:
-            wish.parts.mkdir()
+            job.parts.mkdir()
         except OSError as error:
             raise UsageError(
-                f"{wish.output}: nothing can be written there ({str(error.strerror).lower()})"
+                f"{job.output}: nothing can be written there ({str(error.strerror).lower()})"
             ) from None
         file.write_text(json.dumps(told))
-    elif not wish.resume:
+    elif not job.resume:
         raise UsageError(
-            f"{wish.parts}: holds what an interrupted run did; go on with --resume, or begin "
+            f"{job.parts}: holds what an interrupted run did; go on with --resume, or begin "
             "anew with --overwrite"
         )
     else:
@@ -91,6 +90,6 @@ def begin(wish: Wish, settings: Settings, method: Method) -> None:
         differing = [name for name in told if before.get(name) != told[name]]
         if differing:
             raise UsageError(
-                f"{wish.parts}: was begun with another {' and '.join(differing)}; give that one "
+                f"{job.parts}: was begun with another {' and '.join(differing)}; give that one "
                 "again, or begin anew with --overwrite"
             )

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stvt.baselines.method import Method, Precision, Settings
+from stvt.baselines import Method, Precision, Settings
 from stvt.evaluation.plan import usable_device
 from stvt.upsampling.sequence import Picture, Placement, Upsampling, as_picture, chosen_method
 

@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Method, Settings
-from stvt.baselines.precomputed import Elsewhere
-from stvt.baselines.weights.load import find_weights
+from stvt.baselines import Elsewhere, Method, MethodError, Settings, find_weights
 from stvt.core.errors import UsageError
-from stvt.datasets.curation.shot_boundaries import shots
+from stvt.datasets import shots
 
 # The best first, each with the networks whose weights it needs.
 PREFERRED = {"stvun": ("stvun",), "v2f": ("edvr", "dain"), "stvun-s": ("stvun-s",)}

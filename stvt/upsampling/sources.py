@@ -11,10 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from stvt.core.errors import UsageError
-from stvt.datasets.frames import frame_files, numbering_fault, read_frame
-from stvt.datasets.video.encoder_color import Look, look_of
-from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import Timeline, timeline
+from stvt.datasets import (
+    Look,
+    Timeline,
+    frame_files,
+    look_of,
+    numbering_fault,
+    open_video,
+    read_frame,
+    timeline,
+)
 from stvt.upsampling.sequence import Picture, Timed
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from stvt.baselines.errors import MethodError
-from stvt.baselines.weights.download import Expected, Unavailable, fetch, git_blob
-from stvt.baselines.weights.partial_file import Origin, Partial
+from stvt.core.download import Expected, Unavailable, fetch, git_blob
+from stvt.core.errors import DownloadError
+from stvt.core.partial_file import Origin, Partial
 from tests.lying_server import QUOTA, Act, Server, serving
 
 FILE = bytes(range(1, 251)) * 8000  # 2 MB
@@ -154,7 +154,7 @@ def test_a_claimed_length_that_is_too_short_does_not_pass_for_the_file(
 def test_a_file_cut_short_unnoticed_is_caught_by_who_reads_it(server: Server, target: Path) -> None:
     def check(file: Path) -> None:
         if file.read_bytes() != FILE:
-            raise MethodError(f"net: {file} is damaged")
+            raise DownloadError(f"net: {file} is damaged")
 
     text = refusal(target, server.url("f", Act(says="", cut=HALF)), check=check)
     assert "net: what came is damaged" in text
@@ -280,7 +280,7 @@ def test_a_killed_fetch_goes_on_where_it_was(server: Server, target: Path) -> No
         assert server.stalled.wait(30)
         while part.stat().st_size < HALF:
             server.ended.wait(0.01)
-        with pytest.raises(MethodError, match="is being fetched by another process"):
+        with pytest.raises(DownloadError, match="is being fetched by another process"):
             fetch([url], target, UNKNOWN)
     finally:
         process.send_signal(signal.SIGKILL)
@@ -310,14 +310,14 @@ def test_a_disk_that_is_too_small_is_said_before_it_is_full(
     monkeypatch.setattr(
         "shutil.disk_usage", lambda _: types.SimpleNamespace(free=len(FILE), used=0, total=0)
     )
-    with pytest.raises(MethodError, match="1 MiB are still to come and .* has 1 MiB free; make"):
+    with pytest.raises(DownloadError, match="1 MiB are still to come and .* has 1 MiB free; make"):
         fetch([server.url("f")], target, UNKNOWN)
     assert not list(target.parent.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_said(server: Server, tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("a file")
-    with pytest.raises(MethodError, match=r"cannot write .*net.pth.part"):
+    with pytest.raises(DownloadError, match=r"cannot write .*net.pth.part"):
         fetch([server.url("f")], tmp_path / "weights" / "net.pth", UNKNOWN)
 
 
@@ -325,7 +325,7 @@ def test_a_folder_that_cannot_be_written_is_said(server: Server, tmp_path: Path)
 def test_a_disk_that_fills_up_is_said(target: Path) -> None:
     with Partial(target) as part, open("/dev/full", "ab", buffering=0) as full:
         own, part._handle = part._handle, full
-        with pytest.raises(MethodError, match="No space left"):
+        with pytest.raises(DownloadError, match="No space left"):
             part.write(b"x")
         part._handle = own
 

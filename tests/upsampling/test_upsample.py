@@ -28,11 +28,11 @@ from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import frame_files, read_frame
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import timeline
-from stvt.upsampling import video as upsample_files
 from stvt.upsampling.frames import upsample
+from stvt.upsampling.job import UpsampleJob, UpsampleResult
 from stvt.upsampling.sequence import Placement, Upsampling, even_times
 from stvt.upsampling.sources import Part, VideoSource
-from stvt.upsampling.video import Wish, upsample_file
+from stvt.upsampling.video import upsample_file
 
 Frame = NDArray[np.uint8]
 Clip = Callable[..., list[Frame]]
@@ -84,13 +84,13 @@ def video(
     return path
 
 
-def carry_out(wish: Wish, scale: int = 2) -> upsample_files.Made:
+def carry_out(wish: UpsampleJob, scale: int = 2) -> UpsampleResult:
     settings = Settings(scale=scale, phase=(scale - 1) / 2)
     return upsample_file(wish, settings, lambda *_: None, lambda _: None)
 
 
-def wish(source: Path, output: Path, **more: object) -> Wish:
-    plain = Wish(source, output, method="bicubic+blend", lossless=output.suffix == ".mp4")
+def wish(source: Path, output: Path, **more: object) -> UpsampleJob:
+    plain = UpsampleJob(source, output, method="bicubic+blend", lossless=output.suffix == ".mp4")
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
@@ -478,7 +478,7 @@ if last == 0:
     os.replace = die
 if last == -1:
     upsample_files.join = die
-wish = upsample_files.Wish(source, output, "bicubic+flow", lossless=True, resume=True)
+wish = job.UpsampleJob(source, output, "bicubic+flow", lossless=True, resume=True)
 upsample_files.upsample_file(wish, Settings(scale=2, phase=0.5), show, lambda _: None)
 """
 

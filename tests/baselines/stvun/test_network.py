@@ -12,7 +12,7 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun.method import StvunMethod, stvun_method
 from stvt.baselines.stvun.network import EFST, STVUN, Encoded, blend, intermediate_flows
-from stvt.baselines.trainable import trainable
+from stvt.baselines.variants import trainable
 from stvt.baselines.weights.load import initialise
 from stvt.profiling.flops import operations_of
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors

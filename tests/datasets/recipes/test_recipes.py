@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stvt.core.download import fetcher
+from stvt.core.fetcher import fetcher
 from stvt.datasets import DATASETS, DatasetError, Recipe, load, prepare, verify
 from stvt.datasets.frames import encode_png
 from tests.lying_server import serving

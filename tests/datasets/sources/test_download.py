@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.cli.main import main
-from stvt.core.download import addresses, fetcher
+from stvt.core.fetcher import Fetch, addresses, fetcher
 from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.frames import encode_png
-from stvt.datasets.recipes.recipe import Fetch, Published
+from stvt.datasets.recipes.recipe import Published
 from stvt.datasets.sources.download import room
 from tests.lying_server import QUOTA, Act, Server, serving
 
@@ -175,7 +175,7 @@ def test_room_on_the_disk_is_asked_for_first(
 def test_the_rate_is_kept(server: Server, know: Callable[..., Recipe], tmp_path: Path) -> None:
     slept: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stvt.baselines.weights.download.time.sleep", slept.append)
+        patch.setattr("stvt.core.download.time.sleep", slept.append)
         know(server.url("f"))
         right(tmp_path, fetch(rate=10_000))
     assert max(slept) == pytest.approx(len(FILE) / 10_000, rel=0.1)  # nothing really slept

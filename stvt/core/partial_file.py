@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from ..errors import MethodError
+from .errors import DownloadError
 
 BLOCK = 1 << 20
 
@@ -140,8 +140,8 @@ class Partial:
         self._note.unlink(missing_ok=True)
 
 
-def cannot_write(file: Path, error: OSError) -> MethodError:
-    return MethodError(f"cannot write {file}: {error.strerror or error}")
+def cannot_write(file: Path, error: OSError) -> DownloadError:
+    return DownloadError(f"cannot write {file}: {error.strerror or error}")
 
 
 def _lock(handle: BinaryIO, target: Path) -> None:
@@ -153,7 +153,7 @@ def _lock(handle: BinaryIO, target: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         handle.close()
-        raise MethodError(f"{target} is being fetched by another process; wait for it") from error
+        raise DownloadError(f"{target} is being fetched by another process; wait for it") from error
     except OSError:
         return  # a file system without locks
 

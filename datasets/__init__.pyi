@@ -1,0 +1,97 @@
+from .build.dry_run import foresee
+from .build.engine import Outcome, cores, prepare
+from .build.synthetic_set import prepare_photographs
+from .build.training_set import foresee_training, prepare_training
+from .build.training_video import Settings
+from .build.verify import Verification, verify
+from .clips.clip import Frame
+from .clips.sampler import Sampling, Window, Windows, batch
+from .clips.storage import STORAGES, Box, Clip, suffix, write_clip
+from .collect.clip_index import read_holding
+from .collect.overlap import Coverage, Half, coverage
+from .collect.video_list import TEMPLATE
+from .collect.ytdlp import FORMAT, Transfer, missing, search
+from .curation.motion_preview import Glimpse, glimpse
+from .curation.shot_boundaries import shots
+from .degradation import authors_finish, authors_low_resolution, degrade, phase
+from .errors import DatasetError
+from .frames import encode_png, frame_files, numbering_fault, read_frame, write_frame
+from .manifest import FILE, is_training
+from .recipes import DATASETS
+from .recipes.recipe import Recipe
+from .test_set import Prepared, PreparedScene, load
+from .training_set import TrainingClip, TrainingSet, load_training
+from .video.encoder import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
+from .video.encoder_color import Look, look_of
+from .video.mux import Company, join
+from .video.reader import open_video
+from .video.timestamps import Timeline, checked_rate, timeline
+
+__all__ = [
+    "DATASETS",
+    "FILE",
+    "FORMAT",
+    "STORAGES",
+    "SUFFIXES",
+    "TEMPLATE",
+    "Box",
+    "Clip",
+    "Company",
+    "Coverage",
+    "DatasetError",
+    "Encoding",
+    "Frame",
+    "Glimpse",
+    "Half",
+    "Look",
+    "Outcome",
+    "Pieces",
+    "Prepared",
+    "PreparedScene",
+    "Recipe",
+    "Sampling",
+    "Settings",
+    "Timeline",
+    "TrainingClip",
+    "TrainingSet",
+    "Transfer",
+    "Verification",
+    "Window",
+    "Windows",
+    "authors_finish",
+    "authors_low_resolution",
+    "batch",
+    "checked_rate",
+    "cores",
+    "coverage",
+    "degrade",
+    "encode_png",
+    "encoding",
+    "even",
+    "foresee",
+    "foresee_training",
+    "frame_files",
+    "glimpse",
+    "is_training",
+    "join",
+    "load",
+    "load_training",
+    "look_of",
+    "loses_aspect",
+    "missing",
+    "numbering_fault",
+    "open_video",
+    "phase",
+    "prepare",
+    "prepare_photographs",
+    "prepare_training",
+    "read_frame",
+    "read_holding",
+    "search",
+    "shots",
+    "suffix",
+    "timeline",
+    "verify",
+    "write_clip",
+    "write_frame",
+]

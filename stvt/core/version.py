@@ -1,0 +1,3 @@
+"""The release of stvt; pyproject.toml reads it from here."""
+
+__version__ = "0.1.0"

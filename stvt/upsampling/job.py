@@ -1,0 +1,56 @@
+"""A job of `stvt upsample`, and its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from stvt.upsampling.sources import Part
+
+
+@dataclass(frozen=True)
+class UpsampleJob:
+    """One run of `stvt upsample`: source, output and options.
+
+    factor:  output frames for one input frame.
+    slow:    they take `factor` times as long, instead of coming `factor` times as fast.
+    hold:    whether the last frame is shown as long as the others: n * factor frames, or else
+             (n - 1) * factor + 1.
+    preview: the plain way on the left, the method on the right.
+    """
+
+    source: Path
+    output: Path
+    method: str | None = None
+    factor: int = 2
+    slow: bool = False
+    hold: bool = True
+    cuts: bool = True
+    preview: bool = False
+    part: Part = field(default_factory=Part)
+    stream: int | None = None
+    fps: Fraction | None = None
+    codec: str | None = None
+    crf: float | None = None
+    form: str | None = None
+    lossless: bool = False
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def parts(self) -> Path:
+        """The folder of what is done, until all is."""
+        return self.output.with_name(f"{self.output.name}.parts")
+
+
+@dataclass
+class UpsampleResult:
+    """The outcome of a job: numbers of frames, the output's rate, cuts, notes and problems."""
+
+    frames: int
+    outputs: int
+    rate: Fraction
+    cuts: list[int]
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
