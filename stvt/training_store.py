@@ -36,18 +36,18 @@ def newest(folder: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
     found = checkpoints(folder)
     for file in reversed(found):
         try:
-            if fault := _damage(file):
-                say(f"{file.name} is damaged ({fault}); it is kept, and the one before is taken")
-                continue
-            state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            fault = _damage(file)
+            state = None if fault else torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # whole bytes may fail to load in any way
             lines = str(error).splitlines() or [type(error).__name__]
             reason = getattr(error, "strerror", None) or lines[0]
             raise UsageError(
-                f"{file}: cannot be read ({reason}), though nothing says that it is damaged; "
-                "nothing was deleted, and the same command goes on once it can be read"
+                f"{file}: cannot be read ({reason}); it may be whole, so nothing was deleted, and "
+                "the same command goes on once it can be read"
             ) from error
-        return state
+        if state is not None:
+            return dict(state)
+        say(f"{file.name} is damaged ({fault}); it is kept, and the one before is taken")
     if found:
         raise UsageError(
             f"{folder}: every checkpoint is damaged; they are kept, and nothing is trained from "
