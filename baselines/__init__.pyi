@@ -6,6 +6,7 @@ from .edvr.method import EdvrMethod
 from .edvr.network import EDVR
 from .errors import MethodError
 from .fisr.convert import from_tensorflow
+from .flow_networks.pwcnet import PWCNet
 from .losses import Trainee, start, trainee
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WindowMethod
 from .ops import deform_conv
@@ -19,7 +20,8 @@ from .tiling.memory import parse_size
 from .variants import trainable
 from .weights import records
 from .weights.catalogue import CHECKPOINTS, checkpoint
-from .weights.load import SHIPPED, find_weights, home, read_state
+from .weights.detect import loaded
+from .weights.load import SHIPPED, State, find_weights, home, read_state
 from .weights.records import accept_terms, folder, sha256_of, terms_accepted
 from .weights.store import add, convert, fetch_weights
 from .weights.verify import files, files_called, verify
@@ -41,9 +43,11 @@ __all__ = [
     "Method",
     "MethodEntry",
     "MethodError",
+    "PWCNet",
     "Precision",
     "Scene",
     "Settings",
+    "State",
     "StvunMethod",
     "Trainee",
     "WindowMethod",
@@ -62,6 +66,7 @@ __all__ = [
     "from_tensorflow",
     "home",
     "installed",
+    "loaded",
     "network",
     "networks_of",
     "parse_methods",

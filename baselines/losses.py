@@ -1,7 +1,7 @@
 """What a network learns by: the losses of a batch of windows, stage by stage.
 
-Source: the paper's section 3.3, equations 7 (space), 9 (moments between) and 11 (flow); all are
-mean absolute differences, in the network's range of [-1, 1].
+Source: the paper's section 3.3, equations 7 (L_M: "flow"), 9 (L_S: "space") and 11 (L_F:
+"between"); all are mean absolute differences, in the network's range of [-1, 1].
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class StvunTrainee(Trainee):
             made = self.network.finished(moved, features, guide)
             _add(losses, "between", _difference(made, large[:, 1 + k]) / len(times))
             _add(losses, "flow", _difference(moved, between[:, k]) / len(times))
-        if self.network.aligned:  # which needs each flow, and equation 11 sees both together
+        if self.network.aligned:  # which needs each flow, and equation 7 sees both together
             truth = self._true_flow(large[:, 0], large[:, 1], first) / times[0]
             _add(losses, "flow", FLOW_WEIGHT * _difference(first, truth))
         return losses
@@ -124,7 +124,7 @@ class StvunTrainee(Trainee):
     def _taught(self, small: Tensor, large: Tensor, between: Tensor, t: float) -> Tensor:
         """How far the flow is from that of the full-size frames, in pixels of the small ones.
 
-        Equation 11 alone left a light network without a start: a frame halfway depends only on the
+        Equation 7 alone left a light network without a start: a frame halfway depends only on the
         difference of both flows, and hardly on motions below a pixel.
         """
         now, then, end = small[:, CENTRE], between[:, 0], small[:, CENTRE + 1]

@@ -22,6 +22,8 @@ Train a network: docs/training.md.
   stvt train --preset s --stage space --data photographs --initial runs/flow --out runs/space
   stvt train --preset s --stage joint --data photographs --initial runs/flow \\
              --initial runs/space --out runs/joint
+  stvt train --stage joint --data youtube240 --initial runs/space \\
+             --flow-weights pwcnet=pwc_net.pth.tar --out runs/joint
 
 The same command continues a training that was stopped. torchrun shares each batch among
 processes: torchrun --nproc-per-node 8 -m stvt train ...
@@ -39,9 +41,9 @@ VALUES: tuple[tuple[str, Any, str], ...] = (
     ("rate", float, "Adam's learning rate"),
     ("decay", str, "of the rate: halve:N, cosine or none"),
     ("warm_up", int, "steps in which the rate rises"),
-    ("lambda_m", float, "weight of the loss of new frames"),
-    ("lambda_s", float, "weight of the loss of existing frames"),
-    ("lambda_f", float, "weight of the loss of the flow"),
+    ("lambda_m", float, "weight of L_M, the loss of the flow"),
+    ("lambda_s", float, "weight of L_S, the loss of existing frames"),
+    ("lambda_f", float, "weight of L_F, the loss of new frames"),
     ("clip", float, "largest norm of the gradient; 0 is none"),
     ("average", float, "decay of the averaged weights; 0 is none"),
     ("accumulate", positive, "pieces that a batch is computed in"),
@@ -80,6 +82,12 @@ def add(commands: Any) -> None:
         default=[],
         metavar="PATH",
         help="weights to start from, or the run that made them; may be given again",
+    )
+    command.add_argument(
+        "--flow-weights",
+        metavar="pwcnet[=FILE]",
+        help="a pretrained PWC-Net to start the full STVUN's flow network from; alone, and by "
+        "default in stage joint if it is there, the one that `stvt weights` keeps",
     )
     command.add_argument("--validate", default="", metavar="SETS", help="test sets, prepared")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
@@ -130,6 +138,7 @@ def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
         args.root,
         args.out,
         initial=[weights_of(path) for path in args.initial],
+        flow_weights=_flow_weights(args.flow_weights),
         device=usable_device(args.device),
         workers=args.workers,
         channels_last=args.channels_last,
@@ -144,6 +153,25 @@ def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
     if trained.best.exists():
         print(f"{trained.best}: the best in validation (validation.csv)")
     return 0
+
+
+def _flow_weights(text: str | None) -> Path | None:
+    """The file that `--flow-weights` means."""
+    from stvt.core.errors import UsageError
+    from stvt.training.weights import kept_flow
+
+    if text is None:
+        return None
+    name, _, file = text.partition("=")
+    if name != "pwcnet":
+        raise UsageError(f"--flow-weights {text}: write pwcnet, or pwcnet=FILE")
+    found = Path(file).expanduser() if file else kept_flow()
+    if found is None:
+        raise UsageError(
+            "--flow-weights pwcnet: its weights are not here; `stvt weights fetch pwcnet` gets "
+            "them, or name a file: --flow-weights pwcnet=FILE"
+        )
+    return found
 
 
 def _say(line: str) -> None:

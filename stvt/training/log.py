@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
 from stvt.core.errors import UsageError
+from stvt.training.checkpoints import write_whole
 
 
 class Log:
@@ -38,10 +40,7 @@ class Log:
         for name in ("loss.csv", "validation.csv"):
             file = self.out / name
             if file.exists():
-                header, *lines = file.read_text().splitlines(keepends=True)
-                whole = [line for line in lines if line.endswith("\n")]
-                kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
-                file.write_text("".join([header, *kept]))
+                _cut(file, step)
 
     def add(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
@@ -78,7 +77,7 @@ class Log:
 
     def _append(self, name: str, line: dict[str, Any]) -> None:
         file = self.out / name
-        new = not file.exists()
+        new = not file.exists() or not file.stat().st_size
         if self.board is not None:
             for key, value in line.items():
                 if key != "step":
@@ -88,3 +87,16 @@ class Log:
             if new:
                 writer.writeheader()
             writer.writerow(line)
+
+
+def _cut(file: Path, step: int) -> None:
+    """Leaves the header and the lines until a step; a line that was not written whole goes."""
+    lines = file.read_text(errors="replace").splitlines(keepends=True)
+    header, *whole = [line for line in lines if line.endswith("\n")] or [""]
+    if strange := [line for line in whole if not re.match(r"\d+,", line)]:
+        raise UsageError(
+            f"{file}: {strange[0].strip()[:40]!r} is no line of a log; move the file away, and the "
+            "same command begins a new one"
+        )
+    kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
+    write_whole(file, lambda part: part.write_text("".join([header, *kept])))

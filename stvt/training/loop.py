@@ -25,7 +25,7 @@ from stvt.training.data import batches, ready
 from stvt.training.log import Log
 from stvt.training.recipe import TrainingPlan
 from stvt.training.validation import on_set, validated
-from stvt.training.weights import begin_with, write_weights
+from stvt.training.weights import begin_flow, begin_with, write_weights
 
 Show = Callable[[int, int | None, str], None]
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -47,6 +47,7 @@ def train(
     out: Path,
     *,
     initial: Sequence[Path] = (),
+    flow_weights: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
     channels_last: bool | None = None,
@@ -60,6 +61,8 @@ def train(
     """Train by the plan in the folder `out`, from its newest checkpoint if it has one.
 
     root:     of the training sets. initial: files of weights to start from, each of any part.
+    flow_weights: a pretrained PWC-Net for the joint stage of a full STVUN; None takes the one in
+              the folder of weights, if it is there.
     workers:  processes that make windows; 0 makes them here. No result depends on it.
     channels_last: the layout of weights and features; None takes the one measured to be faster.
     validate: prepared test sets that are scored in validation besides the clips held back.
@@ -70,7 +73,7 @@ def train(
     """
     team = Team.joined(device)
     try:
-        run = _Run(plan, root, out, team, initial, workers, channels_last, say)
+        run = _Run(plan, root, out, team, initial, flow_weights, workers, channels_last, say)
         run.others = [load(name, root) for name in validate]
         if tensorboard:
             run.log.open_tensorboard()
@@ -89,6 +92,7 @@ class _Run:
         out: Path,
         team: Team,
         initial: Sequence[Path],
+        flow_weights: Path | None,
         workers: int,
         channels_last: bool | None,
         say: Callable[[str], None],
@@ -102,7 +106,14 @@ class _Run:
             )
         network = trainable(plan.network, plan.scale)
         start(network, plan.seed)
+        try:
+            self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UsageError(f"{plan.network}: {error} (docs/training.md)") from error
         given = begin_with(network, initial, self.say)
+        flow = dict[str, str]()
+        if flow_weights or not training_store.checkpoints(out / "checkpoints"):
+            flow = begin_flow(network, plan.network, plan.stage, flow_weights, given, self.say)
         aligned = getattr(network, "aligned", False) and plan.stage != "flow"
         if aligned and not any(name.startswith("pwcnet.") for name in given):
             self.say(
@@ -115,12 +126,12 @@ class _Run:
         )
         parts = [(one.part("train"), weight) for one, weight in sets]
         self.windows = Windows(parts, sampling, plan.seed)
-        self._agree({"plan": plan.as_dict(), "data": {one.name: one.sha256 for one, _ in sets}})
+        data = {one.name: one.sha256 for one, _ in sets}
+        self._agree({"plan": plan.as_dict(), "data": data, "flow": flow})
         self.held_back = [(one.part("validation"), weight) for one, weight in sets]
         network.to(team.device)
         if _rows(plan, team.device) if channels_last is None else channels_last:
             network.to(memory_format=torch.channels_last)
-        self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
         self.trainee.train()
         self.learning = self.trainee.learning()
         self.optimiser = torch.optim.Adam(self.learning.values(), plan.rate)
@@ -212,9 +223,9 @@ class _Run:
         return found
 
     def _total(self, losses: dict[str, Tensor]) -> Tensor:
-        """Equation 12."""
+        """Equation 12, of L_M (equation 7), L_S (9) and L_F (11)."""
         plan = self.plan
-        weights = {"space": plan.lambda_s, "between": plan.lambda_m, "flow": plan.lambda_f}
+        weights = {"flow": plan.lambda_m, "space": plan.lambda_s, "between": plan.lambda_f}
         return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
     @torch.no_grad()

@@ -25,8 +25,8 @@ class TrainingPlan:
     tries:      crops drawn for each window, of which the one with the most detail is taken.
     rate:       Adam's learning rate. decay: "halve:N" (every N steps), "cosine" or "none".
     warm_up:    steps in which the rate rises from nothing.
-    lambda_m, lambda_s, lambda_f: the weights of equation 12, of the moments between, the centre
-                frame and the flow.
+    lambda_m, lambda_s, lambda_f: the weights in equation 12 of L_M (the small frames that the flow
+                moved, equation 7), L_S (the centre frame, 9) and L_F (the new frames, 11).
     clip:       largest norm of the gradient; 0 is none.
     average:    decay of the averaged weights (EMA) that are kept; 0 is none.
     accumulate: pieces that a batch is computed in, one after another.

@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stvt.baselines import UNUSED, read_state, trainable
+from stvt.baselines import (
+    STVUN,
+    UNUSED,
+    MethodError,
+    PWCNet,
+    Settings,
+    State,
+    find_weights,
+    loaded,
+    read_state,
+    trainable,
+)
 from stvt.core.errors import UsageError
 from stvt.training.checkpoints import write_whole
 
@@ -35,6 +47,70 @@ def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], N
         found.update(given)
         say(f"{file.name}: {len(given)} of {len(state)} tensors")
     return found
+
+
+def begin_flow(
+    network: nn.Module,
+    name: str,
+    stage: str,
+    file: Path | None,
+    given: set[str],
+    say: Callable[[str], None],
+) -> dict[str, str]:
+    """Load a pretrained PWC-Net as the flow network of a full STVUN.
+
+    name:  of the network, for messages.
+    file:  None takes the weights that are kept for `pwcnet`, if they are, in the joint stage, where
+           nothing else gave the flow network weights.
+    given: the tensors that files gave already.
+    Returns the file's name and sha256, nothing if none was loaded.
+    Raises UsageError or MethodError for a file that is not PWC-Net's or that nothing would read.
+    """
+    flow: Any = network.pwcnet if isinstance(network, STVUN) else None
+    reads = isinstance(flow, PWCNet) and stage != "space"
+    if file is None:
+        if not reads or any(key.startswith("pwcnet.") for key in given):
+            return {}
+        file = kept_flow()
+        if file is None:
+            say(
+                f"warning: {name} starts its flow network at random, where the paper starts from a "
+                "pretrained PWC-Net: `stvt weights fetch pwcnet`, or --flow-weights pwcnet=FILE"
+            )
+            return {}
+    elif not reads:
+        raise UsageError(
+            f"--flow-weights: stage {stage} of {name} trains no PWC-Net; it is for the joint stage "
+            "of the full STVUN and its ablations"
+        )
+    pretrained, sha256 = loaded("pwcnet", file)
+    flow.load_state_dict(flow_of_stvun(pretrained.state_dict()), strict=False)
+    say(f"{file}: PWC-Net's weights, from which the flow network starts")
+    return {"file": file.name, "sha256": sha256}
+
+
+def kept_flow() -> Path | None:
+    """PWC-Net's weights in the folder of weights, None if they are not there."""
+    try:
+        return find_weights("pwcnet", Settings())
+    except MethodError:
+        return None
+
+
+def flow_of_stvun(state: State) -> State:
+    """PWC-Net's weights for RGB in [-1, 1] enlarged by 4, and a flow in pixels of before that.
+
+    Published ones are for BGR in [0, 1], and give twentieths of a pixel of what they see. The
+    finest flow is the sum of two layers' outputs, which nothing else reads.
+    """
+    first, made = "conv1a.0", dict(state)
+    colours = state[f"{first}.weight"]
+    made[f"{first}.weight"] = colours.flip(1) / 2
+    made[f"{first}.bias"] = state[f"{first}.bias"] + colours.sum((1, 2, 3)) / 2
+    for last in ("predict_flow2", "dc_conv7"):
+        for kind in ("weight", "bias"):
+            made[f"{last}.{kind}"] = state[f"{last}.{kind}"] * (20 / PWCNet.enlarge)
+    return {key: one for key, one in made.items() if not re.search(UNUSED, f"pwcnet.{key}")}
 
 
 def join(

@@ -18,9 +18,11 @@ from safetensors.torch import load_file
 
 import stvt
 from stvt.baselines.flow_networks.light import LightFlow, optical_flow
+from stvt.baselines.flow_networks.pwcnet import PWCNet
 from stvt.baselines.losses import start, trainee
 from stvt.baselines.stvun.network import STVUN
 from stvt.baselines.variants import TRAINABLE, trainable
+from stvt.baselines.weights.load import initialise
 from stvt.cli.main import main
 from stvt.core.errors import StvtError, UsageError
 from stvt.datasets.build.synthetic_set import prepare_photographs
@@ -30,7 +32,7 @@ from stvt.datasets.training_set import TrainingClip
 from stvt.training import checkpoints as training_store
 from stvt.training.loop import train
 from stvt.training.recipe import PRESETS, TrainingPlan, plan_of
-from stvt.training.weights import write_weights
+from stvt.training.weights import flow_of_stvun, write_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -259,6 +261,231 @@ def test_a_torn_checkpoint_is_passed_over_with_a_word(data: Path, tmp_path: Path
     again = train(plan, data, tmp_path / "torn", say=said.append)
     assert any("step-00000005.pt is damaged" in line for line in said)
     assert again.weights.read_bytes() == whole.weights.read_bytes()
+    assert newest.exists(), "what is damaged is kept, too"
+
+
+def three_checkpoints(folder: Path) -> list[Path]:
+    steps = (10, 20, 30)
+    return [training_store.save(folder, k, {"step": k, "x": torch.ones(1000)}) for k in steps]
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_damage(tmp_path: Path) -> None:
+    newest = three_checkpoints(tmp_path)[-1]
+    content = bytearray(newest.read_bytes())
+    content[content.index(torch.ones(1000).numpy().tobytes()) + 2000] ^= 4
+    newest.write_bytes(content)
+    said: list[str] = []
+    state = training_store.newest(tmp_path, said.append)
+    assert state is not None
+    assert state["step"] == 20
+    assert "step-00000030.pt is damaged (the checksum of" in said[0]
+    assert newest.read_bytes() == content
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(5, "I/O"), MemoryError()])
+@pytest.mark.parametrize("where", ["zipfile.ZipFile.testzip", "torch.load"])
+def test_a_checkpoint_that_cannot_be_read_today_stops_the_run_and_all_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, where: str
+) -> None:
+    files = three_checkpoints(tmp_path)
+    before = [file.read_bytes() for file in files]
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(where, fail)
+    with pytest.raises(UsageError, match=r"step-00000030.pt: cannot be read .*nothing was deleted"):
+        training_store.newest(tmp_path, quiet)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_an_error_of_the_disk_is_no_damage_though_zipfile_calls_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = three_checkpoints(tmp_path)
+
+    def fail(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("zipfile._EndRecData", fail)
+    with pytest.raises(UsageError, match=r"cannot be read \(Input/output error\)"):
+        training_store.newest(tmp_path, quiet)
+    assert training_store.checkpoints(tmp_path) == files
+
+
+def test_where_every_checkpoint_is_damaged_nothing_starts_at_0(data: Path, tmp_path: Path) -> None:
+    plan = tiny()
+    out = tmp_path / "run"
+    train(plan, data, out, pause=lambda step: step == 4, say=quiet)
+    files = training_store.checkpoints(out / "checkpoints")
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-100])
+    log = (out / "loss.csv").read_bytes()
+    with pytest.raises(UsageError, match="every checkpoint is damaged"):
+        train(plan, data, out, say=quiet)
+    assert training_store.checkpoints(out / "checkpoints") == files
+    assert (out / "loss.csv").read_bytes() == log
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="becomes another user")
+def test_a_folder_of_checkpoints_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    three_checkpoints(folder)
+    folder.chmod(0o700)
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(PermissionError):
+            training_store.newest(folder, quiet)
+    finally:
+        os.seteuid(0)
+
+
+def test_a_damaged_checkpoint_of_a_later_step_takes_no_place_of_the_three_kept(
+    tmp_path: Path,
+) -> None:
+    three_checkpoints(tmp_path)
+    for step in (1, 2):
+        assert training_store.save(tmp_path, step, {"step": step}).exists()
+
+
+class Full:
+    """A limit of the size of files, which the system refuses to pass as it does on a full disk."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __enter__(self) -> None:
+        resource = pytest.importorskip("resource")
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.before[1]))
+
+    def __exit__(self, *_: object) -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "weights"])
+def test_what_does_not_fit_is_one_line_and_leaves_nothing_half(tmp_path: Path, kind: str) -> None:
+    large = {"x": torch.zeros(1_000_000)}
+    with Full(1_000_000), pytest.raises(UsageError, match="cannot be written [(]File too large"):
+        if kind == "weights":
+            write_weights(tmp_path / "w.safetensors", large, "")
+        else:
+            training_store.save(tmp_path, 1, large)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "ste", "step,space\n1,0.5\n2,0."])
+def test_a_log_that_was_cut_goes_on(data: Path, tmp_path: Path, text: str) -> None:
+    out = tmp_path / "run"
+    train(tiny(), data, out, pause=lambda step: step == 2, say=quiet)
+    whole = (out / "loss.csv").read_text()
+    (out / "loss.csv").write_text(text.replace("step,space\n", whole.splitlines()[0] + "\n"))
+    train(tiny(), data, out, say=quiet)
+    assert [line["step"] for line in rows(out)][-4:] == ["3", "4", "5", "6"]
+
+
+def test_lambda_m_is_of_the_moved_frame_which_only_the_flow_can_mend(
+    data: Path, tmp_path: Path
+) -> None:
+    plan = tiny("joint", steps=1, lambda_m=1.0, lambda_s=0.0, lambda_f=0.0)
+    made = load_file(train(plan, data, tmp_path / "run", say=quiet).weights)
+    before = trainable(plan.network)
+    start(before, plan.seed)
+    moved = {name for name, one in before.state_dict().items() if not torch.equal(made[name], one)}
+    assert moved
+    assert all(name.startswith("pwcnet.") for name in moved), "L_M says nothing of the decoder"
+
+
+FULL = {"network": "stvun", "steps": 1, "batch": 1, "patch": 64, "validate_windows": 1}
+
+
+@pytest.fixture(scope="module")
+def pwcnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    network = PWCNet()
+    initialise(network, 3)
+    file = tmp_path_factory.mktemp("pwcnet") / "mine.pth"
+    torch.save(network.state_dict(), file)
+    return file
+
+
+def test_pwcnet_s_weights_give_stvun_s_flow_network_the_same_flow(pwcnet: Path) -> None:
+    stock, inside = PWCNet("border"), PWCNet("border")
+    stock.load_state_dict(torch.load(pwcnet, weights_only=True))
+    inside.load_state_dict(flow_of_stvun(stock.state_dict()), strict=False)
+    rgb = torch.rand(2, 3, 64, 64)
+    seen, sees = (
+        network.get_submodule("conv1a")(image)[..., 1:-1, 1:-1]
+        for network, image in ((stock, rgb.flip(1)), (inside, 2 * rgb - 1))
+    )
+    assert torch.allclose(sees, seen, atol=1e-5)
+    pyramids = [stock.pyramid(one[None]) for one in rgb]
+    twentieths, pixels = stock.flows(*pyramids), inside.flows(*pyramids)
+    assert torch.allclose(pixels[0], twentieths[0] * 20 / 4, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(*pair) for pair in zip(pixels[1:], twentieths[1:], strict=True))
+
+
+def test_the_joint_stage_starts_from_the_kept_pwcnet_or_warns(
+    data: Path,
+    tmp_path: Path,
+    pwcnet: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path / "home"))
+    plan = tiny("joint", **FULL, rate=1e-12)
+    said: list[str] = []
+    train(plan, data, tmp_path / "random", say=said.append)
+    warnings = [line for line in said if "starts its flow network at random" in line]
+    assert len(warnings) == 1
+    assert "stvt weights fetch pwcnet" in warnings[0]
+    assert main(["weights", "add", str(pwcnet)]) == 0
+    said.clear()
+    made = load_file(train(plan, data, tmp_path / "run", say=said.append).weights)
+    assert not any("random" in line for line in said)
+    wanted = flow_of_stvun(torch.load(pwcnet, weights_only=True))
+    assert all(torch.allclose(made[f"pwcnet.{key}"], one) for key, one in wanted.items())
+    kept = json.loads((tmp_path / "run" / "training.json").read_text())["flow"]
+    assert kept["file"] == "pwcnet.pth"
+    said.clear()
+    train(plan, data, tmp_path / "random", say=said.append)
+    assert said == ["goes on after step 1"], "a run that goes on has its flow already"
+
+
+def test_flow_weights_name_a_file_and_what_nothing_reads_is_one_line(
+    data: Path,
+    tmp_path: Path,
+    pwcnet: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path / "home"))
+    common = ["train", "--preset", "smoke", "--data", "photographs", "--root", str(data)]
+    common += ["--steps", "1", "--batch", "1", "--device", "cpu", "--precision", "fp32"]
+    common += ["--log-every", "1", "--save-every", "1", "--validate-windows", "1"]
+    full = ["--network", "stvun", "--stage", "joint"]
+
+    def errors(*options: str) -> str:
+        out = ["--out", str(tmp_path / "run")]
+        assert main([*common, *out, *options]) == 2
+        assert not (tmp_path / "run").exists()
+        return capsys.readouterr().err.strip().splitlines()[-1]
+
+    assert "weights are not here" in errors(*full, "--flow-weights", "pwcnet")
+    assert "write pwcnet" in errors(*full, "--flow-weights", "raft")
+    assert "cannot read" in errors(*full, "--flow-weights", f"pwcnet={tmp_path}/none.pth")
+    given = ["--flow-weights", f"pwcnet={pwcnet}"]
+    assert "trains no PWC-Net" in errors("--stage", "joint", *given)
+    assert "trains no PWC-Net" in errors("--network", "stvun", "--stage", "space", *given)
+    assert "no stage 'flow'" in errors("--network", "stvun", "--stage", "flow")
+    assert "no stage 'joint'" in errors("--network", "edvr-s", "--stage", "joint")
+    assert main([*common, *full, *given, "--out", str(tmp_path / "run")]) == 0
+    assert f"{pwcnet}: PWC-Net's weights" in capsys.readouterr().err
 
 
 @pytest.mark.slow
