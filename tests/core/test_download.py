@@ -271,7 +271,7 @@ def test_a_damaged_part_is_fetched_anew(server: Server, target: Path) -> None:
 def test_a_killed_fetch_goes_on_where_it_was(server: Server, target: Path) -> None:
     url = server.url("f", Act(cut=HALF, stalls=True), Act())
     program = (
-        "from pathlib import Path; from stvt.baselines.fetching import Expected, fetch\n"
+        "from pathlib import Path; from stvt.core.download import Expected, fetch\n"
         f"fetch([{url!r}], Path({str(target)!r}), Expected())"
     )
     process = subprocess.Popen([sys.executable, "-P", "-c", program])

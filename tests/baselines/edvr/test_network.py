@@ -178,7 +178,7 @@ def test_deformable_convolution_by_blocks_is_torchvisions(
 
 ASTRAY = """
 import torch
-from stvt.baselines.deform import deform
+from stvt.baselines.ops.deform_conv import deform
 
 astray = torch.zeros(1, 1, 6, 7, dtype=bool)
 astray[..., 2, 3] = True

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stvt.datasets import DatasetError, load, prepare, verify
+from stvt.datasets import DATASETS, DatasetError, load, prepare, verify
 from stvt.datasets.build.lock import sole_use
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import read_frame, write_frame
@@ -332,8 +332,7 @@ def test_a_known_set_that_is_not_as_published_is_one_line(
         get="a folder",
         file=Published("x", ()),
     )
-    for module in ("preparing", "origin", "prepared"):
-        monkeypatch.setattr(f"stvt.datasets.{module}.DATASETS", {"known": recipe})
+    monkeypatch.setitem(DATASETS, "known", recipe)
     with pytest.raises(DatasetError, match="say where it is with --source PATH"):
         prepare("known", tmp_path)
     outcome = prepare("known", tmp_path, source)

@@ -23,7 +23,6 @@ from stvt.datasets.frames import encode_png
 from tests.lying_server import serving
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
-MODULES = ("preparing", "origin", "prepared", "foreseeing")
 KNOWN = [name for name, recipe in DATASETS.items() if not recipe.render]
 
 # Where the frames of a scene are in the published archive, and what else is in it.
@@ -119,8 +118,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Recipe]]:
 
     def make(name: str) -> Recipe:
         recipe = small(DATASETS[name])
-        for module in MODULES:
-            monkeypatch.setattr(f"stvt.datasets.{module}.DATASETS", {name: recipe})
+        monkeypatch.setitem(DATASETS, name, recipe)
         return recipe
 
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):

@@ -53,9 +53,7 @@ def know(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
     def make(*urls: str, **options: object) -> Recipe:
         file = Published("known.zip", urls, **options)  # type: ignore[arg-type]
         recipe = Recipe("known", "", {"a": 3}, "a licence", "somebody", get="known.zip", file=file)
-        for module in ("preparing", "origin", "prepared", "foreseeing"):
-            monkeypatch.setattr(f"stvt.datasets.{module}.DATASETS", {"known": recipe})
-        monkeypatch.setattr("stvt.datasets.DATASETS", {"known": recipe})
+        monkeypatch.setitem(DATASETS, "known", recipe)
         return recipe
 
     return make
