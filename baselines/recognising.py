@@ -21,7 +21,7 @@ from .errors import MethodError
 from .fisr import FISR
 from .fisr_pwcnet import FISRPWCNet
 from .pwcnet import PWCNet
-from .stvun import STVUN
+from .stvun import STVUN, UNUSED
 from .stvun_aligned import AlignedFusion
 from .stvun_method import published_names
 from .weights import State, load_weights, read_state
@@ -164,11 +164,11 @@ def _alexnet(_: State) -> nn.Module:
 
 
 READINGS = {
-    "stvun": Reading(_stvun, "efst.", published_names),
-    "stvun-wo-efst": Reading(partial(_stvun, efst=False), "efst.", published_names),
-    "stvun-wo-d": Reading(partial(_stvun, decoder_to_time=False), "efst.", published_names),
+    "stvun": Reading(_stvun, "efst.", published_names, UNUSED),
+    "stvun-wo-efst": Reading(partial(_stvun, efst=False), "efst.", published_names, UNUSED),
+    "stvun-wo-d": Reading(partial(_stvun, decoder_to_time=False), "efst.", published_names, UNUSED),
     "stvun-w-af": Reading(
-        lambda state: _stvun(state, fusion=AlignedFusion()), "efst.", published_names
+        lambda state: _stvun(state, fusion=AlignedFusion()), "efst.", published_names, UNUSED
     ),
     "stvun-s": Reading(partial(_compact, "stvun-s"), "efst."),
     "stvun-m": Reading(partial(_compact, "stvun-m"), "efst."),
