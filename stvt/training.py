@@ -26,7 +26,7 @@ from stvt.datasets.windows import Sampling, Windows
 from stvt.errors import UsageError
 from stvt.training_data import batches, ready
 from stvt.training_log import Log
-from stvt.training_plan import TrainingPlan
+from stvt.training_plan import TrainingPlan, check_stage
 from stvt.training_validation import on_set, validated
 from stvt.training_weights import begin_with, write_weights
 
@@ -104,6 +104,7 @@ class _Run:
                 f"{plan.accumulate} pieces each"
             )
         network = trainable(plan.network, plan.scale)
+        check_stage(plan)
         start(network, plan.seed)
         given = begin_with(network, initial, self.say)
         aligned = getattr(network, "aligned", False) and plan.stage != "flow"

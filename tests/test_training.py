@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import stvt
 from stvt import training_store
-from stvt.baselines.compact import TRAINABLE, trainable
+from stvt.baselines.compact import TRAINABLE, stages_of, trainable
 from stvt.baselines.light_flow import LightFlow, optical_flow
 from stvt.baselines.stvun import STVUN
 from stvt.baselines.trainees import start, trainee
@@ -175,6 +175,26 @@ def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -
         assert without == [], name
 
 
+def test_the_stages_of_a_network_are_those_that_have_losses() -> None:
+    for name in TRAINABLE:
+        with torch.device("meta"):
+            network = trainable(name)
+        for stage in ("flow", "space", "joint"):
+            if stage in stages_of(name):
+                trainee(network, stage)
+            else:
+                with pytest.raises(ValueError, match="no stage"):
+                    trainee(network, stage)
+
+
+def test_a_stage_that_a_network_lacks_leaves_the_folder_to_another(
+    data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="edvr-s has no stage 'joint'"):
+        train(tiny("joint", network="edvr-s"), data, tmp_path / "run", say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_paper_s_recipe_is_the_preset() -> None:
     space, joint = (plan_of("paper", stage) for stage in ("space", "joint"))
     assert (space.patch, space.batch, space.frames, space.steps) == (128, 32, 7, 300_000)
@@ -303,6 +323,15 @@ def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) 
         (["--data", "photographs", "--stage", "space", "--patch", "100"], "no multiple of 64"),
         (["--data", "photographs:a", "--stage", "space"], "'a' is no number"),
         (["--data", "photographs", "--stage", "space", "--network", "x"], "no network 'x'"),
+        (
+            ["--data", "photographs", "--stage", "joint", "--network", "edvr"],
+            "--stage space, which",
+        ),
+        (
+            ["--data", "photographs", "--stage", "flow", "--network", "edvr-s"],
+            "--stage space, which",
+        ),
+        (["--data", "photographs", "--stage", "flow", "--network", "stvun"], "stvun-s, stvun-m; "),
         (["--data", "photographs", "--stage", "space", "--initial", "x.pth"], "no such file"),
         (["--data", "photographs", "--stage", "space", "--precision", "x"], "precision"),
         (["--data", "photographs", "--stage", "space", "--decay", "halve"], "decay"),
