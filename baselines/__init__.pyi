@@ -17,7 +17,7 @@ from .registry import ALIASES, METHODS, NETWORKS, MethodEntry, network
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN, UNUSED
 from .tiling.memory import parse_size
-from .variants import trainable
+from .variants import stages_of, trainable
 from .weights import records
 from .weights.catalogue import CHECKPOINTS, checkpoint
 from .weights.detect import loaded
@@ -78,6 +78,7 @@ __all__ = [
     "resolved",
     "sha256_of",
     "split_label",
+    "stages_of",
     "start",
     "terms_accepted",
     "trainable",

@@ -41,6 +41,19 @@ def trainable(name: str, scale: int = 4) -> nn.Module:
     return {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}[name]()
 
 
+def stages_of(name: str) -> tuple[str, ...]:
+    """The stages of training that a network of `TRAINABLE` has.
+
+    EDVR makes no new frames; the flow network of a full-size STVUN is a published one.
+
+    >>> stages_of("edvr-m"), stages_of("stvun"), stages_of("stvun-s")
+    (('space',), ('space', 'joint'), ('flow', 'space', 'joint'))
+    """
+    if not name.startswith("stvun"):
+        return ("space",)
+    return ("flow", "space", "joint") if size_of(name) else ("space", "joint")
+
+
 def size_of(name: str) -> str:
     """Which compact size a network's name says: "-s", "-m" or ""."""
     return next((size for size in ("-s", "-m") if name.startswith(f"stvun{size}")), "")

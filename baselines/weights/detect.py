@@ -22,7 +22,7 @@ from ..fisr.pwcnet import FISRPWCNet
 from ..flow_networks.pwcnet import PWCNet
 from ..stvun.aligned_fusion import AlignedFusion
 from ..stvun.method import published_names
-from ..stvun.network import STVUN
+from ..stvun.network import STVUN, UNUSED
 from ..variants import trainable
 from .load import State, load_weights, read_state
 
@@ -164,11 +164,11 @@ def _alexnet(_: State) -> nn.Module:
 
 
 READINGS = {
-    "stvun": Reading(_stvun, "efst.", published_names),
-    "stvun-wo-efst": Reading(partial(_stvun, efst=False), "efst.", published_names),
-    "stvun-wo-d": Reading(partial(_stvun, decoder_to_time=False), "efst.", published_names),
+    "stvun": Reading(_stvun, "efst.", published_names, UNUSED),
+    "stvun-wo-efst": Reading(partial(_stvun, efst=False), "efst.", published_names, UNUSED),
+    "stvun-wo-d": Reading(partial(_stvun, decoder_to_time=False), "efst.", published_names, UNUSED),
     "stvun-w-af": Reading(
-        lambda state: _stvun(state, fusion=AlignedFusion()), "efst.", published_names
+        lambda state: _stvun(state, fusion=AlignedFusion()), "efst.", published_names, UNUSED
     ),
     "stvun-s": Reading(partial(_compact, "stvun-s"), "efst."),
     "stvun-m": Reading(partial(_compact, "stvun-m"), "efst."),

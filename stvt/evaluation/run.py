@@ -61,7 +61,8 @@ def evaluate(
     weights:   network name -> file. untrained: random weights, for runtime and plumbing.
     compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
     runtime:   also time each method on one jointly upsampled frame of `runtime_size`
-               (height, width), count its operations and its peak memory.
+               (height, width), count its operations and its peak memory; with frames="existing"
+               on one in register with its input, which is all that a spatial method makes.
     workers, cluster: see `stvt.evaluation.processes`. progress: called with (done, total, what).
 
     Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder), "failures"
@@ -194,19 +195,32 @@ def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int)
     settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
     device = timing.device_name(device_of(method))
     made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
+    if not _time_of_cost(plan):
+        made_of.append("existing")
     return hashlib.sha256(json.dumps([height, width, *made_of]).encode()).hexdigest()
 
 
+def _time_of_cost(plan: Plan) -> float:
+    """Of the frame whose cost is told: a new one, unless only existing ones are scored."""
+    return 0.0 if plan.protocol.frames == "existing" else 0.5
+
+
 def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) -> dict[str, Any]:
-    """What one new frame costs, or the reason why that cannot be told."""
+    """What one frame costs, or the reason why that cannot be told."""
     try:
-        cost = {}
+        cost, time = {}, _time_of_cost(plan)
         if runtime:
             timed = timing.measure(
-                method, height, width, precision=plan.settings.precision, warm_up=1, min_repeats=2
+                method,
+                height,
+                width,
+                time,
+                precision=plan.settings.precision,
+                warm_up=1,
+                min_repeats=2,
             )
             cost["runtime"] = timed.facts()
-        operations = count(method, height, width)
+        operations = count(method, height, width, time)
     # A method may be anybody's code: one that fails must not cost the others their report.
     except Exception as error:  # noqa: BLE001
         return {"failure": one_line(f"{type(error).__name__}: {error}")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,11 @@ from stvt.reports import COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+# Temporary files of `write_whole`, by a name that nobody else gives.
+TEMPORARY = re.compile(r"\..+\.json\.stvt-\d+-[0-9a-f]{8}\.tmp")
+WRITTEN_IN = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, by `write_whole`
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
@@ -42,7 +49,7 @@ def file_name(method: str) -> str:
 def write_whole(file: Path, text: str) -> None:
     """`file` has all of `text`, also on disk, or is as it was before."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    temporary = file.with_name(f".{file.name}.stvt-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as out:
             out.write(text)
@@ -55,9 +62,11 @@ def write_whole(file: Path, text: str) -> None:
 
 
 def remove_leftovers(run: Path) -> None:
-    """Removes the half-written files of a run that was killed."""
-    for file in run.rglob(".*.tmp"):
-        file.unlink(missing_ok=True)
+    """Removes the half-written files of a run that was killed, and no others."""
+    for place in WRITTEN_IN:
+        for file in run.glob(f"{place}/.*.tmp".lstrip("/")):
+            if TEMPORARY.fullmatch(file.name) and file.is_file() and not file.is_symlink():
+                file.unlink(missing_ok=True)
 
 
 def write_json(file: Path, value: object) -> None:

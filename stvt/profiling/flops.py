@@ -6,7 +6,7 @@ import copy
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -18,16 +18,17 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from stvt.baselines import Method, whole_frame_blocks
+from stvt.baselines import Method, MethodError, whole_frame_blocks
 
 WARM_UP = 4  # outputs before those that are counted: by then every window is full of frames
 COUNTED = 2  # outputs
+PATIENCE = 100  # input frames without an output, after which none is expected any more
 REDUCED = 4  # how many times smaller in each direction a count with numbers is made
 
 
 @dataclass(frozen=True)
 class Operations:
-    """What one new frame costs in the middle of a sequence.
+    """What one frame costs in the middle of a sequence.
 
     multiply_accumulates: of what ran, so what a method reuses between frames is counted once; None
                 for a method without networks. Half of what torch's flop counter says of matrix
@@ -67,6 +68,9 @@ def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
 def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5) -> Operations:
     """What a jointly upsampled frame of that size costs, between each two input frames.
 
+    time: of that frame, in (0, 1); 0 is the frame in register with each input frame, for methods
+    that make no new ones.
+
     The method is run as `timing.measure` runs it, but on tensors without numbers: that takes
     seconds at any size. One that looks at the numbers on its way (with OpenCV, say) is run on
     real frames instead, four times smaller in each direction.
@@ -82,6 +86,36 @@ def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5
         total, uncounted = _counted(method, small, time)
     at = small[0] * method.scale, small[1] * method.scale
     return Operations(round(total * prod(low) / prod(small)), uncounted, at)
+
+
+def endless_outputs(method: Method, frames: Iterable[Tensor], time: float) -> Iterator[Tensor]:
+    """One output for each of endless `frames`: the new one at k + time, or with time 0 that at k.
+
+    Raises MethodError where there will be no more of them, instead of waiting without end: after
+    `PATIENCE` frames without one, or when the method ends.
+    """
+    waiting = 0
+    what = "new frame" if time else "frame in register with its input"
+
+    def read() -> Iterator[Tensor]:
+        nonlocal waiting
+        for frame in frames:
+            waiting += 1
+            if waiting > PATIENCE:
+                raise MethodError(
+                    f"{method.name} made no {what} from {PATIENCE} input frames; it makes none, "
+                    "or only from whole sequences, and an endless one cannot tell its cost"
+                )
+            yield frame
+
+    def wanted(at: float) -> bool:
+        return (at % 1 != 0) == (time != 0)
+
+    for at, output in method.stream(read(), (time,) if time else (), wanted):
+        if wanted(at):
+            waiting = 0
+            yield output
+    raise MethodError(f"{method.name} made no more {what}s, though its input frames do not end")
 
 
 def operations_of(run: Callable[[], object]) -> tuple[float, dict[str, int]]:
@@ -128,10 +162,10 @@ def _empty_caches() -> None:
 
 
 def _counted(method: Method, low: tuple[int, int], time: float) -> tuple[float, dict[str, int]]:
-    """Multiply-accumulates of a new frame, and what ran without being counted."""
+    """Multiply-accumulates of a frame, and what ran without being counted."""
     counter = _Counter()
     with counter:
-        outputs = method.stream(_frames(low, device_of(method)), (time,), lambda t: t % 1 != 0)
+        outputs = endless_outputs(method, _frames(low, device_of(method)), time)
         _take(outputs, WARM_UP)
         counter.flops, counter.uncounted = 0, Counter()
         _take(outputs, COUNTED)
@@ -145,7 +179,7 @@ def _frames(low: tuple[int, int], device: torch.device) -> Iterator[Tensor]:
         yield torch.zeros(3, *low, device=device)
 
 
-def _take(outputs: Iterator[tuple[float, Tensor]], number: int) -> None:
+def _take(outputs: Iterator[Tensor], number: int) -> None:
     for _ in islice(outputs, number):
         pass
 

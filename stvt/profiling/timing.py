@@ -1,4 +1,4 @@
-"""How long one jointly upsampled frame takes, and how much memory."""
+"""How long one upsampled frame takes, and how much memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import Method, Scene
-from stvt.profiling.flops import device_of, low_resolution
+from stvt.profiling.flops import device_of, endless_outputs, low_resolution
 
 CYCLE = 12  # frames of the synthetic scene, played to and fro
 SLACK = 1 << 20  # bytes that a process needs for itself between two looks at its memory
@@ -27,7 +27,7 @@ SLACK = 1 << 20  # bytes that a process needs for itself between two looks at it
 
 @dataclass(frozen=True)
 class Timing:
-    """What one new frame of height x width cost, in steady state.
+    """What one frame of height x width cost, in steady state.
 
     median, p10, p90, mean: seconds by the wall clock, the device waited for; None if none was made.
     device_median: seconds by CUDA events, None elsewhere.
@@ -73,7 +73,7 @@ def measure(
     max_repeats: int = 50,
     budget_seconds: float = 20.0,
 ) -> Timing:
-    """The time between one new frame and the next, while a method upsamples an endless sequence.
+    """The time between one frame and the next, while a method upsamples an endless sequence.
 
     The method is fed a moving textured scene, the same each time, whose enlarged frames are
     height x width, and asked only for the frame at `time` between each two input frames: the
@@ -81,8 +81,10 @@ def measure(
     it need not pay twice, a cascade's first stage as little as a network with a cache. What it
     costs to make the input frames is not counted; to move them to the device is.
 
-    warm_up:        new frames made before the clock starts.
-    min_repeats:    new frames timed in any case.
+    time:           of the new frame, in (0, 1); 0 asks for the frame in register with each input
+                    frame instead, for methods that make no new ones.
+    warm_up:        frames made before the clock starts.
+    min_repeats:    frames timed in any case.
     max_repeats, budget_seconds: more are timed until there are so many, or until so long a time
                     has gone by since the start, warm-up included. It is a limit for starting
                     another frame: a method that needs a minute for one takes
@@ -96,7 +98,7 @@ def measure(
     stages_before = [stage.seconds for stage in method.stages]
     try:
         method.begin(Scene("timing", "synthetic", 2**31, 2, height, width))
-        outputs = method.stream(source, (time,), lambda t: t % 1 != 0)
+        outputs = endless_outputs(method, source, time)
         for _ in range(warm_up):
             next(outputs)
         stages_before = [stage.seconds for stage in method.stages]
@@ -143,7 +145,7 @@ class _Laps:
         self.seconds: list[float] = []
         self.device_seconds: list[float] = []
 
-    def one(self, outputs: Iterator[tuple[float, Tensor]]) -> None:
+    def one(self, outputs: Iterator[Tensor]) -> None:
         events = self._events()
         self._wait()
         made_before, start = self.source.seconds, clock.perf_counter()

@@ -23,7 +23,7 @@ from stvt.datasets import Prepared, Sampling, TrainingSet, Windows, load, load_t
 from stvt.training import checkpoints as training_store
 from stvt.training.data import batches, ready
 from stvt.training.log import Log
-from stvt.training.recipe import TrainingPlan
+from stvt.training.recipe import TrainingPlan, check_stage
 from stvt.training.validation import on_set, validated
 from stvt.training.weights import begin_flow, begin_with, write_weights
 
@@ -105,11 +105,9 @@ class _Run:
                 f"{plan.accumulate} pieces each"
             )
         network = trainable(plan.network, plan.scale)
+        check_stage(plan)
         start(network, plan.seed)
-        try:
-            self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise UsageError(f"{plan.network}: {error} (docs/training.md)") from error
+        self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
         given = begin_with(network, initial, self.say)
         flow = dict[str, str]()
         if flow_weights or not training_store.checkpoints(out / "checkpoints"):

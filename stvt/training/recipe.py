@@ -169,6 +169,19 @@ def plan_of(preset: str, stage: str | None, **values: Any) -> TrainingPlan:
     return plan
 
 
+def check_stage(plan: TrainingPlan) -> None:
+    """Raises UsageError, with what there is instead, if the network has no such stage."""
+    from stvt.baselines import stages_of  # torch, which a plan can do without
+
+    stages = stages_of(plan.network)
+    if plan.stage not in stages:
+        others = "; that one is for compact sizes: stvun-s, stvun-m" * (plan.stage == "flow")
+        raise UsageError(
+            f"{plan.network} has no stage {plan.stage!r}{others}; give --stage "
+            f"{' or '.join(stages)}, which every --preset has ({', '.join(PRESETS)})"
+        )
+
+
 def from_dict(values: Mapping[str, Any]) -> TrainingPlan:
     known = {field.name for field in fields(TrainingPlan)}
     kept = {name: value for name, value in values.items() if name in known}

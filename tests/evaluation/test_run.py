@@ -15,6 +15,7 @@ import pytest
 import stvt
 from stvt.cli.main import main
 from stvt.datasets.frames import read_frame, write_frame
+from stvt.evaluation import store as results
 from stvt.metrics.psnr import psnr
 from stvt.reports import COLUMNS
 
@@ -121,6 +122,113 @@ def test_a_method_that_cannot_be_timed_costs_nobody_the_report(root: Path, tmp_p
     assert set(scores.method) == {"bicubic+blend"}
     runtime = json.loads((tmp_path / "run" / "runtime" / "bicubic+blend.json").read_text())
     assert runtime["runtime"]["median"] > 0
+
+
+SPATIAL, SPACE_TIME = ("bicubic", "edvr-s"), ("bicubic+blend", "stvun-s")
+
+
+@pytest.mark.parametrize(
+    ("frames", "methods", "runtime"),
+    [
+        ("new", SPACE_TIME, True),
+        ("all", SPACE_TIME, True),
+        ("existing", (*SPATIAL, *SPACE_TIME), True),
+        ("existing", (*SPATIAL, *SPACE_TIME), False),
+    ],
+)
+def test_every_kind_of_method_is_counted_and_timed_for_every_choice_of_frames(
+    root: Path, tmp_path: Path, frames: str, methods: tuple[str, ...], runtime: bool
+) -> None:
+    options = ["--methods", ",".join(methods), "--frames", frames, "--ends", "replicate"]
+    size = ["--runtime-size", "64x32"] if runtime else []
+    assert evaluate(root, tmp_path / "run", *options, "--limit", "1", *size) == 0
+    costs = {
+        name: json.loads((tmp_path / "run" / "runtime" / f"{name}.json").read_text())
+        for name in methods
+        if runtime or name.endswith("-s")  # without a network there is nothing to count
+    }
+    for name, cost in costs.items():
+        assert "failure" not in cost
+        assert not runtime or cost["runtime"]["median"] > 0
+        assert (cost["multiply_accumulates"] is None) == name.startswith("bicubic")
+
+
+@pytest.mark.parametrize(
+    ("frames", "method"),
+    [
+        *((frames, method) for frames in ("new", "all") for method in SPATIAL),
+        *((frames, "blend") for frames in ("new", "existing", "all")),
+    ],
+)
+def test_a_method_that_cannot_make_the_frames_is_refused(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], frames: str, method: str
+) -> None:
+    options = ("--methods", method, "--frames", frames, "--runtime")
+    assert evaluate(root, tmp_path / "run", *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{method} makes no " in line
+
+
+@pytest.mark.parametrize("frames", ["existing", "new"])
+def test_a_spatial_method_of_ones_own_is_timed_or_its_failure_said(
+    root: Path, tmp_path: Path, frames: str
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "class Spatial:\n"
+        "    def __call__(self, window, times):\n"
+        "        return window.repeat_interleave(4, 2).repeat_interleave(4, 3)\n"
+    )
+    options = ("--methods", f"mine={tmp_path / 'own.py'}:Spatial", "--frames", frames)
+    code = evaluate(root, tmp_path / "run", *options, "--runtime-size", "64x32")
+    cost = json.loads((tmp_path / "run" / "runtime" / "mine.json").read_text())
+    if frames == "existing":
+        assert code == 0
+        assert cost["runtime"]["median"] > 0
+    else:
+        assert code == 2
+        assert "returned shape" in cost["failure"]
+
+
+def test_only_half_written_files_of_a_run_itself_are_removed(root: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert evaluate(root, run, "--methods", METHODS) == 0
+    unit = run / "units" / "squares" / "left"
+    own = [
+        folder / f".{name}.stvt-4321-0123abcd.tmp"
+        for folder, name in (
+            (unit, "bicubic+blend.json"),
+            (run / "runtime", "a%2Fb.json"),
+            (run / "seconds", "run.json"),
+            (run, "run.json"),
+        )
+    ]
+    theirs = [
+        run / ".notes.tmp",
+        unit / ".notes.json.tmp",
+        unit / ".bicubic+blend.json.4321.tmp",
+        run / "deep" / ".run.json.stvt-4321-0123abcd.tmp",
+    ]
+    for file in (*own, *theirs):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{")
+    folder, link = (run / f".run.json.stvt-{n}-0123abcd.tmp" for n in (1, 2))
+    folder.mkdir()
+    link.symlink_to(theirs[0])
+    assert evaluate(root, run, "--methods", METHODS) == 0
+    assert not any(file.exists() for file in own)
+    assert all(file.exists() for file in (*theirs, folder, link))
+
+
+def test_what_is_left_half_written_is_removed_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = results.unit_file(tmp_path, "squares", "left", "bicubic+blend")
+    monkeypatch.setattr(Path, "replace", lambda *_: None)  # as if killed before
+    results.write_json(file, {})
+    monkeypatch.undo()
+    assert len(list(file.parent.iterdir())) == 1
+    results.remove_leftovers(tmp_path)
+    assert list(file.parent.iterdir()) == []
 
 
 def test_frames_made_elsewhere_score_as_the_method_that_made_them(

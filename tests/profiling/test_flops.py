@@ -1,6 +1,7 @@
 """Multiply-accumulates and parameters, against formulas on paper and the spec of STVUN."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
-from stvt.baselines import network
+from stvt.baselines import METHODS, MethodError, build, network
 from stvt.baselines.acceleration.convolution import plain
-from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
 from stvt.profiling.flops import count, operations_of, parameters
+from stvt.profiling.timing import measure
 
 
 class Convolution(WindowMethod):
@@ -178,6 +180,87 @@ def test_what_a_room_keeps_in_a_cached_function_has_numbers_after_counting() -> 
 
     count(Cached(), 32, 32)
     assert type(enlarge.resampling("bicubic", 8, 4, 0.0)) is Tensor
+
+
+class Spatial(Convolution):
+    """Makes no new frames, as EDVR."""
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        return super().stream(frames, (), wanted)
+
+
+def test_a_spatial_method_is_counted_on_a_frame_in_register() -> None:
+    found = count(Spatial(), 80, 96, time=0)
+    assert found.multiply_accumulates == count(Convolution(), 80, 96).multiply_accumulates
+    assert count(Convolution(), 80, 96, time=0).multiply_accumulates == found.multiply_accumulates
+
+
+def test_only_the_outputs_that_were_asked_for_count() -> None:
+    class Generous(Convolution):
+        """Makes every output, whichever are wanted."""
+
+        def stream(
+            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        ) -> Outputs:
+            for at, output in super().stream(frames, times):
+                with torch.no_grad():
+                    self.network(output[None])  # each output costs
+                yield at, output
+
+    each = 3 * 5 * 9 * 80 * 96
+    window = 3 * 3 * 5 * 9 * 20 * 24
+    assert count(Generous(), 80, 96).multiply_accumulates == window + 2 * each
+    assert count(Generous(), 80, 96, time=0).multiply_accumulates == window + each
+
+
+def test_an_endless_sequence_ends_where_no_output_comes() -> None:
+    class Whole(Convolution):
+        """Reads the sequence to its end before it makes anything."""
+
+        def stream(
+            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        ) -> Outputs:
+            return super().stream(list(frames), times, wanted)
+
+    class Short(Convolution):
+        def stream(
+            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        ) -> Outputs:
+            return super().stream(islice(frames, 5), times, wanted)
+
+    for method, time, said in (
+        (Spatial(), 0.5, "made no new frame"),
+        (Whole(), 0.5, "made no new frame from 100 input frames"),
+        (Whole(), 0, "made no frame in register"),
+        (Short(), 0.5, "made no more new frames"),
+    ):
+        with pytest.raises(MethodError, match=said):
+            count(method, 32, 32, time=time)
+        with pytest.raises(MethodError, match=said):
+            measure(method, 32, 32, time, warm_up=1, max_repeats=50)
+
+
+@pytest.mark.parametrize("time", [0, 0.5])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("bicubic", "edvr-s", "blend", "flow", "stvun-s", "edvr-s+blend"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("blend+edvr-s", "dain", "fisr")),
+    ],
+)
+def test_every_method_is_counted_and_timed_or_refused_at_once(spec: str, time: float) -> None:
+    kind, scales = (METHODS[spec].kind, METHODS[spec].scales) if spec in METHODS else ("", (4,))
+    method = build(spec, Settings(scale=scales[-1], untrained=True))
+    size = (16 * method.scale, 16 * method.scale)
+    if kind == "spatial" and time:
+        with pytest.raises(MethodError, match="made no new frame"):
+            measure(method, *size, time, budget_seconds=0)
+        return
+    assert measure(method, *size, time, warm_up=1, min_repeats=1, budget_seconds=0).n == 1
+    found = count(method, *size, time)
+    assert (found.multiply_accumulates is None) == (not method.networks())
 
 
 def test_a_method_without_networks_has_no_operations() -> None:

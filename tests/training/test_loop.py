@@ -21,7 +21,7 @@ from stvt.baselines.flow_networks.light import LightFlow, optical_flow
 from stvt.baselines.flow_networks.pwcnet import PWCNet
 from stvt.baselines.losses import start, trainee
 from stvt.baselines.stvun.network import STVUN
-from stvt.baselines.variants import TRAINABLE, trainable
+from stvt.baselines.variants import TRAINABLE, stages_of, trainable
 from stvt.baselines.weights.load import initialise
 from stvt.cli.main import main
 from stvt.core.errors import StvtError, UsageError
@@ -175,6 +175,26 @@ def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -
         torch.stack([*losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
         without = [k for k, one in learner.learning().items() if one.grad is None]
         assert without == [], name
+
+
+def test_the_stages_of_a_network_are_those_that_have_losses() -> None:
+    for name in TRAINABLE:
+        with torch.device("meta"):
+            network = trainable(name)
+        for stage in ("flow", "space", "joint"):
+            if stage in stages_of(name):
+                trainee(network, stage)
+            else:
+                with pytest.raises(ValueError, match="no stage"):
+                    trainee(network, stage)
+
+
+def test_a_stage_that_a_network_lacks_leaves_the_folder_to_another(
+    data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="edvr-s has no stage 'joint'"):
+        train(tiny("joint", network="edvr-s"), data, tmp_path / "run", say=quiet)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_paper_s_recipe_is_the_preset() -> None:
@@ -530,6 +550,15 @@ def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) 
         (["--data", "photographs", "--stage", "space", "--patch", "100"], "no multiple of 64"),
         (["--data", "photographs:a", "--stage", "space"], "'a' is no number"),
         (["--data", "photographs", "--stage", "space", "--network", "x"], "no network 'x'"),
+        (
+            ["--data", "photographs", "--stage", "joint", "--network", "edvr"],
+            "--stage space, which",
+        ),
+        (
+            ["--data", "photographs", "--stage", "flow", "--network", "edvr-s"],
+            "--stage space, which",
+        ),
+        (["--data", "photographs", "--stage", "flow", "--network", "stvun"], "stvun-s, stvun-m; "),
         (["--data", "photographs", "--stage", "space", "--initial", "x.pth"], "no such file"),
         (["--data", "photographs", "--stage", "space", "--precision", "x"], "precision"),
         (["--data", "photographs", "--stage", "space", "--decay", "halve"], "decay"),
@@ -551,7 +580,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from stvt.training import train
-from stvt.training_plan import plan_of
+from stvt.training.recipe import plan_of
 plan = plan_of("smoke", "joint", data=("photographs",), steps=4, batch=4, log_every=1,
                save_every=4, validate_every=4, validate_windows=2, precision="fp32")
 train(plan, Path(sys.argv[1]), Path(sys.argv[2]), say=lambda line: None)

@@ -14,17 +14,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import METHODS, network
+from stvt.baselines import METHODS, build, network
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fisr import convert as fisr_convert
+from stvt.baselines.losses import start, trainee
 from stvt.baselines.method import Settings
+from stvt.baselines.variants import trainable
 from stvt.baselines.weights.catalogue import CHECKPOINTS, Checkpoint, files_of
 from stvt.baselines.weights.detect import READINGS, pytorch_pwc_name, recognised
 from stvt.baselines.weights.load import find_weights, initialise, load_weights
 from stvt.baselines.weights.records import Record, folder, record, recorded
 from stvt.baselines.weights.store import add, convert, fetch_weights
 from stvt.baselines.weights.verify import PROBES, agree, files, files_called, fingerprint, verify
+from stvt.training.weights import write_weights
 from tests.baselines.fisr.test_convert import Small, write_checkpoint
 from tests.golden_cases import GOLDEN, fill
 from tests.lying_server import QUOTA, Act, Server, serving
@@ -178,6 +181,34 @@ def test_an_added_file_is_where_its_network_looks(file: Path, home: Path) -> Non
     )
     assert add(file) == kept  # again changes nothing
     assert add(kept.file) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        ("stvun", 4),
+        ("stvun", 2),
+        ("stvun-wo-efst", 4),
+        ("stvun-wo-d", 4),
+        ("stvun-w-af", 4),
+        ("stvun-s", 4),
+    ],
+)
+def test_what_a_joint_stage_leaves_is_added(
+    tmp_path: Path, home: Path, name: str, scale: int
+) -> None:
+    """All that was trained: not the entries of PWC-Net that nothing reads."""
+    network = trainable(name, scale)
+    start(network, 0)
+    file = tmp_path / f"{name}-last.safetensors"
+    write_weights(file, trainee(network, "joint").learning(), f"{name}, x{scale}")
+    said = None if name != "stvun-wo-d" else name  # whose names and shapes are those of stvun
+    kept = add(file, said)
+    assert (kept.network, kept.file) == (name, home / f"{name}.safetensors")
+    assert len(build(name, Settings(scale=scale)).weights) == 64
+    write_weights(file, trainee(network, "space").learning(), f"{name}, x{scale}")
+    with pytest.raises(MethodError, match=r"pwcnet\."):
+        add(file, name, replace=True)
 
 
 def test_a_file_with_its_published_name_keeps_it(edvr_m: State, tmp_path: Path, home: Path) -> None:

@@ -224,8 +224,8 @@ def test_a_video_whose_worker_died_is_told_and_done_the_next_time(tmp_path: Path
 
 KILLED = """
 import os, pathlib, signal, sys
-from stvt.datasets.training_build import prepare_training
-from stvt.datasets.training_video import Settings
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
 
 left, replace = int(sys.argv[1]), pathlib.Path.replace
 
