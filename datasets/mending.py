@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .errors import DatasetError
 from .frames import reason
-from .making import TRUTH, Made, make
-from .manifest import Manifest, SceneRecord, frame_name
+from .making import Made, make
+from .manifest import TRUTH, Manifest, SceneRecord, frame_name
 from .origin import Origin, find_origin
 from .scene_work import SceneWork
 from .sources import Scene

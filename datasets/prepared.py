@@ -9,8 +9,7 @@ from pathlib import Path
 from .catalogue import DATASETS
 from .errors import DatasetError
 from .frames import natural_key
-from .making import TRUTH
-from .manifest import PREPARING, Manifest, Reduced, SceneRecord, frame_name, read_manifest
+from .manifest import PREPARING, TRUTH, Manifest, Reduced, SceneRecord, frame_name, read_manifest
 from .sources import set_name
 from .workplace import read_plan
 

@@ -10,6 +10,7 @@ from typing import Any
 from .errors import DatasetError
 from .frames import reason
 from .manifest import FILE, TRAINING
+from .safe_names import name_in, path_in
 from .storage import Clip, open_clip
 
 FORMAT = 1
@@ -72,8 +73,8 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
             raise DatasetError(f"{file}: has format {manifest['format']}, not {FORMAT}")
         clips = tuple(
             TrainingClip(
-                line["name"],
-                file.parent / line["file"],
+                name_in(line["name"], file, "clips.name"),
+                path_in(file.parent, line["file"], file, "clips.file"),
                 line["video"],
                 line["split"],
                 line["frames"],

@@ -15,6 +15,7 @@ from .container import capture_rate
 from .errors import DatasetError
 from .footage import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
 from .frames import replace_file
+from .safe_names import UnsafeName, name_in, path_in
 from .shot_plan import Piece, Wanted
 from .storage import suffix
 from .timeline import timeline
@@ -98,12 +99,24 @@ def clip_file(unit: Unit, clip: str) -> Path:
 
 
 def read_record(folder: Path, video: str) -> Record | None:
-    """What is remembered of a video; None if nothing, or nothing that can be read."""
+    """What is remembered of a video; None if nothing, or nothing that can be read.
+
+    Raises UnsafeName if it names another video, or a clip that leads out of the set.
+    """
+    file = record_file(folder, video)
     try:
-        record = json.loads(record_file(folder, video).read_bytes())
+        record = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    clips = record.get("clips") if isinstance(record, dict) else None
+    if not isinstance(clips, list) or not all(isinstance(clip, dict) for clip in clips):
+        return None
+    if record.get("video") != video:
+        raise UnsafeName(f"{file}: video: {record.get('video')!r} is another; delete that file")
+    for clip in clips:
+        name_in(clip.get("name"), file, "clips.name")
+        path_in(folder, clip.get("file"), file, "clips.file")
+    return dict(record)
 
 
 def is_done(record: Record | None, unit: Unit) -> bool:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from .errors import DatasetError
 from .frames import reason, replace_file
-from .making import TRUTH, file_record
+from .making import file_record
 from .manifest import (
     FILE,
     PREPARING,
+    TRUTH,
     FileRecord,
     Manifest,
     SceneRecord,

@@ -11,7 +11,7 @@ from pathlib import Path
 from .errors import DatasetError
 from .holdings import RECORDS, Section, read_holding
 from .manifest import FILE
-from .storage import open_clip
+from .storage import SUFFIXES, open_clip
 from .training_ledger import LEDGER
 from .workplace import sole_use
 
@@ -43,7 +43,12 @@ def verify_training(folder: Path, fix: bool, workers: int, progress: Progress | 
                 progress(done, len(holding.held), clip.clip)
             if not fault:
                 continue
-            if fix and clip.file is not None and clip.file.exists():
+            if (
+                fix
+                and clip.file is not None
+                and clip.file.exists()
+                and clip.file.suffix in SUFFIXES
+            ):
                 with sole_use(folder):
                     clip.file.unlink()
                 fault += ", so it was removed"
