@@ -202,8 +202,10 @@ def frame_name(index: int) -> str:
 def _check_folders(manifest: Manifest, file: Path) -> None:
     """Raises UnsafeName unless every folder of scenes is the set's own; no link leads out of it."""
     for label, said in manifest.degradations.items():
-        if not is_label(label) or label != f"{said['kind']}x{said['scale']}":
+        if not is_label(label):
             raise UnsafeName(f"{file}: degradations: {label!r} is no degradation")
+        if label != f"{said['kind']}x{said['scale']}":
+            raise UnsafeName(f"{file}: degradations.{label}.kind: {said['kind']!r} is another")
     for name, scene in manifest.scenes.items():
         for label in scene.reduced:
             if label not in manifest.degradations:

@@ -28,7 +28,7 @@ from .manifest import (
 )
 from .origin import Origin, find_origin, lacking
 from .recipe import Fetch, Recipe
-from .safe_names import UnsafeName
+from .safe_names import UnsafeName, refuse_links_out
 from .scene_work import SceneWork
 from .sources import Scene, set_name
 from .workplace import (
@@ -98,6 +98,7 @@ def prepare(
     if is_training(folder):
         raise DatasetError(f"{folder}: holds a training set; give the test set another name")
     with sole_use(folder):
+        refuse_links_out(folder)
         before = _earlier(folder, outcome.notes)
         with find_origin(name, folder, given, before, wanted, fetch) as origin:
             _Run(outcome, origin, before, label, progress, wanted.scenes, prune).go(

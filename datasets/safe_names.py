@@ -46,6 +46,17 @@ def absolute_in(value: object, file: Path, field: str) -> str | None:
     return value
 
 
+def refuse_links_out(folder: Path) -> None:
+    """Raises UnsafeName if a link in a folder, or in a folder in it, leads out of it."""
+    inner = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    for place in (folder, *inner):
+        for path in place.iterdir():
+            if path.is_symlink() and not is_inside(folder, path):
+                raise UnsafeName(
+                    f"{path}: is a link that leads out of {folder}; put what it leads to there"
+                )
+
+
 def is_inside(root: Path, path: Path) -> bool:
     """Whether a path lies below a folder, and not at it, once links are followed."""
     return Path(os.path.realpath(root)) in Path(os.path.realpath(path)).parents

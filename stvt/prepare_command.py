@@ -45,7 +45,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--scenes", type=_names, default=(), metavar="A,B", help="only these")
     command.add_argument(
-        "--prune", action="store_true", help="remove prepared scenes that the source no longer has"
+        "--prune",
+        action="store_true",
+        help="remove scenes, or videos' clips, that the source no longer has",
     )
     command.add_argument(
         "--dry-run", action="store_true", help="print what would be fetched and taken, and the room"
