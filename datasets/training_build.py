@@ -79,6 +79,8 @@ def prepare_training(
         while True:
             for unit, made in run(make_video, todo):
                 records[unit.video] = made or gone(unit)
+                if why := records[unit.video].pop("stays", ""):
+                    outcome.failures.append(f"{unit.video}: {why}; the clips made before stay")
                 show(len(records), len(units), unit.video)
             # A clip left out for another one, which is gone since, is wanted again.
             todo = finish(outcome, units, records, splits, settings)

@@ -148,9 +148,11 @@ def _asked(unit: Unit) -> list[str]:
 def make_video(unit: Unit) -> Record:
     """Make the clips of a video, and the record of it, which is written last; returns that.
 
-    A video that cannot be had or used is a record, too. Raises OSError if the disk refuses.
+    A video that cannot be had or used is a record, too; but where it gave clips before, those and
+    their record stay, and what is returned says why in `stays`. Raises OSError if the disk refuses.
     """
     key = unit.key()
+    before = read_record(unit.folder, unit.video)
     # Without its record a video counts as not done: its clips are about to change.
     record_file(unit.folder, unit.video).unlink(missing_ok=True)
     record: Record = {"video": unit.video, "key": key}
@@ -173,6 +175,13 @@ def make_video(unit: Unit) -> Record:
     # What a network broke off is kept, to go on from there.
     if record["class"] != "network":
         shutil.rmtree(holding, ignore_errors=True)
+    unusable = record["outcome"] == "failed" or record["class"] == "unreadable"
+    # Clips that were left out on purpose are not there to stay.
+    clips = [clip for clip in (before or {}).get("clips", []) if not clip.get("dropped")]
+    if unusable and before and clips and all(has_clip(unit.folder, clip) for clip in clips):
+        kept = {**before, "clips": clips}
+        write_record(unit.folder, kept)
+        return {**kept, "stays": record["reason"]}
     write_record(unit.folder, record)
     return record
 

@@ -19,6 +19,7 @@ from stvt.datasets import DATASETS, Recipe, load, prepare, verify
 from stvt.datasets.frames import read_frame, write_frame
 from tests.test_datasets_preparing import tree
 from tests.test_datasets_recipes import MODULES, names, small, stand_in
+from tests.test_datasets_training_build import film, write_video
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]
@@ -241,3 +242,36 @@ def test_another_good_source_takes_the_place_of_the_first(
     assert scenes.keys() == {"a", "b", "c"}
     np.testing.assert_array_equal(read_frame(scenes["a"].gt_path(3)), other[3])
     assert verify("mine", tmp_path / "root").problems == []
+
+
+TRAINING = ("--training", "--min-side", "32", "--min-frames", "12", "--clip-frames", "24")
+
+
+def test_a_bad_source_costs_a_training_set_no_clip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "root"
+    for number, name in enumerate("ab"):
+        write_video(tmp_path / "in" / f"{name}.mkv", film(24, seed=number))
+    options = [*TRAINING, "--storage", "npy", "--cuts", "built-in"]
+    assert (
+        main(["prepare", "t", "--root", str(root), *options, "--source", str(tmp_path / "in")]) == 0
+    )
+    (tmp_path / "notes.txt").write_bytes(HTML)
+    for bad in (tmp_path / "notes.txt", tmp_path / "in" / "a.mkv", tmp_path / "nowhere"):
+        refused(root, "t", *options, "--source", str(bad), capsys=capsys)
+    refused(root, "t", "--photographs", capsys=capsys)
+    (tmp_path / "in" / "b.mkv").write_bytes(HTML)
+    line = refused(root, "t", *options, "--source", str(tmp_path / "in"), capsys=capsys)
+    assert "b: " in line and "the clips made before stay" in line
+    (tmp_path / "in" / "b.mkv").unlink()
+    again = ["prepare", "t", "--root", str(root), *options, "--source", str(tmp_path / "in")]
+    assert main([*again, "--prune"]) == 0
+    assert [file.name for file in (root / "t" / "clips").iterdir()] == ["a_000000.npy"]
+
+
+def test_photographs_do_not_go_over_a_test_set(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(tmp_path / "root", "mine", "--photographs", capsys=capsys)
+    assert "holds another kind of set" in line
