@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stvt.core.safe_names import UnsafeName, absolute_in, name_in, path_in
+
 from .errors import DatasetError
 from .frames import natural_key, reason, replace_file
 
 SCHEMA = 1
 FILE = "manifest.json"
 TRAINING = "training"  # the kind of the manifests of training sets
+TRUTH = "GT"  # the folder of the true frames
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 
 
@@ -153,7 +156,8 @@ def is_training(folder: Path) -> bool:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a prepared set, None if there is none.
 
-    Raises DatasetError if it cannot be read or was written by another version.
+    Raises DatasetError if it cannot be read or was written by another version, UnsafeName if a
+    name in it is none or leads out of the folder.
     """
     file = folder / FILE
     again = f"delete {folder} and prepare the set again"
@@ -170,15 +174,20 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise DatasetError(f"{file}: is of another version than this program's; {again}")
     try:
-        return Manifest(
-            content["name"],
+        made = Manifest(
+            name_in(content["name"], file, "name"),
             content["recipe"],
-            content["source"],
+            absolute_in(content["source"], file, "source"),
             content["truth"]["cropped_to_multiple_of"],
             content["degradations"],
-            {name: _scene(scene) for name, scene in content["scenes"].items()},
+            {
+                name_in(name, file, "scenes"): _scene(scene)
+                for name, scene in content["scenes"].items()
+            },
             content.get("archive"),
         )
+        _check_folders(made, file)
+        return made
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{file}: is damaged (no {error}); {again}") from error
 
@@ -189,6 +198,28 @@ def meta_info_name(name: str) -> str:
 
 def frame_name(index: int) -> str:
     return f"{index:08d}.png"
+
+
+def _check_folders(manifest: Manifest, file: Path) -> None:
+    """Raises UnsafeName unless every folder of scenes is the set's own; no link leads out of it."""
+    for label, said in manifest.degradations.items():
+        if not is_label(label):
+            raise UnsafeName(f"{file}: degradations: {label!r} is no degradation")
+        if label != f"{said['kind']}x{said['scale']}":
+            raise UnsafeName(f"{file}: degradations.{label}.kind: {said['kind']!r} is another")
+    for name, scene in manifest.scenes.items():
+        for label in scene.reduced:
+            if label not in manifest.degradations:
+                raise UnsafeName(f"{file}: scenes.{name}.degraded: {label!r} is no degradation")
+    for kind in (TRUTH, *manifest.degradations):
+        for name in ("", *manifest.scenes):
+            if (file.parent / kind / name).is_symlink():  # realpath of each would take seconds
+                path_in(file.parent, f"{kind}/{name}".rstrip("/"), file, "scenes")
+
+
+def is_label(text: str) -> bool:
+    """Whether a text names a degradation and its scale, as "BDx4" does."""
+    return re.fullmatch(r"[A-Z]{2}x[1-9]", text) is not None
 
 
 def _scene_content(scene: SceneRecord) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from .build.frame_files import TRUTH
 from .build.lock import read_plan
 from .errors import DatasetError
 from .frames import natural_key
-from .manifest import PREPARING, Manifest, Reduced, SceneRecord, frame_name, read_manifest
+from .manifest import PREPARING, TRUTH, Manifest, Reduced, SceneRecord, frame_name, read_manifest
 from .recipes import DATASETS
 from .sources.scenes import set_name
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stvt.core.safe_names import name_in, path_in
+
 from .clips.storage import Clip, open_clip
 from .errors import DatasetError
 from .frames import reason
@@ -72,8 +74,8 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
             raise DatasetError(f"{file}: has format {manifest['format']}, not {FORMAT}")
         clips = tuple(
             TrainingClip(
-                line["name"],
-                file.parent / line["file"],
+                name_in(line["name"], file, "clips.name"),
+                path_in(file.parent, line["file"], file, "clips.file"),
                 line["video"],
                 line["split"],
                 line["frames"],

@@ -16,9 +16,7 @@ from pathlib import Path
 from ..degradation import degrade
 from ..errors import DatasetError
 from ..frames import Frame, decode, encode_png, read_bytes, read_frame, reason, replace_file
-from ..manifest import FileRecord, frame_name
-
-TRUTH = "GT"
+from ..manifest import TRUTH, FileRecord, frame_name
 
 
 class CannotWrite(DatasetError):

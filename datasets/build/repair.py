@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..errors import DatasetError
 from ..frames import reason
-from ..manifest import Manifest, SceneRecord, frame_name
+from ..manifest import TRUTH, Manifest, SceneRecord, frame_name
 from ..sources.resolve import Origin, find_origin
 from ..sources.scenes import Scene
-from .frame_files import TRUTH, Made, make
+from .frame_files import Made, make
 from .test_set import SceneWork
 
 

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stvt.core.safe_names import refuse_links_out
+
 from ..clips.storage import suffix, write_clip
 from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, Picture, clip, photographs
+from ..collect.clip_index import RECORDS
 from ..errors import DatasetError
 from ..frames import frame_files, read_frame, replace_file
-from ..manifest import FILE, TRAINING
+from ..manifest import FILE, TRAINING, is_training
+from ..sources.scenes import set_name
 from ..training_set import FORMAT
 from .lock import sole_use
 
@@ -46,7 +50,9 @@ def prepare_photographs(
         raise DatasetError(f"{name}: fastest {fastest:g} pixels a frame; give more than {SLOWEST}")
     if side < SMALLEST:
         raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
-    folder = Path(root) / name
+    folder = Path(root) / set_name(name)
+    if (folder / FILE).is_file() and (not is_training(folder) or (folder / RECORDS).exists()):
+        raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
     if source is None:
         every = dict(zip((*COLOUR, *GREY), photographs(), strict=True))
         held = set(HELD_BACK)
@@ -57,6 +63,7 @@ def prepare_photographs(
     others = [picture for one, picture in every.items() if one in held]
     lines: list[dict[str, Any]] = []
     with sole_use(folder):
+        refuse_links_out(folder)
         (folder / "clips").mkdir(exist_ok=True)
         for number in range(clips):
             held_back = number % EVERY == EVERY - 1

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from ..errors import DatasetError
-from ..frames import Frame, reason
-from ..manifest import FileRecord, Reduced, SceneRecord, frame_name
+from ..frames import Frame, decode, read_bytes, reason
+from ..manifest import TRUTH, FileRecord, Reduced, SceneRecord, frame_name
 from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
-from .frame_files import TRUTH, Job, Known, Made, file_record, looks_kept
+from .frame_files import Job, Known, Made, file_record, looks_kept
 
 RENDERED_STAMP = (
     1_000_000_000 * 10**9
@@ -143,6 +143,60 @@ class SceneWork:
         self.fps = None if video.fps is None else str(video.fps)
         self.source = {**source, "facts": video.facts}
         self.notes += [f"{self.name}: {note}" for note in video.notes]
+
+    def fault(self) -> str | None:
+        """Why the source's frames cannot take the place of prepared ones; None if they can.
+
+        What is new of them is decoded once for that, and nothing written.
+        """
+        sizes = []
+        try:
+            sizes = list(self._sizes())
+        except DatasetError as error:
+            return f"{self.name}: {error}"
+        except OSError as error:
+            return f"{self.name}: cannot be decoded: {reason(error)}"
+        least = max(self.multiple, *(scale for _, scale in self.labels.values()))
+        if not sizes:
+            return f"{self.name}: it holds no frames"
+        if self.published not in (None, len(sizes)):
+            return f"{self.name}: has {len(sizes)} frames, the published scene {self.published}"
+        if len(set(sizes)) > 1:
+            return f"{self.name}: its frames differ in size: {', '.join(map(_size, set(sizes)))}"
+        if min(sizes[0]) < least:
+            return f"{self.name}: {_size(sizes[0])} is too small for scale {least}"
+        return None
+
+    def _sizes(self) -> Iterator[tuple[int, int]]:
+        """The source's frames' height and width; DatasetError or OSError if one is unusable."""
+        earlier = self.earlier
+        was = (earlier.original or (earlier.height, earlier.width)) if earlier else (0, 0)
+        match self.scene:
+            case Pictures(files=files):
+                for index, file in enumerate(files):
+                    stamp = self._stamp(index)
+                    known = earlier.truth[index] if earlier and stamp is not None else None
+                    if known and looks_kept(self._path(TRUTH, index), known, stamp or 0):
+                        yield was
+                    else:
+                        height, width = decode(read_bytes(file), file).shape[:2]
+                        yield height, width
+            case VideoFile(file=file):
+                from ..video.reader import open_video
+
+                if earlier and earlier.source.get("sha256") == file_record(file).sha256:
+                    yield from [was] * earlier.frames
+                    return
+                for frame in cast(Video, open_video(file)):
+                    yield frame.shape[0], frame.shape[1]
+            case Rendered(frames=frames, render=render):
+                height, width = render(0).shape[:2]
+                yield from [(height, width)] * frames
+            case None:
+                for index, truth in enumerate(earlier.truth if earlier else ()):
+                    if file_record(self._path(TRUTH, index)) != truth:
+                        raise DatasetError(f"{self._path(TRUTH, index)}: is altered")
+                    yield was
 
     def settle(self, index: int, made: Made | DatasetError) -> None:
         """Take what came of a job."""

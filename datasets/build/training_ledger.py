@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..clips.storage import SUFFIXES
 from ..curation.phash import lookalikes
 from ..frames import replace_file
 from ..manifest import FILE, TRAINING
@@ -190,7 +191,7 @@ def _write(file: Path, text: str) -> None:
 def _remove_others(folder: Path, files: set[str], videos: set[str]) -> None:
     """Remove clips and records of videos that are no longer asked for."""
     for file in (folder / "clips").glob("*"):
-        if f"clips/{file.name}" not in files:
+        if file.suffix in SUFFIXES and f"clips/{file.name}" not in files:
             file.unlink(missing_ok=True)
     for file in (folder / "videos").glob("*.json"):
         if file.stem not in videos:

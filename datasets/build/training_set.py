@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from stvt.core.safe_names import UnsafeName, refuse_links_out
+
+from ..collect.clip_index import read_holding
 from ..collect.video_list import read_list
 from ..collect.ytdlp import Transfer
 from ..curation.extract import Section
@@ -39,6 +42,7 @@ def prepare_training(
     transfer: Transfer | None = None,
     run: Run = one_by_one,
     progress: Progress | None = None,
+    prune: bool = False,
 ) -> TrainingOutcome:
     """Make `root/name` a training set: its clips, a record of each video, ledger and manifest.
 
@@ -47,6 +51,8 @@ def prepare_training(
     run:        does the videos, one a unit: `run(work, units)` yields (unit, result) as they end,
                 None for one that cannot be done.
     progress:   called with (videos done, videos in all, video).
+    prune:      remove clips of videos that are no longer in the source or list; without it that
+                is refused, before anything is done.
     What is there already and still as it was made is left alone; the order of work, and however
     often it was stopped, makes no difference to the manifest.
     Raises DatasetError if there is nothing to make a set of; one video's failure is a line of the
@@ -61,6 +67,8 @@ def prepare_training(
     if (folder / FILE).is_file() and not is_training(folder):
         raise DatasetError(f"{folder}: holds a test set; give the training set another name")
     with sole_use(folder):
+        refuse_links_out(folder)
+        _refuse_loss(folder, units, prune)
         _remove_leftovers(folder)
         records = {}
         for unit in units:
@@ -72,6 +80,8 @@ def prepare_training(
         while True:
             for unit, made in run(make_video, todo):
                 records[unit.video] = made or gone(unit)
+                if why := records[unit.video].pop("stays", ""):
+                    outcome.failures.append(f"{unit.video}: {why}; the clips made before stay")
                 show(len(records), len(units), unit.video)
             # A clip left out for another one, which is gone since, is wanted again.
             todo = finish(outcome, units, records, splits, settings)
@@ -179,6 +189,23 @@ def _found(
             pictures = isinstance(scene, Pictures)
             units.append(Unit(name, files, pictures, (Section(),), None, settings, folder))
     return units
+
+
+def _refuse_loss(folder: Path, units: Sequence[Unit], prune: bool) -> None:
+    """Raises DatasetError if clips would go, or the manifest names what is outside of the set."""
+    try:
+        held = read_holding(str(folder / FILE)).videos() if (folder / FILE).is_file() else set()
+    except UnsafeName:
+        raise
+    except DatasetError:
+        return  # damaged: it is made anew of the records
+    lost = sorted(held - {unit.video for unit in units})
+    if lost and not prune:
+        more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
+        raise DatasetError(
+            f"{folder}: holds clips of {', '.join(lost[:4])}{more}, no longer in the source or list; "
+            "--prune removes them, another name keeps both"
+        )
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -11,6 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from stvt.core.safe_names import UnsafeName, name_in, path_in
+
 from ..clips.storage import suffix
 from ..collect.ytdlp import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
 from ..curation.extract import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
@@ -98,12 +100,24 @@ def clip_file(unit: Unit, clip: str) -> Path:
 
 
 def read_record(folder: Path, video: str) -> Record | None:
-    """What is remembered of a video; None if nothing, or nothing that can be read."""
+    """What is remembered of a video; None if nothing, or nothing that can be read.
+
+    Raises UnsafeName if it names another video, or a clip that leads out of the set.
+    """
+    file = record_file(folder, video)
     try:
-        record = json.loads(record_file(folder, video).read_bytes())
+        record = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    clips = record.get("clips") if isinstance(record, dict) else None
+    if not isinstance(clips, list) or not all(isinstance(clip, dict) for clip in clips):
+        return None
+    if record.get("video") != video:
+        raise UnsafeName(f"{file}: video: {record.get('video')!r} is another; delete that file")
+    for clip in clips:
+        name_in(clip.get("name"), file, "clips.name")
+        path_in(folder, clip.get("file"), file, "clips.file")
+    return dict(record)
 
 
 def is_done(record: Record | None, unit: Unit) -> bool:
@@ -135,9 +149,11 @@ def _asked(unit: Unit) -> list[str]:
 def make_video(unit: Unit) -> Record:
     """Make the clips of a video, and the record of it, which is written last; returns that.
 
-    A video that cannot be had or used is a record, too. Raises OSError if the disk refuses.
+    A video that cannot be had or used is a record, too; but where it gave clips before, those and
+    their record stay, and what is returned says why in `stays`. Raises OSError if the disk refuses.
     """
     key = unit.key()
+    before = read_record(unit.folder, unit.video)
     # Without its record a video counts as not done: its clips are about to change.
     record_file(unit.folder, unit.video).unlink(missing_ok=True)
     record: Record = {"video": unit.video, "key": key}
@@ -160,6 +176,13 @@ def make_video(unit: Unit) -> Record:
     # What a network broke off is kept, to go on from there.
     if record["class"] != "network":
         shutil.rmtree(holding, ignore_errors=True)
+    unusable = record["outcome"] == "failed" or record["class"] == "unreadable"
+    # Clips that were left out on purpose are not there to stay.
+    clips = [clip for clip in (before or {}).get("clips", []) if not clip.get("dropped")]
+    if unusable and before and clips and all(has_clip(unit.folder, clip) for clip in clips):
+        kept = {**before, "clips": clips}
+        write_record(unit.folder, kept)
+        return {**kept, "stays": record["reason"]}
     write_record(unit.folder, record)
     return record
 

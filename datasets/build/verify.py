@@ -12,6 +12,7 @@ from ..frames import reason, replace_file
 from ..manifest import (
     FILE,
     PREPARING,
+    TRUTH,
     FileRecord,
     Manifest,
     SceneRecord,
@@ -23,7 +24,7 @@ from ..manifest import (
 from ..sources.scenes import set_name
 from ..test_set import command
 from .engine import Progress, cores
-from .frame_files import TRUTH, file_record
+from .frame_files import file_record
 from .lock import sole_use
 from .repair import Fault, mend
 from .verify_training import verify_training

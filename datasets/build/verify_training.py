@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..clips.storage import open_clip
+from ..clips.storage import SUFFIXES, open_clip
 from ..collect.clip_index import RECORDS, Section, read_holding
 from ..errors import DatasetError
 from ..manifest import FILE
@@ -43,7 +43,12 @@ def verify_training(folder: Path, fix: bool, workers: int, progress: Progress | 
                 progress(done, len(holding.held), clip.clip)
             if not fault:
                 continue
-            if fix and clip.file is not None and clip.file.exists():
+            if (
+                fix
+                and clip.file is not None
+                and clip.file.exists()
+                and clip.file.suffix in SUFFIXES
+            ):
                 with sole_use(folder):
                     clip.file.unlink()
                 fault += ", so it was removed"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from stvt.core.safe_names import name_in, path_in
+
 from ..errors import DatasetError
 from ..frames import read_bytes
 from ..manifest import FILE, TRAINING
@@ -135,27 +137,29 @@ def _manifest(file: Path) -> Holding:
         if manifest.get("kind") != TRAINING:
             raise DatasetError(f"{file}: is no manifest of a training set")
         looks = _looks(file.parent / RECORDS)
-        held = [_clip(line, looks, file.parent) for line in manifest["clips"]]
+        held = [_clip(line, looks, file) for line in manifest["clips"]]
         refused = [
             Section(line["video"], line["start"] or 0.0, line["end"], reason=line["reason"])
             for line in manifest["refused"]
         ]
-        return Holding(manifest["name"], False, held, refused)
+        return Holding(name_in(manifest["name"], file, "name"), False, held, refused)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise DatasetError(f"{file}: is damaged ({error!r}); prepare the set again") from error
 
 
-def _clip(line: dict[str, Any], looks: dict[str, list[str]], folder: Path) -> Section:
+def _clip(line: dict[str, Any], looks: dict[str, list[str]], manifest: Path) -> Section:
     hashes = line.get("hashes") or looks.get(line["name"], [])
     return Section(
         line["video"],
         float(line["start"]),
         float(line["end"]),
-        line["name"],
+        name_in(line["name"], manifest, "clips.name"),
         line["frames"],
         line["sha256"],
         tuple(int(bits, 16) for bits in hashes),
-        file=folder / line["file"] if "file" in line else None,
+        file=path_in(manifest.parent, line["file"], manifest, "clips.file")
+        if "file" in line
+        else None,
     )
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from stvt.core.fetcher import Fetch
 
-from ..build.frame_files import TRUTH, file_record
+from ..build.frame_files import file_record
 from ..errors import DatasetError
-from ..manifest import FILE, Manifest, frame_name
+from ..manifest import FILE, TRUTH, Manifest, frame_name
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from .archives import MOST_MEMBERS, kind, open_archive
@@ -23,6 +23,8 @@ from .download import fetched
 from .layout import Layout, find_layout, is_frames, paths_in
 from .match_recipe import ALL, Wanted, as_published
 from .scenes import VIDEOS, Found, Pictures, Rendered, VideoFile, find_scenes
+
+ARCHIVES = (".zip", ".tar", ".7z", ".tgz", ".gz", ".bz2", ".xz", ".rar")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def find_origin(
             raise DatasetError(f"{name}: is made by the program itself; leave the source out")
         yield Origin(None, found=_rendered(recipe), frames=recipe.scenes)
         return
-    lacks = _lacking(manifest)
+    lacks, asked = lacking(manifest), wanted.scenes
     if source is None and manifest and manifest.source:
         source = Path(manifest.source)
         if wanted == ALL:
@@ -77,7 +79,7 @@ def find_origin(
             note = f"{source} is no longer there: the true frames are taken as they are"
             yield Origin(source, archive=manifest.archive, lacks=lacks, notes=[note])
             return
-        if manifest.archive and not look and _is_as_it_was(source, folder, manifest):
+        if manifest.archive and not (look or asked) and _is_as_it_was(source, folder, manifest):
             yield Origin(source, archive=manifest.archive, lacks=lacks)
             return
     if source is None and recipe:
@@ -93,6 +95,12 @@ def find_origin(
     if source.is_file() and kind(source) and source.suffix.lower() not in VIDEOS:
         with _unpacked(recipe, source, folder, wanted) as origin:
             yield origin
+    elif (
+        source.is_file()
+        and source.suffix.lower() not in VIDEOS
+        and (recipe or source.suffix.lower() in ARCHIVES)
+    ):
+        raise DatasetError(f"{source}: expected a folder, a video, or a zip, tar or 7z archive")
     elif recipe and (source.is_dir() or source.suffix.lower() in VIDEOS):
         base = source if source.is_dir() else source.parent
         paths = paths_in(source) if source.is_dir() else [source.name]
@@ -175,10 +183,10 @@ def _chosen(found: Found, wanted: Wanted) -> Found:
     if missing := [name for name in wanted.scenes if name not in names]:
         raise DatasetError(f"expected scene {missing[0]}, found {', '.join(names[:8])}")
     scenes = [scene for scene in found.scenes if scene.name in wanted.scenes]
-    return replace(found, scenes=scenes)
+    return replace(found, scenes=scenes, failures=[])  # those are of scenes not asked for
 
 
-def _lacking(manifest: Manifest | None) -> dict[str, Any]:
+def lacking(manifest: Manifest | None) -> dict[str, Any]:
     said = (manifest.recipe or {}) if manifest else {}
     return {key: said[key] for key in ("lacks", "chosen", "partial") if key in said}
 

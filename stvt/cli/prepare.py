@@ -45,6 +45,11 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--scenes", type=_names, default=(), metavar="A,B", help="only these")
     command.add_argument(
+        "--prune",
+        action="store_true",
+        help="remove scenes, or videos' clips, that the source no longer has",
+    )
+    command.add_argument(
         "--dry-run", action="store_true", help="print what would be fetched and taken, and the room"
     )
     fetching = command.add_argument_group("fetching", "proxies are those of the environment")
@@ -124,6 +129,7 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
             progress=show,
             partial=args.partial,
             scenes=args.scenes,
+            prune=args.prune,
             fetch=fetcher(
                 rate=args.limit_rate,
                 cookies=args.cookies,

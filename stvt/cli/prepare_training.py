@@ -133,6 +133,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
             transfer=transfer,
             run=partial(run_units, workers=workers, cluster=args.cluster),
             progress=show,
+            prune=args.prune,
         )
     for line in outcome.refused:
         print(f"stvt prepare: refused: {line}", file=sys.stderr)

@@ -18,7 +18,7 @@ from stvt.datasets.degradation import (
 )
 from stvt.datasets.errors import DatasetError
 
-GOLDEN = Path(__file__).parent / "golden" / "datasets"
+GOLDEN = Path(__file__).parents[1] / "golden" / "datasets"
 Floats = NDArray[np.float64]
 
 

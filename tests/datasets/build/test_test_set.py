@@ -167,14 +167,19 @@ def test_a_changed_source_frame_is_noticed_and_only_what_comes_of_it_made_anew(
     }
 
 
-def test_frames_and_scenes_that_left_the_source_leave_the_set(
+def test_frames_that_left_the_source_leave_the_set_and_scenes_when_pruned(
     source: Path, tmp_path: Path, moving_square: Clip, write_clip: Write
 ) -> None:
     prepare("mine", tmp_path, source)
     (source / "even" / "00000004.png").unlink()
     (source / "odd").rename(tmp_path / "elsewhere")
     outcome = prepare("mine", tmp_path, source)
-    assert "odd: is no longer in the source; removed" in outcome.notes
+    stays = "odd: no longer in the source; what is prepared stays, unless with --prune"
+    assert stays in outcome.notes
+    assert verify("mine", tmp_path).problems == []
+    assert load("mine", tmp_path).scenes.keys() == {"even", "odd"}
+    outcome = prepare("mine", tmp_path, source, prune=True)
+    assert "odd: no longer in the source; removed" in outcome.notes
     (tmp_path / "again").mkdir()
     prepare("mine", tmp_path / "again", source)
     assert tree(tmp_path / "mine") == tree(tmp_path / "again" / "mine")

@@ -136,7 +136,9 @@ def test_of_clips_that_look_alike_in_two_videos_one_stays(tmp_path: Path) -> Non
     assert [c["video"] for c in manifest(tmp_path)["clips"]] == ["a", "c"]
     assert reasons(tmp_path) == ["looks like a_000000"]
     (tmp_path / "in" / "a.mkv").unlink()  # then the other is wanted after all
-    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    with pytest.raises(DatasetError, match="holds clips of a, no longer in the source or list"):
+        prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, prune=True)
     assert [c["video"] for c in manifest(tmp_path)["clips"]] == ["b", "c"]
 
 
@@ -283,7 +285,8 @@ def test_a_training_set_is_verified_frame_by_frame(tmp_path: Path) -> None:
         "clips/Thumbs.db: is no file of the set",
     ]
     prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
-    assert verify("set", tmp_path).problems == [] and first.read_bytes() == whole
+    assert verify("set", tmp_path).problems == ["clips/Thumbs.db: is no file of the set"]
+    assert first.read_bytes() == whole
 
 
 def test_a_test_set_and_a_training_set_do_not_go_over_each_other(tmp_path: Path) -> None:
