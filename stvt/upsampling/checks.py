@@ -61,7 +61,7 @@ def begin(job: UpsampleJob, settings: Settings, method: Method) -> None:
         "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "method": [method.name, method.weights, method.fingerprint],
         "settings": [settings.scale, settings.precision, settings.tile],
-        "job": [
+        "options": [
             *(job.factor, job.slow, job.hold, job.cuts, job.preview, str(job.part)),
             *(job.stream, str(job.fps), job.codec, job.crf, job.form, job.lossless),
         ],
@@ -90,6 +90,6 @@ def begin(job: UpsampleJob, settings: Settings, method: Method) -> None:
         differing = [name for name in told if before.get(name) != told[name]]
         if differing:
             raise UsageError(
-                f"{job.parts}: was begun with another {' and '.join(differing)}; give that one "
+                f"{job.parts}: was begun with other {' and '.join(differing)}; give the same "
                 "again, or begin anew with --overwrite"
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stvt import datasets
 from stvt.cli.main import main
 from stvt.datasets.build import synthetic_set as photograph_set
 from stvt.datasets.frames import write_frame
@@ -57,7 +58,7 @@ def test_photographs_are_made_without_a_source(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = partial(photograph_set.prepare_photographs, frames=3, side=32)
-    monkeypatch.setattr(photograph_set, "prepare_photographs", few)
+    monkeypatch.setattr(datasets, "prepare_photographs", few)
     assert main(["prepare", "photographs", "--root", str(tmp_path), "--clips", "2"]) == 0
     assert str(tmp_path / "photographs") in capsys.readouterr().out
     fast = ["prepare", "fast", "--photographs", "--fastest", "12"]

@@ -210,7 +210,7 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
     assert not wanted.output.exists() and wanted.parts.is_dir()
     with pytest.raises(UsageError, match="go on with --resume"):
         carry_out(wanted)
-    with pytest.raises(UsageError, match="another wish"):
+    with pytest.raises(UsageError, match="other options"):
         carry_out(replace(wanted, resume=True, factor=3))
     made = carry_out(replace(wanted, resume=True))
     assert made.outputs == 24 and not wanted.parts.exists()
@@ -461,10 +461,11 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from stvt.baselines.method import Settings
-from stvt.datasets import writing
-from stvt import upsample_files
+from stvt.datasets.video import encoder
+from stvt.upsampling import video
+from stvt.upsampling.job import UpsampleJob
 
-writing.PIECE_FRAMES = 5
+encoder.PIECE_FRAMES = 5
 source, output, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
 def die(*_):
@@ -477,9 +478,9 @@ def show(done, total, what):
 if last == 0:
     os.replace = die
 if last == -1:
-    upsample_files.join = die
-wish = job.UpsampleJob(source, output, "bicubic+flow", lossless=True, resume=True)
-upsample_files.upsample_file(wish, Settings(scale=2, phase=0.5), show, lambda _: None)
+    video.join = die
+job = UpsampleJob(source, output, "bicubic+flow", lossless=True, resume=True)
+video.upsample_file(job, Settings(scale=2, phase=0.5), show, lambda _: None)
 """
 
 
