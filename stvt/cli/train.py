@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.cli import options
 from stvt.cli.options import positive
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def add(commands: Any) -> None:
         type=lambda text: tuple(filter(None, text.split(","))),
         help="training sets, and how often each is drawn from",
     )
-    command.add_argument("--root", type=Path, default=Path("data"), help="of the sets (data)")
-    command.add_argument("--out", type=Path, required=True, help="folder of the run")
+    options.add_root(command)
+    options.add_out(command, "RUN")
     command.add_argument(
         "--initial",
         type=Path,
@@ -90,7 +91,7 @@ def add(commands: Any) -> None:
         "default in stage joint if it is there, the one that `stvt weights` keeps",
     )
     command.add_argument("--validate", default="", metavar="SETS", help="test sets, prepared")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    options.add_device(command)
     command.add_argument("--workers", type=int, default=0, help="processes that make windows (0)")
     command.add_argument("--minutes", type=float, help="stop after these, to be continued")
     command.add_argument(
@@ -128,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(plan: TrainingPlan, args: argparse.Namespace, show: Show) -> int:
-    from stvt.evaluation.plan import usable_device
+    from stvt.device import usable_device
     from stvt.training.loop import train
     from stvt.training.weights import weights_of
 
