@@ -41,8 +41,8 @@ LIBRARIES = (
 )
 
 
-def write_run(plan: Plan) -> None:
-    """Writes `run.json`: all that `report` needs beside the units."""
+def write_run(plan: Plan) -> bool:
+    """Writes `run.json`, all that `report` needs but for the units; whether it was another before."""
     from stvt.profiling.flops import parameters
 
     record = {
@@ -71,7 +71,10 @@ def write_run(plan: Plan) -> None:
         "shown": _shown(plan),
         **facts(plan),
     }
-    write_json(plan.run / "run.json", record)
+    file = plan.run / "run.json"
+    before = file.read_bytes() if file.exists() else b""
+    write_json(file, record)
+    return file.read_bytes() != before
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:

@@ -13,6 +13,8 @@ from stvt.evaluation import thumbnails as clips
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+PAGE = "report.html"
+
 
 def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
     """The scores of a run, and its facts: those of run.json, its failures, warnings, runtimes.
@@ -65,25 +67,27 @@ def table(
     return reports.table(scores, facts, format, by=name, quoted=quoted)
 
 
-def report(run: str | Path) -> DataFrame:
+def report(run: str | Path, *, is_current: bool = False) -> DataFrame:
     """Writes `run`/report from what is stored in `run`, and returns the table of scores.
 
+    is_current: whether that is known to be written already.
     The table's `attrs` hold "run", "facts", "failures" and "report" (the page's path).
     Raises UsageError if `run` is no folder of a run.
     """
     run = Path(run)
     scores, facts = stored(run)
-    scored = clips.scored(scores)
-    page = reports.write_report(
-        scores,
-        facts,
-        _pictures(run, facts, scored),
-        run / "report",
-        clips=clips.find(run, facts, scored),
-    )
+    if not is_current:
+        scored = clips.scored(scores)
+        reports.write_report(
+            scores,
+            facts,
+            _pictures(run, facts, scored),
+            run / "report",
+            clips=clips.find(run, facts, scored),
+        )
     scores.attrs |= {
         "run": str(run),
-        "report": str(page.with_suffix(".html")),
+        "report": str(run / "report" / PAGE),
         "facts": facts,
         "failures": [
             f"{failure['dataset']}: '{failure['scene']}' by {failure['method']}: "

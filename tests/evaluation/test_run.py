@@ -8,11 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-import stvt
 from stvt.cli.main import main
 from stvt.core.files import write_json
 from stvt.datasets.frames import read_frame, write_frame
@@ -21,22 +19,6 @@ from stvt.metrics.psnr import psnr
 from stvt.reports import COLUMNS
 
 METHODS = "bicubic+blend,bilinear+repeat"
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared set `squares` of two scenes: a bright square that moves on a ramp."""
-    folder = tmp_path_factory.mktemp("evaluation")
-    for scene, frames, step in (("left", 9, -2), ("right", 7, 2)):
-        (folder / "source" / scene).mkdir(parents=True)
-        for index in range(frames):
-            frame = np.zeros((48, 64, 3), np.uint8)
-            frame[..., 1] = np.arange(64) * 2
-            column = 28 + step * index
-            frame[16:32, column : column + 12] = (250, 240, 30)
-            write_frame(folder / "source" / scene / f"{index:08d}.png", frame)
-    stvt.prepare("squares", folder / "source", root=folder / "data")
-    return folder / "data"
 
 
 def evaluate(root: Path, out: Path, *options: str) -> int:
