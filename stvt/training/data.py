@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,7 @@ class TrainingData:
         iterator = iter(loader)
         while True:
             began = clock.perf_counter()
-            try:
-                arrays = next(iterator, None)
-            except RuntimeError as error:
-                if "DataLoader worker (pid" not in str(error):  # killed, not failed
-                    raise
-                raise UsageError(
-                    "a process that makes windows was killed, perhaps for want of memory; fewer "
-                    "--workers need less, and the same command goes on from the last checkpoint"
-                ) from error
+            arrays = next(iterator, None)
             if arrays is None:
                 return
             if isinstance(arrays, StvtError):
@@ -137,6 +130,20 @@ def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> T
     for one in prepared:
         one.require(f"{recipe.degradation}x{recipe.scale}")
     return TrainingData([one for one, _ in sets], windows, validation, prepared)
+
+
+@contextmanager
+def killed_workers() -> Iterator[None]:
+    """Raises UsageError where a worker was killed, which PyTorch raises wherever its signal finds us."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker (pid" not in str(error):
+            raise
+        raise UsageError(
+            "a process that makes windows was killed, perhaps for want of memory; fewer "
+            "--workers need less, and the same command goes on from the last checkpoint"
+        ) from error
 
 
 class _Numbered(Dataset[Any]):

@@ -22,7 +22,7 @@ from stvt.core.errors import UsageError
 from stvt.core.files import locked, read_json, write_json
 from stvt.core.records import from_dict
 from stvt.training import checkpoints
-from stvt.training.data import Batch, TrainingData, load_data
+from stvt.training.data import Batch, TrainingData, killed_workers, load_data
 from stvt.training.distributed import DistributedContext, distributed_context
 from stvt.training.log import TrainingLog
 from stvt.training.recipe import TrainingRecipe, check_stage
@@ -78,7 +78,7 @@ def train(
         raise UsageError(f"--workers {workers}: expected a whole number from 0 on")
     if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
-    with distributed_context(device) as context, _locked(out, context):
+    with killed_workers(), distributed_context(device) as context, _locked(out, context):
         if not context.is_main:
             say = _silent
         _check_shares(recipe, context)

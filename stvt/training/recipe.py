@@ -222,7 +222,10 @@ def preset_recipe(preset: str, stage: str | None, **values: Any) -> TrainingReci
     if preset not in PRESETS:
         raise UsageError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
     if stage is None:
-        raise UsageError("--stage is missing: space or joint (for compact sizes also flow)")
+        raise UsageError(
+            "--stage is missing: space or joint (for compact sizes also flow), as in "
+            f"--preset {preset} --stage space --data photographs"
+        )
     if stage not in PRESETS[preset]:
         raise UsageError(f"{preset} has no stage {stage!r}; it has {', '.join(PRESETS[preset])}")
     given = {name: value for name, value in values.items() if value is not None}
