@@ -17,9 +17,9 @@ from stvt import baselines
 from stvt.baselines import Method, MethodError, Precision, Settings, find_weights, home
 from stvt.core.version import __version__
 from stvt.datasets import missing
+from stvt.device import device_name
 from stvt.profiling.flops import device_of
 from stvt.profiling.synthetic import moving_scene
-from stvt.profiling.timing import device_name
 
 LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "safetensors")
 EXTRAS = {  # package -> what it is for

@@ -109,7 +109,7 @@ def bench(args: argparse.Namespace) -> int:
 def _bench_data(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from stvt.evaluation import store as results
+    from stvt.core.files import write_json
     from stvt.profiling.bench_data import measure, table
 
     patches = args.patch or ([32] if args.short else [128, 256])
@@ -125,9 +125,7 @@ def _bench_data(args: argparse.Namespace) -> int:
         number=number,
     )
     if args.json:
-        results.write_json(
-            args.json, {"what": "data", "windows": [one.facts() for one in measured]}
-        )
+        write_json(args.json, {"what": "data", "windows": [one.facts() for one in measured]})
     what = f"clips of {args.set}" if args.set else f"a made scene of {width}x{height}"
     one = measured[0].sampling
     print(
@@ -147,7 +145,7 @@ def _bench_data(args: argparse.Namespace) -> int:
 def _bench_metrics(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from stvt.evaluation import store as results
+    from stvt.core.files import write_json
     from stvt.profiling.bench_metrics import NEARNESS, measure, table
 
     height, width = _one_size(args, (48, 64))
@@ -155,7 +153,7 @@ def _bench_metrics(args: argparse.Namespace) -> int:
     compared = measure(height, width, rounds)
     if args.json:
         facts = [one.facts() for one in compared]
-        results.write_json(args.json, {"what": "metrics", "size": [width, height], "rows": facts})
+        write_json(args.json, {"what": "metrics", "size": [width, height], "rows": facts})
     print(f"{width}x{height}, one thread, {rounds} rounds in turn; processor time, medians")
     print(tabulate(table(compared), headers="keys", tablefmt="simple"))
     if any(one.difference > NEARNESS for one in compared):
@@ -166,7 +164,7 @@ def _bench_metrics(args: argparse.Namespace) -> int:
 def _bench_evaluate(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from stvt.evaluation import store as results
+    from stvt.core.files import write_json
     from stvt.profiling.bench_evaluate import cores, measure, table
 
     height, width = _one_size(args, (48, 64))
@@ -175,7 +173,7 @@ def _bench_evaluate(args: argparse.Namespace) -> int:
     measured = measure(height, width, frames, workers, rounds)
     if args.json:
         facts = {"what": "evaluate", "size": [width, height], **measured.facts()}
-        results.write_json(args.json, facts)
+        write_json(args.json, facts)
     print(
         f"{workers} scenes of {measured.frames // workers} frames of {width}x{height}, {workers} workers on {cores()} "
         f"cores, {rounds} rounds in turn; medians (p10-p90)"
@@ -192,8 +190,8 @@ def _bench_precision(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt import baselines, datasets
-    from stvt.evaluation import store as results
-    from stvt.evaluation.plan import usable_device
+    from stvt.core.files import write_json
+    from stvt.device import usable_device
     from stvt.profiling.bench_precision import facts, measure, table
 
     precision: Any = "bf16" if args.precision == "fp32" else args.precision
@@ -223,7 +221,7 @@ def _bench_precision(args: argparse.Namespace) -> int:
         raise UsageError(f"no scene of {name} has the whole window of a method; name another --set")
     if args.json:
         told = {"what": "precision", "set": name, "precision": precision, "rows": facts(compared)}
-        results.write_json(args.json, told)
+        write_json(args.json, told)
     print(f"{name}, {precision} against float32; PSNR in RGB to the truth, and between both")
     print(tabulate(table(compared), headers="keys", tablefmt="simple", disable_numparse=True))
     return 0
@@ -233,9 +231,9 @@ def _bench_methods(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt import baselines
+    from stvt.core.files import write_json
+    from stvt.device import usable_device
     from stvt.doctor import with_what_is_there
-    from stvt.evaluation import store as results
-    from stvt.evaluation.plan import usable_device
     from stvt.profiling.bench import FormName, ceilings, compare, parts_table, stream_table
     from stvt.profiling.flops import device_of
     from stvt.profiling.memory import Case, peak
@@ -283,7 +281,7 @@ def _bench_methods(args: argparse.Namespace) -> int:
             if args.json:  # after each, for all of them may take hours
                 ceiling = {"multiply_accumulates_a_second": product, "bytes_a_second": copy}
                 facts = {"what": args.what, "ceilings": ceiling, "methods": told}
-                results.write_json(args.json, facts)
+                write_json(args.json, facts)
             print(
                 f"{spec}: {comparison.weights or 'no'} weights, {comparison.outputs} frames each "
                 f"interval, largest relative difference of the forms {comparison.difference:.1e}",

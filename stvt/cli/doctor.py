@@ -33,7 +33,7 @@ def doctor(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt import doctor
-    from stvt.evaluation.plan import usable_device
+    from stvt.device import usable_device
 
     if args.what is None:
         print(tabulate(doctor.machine(args.root), tablefmt="plain"))

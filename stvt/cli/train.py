@@ -10,6 +10,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from stvt.cli import options
 from stvt.cli.options import natural
 from stvt.training.recipe import TrainingRecipe, option_of, preset_recipe
 
@@ -48,8 +49,8 @@ def add(commands: Any) -> None:
         type=lambda text: tuple(filter(None, text.split(","))),
         help="training sets, and how often each is drawn from",
     )
-    command.add_argument("--root", type=Path, default=Path("data"), help="of the sets (data)")
-    command.add_argument("--out", type=Path, required=True, help="folder of the run")
+    options.add_root(command)
+    options.add_out(command, "RUN")
     command.add_argument(
         "--initial",
         type=Path,
@@ -65,7 +66,7 @@ def add(commands: Any) -> None:
         "default in stage joint if it is there, the one that `stvt weights` keeps",
     )
     command.add_argument("--validate", default="", metavar="SETS", help="test sets, prepared")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    options.add_device(command)
     command.add_argument(
         "--workers", type=natural, default=0, help="processes that make windows (0)"
     )
@@ -98,7 +99,7 @@ def _settings() -> list[Field[Any]]:
 
 
 def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress) -> int:
-    from stvt.evaluation.plan import usable_device
+    from stvt.device import usable_device
     from stvt.training.loop import train
     from stvt.training.weights import run_weights
 

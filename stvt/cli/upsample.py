@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt.cli.options import add_compile, memory_size, positive
+from stvt.cli import options
+from stvt.cli.options import positive
 
 if TYPE_CHECKING:
     from stvt.upsampling.job import UpsampleJob
@@ -33,15 +34,12 @@ def add(commands: Any) -> None:
     speed = command.add_mutually_exclusive_group()
     speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one (2)")
     speed.add_argument("--slow-motion", type=positive, metavar="N", help="N times as slow")
-    command.add_argument("--weights", action="append", default=[], metavar="NETWORK=FILE")
-    command.add_argument("--untrained", action="store_true", help="random weights, for trying out")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    command.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
-    add_compile(command)
-    command.add_argument("--tile", type=positive, metavar="N", help="low-resolution pixels")
-    command.add_argument(
-        "--memory", type=memory_size, metavar="SIZE", help="stay under this, as in 4GB"
-    )
+    options.add_weights(command)
+    options.add_untrained(command)
+    options.add_device(command)
+    options.add_precision(command)
+    options.add_compile(command)
+    options.add_tile(command)
     part = command.add_argument_group("what is taken")
     part.add_argument("--start", type=_seconds, default=Fraction(0), metavar="TIME")
     part.add_argument("--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5")
@@ -123,25 +121,18 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
 def _settings(args: argparse.Namespace) -> Any:
     from stvt.baselines import Settings
     from stvt.core.errors import UsageError
-    from stvt.evaluation.plan import usable_device
+    from stvt.device import usable_device
 
     if args.scale > 4:
         raise UsageError(f"--scale {args.scale}: take 1, 2, 3 or 4")
-    weights = {}
-    for one in args.weights:
-        name, equals, file = one.partition("=")
-        if not equals:
-            raise UsageError(f"--weights {one}: is not of the form NETWORK=FILE")
-        weights[name] = Path(file)
     return Settings(
         scale=args.scale,
         phase=(args.scale - 1) / 2,  # where cameras and scalers have the pixels of small videos
         device=usable_device(args.device),
         precision=args.precision,
         tile=args.tile,
-        memory=args.memory,
         compiled=args.compile,
-        weights=weights,
+        weights=dict(args.weights),
         untrained=args.untrained,
     )
 

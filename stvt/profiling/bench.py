@@ -18,11 +18,11 @@ from torch import Tensor
 
 from stvt.baselines import DTYPES, METHODS, Method, StvunMethod, compile_networks, plain
 from stvt.core.errors import UsageError
+from stvt.device import device_name
 from stvt.profiling.bench_demo import demo, reduced, written
 from stvt.profiling.breakdown import Parts, Spent
 from stvt.profiling.flops import device_of
 from stvt.profiling.synthetic import moving_scene
-from stvt.profiling.timing import device_name
 
 FormName = Literal["demo", "published", "moments", "windows", "stream", "compiled", "graphs"]
 COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}

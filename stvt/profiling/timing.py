@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import math
-import platform
 import time as clock
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import Method, Scene
+from stvt.baselines import Method, Scene, is_out_of_memory
+from stvt.device import device_name
 from stvt.profiling.flops import device_of, endless_outputs, low_resolution
 
 CYCLE = 12  # frames of the synthetic scene, played to and fro
@@ -244,26 +244,3 @@ def _resident(name: str) -> int | None:
     except OSError:
         return None
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), None)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a device or on the host."""
-    said = str(error).lower()
-    signs = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate")
-    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
-
-
-def device_name(device: torch.device | str) -> str:
-    """The make of a device: that of the processor for the CPU, with the number of threads used."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type != "cpu":
-        return device.type
-    name = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = next(iter(names), name)
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt.baselines import Method, Precision, Settings
-from stvt.evaluation.plan import usable_device
+from stvt.device import usable_device
 from stvt.upsampling.sequence import Picture, Placement, Upsampling, as_picture, chosen_method
 
 Frames = TypeVar("Frames", Tensor, NDArray[np.uint8], NDArray[np.floating])
@@ -29,8 +30,7 @@ def upsample(
     cuts: bool = True,
     device: str = "auto",
     precision: Precision = "fp32",
-    tile: int | None = None,
-    memory: int | None = None,
+    tile: int | Literal["auto"] | None = None,
     weights: Mapping[str, str | Path] | None = None,
     untrained: bool = False,
 ) -> Frames:
@@ -40,7 +40,8 @@ def upsample(
     method: as `stvt upsample --method`, or one from `stvt.load_method`; None: the best there is.
     times:  of the new frames, each in (0, 1), rising; () for none.
     cuts:   find cuts; across one the earlier frame is repeated.
-    memory: bytes that it may take; networks then work in tiles that fit.
+    tile:   side of the pieces that networks work in, in low-resolution pixels; "auto": whole frames
+            until memory runs out, then tiles of half the side.
 
     Returns what it got, array or Tensor (on the CPU), uint8 or float32, `scale` times as large.
     Raises the rooms' errors, and ValueError for frames or times of another form.
@@ -55,12 +56,13 @@ def upsample(
             device=usable_device(device),
             precision=precision,
             tile=tile,
-            memory=memory,
             weights={name: Path(file) for name, file in (weights or {}).items()},
             untrained=untrained,
         )
         method = chosen_method(method, settings, smoother=bool(times))
-    upsampling = Upsampling(method, Placement(tuple(times), hold=False), cuts)
+    upsampling = Upsampling(
+        method, Placement(tuple(times), hold=False), cuts, warnings.warn if tile == "auto" else None
+    )
     timed = ((Fraction(k), picture) for k, picture in enumerate(pictures))
     whole = pictures[0].dtype == np.uint8
     made = []

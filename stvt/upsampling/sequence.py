@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines import Elsewhere, Method, MethodError, Settings, find_weights
+from stvt.baselines import (
+    Elsewhere,
+    Method,
+    MethodError,
+    Settings,
+    find_weights,
+    is_out_of_memory,
+    stream_in_tiles,
+)
 from stvt.core.errors import UsageError
 from stvt.datasets import shots
 
@@ -85,10 +93,19 @@ class Upsampling:
 
     frames: how many input frames have been read.
     cuts:   the numbers of the frames that begin a new shot.
+    tell:   given a line where memory runs out and the work goes on in smaller tiles; None: that is
+            an error.
     """
 
-    def __init__(self, method: Method, placement: Placement, find_cuts: bool = True) -> None:
+    def __init__(
+        self,
+        method: Method,
+        placement: Placement,
+        find_cuts: bool = True,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self.method, self.placement, self.find_cuts = method, placement, find_cuts
+        self.tell = tell
         self.frames = 0
         self.cuts: list[int] = []
         self._origin: Fraction | None = None
@@ -136,7 +153,12 @@ class Upsampling:
 
         done = None
         try:
-            for time, made in self.method.stream(feed(), self.placement.times, wanted):
+            times = self.placement.times
+            if self.tell is None:
+                outputs = self.method.stream(feed(), times, wanted)
+            else:
+                outputs = stream_in_tiles(self.method, feed(), times, wanted, self.tell)
+            for time, made in outputs:
                 k, moment = self._place(time)
                 plan = planned.get(k, NOTHING)
                 for i, one in enumerate(plan.moments):
@@ -152,10 +174,10 @@ class Upsampling:
             raise UsageError(f"frame {max(self.frames - 1, 0)}: {error}") from error
         except Exception as error:
             frame = f"frame {max(self.frames - 1, 0)}"
-            if isinstance(error, RuntimeError) and "memory" in str(error):
+            if is_out_of_memory(error):
+                smaller = "a smaller --tile or --precision bf16" if self.tell else "--tile auto"
                 raise UsageError(
-                    f"{frame}: {self.method.name} runs out of memory; "
-                    "give a smaller --tile, as in --tile 256"
+                    f"{frame}: {self.method.name} runs out of memory; give {smaller}"
                 ) from error
             # A bug, perhaps of a method of the user's: with its traceback.
             error.add_note(f"stvt upsample: {frame} was the last that {self.method.name} was given")
@@ -216,6 +238,10 @@ class SideBySide(Method):
     def __init__(self, plain: Method, method: Method) -> None:
         self.plain, self.method = plain, method
         self.name, self.scale = f"{plain.name} | {method.name}", method.scale
+
+    @property
+    def stages(self) -> tuple[Method, ...]:
+        return (*self.plain.stages, *self.method.stages)
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return self.method.support(t, times)

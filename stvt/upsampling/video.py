@@ -90,7 +90,9 @@ def upsample_file(
         say(note)
     if sink.done:
         say(f"{sink.done} frames are done: going on after them")
-    upsampling = Upsampling(method, placement(job, source), job.cuts)
+    upsampling = Upsampling(
+        method, placement(job, source), job.cuts, say if settings.tile == "auto" else None
+    )
     done = sink.done
     total = source.expected(job.factor)
     try:
