@@ -45,7 +45,9 @@ def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
         for name, about in facts["datasets"].items()
         if "lacks" in about
     ]
-    facts["warnings"] += [line for record in records for line in record.get("warnings", [])]
+    facts["warnings"] += dict.fromkeys(
+        line for record in records for line in record.get("warnings", [])
+    )
     for name, about in facts["methods"].items():
         about |= (cost := results.read_json(results.runtime_file(run, name)) or {})
         if "failure" in cost:

@@ -49,7 +49,6 @@ class UnitRecord:
     """What is kept of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
-    tile:   side of the tiles that memory was enough for, with `--tile auto`.
     """
 
     key: str
@@ -59,7 +58,6 @@ class UnitRecord:
     signature: str
     weights: str = ""
     fps: str | None = None
-    tile: int | None = None
     scores: list[tuple[int, float, str, str, float | str]] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None

@@ -25,6 +25,7 @@ from stvt.baselines import (
     is_out_of_memory,
     read_precomputed,
     stream_in_tiles,
+    tile_in_use,
 )
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
@@ -156,11 +157,13 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Cost) -> dic
         closing(prefetch(_inputs(scene, protocol, unit.settings.device))) as inputs,
         ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
     ):
-        for position, restored in _restored(unit, method, inputs, judge, warnings.append):
+        for position, restored in _restored(unit, method, inputs, judge):
             submit(partial(judge, position, restored))
     if isinstance(method, Elsewhere):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
         warnings += method.warnings
+    if protocol.tile == "auto" and (side := tile_in_use(method)):
+        warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
     spent.passed, spent.computed = clock.perf_counter() - begun, method.seconds - computed
     spent.processor = clock.process_time() - processor
@@ -172,7 +175,6 @@ def _restored(
     method: Method,
     inputs: Iterator[Tensor],
     judge: _Judge,
-    tell: Callable[[str], None],
 ) -> Iterator[tuple[Position, Callable[[], Frame]]]:
     """Each wanted output as the method makes it, and a function that gives it as it is scored.
 
@@ -191,7 +193,7 @@ def _restored(
         return _frame_at(time, protocol) in wanted
 
     if protocol.tile == "auto":
-        outputs = stream_in_tiles(method, inputs, protocol.times, needed, tell)
+        outputs = stream_in_tiles(method, inputs, protocol.times, needed)
     else:
         outputs = method.stream(inputs, protocol.times, needed)
     for time, large in outputs:
