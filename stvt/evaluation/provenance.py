@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt.core.files import write_json
 from stvt.core.version import __version__
-from stvt.evaluation import store as results
+from stvt.evaluation import store
 
 if TYPE_CHECKING:
     from stvt import datasets
@@ -198,7 +198,7 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
 
 def sessions(run: Path) -> list[dict[str, Any]]:
     """What `session` kept of a run, the latest last."""
-    kept = results.read_json(run / "seconds" / "run.json") or {}
+    kept = store.read_json(run / "seconds" / "run.json") or {}
     return [one for one in kept.get("sessions", []) if isinstance(one, dict)]
 
 

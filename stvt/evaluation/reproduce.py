@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import datasets, reports
 from stvt.core.errors import UsageError
-from stvt.evaluation import provenance
-from stvt.evaluation import store as results
+from stvt.evaluation import provenance, store
 from stvt.evaluation.protocol import Protocol
 from stvt.evaluation.report import stored
 
@@ -23,7 +22,7 @@ KEYS = ("dataset", "scene", "method", "frame", "metric", "channel")
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class Reproduction:
     """run: the new one's folder. compared: how many scores both have.
 
     differing: one line for each method whose scores differ or are missing; none: all are equal.
@@ -46,7 +45,7 @@ def reproduce(
     workers: int = 1,
     tell: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int | None, str], None] | None = None,
-) -> Reproduced:
+) -> Reproduction:
     """Evaluates what a run.json says, in a new folder, and compares the scores.
 
     run_json: the file, or the folder of its run; the scores are beside it.
@@ -93,8 +92,8 @@ def reproduce(
         progress=progress,
     )
     compared, differing = differences(scores, again)
-    now = results.read_json(out / "run.json") or {}
-    return Reproduced(out, compared, differing, provenance.changes(facts, now))
+    now = store.read_json(out / "run.json") or {}
+    return Reproduction(out, compared, differing, provenance.changes(facts, now))
 
 
 def _original(run: Path, run_json: Path) -> tuple[DataFrame, dict[str, Any]]:
