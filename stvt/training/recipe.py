@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_type_hints
 
 from stvt.core.errors import UsageError
-
-STAGES = ("flow", "space", "joint")
 
 
 def _value(default: Any, about: str, allowed: str, test: Callable[[Any], bool]) -> Any:
@@ -47,10 +45,10 @@ class TrainingRecipe:
     network: str = _value(
         "stvun",
         "stvun, stvun-s, stvun-wo-efst, stvun-w-af, edvr-s ... (docs/training.md)",
-        "",
+        "the name of a network",
         bool,
     )
-    stage: str = _one_of("space", "flow, space or joint", *STAGES)
+    stage: str = _one_of("space", "flow, space or joint", "flow", "space", "joint")
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
     degradation: str = _one_of("BD", "how frames are made small: BD or BI", "BD", "BI")
@@ -98,13 +96,14 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         kinds = get_type_hints(TrainingRecipe)
         for one in fields(self):
-            value, kind = getattr(self, one.name), kinds[one.name]
-            if one.name == "data":
+            if not one.metadata:  # the training sets, below
                 continue
-            allowed = one.metadata["allowed"] or f"a value of type {kind.__name__}"
+            value, kind = getattr(self, one.name), kinds[one.name]
             typed = type(value) is kind or (kind is float and type(value) is int)
             if not typed or not one.metadata["test"](value):
-                raise UsageError(f"{option_of(one.name)} {value}: expected {allowed}")
+                raise UsageError(
+                    f"{option_of(one.name)} {value}: expected {one.metadata['allowed']}"
+                )
         if self.patch % (16 * self.scale):
             raise UsageError(f"--patch {self.patch}: is no multiple of {16 * self.scale}")
         if self.batch % self.accumulate:
@@ -121,15 +120,14 @@ class TrainingRecipe:
     def changed(self, **values: Any) -> TrainingRecipe:
         return replace(self, **values)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "data": list(self.data)}
-
     def times(self) -> list[float]:
         """The moments between two input frames, each in (0, 1)."""
         return [(k + 1) / (self.between + 1) for k in range(self.between)]
 
     def weighted_sets(self) -> list[tuple[str, float]]:
         """The training sets, and how often each is drawn from."""
+        if not isinstance(self.data, tuple):
+            raise UsageError(f"--data {self.data}: expected a tuple of names")
         sets = []
         for text in self.data:
             name, colon, given = text.partition(":")
