@@ -10,6 +10,8 @@ from typing import Any, get_type_hints
 
 from stvt.core.errors import UsageError
 
+STAGES = ("flow", "space", "joint")
+
 
 def _value(default: Any, about: str, allowed: str, test: Callable[[Any], bool]) -> Any:
     """A field, with a line of help, and what its values may be."""
@@ -48,7 +50,7 @@ class TrainingRecipe:
         "the name of a network",
         bool,
     )
-    stage: str = _one_of("space", "flow, space or joint", "flow", "space", "joint")
+    stage: str = _one_of("space", "flow, space or joint", *STAGES)
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
     degradation: str = _one_of("BD", "how frames are made small: BD or BI", "BD", "BI")
