@@ -101,11 +101,10 @@ class TrainingRecipe:
             if not one.metadata:  # the training sets, below
                 continue
             value, kind = getattr(self, one.name), kinds[one.name]
+            allowed = one.metadata["allowed"]
             typed = type(value) is kind or (kind is float and type(value) is int)
             if not typed or not one.metadata["test"](value):
-                raise UsageError(
-                    f"{option_of(one.name)} {value}: expected {one.metadata['allowed']}"
-                )
+                raise UsageError(f"{option_of(one.name)} {value}: expected {allowed}")
         if self.patch % (16 * self.scale):
             raise UsageError(f"--patch {self.patch}: is no multiple of {16 * self.scale}")
         if self.batch % self.accumulate:
