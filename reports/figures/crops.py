@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReportError
+from ..run_info import FrameFiles
 from ..tables.escape import plain
-from .style import HIGHLIGHT, looks, save_pixels
+from .style import HIGHLIGHT, method_styles, save_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class Crop:
 
 
 def scene_picture(
-    shown: Mapping[str, Any],
+    shown: FrameFiles,
     title: str,
     file: Path,
     methods: Sequence[str],
@@ -73,7 +74,6 @@ def scene_picture(
 ) -> list[str]:
     """Writes the picture of one scene and returns what could not be shown, a sentence each.
 
-    shown:   {"frame": index, "truth": path, "input": path or None, "methods": {name: path}}.
     title:   stands below the true frame.
     methods: all of the run, which decide the colours.
     psnr:    of this frame, by method.
@@ -82,25 +82,25 @@ def scene_picture(
     Raises ReportError if `crop` is not inside the frame.
     No file is written where the truth cannot be read.
     """
-    truth = read(shown["truth"])
+    truth = read(shown.truth)
     if truth is None:
-        return [f"{shown['truth']}: the true frame cannot be read, so the scene has no picture"]
+        return [f"{shown.truth}: the true frame cannot be read, so the scene has no picture"]
     missing = []
     frames: dict[str, Frame | None] = {}
-    for method in [m for m in methods if m in shown["methods"]]:
-        frames[method] = read(shown["methods"][method])
+    for method in [m for m in methods if m in shown.methods]:
+        frames[method] = read(shown.methods[method])
         found = frames[method]
         if found is None or found.shape != truth.shape:
             frames[method] = None
-            missing.append(f"{shown['methods'][method]}: no frame of the truth's size to show")
-    small = read(shown["input"]) if shown.get("input") else None
+            missing.append(f"{shown.methods[method]}: no frame of the truth's size to show")
+    small = read(shown.input) if shown.input else None
     rows, width = _layout(len(frames) + 1 + (small is not None), truth.shape)
     if crop is None:
         crop, zoom = _choose(truth, frames, untrained, small, width)
     else:
         crop.check(truth)
         zoom = max(1, min(width // crop.width, round(0.75 * width / crop.height)))
-    style = looks(methods)
+    style = method_styles(methods)
     tiles = [Tile(_enlarged(crop.of(truth), zoom), "truth", "")]
     if small is not None:
         scale = max(1, round(truth.shape[1] / small.shape[1]))

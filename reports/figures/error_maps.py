@@ -1,14 +1,15 @@
-"""Where each method errs: one map a method on one scale, with its colour bar."""
+"""Error maps, where each method errs: one map a method on one scale, with its colour bar."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..run_info import FrameFiles
 from ..tables.escape import plain
 from .crops import read
 from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
@@ -26,7 +27,7 @@ def error_map(restored: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[
 
 
 def error_figure(
-    shown: Mapping[str, Any],
+    shown: FrameFiles,
     title: str,
     file: Path,
     methods: Sequence[str],
@@ -34,12 +35,12 @@ def error_figure(
 ) -> list[Path]:
     """The true frame and the error map of each method, as FILE.png and so on.
 
-    shown: {"truth": path, "methods": {name: path}}. Returns the files, none without a truth.
+    Returns the files, none without a truth.
     """
     from matplotlib.figure import Figure
 
-    truth = read(shown["truth"])
-    frames = {m: read(shown["methods"][m]) for m in methods if m in shown["methods"]}
+    truth = read(shown.truth)
+    frames = {m: read(shown.methods[m]) for m in methods if m in shown.methods}
     kept = {m: f for m, f in frames.items() if f is not None and truth is not None}
     if truth is None or not kept:
         return []

@@ -58,9 +58,9 @@ def add(commands: Any) -> None:
 def compare(args: argparse.Namespace) -> int:
     from stvt import reports
     from stvt.evaluation import provenance
-    from stvt.evaluation.report import stored
+    from stvt.evaluation.report import read_run
 
-    first, second = stored(args.first), stored(args.second)
+    first, second = read_run(args.first), read_run(args.second)
     found = reports.Comparison(
         first,
         second,

@@ -32,8 +32,7 @@ MORE = (
     "compare",
     "reproduce",
     "weights",
-    "confidence",
-    "flow",
+    "figures",
     "bench",
     "doctor",
     "upsample",
@@ -146,9 +145,9 @@ def report(args: argparse.Namespace) -> int:
 def _print_report(scores: DataFrame) -> int:
     from stvt import reports
 
-    facts = scores.attrs["facts"]
-    print(reports.table(scores, facts, format="terminal"))
-    for line in facts["warnings"]:
+    info = scores.attrs["info"]
+    print(reports.run_table(scores, info, format="terminal"))
+    for line in info.warnings:
         print(f"stvt: WARNING: {line}", file=sys.stderr)
     for line in scores.attrs["failures"]:
         print(f"stvt: {line}", file=sys.stderr)

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stvt.core.safe_names import file_name
 from stvt.evaluation import store as results
 from stvt.evaluation.protocol import Position
+from stvt.reports import ClipFiles, RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,7 +53,7 @@ def begin(folder: Path, method: str) -> None:
     Those of other weights must not mix with new ones.
     """
     for kind in ("methods", "errors"):
-        shutil.rmtree(folder / kind / results.file_name(method), ignore_errors=True)
+        shutil.rmtree(folder / kind / file_name(method), ignore_errors=True)
 
 
 def keep(folder: Path, method: str, frame: int, truth: Frame, restored: Frame, low: Frame) -> None:
@@ -61,7 +63,7 @@ def keep(folder: Path, method: str, frame: int, truth: Frame, restored: Frame, l
     """
     apart = np.asarray(cv2.absdiff(truth, restored), np.uint8)
     error = np.asarray(cv2.transform(_small(apart), SHOWN), np.uint8)
-    name, method = f"{frame:08d}.jpg", results.file_name(method)
+    name, method = f"{frame:08d}.jpg", file_name(method)
     pictures = {
         folder / "methods" / method / name: _lossy(_small(restored)),
         folder / "errors" / method / name: _lossy(error),
@@ -83,36 +85,34 @@ def scored(scores: DataFrame) -> set[tuple[str, str, str]]:
 
 
 def find(
-    run: Path, facts: Mapping[str, Any], scored: set[tuple[str, str, str]]
-) -> dict[str, dict[str, dict[str, Any]]]:
+    run: Path, info: RunInfo, scored: set[tuple[str, str, str]]
+) -> dict[str, dict[str, ClipFiles]]:
     """data set -> scene -> the files of its copies, by frame.
 
     scored: (data set, scene, method) that have scores; what others left behind is passed over.
-    Each scene is {"truth": {frame: file}, "input": {frame: file}, "methods": {name: {frame:
-    file}}, "errors": {name: {frame: file}}, "error_shown": levels, "fps": a number or None}.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for dataset, about in facts["datasets"].items():
-        for scene in about["scenes"]:
+    found: dict[str, dict[str, ClipFiles]] = {}
+    for dataset, about in info.datasets.items():
+        for scene in about.scenes:
             folder = run / "clips" / dataset / scene
             methods = {
                 name: files
-                for name in facts["methods"]
+                for name in info.methods
                 if (dataset, scene, name) in scored
-                and (files := _by_frame(folder / "methods" / results.file_name(name)))
+                and (files := _by_frame(folder / "methods" / file_name(name)))
             }
             if methods:
-                found.setdefault(dataset, {})[scene] = {
-                    "truth": _by_frame(folder / "truth"),
-                    "input": _by_frame(folder / "input", ".webp"),
-                    "methods": methods,
-                    "errors": {
-                        name: _by_frame(folder / "errors" / results.file_name(name))
-                        for name in methods
-                    },
-                    "error_shown": ERROR_SHOWN,
-                    "fps": _fps(run, dataset, scene, next(iter(methods))),
+                errors = {
+                    name: _by_frame(folder / "errors" / file_name(name)) for name in methods
                 }
+                found.setdefault(dataset, {})[scene] = ClipFiles(
+                    _by_frame(folder / "truth"),
+                    _by_frame(folder / "input", ".webp"),
+                    methods,
+                    errors,
+                    ERROR_SHOWN,
+                    _fps(run, dataset, scene, next(iter(methods))),
+                )
     return found
 
 

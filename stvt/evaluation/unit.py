@@ -19,6 +19,7 @@ from torch import Tensor
 from stvt import baselines, datasets, metrics
 from stvt.baselines import Elsewhere, Method, Scene, Settings, read_precomputed
 from stvt.core.errors import StvtError
+from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails as clips
@@ -315,7 +316,7 @@ def _keep_frames(
     """Writes the frames asked for, and those that the report shows."""
     files: dict[Path, Frame] = {}
     if unit.save_frames:
-        folder = unit.run / "frames" / results.file_name(unit.label) / unit.dataset / unit.scene
+        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
         picture = results.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
