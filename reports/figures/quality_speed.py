@@ -136,7 +136,7 @@ def _quality(
     axes.margins(y=0.22)
     if not drawn:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no trained method", transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, "no mean to compare", transform=axes.transAxes, ha="center", va="center")
 
 
 def _untrained(axes: Axes, means: Averages, info: RunInfo, times: Mapping[str, float]) -> None:

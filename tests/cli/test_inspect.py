@@ -69,6 +69,7 @@ def test_of_a_training_set_some_clips_are_shown_and_all_are_listed(training_set:
         "split": "train",
     }
     page = found.page.read_text("utf-8")
+    assert "frames 6 · size 48x32" in page and "<b>5</b> · frames" in page
     assert "2 of 5 scenes are shown" in page and "5 train, 0 validation" in page
 
 

@@ -167,6 +167,22 @@ def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
     assert "untrained" in write_report(empty, info, {}, tmp_path / "b").read_text()
 
 
+def test_what_is_listed_has_spaces_between(tmp_path: Path) -> None:
+    methods = ["a", "b"]
+    info = made_info(methods)
+    text = write_report(
+        made_scores(methods, ["s"], untrained=methods), info, {}, tmp_path
+    ).read_text()
+    assert "> **a**, **b**: untrained: the network" in text
+    slow = {"runtime": {"out_of_memory": True}}
+    info = made_info([*methods, "c"])
+    info = replace(
+        info, methods={"c": info.methods["c"], **run_info(methods={"a": slow, "b": slow}).methods}
+    )
+    text = write_report(made_scores([*methods, "c"], ["s"]), info, {}, tmp_path).read_text()
+    assert "Not drawn: a ran out of memory; b ran out of memory.\n" in text
+
+
 def test_scores_that_cannot_share_a_table_write_nothing(tmp_path: Path) -> None:
     scores = made_scores(["a"], ["s"])
     scores.loc[0, "signature"] = "scale:2|channel:rgb"
