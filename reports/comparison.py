@@ -53,11 +53,11 @@ class Comparison:
                     raise ReportError(
                         f"the {which} run has no method '{pair[place]}'; it has {has}"
                     )
-        wanted = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        chosen_metrics = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
         shared = [name for name in first[1].datasets if name in second[1].datasets]
         self.differences: list[tuple[Key, str, Difference]] = []
         for dataset in shared:
-            for metric, channel in _metrics(parts, others, dataset, wanted):
+            for metric, channel in _metrics(parts, others, dataset, chosen_metrics):
                 for a, b in pairs:
                     ours: Scenes = parts.get((dataset, metric, channel, a), {})
                     theirs: Scenes = others.get((dataset, metric, channel, b), {})
@@ -101,12 +101,12 @@ class Comparison:
     def verdict(self) -> str:
         """One line: what was found in all."""
         if self.worse:
-            lost = sum(bool(of.lacking_b) for _, _, of in self.differences)
+            incomplete = sum(bool(of.lacking_b) for _, _, of in self.differences)
             much = sum(of.verdict == "worse" for _, _, of in self.differences)
             texts = [
                 f"significantly worse in {much} of {len(self.differences)} comparisons"
             ] * bool(much)
-            texts += [f"without scores for scenes of the first in {lost}"] * bool(lost)
+            texts += [f"without scores for scenes of the first in {incomplete}"] * bool(incomplete)
             return f"worse: {' and '.join(texts)}"
         better = sum(of.verdict == "better" for _, _, of in self.differences)
         if better:
@@ -157,9 +157,14 @@ def _parts(scores: DataFrame) -> Mapping[Key, Scenes]:
 
 
 def _metrics(
-    parts: Mapping[Key, Scenes], others: Mapping[Key, Scenes], dataset: str, wanted: Collection[str]
+    parts: Mapping[Key, Scenes],
+    others: Mapping[Key, Scenes],
+    dataset: str,
+    chosen_metrics: Collection[str],
 ) -> list[tuple[str, str]]:
     """The (metric, channel) of a data set that are wanted, in the order of all tables."""
-    found = {key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in wanted}
+    measured = {
+        key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in chosen_metrics
+    }
     rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
-    return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair))
+    return sorted(measured, key=lambda pair: (rank.get(pair[0], len(rank)), pair))

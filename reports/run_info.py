@@ -143,22 +143,22 @@ def is_untrained(weights: str) -> bool:
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """Lossless files of one frame: ground truth, input (at most one may be missing), outputs."""
+    """Lossless files of one frame: ground truth, low-resolution input (if it was kept), outputs."""
 
     frame: int
-    truth: Path
+    gt: Path
     input: Path | None
     methods: Mapping[str, Path]
 
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """Small copies of a scene's frames, by frame: truth, input, outputs and their error maps.
+    """Small copies of a scene's frames, by frame: ground truth, input, outputs and their error maps.
 
     error_shown: the error in levels that is white in the maps. fps: of all frames of the scene.
     """
 
-    truth: Mapping[int, Path]
+    gt: Mapping[int, Path]
     input: Mapping[int, Path]
     methods: Mapping[str, Mapping[int, Path]]
     errors: Mapping[str, Mapping[int, Path]]
@@ -166,9 +166,9 @@ class ClipFiles:
     fps: float | None = None
 
     def views(self, methods: Sequence[str]) -> dict[str, Mapping[int, Path]]:
-        """Truth, input and those of the methods that it has, in their order."""
+        """Ground truth, input and those of the methods that it has, in their order."""
         own = {name: self.methods[name] for name in methods if name in self.methods}
-        return {"truth": self.truth, "input": self.input, **own}
+        return {"truth": self.gt, "input": self.input, **own}
 
 
 Pictures = Mapping[str, Mapping[str, FrameFiles]]  # data set -> scene

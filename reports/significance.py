@@ -52,20 +52,22 @@ class Difference:
 
     def notes(self) -> list[str]:
         """What a reader has to know beside the numbers."""
-        said = []
+        sentences = []
         if self.scenes == 1:
-            said.append("One scene: no interval, the difference alone decides.")
+            sentences.append("One scene: no interval, the difference alone decides.")
         elif 0 < self.scenes < FEW:
-            said.append(f"{self.scenes} scenes: the interval is a rough one.")
+            sentences.append(f"{self.scenes} scenes: the interval is a rough one.")
         for which, scenes in (("first", self.lacking_a), ("second", self.lacking_b)):
             if scenes:
                 listed = ", ".join(scenes[:3]) + (" ..." if len(scenes) > 3 else "")
-                said.append(f"{len(scenes)} scenes lack scores of the {which}: {listed}.")
+                sentences.append(f"{len(scenes)} scenes lack scores of the {which}: {listed}.")
         for which, frames in (("first", self.identical_a), ("second", self.identical_b)):
             if frames:
                 plural = "s equal" if frames > 1 else " equals"
-                said.append(f"{frames} frame{plural} the truth in the {which} alone: left out.")
-        return said
+                sentences.append(
+                    f"{frames} frame{plural} the truth in the {which} alone: left out."
+                )
+        return sentences
 
 
 def interval(differences: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
@@ -112,19 +114,19 @@ def difference(
     lacking_a, lacking_b = [], []
     alone_a = alone_b = 0
     for scene in dict.fromkeys([*a, *b]):
-        ours, theirs = a.get(scene, {}), b.get(scene, {})
-        if ours.keys() != theirs.keys():
-            if ours.keys() - theirs.keys():
+        frames_a, frames_b = a.get(scene, {}), b.get(scene, {})
+        if frames_a.keys() != frames_b.keys():
+            if frames_a.keys() - frames_b.keys():
                 lacking_b.append(scene)
-            if theirs.keys() - ours.keys():
+            if frames_b.keys() - frames_a.keys():
                 lacking_a.append(scene)
             continue
-        pairs = [(value, theirs[frame]) for frame, value in ours.items()]
+        pairs = [(value, frames_b[frame]) for frame, value in frames_a.items()]
         alone_a += sum(math.isinf(x) and math.isfinite(y) for x, y in pairs)
         alone_b += sum(math.isinf(y) and math.isfinite(x) for x, y in pairs)
         # Frames that equal the truth in both do not differ, and count.
-        apart = [0.0 if x == y else y - x for x, y in pairs]
-        finite = [value for value in apart if math.isfinite(value)]
+        differences = [0.0 if x == y else y - x for x, y in pairs]
+        finite = [value for value in differences if math.isfinite(value)]
         if finite:
             found.append(_mean(finite))
         both = [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]

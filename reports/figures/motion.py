@@ -55,10 +55,10 @@ def thumbnail(picture: Frame, width: int, height: int) -> Image:
     """The picture no larger than that, its proportions kept."""
     from PIL import Image
 
-    made = Image.fromarray(picture)
-    part = min(width / made.width, height / made.height)
-    size = (max(round(made.width * part), 1), max(round(made.height * part), 1))
-    return made.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
+    image = Image.fromarray(picture)
+    part = min(width / image.width, height / image.height)
+    size = (max(round(image.width * part), 1), max(round(image.height * part), 1))
+    return image.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
 
 
 def flow_caption(scene: SceneOverview) -> str:

@@ -34,27 +34,29 @@ def frame_plots(
     """
     dataset, channel = column
     metric = (*means.metrics[column], "")[0]
-    drawn = [method for method in means.methods if method not in means.untrained]
+    trained = [method for method in means.methods if method not in means.untrained]
     rows = scores[
         (scores["dataset"] == dataset)
         & (scores["metric"] == metric)
-        & scores["method"].isin(drawn)
+        & scores["method"].isin(trained)
         & scores["value"].notna()
         & ((scores["channel"] == channel) | (metric not in ("psnr", "ssim")))
     ]
     scenes = [scene for scene in means.scenes[dataset] if (rows["scene"] == scene).any()]
-    shown = scenes[: PANELS_A_PAGE * PAGES_A_DATASET]
-    pages = [shown[at : at + PANELS_A_PAGE] for at in range(0, len(shown), PANELS_A_PAGE)]
+    first_scenes = scenes[: PANELS_A_PAGE * PAGES_A_DATASET]
+    pages = [
+        first_scenes[at : at + PANELS_A_PAGE] for at in range(0, len(first_scenes), PANELS_A_PAGE)
+    ]
     by_scene = {str(scene): group for scene, group in rows.groupby("scene")}
     formats = ("png", "pdf") if len(pages) == 1 else ("png",)
     files = []
     for number, page in enumerate(pages, start=1):
         stem = f"frames-{file_name(dataset)}-{file_name(channel or 'all')}-{number}"
         with figure_style():
-            figure = _frame_page({s: by_scene[s] for s in page}, means, drawn, metric, channel)
+            figure = _frame_page({s: by_scene[s] for s in page}, means, trained, metric, channel)
             files.append(save(figure, folder / stem, formats))
-    left = len(scenes) - len(shown)
-    words = f"The first {len(shown)} of {len(scenes)} scenes are drawn." if left else ""
+    left = len(scenes) - len(first_scenes)
+    words = f"The first {len(first_scenes)} of {len(scenes)} scenes are drawn." if left else ""
     return files, words
 
 

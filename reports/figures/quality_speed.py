@@ -123,20 +123,22 @@ def _quality(
 
     dataset, channel = column
     metric = means.metrics[column][0]
-    drawn = 0
+    bubbles = 0
     for method, seconds in times.items():
         mean = means.mean(column, method, metric)
         reason = missing_reason(means, info, column, method, mean, None)
         if not reason and math.isfinite(mean.value):
             _bubble(axes, means, info, method, seconds, mean.value)
-            drawn += 1
+            bubbles += 1
     axes.set_title(shortened(plain(dataset), 48), loc="left", pad=3)
     axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{' (dB)' if metric == 'psnr' else ''}")
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.margins(y=0.22)
-    if not drawn:
+    if not bubbles:
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "no mean to compare", transform=axes.transAxes, ha="center", va="center")
+        axes.text(
+            0.5, 0.5, "no mean to compare", transform=axes.transAxes, ha="center", va="center"
+        )
 
 
 def _untrained(axes: Axes, means: Averages, info: RunInfo, times: Mapping[str, float]) -> None:

@@ -46,8 +46,8 @@ def scene_videos(
     pictures = list(_pictures(views, common, colours, f"{plain(dataset)}, {plain(scene)}"))
     if not pictures:
         return []
-    apart = min((b - a for a, b in pairwise(common)), default=1)
-    speed = Fraction(clip.fps or UNKNOWN).limit_denominator(1001) / apart
+    step = min((b - a for a, b in pairwise(common)), default=1)
+    speed = Fraction(clip.fps or UNKNOWN).limit_denominator(1001) / step
     times = max(1, math.ceil(SHORTEST * speed / len(pictures)))
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"video-{file_name(dataset)}-{file_name(scene)}"
@@ -68,10 +68,10 @@ def _pictures(
 
     if not frames:
         return
-    truth = read(views["truth"][frames[0]])
-    if truth is None:
+    gt = read(views["truth"][frames[0]])
+    if gt is None:
         return
-    height, width = truth.shape[:2]
+    height, width = gt.shape[:2]
     columns = _columns(len(views), height, width)
     zoom = min(1.0, (WIDEST / columns - GAP) / width) if columns * width > WIDEST else 1.0
     if columns * width < 900:  # small frames are shown larger, in whole pixels
@@ -87,9 +87,9 @@ def _pictures(
             x, y = (place % columns) * pitch[0], (place // columns) * pitch[1]
             draw.rectangle([x, y + 5, x + 6, y + LABEL - 5], fill=colours.get(name, "#FFFFFF"))
             centred(draw, font, plain(name), x + 10, y + 4, width - 10, "white")
-            found = read(files[frame])
-            if found is not None:
-                canvas.paste(_resized(found, width, height), (x, y + LABEL))
+            picture = read(files[frame])
+            if picture is not None:
+                canvas.paste(_resized(picture, width, height), (x, y + LABEL))
         below = f"{title}, frame {frame}"
         centred(draw, font, below, 0, size[1] - LABEL + 4, size[0], "#B8C0C8")
         yield np.asarray(canvas)

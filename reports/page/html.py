@@ -34,9 +34,9 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
 
     rows: as `scores.checked` gives them.
     """
-    shown, capped = scenes_shown(means, clips)
-    frames, thinned = frames_shown(shown, clips)
-    places = {key: place for place, key in enumerate(shown)}
+    scenes, capped = scenes_shown(means, clips)
+    frames, thinned = frames_shown(scenes, clips)
+    places = {key: place for place, key in enumerate(scenes)}
     style = method_styles(means.methods)
     cost_figure = folder / "figures" / "quality-runtime.svg"
     return render_html(
@@ -48,20 +48,20 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
         main_table=main_table(means, info),
         colours={method: style[method].colour for method in means.methods},
         cost_figure=data_uri(cost_figure.read_bytes(), "svg+xml") if cost_figure.exists() else "",
-        scenes=shown,
+        scenes=scenes,
         moving=bool(frames),
         left_out=f"{capped} {thinned}",
         scene_tables=list(_scene_tables(means, info, places)),
         listed=LISTED,
         provenance=list(_provenance(info)),
         data=[
-            ("page-data", _page_data(means, shown)),
+            ("page-data", _page_data(means, scenes)),
             *_scene_data(rows, means, clips, frames, places, folder),
         ],
     )
 
 
-def _page_data(means: Averages, shown: list[Key]) -> dict[str, Any]:
+def _page_data(means: Averages, scenes: list[Key]) -> dict[str, Any]:
     """What the script knows of all scenes."""
     style = method_styles(means.methods)
     return {
@@ -74,7 +74,7 @@ def _page_data(means: Averages, shown: list[Key]) -> dict[str, Any]:
             }
             for method in means.methods
         ],
-        "scenes": [f"{plain(dataset)}: {plain(scene)}" for dataset, scene in shown],
+        "scenes": [f"{plain(dataset)}: {plain(scene)}" for dataset, scene in scenes],
     }
 
 

@@ -57,11 +57,11 @@ def inspect_page(
 
 
 def _pictures(scene: SceneOverview) -> list[tuple[str, _Picture]]:
-    shown = [(f"frame {number}", picture) for number, picture in scene.pictures]
+    pictures = [(f"frame {number}", picture) for number, picture in scene.pictures]
     coloured = scene.coloured()
     if coloured is not None:
-        shown.append((flow_caption(scene), coloured))
-    return [(words, _picture(thumbnail(frame, WIDTH, HEIGHT))) for words, frame in shown]
+        pictures.append((flow_caption(scene), coloured))
+    return [(words, _picture(thumbnail(frame, WIDTH, HEIGHT))) for words, frame in pictures]
 
 
 def _picture(image: Image) -> _Picture:

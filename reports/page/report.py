@@ -157,17 +157,17 @@ def _pictures(
 ) -> Iterator[_Picture]:
     for dataset, scenes in pictures.items():
         for scene in list(scenes)[:PICTURES_A_DATASET]:
-            shown: FrameFiles = scenes[scene]
+            files: FrameFiles = scenes[scene]
             file = figures / scene_file(dataset, scene)
-            psnr = psnr_of_frame(rows, dataset, scene, shown.frame)
-            title = f"{dataset}, {scene}, frame {shown.frame}"
-            missing = scene_picture(shown, title, file, means.methods, means.untrained, psnr)
+            psnr = psnr_of_frame(rows, dataset, scene, files.frame)
+            title = f"{dataset}, {scene}, frame {files.frame}"
+            missing = scene_picture(files, title, file, means.methods, means.untrained, psnr)
             yield _Picture(_figure(title, [file]) if file.exists() else None, missing)
 
 
 def psnr_of_frame(rows: DataFrame, dataset: str, scene: str, frame: int) -> dict[str, float]:
     """method -> PSNR of that frame, as far as it was scored."""
-    chosen = rows[
+    of_frame = rows[
         (rows["frame"] == frame)
         & (rows["metric"] == "psnr")
         & (rows["scene"] == scene)
@@ -175,6 +175,6 @@ def psnr_of_frame(rows: DataFrame, dataset: str, scene: str, frame: int) -> dict
     ]
     return {
         str(method): float(value)
-        for method, value in zip(chosen["method"], chosen["value"], strict=True)
+        for method, value in zip(of_frame["method"], of_frame["value"], strict=True)
         if not math.isnan(value)
     }

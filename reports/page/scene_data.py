@@ -31,16 +31,21 @@ def scenes_shown(means: Averages, clips: Clips) -> tuple[list[Key], str]:
 
     Also returns what is left out, in words.
     """
-    found = []
+    by_dataset = []
     for dataset, scenes in means.scenes.items():
         moving = clips.get(dataset, {})
-        found.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
-    everything = sum(map(len, found))
-    share = SCENES // max(1, len(found))
-    chosen = [key for keys in found for key in (keys if everything <= SCENES else keys[:share])]
-    if len(chosen) == everything:
-        return chosen, ""
-    return chosen, f"{len(chosen)} of {everything} scenes can be chosen here; scores.csv holds all."
+        by_dataset.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
+    everything = sum(map(len, by_dataset))
+    share = SCENES // max(1, len(by_dataset))
+    selection = [
+        key for keys in by_dataset for key in (keys if everything <= SCENES else keys[:share])
+    ]
+    if len(selection) == everything:
+        return selection, ""
+    return (
+        selection,
+        f"{len(selection)} of {everything} scenes can be chosen here; scores.csv holds all.",
+    )
 
 
 def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int]], str]:
@@ -103,12 +108,12 @@ def scene_file(dataset: str, scene: str) -> str:
 
 def _speed(clip: ClipFiles, frames: Sequence[int]) -> float | None:
     """How many of the frames pass in a second of the real scene, where that is known."""
-    apart = min((b - a for a, b in pairwise(frames)), default=1)
-    return round(clip.fps / apart, 3) if clip.fps else None
+    step = min((b - a for a, b in pairwise(frames)), default=1)
+    return round(clip.fps / step, 3) if clip.fps else None
 
 
 def _views(means: Averages, clip: ClipFiles, frames: list[int]) -> Iterator[dict[str, Any]]:
-    yield {"kind": "truth", "images": _embedded(clip.truth, frames)}
+    yield {"kind": "truth", "images": _embedded(clip.gt, frames)}
     yield {"kind": "input", "images": _embedded(clip.input, frames)}
     for place, method in enumerate(means.methods):
         if method in clip.methods:
@@ -161,7 +166,7 @@ def _number(value: float, digits: int) -> float | str | None:
 
 def _cost(clip: ClipFiles) -> dict[int, int]:
     """The bytes of each frame that all views of the scene have."""
-    views = [clip.truth, *clip.methods.values()]
+    views = [clip.gt, *clip.methods.values()]
     common = set.intersection(*(set(view) for view in views)) if clip.methods else set()
     views += [clip.input, *clip.errors.values()]
     return {

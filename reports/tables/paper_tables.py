@@ -98,10 +98,10 @@ def _printed_row(
 
 
 def _printed_cells(
-    like: PrintedMethod, dataset: str, metrics: Sequence[str], shown: bool = True
+    like: PrintedMethod, dataset: str, metrics: Sequence[str], rgb: bool = True
 ) -> list[Cell]:
     """What the paper prints for a method on a data set, in RGB, a cell a metric."""
-    if not shown or dataset not in like.cells:
+    if not rgb or dataset not in like.cells:
         return [EMPTY] * max(1, len(metrics))
     printed = like.cells[dataset]
     notes = (f"Unclear: {printed.doubt}.",) if printed.doubt else ()
@@ -284,8 +284,8 @@ class _PaperTable:
             elif math.isinf(ours):
                 cells.append(Cell(math.nan, NOTHING))
             else:
-                apart = ours - theirs
-                cells.append(Cell(apart, signed(metric, apart)))
+                difference = ours - theirs
+                cells.append(Cell(difference, signed(metric, difference)))
         return [*cells[:-1], _doubted(cells[-1]) if printed.doubt else cells[-1]]
 
     def _reason(self, column: Column, method: str, like: PrintedMethod) -> str:

@@ -25,7 +25,7 @@ class Style:
     best: Wrap
     second: Wrap
     notes: Wrap
-    aside: Wrap = str
+    italic: Wrap = str
 
     def rows(self, table: Table) -> list[list[str]]:
         """The cells of each row, those under one head joined by slashes."""
@@ -33,21 +33,21 @@ class Style:
         rows = [[self._joined(row.cells[of], numbers) for of in groups] for row in table.rows]
         for row, cells in zip(table.rows, rows, strict=True):
             if row.kind in ("subrow", "quoted"):
-                cells[0] = self.aside(cells[0])
+                cells[0] = self.italic(cells[0])
         return rows
 
     def _joined(self, cells: Sequence[Cell], numbers: Mapping[str, int]) -> str:
         texts = [self.escape(cell.text) for cell in cells]
         marks = {cell.mark for cell in cells}
         if len(set(texts)) == 1 and all(cell.value is None for cell in cells):
-            shown = texts[0]
+            text = texts[0]
         elif len(marks) == 1:
-            shown = self._marked("/".join(texts), *marks)
+            text = self._marked("/".join(texts), *marks)
         else:
             pairs = zip(texts, cells, strict=True)
-            shown = "/".join(self._marked(text, cell.mark) for text, cell in pairs)
+            text = "/".join(self._marked(text, cell.mark) for text, cell in pairs)
         notes = dict.fromkeys(numbers[note] for cell in cells for note in cell.notes)
-        return shown + (self.notes(",".join(map(str, notes))) if notes else "")
+        return text + (self.notes(",".join(map(str, notes))) if notes else "")
 
     def _marked(self, text: str, mark: str) -> str:
         return self.best(text) if mark == "best" else self.second(text) if mark else text
@@ -58,14 +58,14 @@ MARKDOWN = Style(
     best="**{}**".format,
     second="<ins>{}</ins>".format,
     notes=lambda numbers: numbers.translate(SUPERSCRIPT),
-    aside="*{}*".format,
+    italic="*{}*".format,
 )
 LATEX = Style(
     latex,
     best=r"\textbf{{{}}}".format,
     second=r"\underline{{{}}}".format,
     notes=r"\textsuperscript{{{}}}".format,
-    aside=r"\textit{{{}}}".format,
+    italic=r"\textit{{{}}}".format,
 )
 HTML = Style(
     markup,

@@ -36,10 +36,10 @@ def _difference_columns(verdict: str) -> list[TableColumn]:
 def _difference_cells(of: Difference, verdict: str) -> list[Cell]:
     """Of `_difference_columns`; verdict: as it is printed."""
     low, high = _exact(of.low), _exact(of.high)
-    shown = NOTHING if math.isnan(of.mean) else signed(of.metric, of.mean)
+    mean = NOTHING if math.isnan(of.mean) else signed(of.metric, of.mean)
     ends = f"{signed(of.metric, of.low)} to {signed(of.metric, of.high)}"
     return [
-        Cell(_exact(of.mean), shown, tuple(of.notes())),
+        Cell(_exact(of.mean), mean, tuple(of.notes())),
         Cell(low, ends if of.scenes > 1 else NOTHING, details={"low": low, "high": high}),
         Cell(of.scenes, str(of.scenes)),
         Cell(of.verdict, verdict),
@@ -61,17 +61,17 @@ def difference_table(
         f"mean over scenes, {METHOD}.",
         [TableColumn("methods"), *_difference_columns("significant")],
     )
-    said = {"same": "no", "not significant": "no", "not comparable": NOTHING}
+    verdicts = {"same": "no", "not significant": "no", "not comparable": NOTHING}
     of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
     if metric in ("psnr", "ssim"):  # LPIPS has no channel to choose
         of = of[of["channel"] == channel]
     parts = {str(method): by_scene(scores) for method, scores in of.groupby("method")}
     trained = [m for m in means.methods if m not in means.untrained and m in parts]
     for a, b in combinations(trained, 2):
-        apart = difference(parts[a], parts[b], metric, tolerance)
+        result = difference(parts[a], parts[b], metric, tolerance)
         keys = {"dataset": dataset, "channel": channel, "metric": metric, "a": a, "b": b}
-        verdict = said.get(apart.verdict, f"yes, {apart.verdict}")
-        cells = [label(f"{b} against {a}"), *_difference_cells(apart, verdict)]
+        verdict = verdicts.get(result.verdict, f"yes, {result.verdict}")
+        cells = [label(f"{b} against {a}"), *_difference_cells(result, verdict)]
         table.rows.append(Row(cells, keys=keys))
     if not table.rows:
         table.remarks.append("There are no two methods with scores and trained weights.")

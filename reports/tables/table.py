@@ -119,6 +119,6 @@ class Table:
 
     def of_part(self, part: str) -> Table:
         """The table with only those of its columns that have this part, or none."""
-        kept = [place for place, c in enumerate(self.columns) if c.part in ("", part)]
-        rows = [replace(row, cells=[row.cells[place] for place in kept]) for row in self.rows]
-        return replace(self, columns=[self.columns[place] for place in kept], rows=rows)
+        places = [place for place, c in enumerate(self.columns) if c.part in ("", part)]
+        rows = [replace(row, cells=[row.cells[place] for place in places]) for row in self.rows]
+        return replace(self, columns=[self.columns[place] for place in places], rows=rows)

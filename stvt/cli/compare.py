@@ -61,7 +61,7 @@ def compare(args: argparse.Namespace) -> int:
     from stvt.evaluation.report import read_run
 
     first, second = read_run(args.first), read_run(args.second)
-    found = reports.Comparison(
+    comparison = reports.Comparison(
         first,
         second,
         methods=args.method,
@@ -69,15 +69,15 @@ def compare(args: argparse.Namespace) -> int:
         tolerance=args.tolerance,
         allow=[part for part in args.allow.split(",") if part],
     )
-    table = found.table(args.format)
+    table = comparison.table(args.format)
     if args.format != "terminal":
         print(table, end="")
-        return 1 if found.worse else 0
+        return 1 if comparison.worse else 0
     print(f"first:  {args.first}\nsecond: {args.second}")
     for line in provenance.changes(first[1], second[1]):
         print(f"changed: {line}")
-    print(f"\n{table}\n{found.verdict()}")
-    return 1 if found.worse else 0
+    print(f"\n{table}\n{comparison.verdict()}")
+    return 1 if comparison.worse else 0
 
 
 def _pair(text: str) -> tuple[str, str]:

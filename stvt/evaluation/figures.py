@@ -36,10 +36,10 @@ class CropOption:
         >>> CropOption.parse("calendar:11:40,20,64,48")
         CropOption(scene='calendar', frame=11, x=40, y=20, width=64, height=48)
         """
-        found = _CROP.fullmatch(text)
-        if not found:
+        match = _CROP.fullmatch(text)
+        if not match:
             raise UsageError(f"--crop {text}: not of the form scene:frame:x,y,width,height")
-        scene, *numbers = found.groups()
+        scene, *numbers = match.groups()
         return cls(scene, *map(int, numbers))
 
 
@@ -60,26 +60,26 @@ def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> 
 
     scores, info = read_run(run)
     folder = run / "report" / "figures"
-    moving = thumbnails.find(run, info, thumbnails.scored(scores))
+    moving = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
     methods = list(info.methods)
     random = frozenset(m for m in methods if info.methods[m].untrained)
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
-    for chosen in map(CropOption.parse, crops):
-        dataset, scene = _scene(info, chosen.scene)
-        shown = _frame(run, info, dataset, scene, chosen.frame, root)
-        stem = f"{file_name(dataset)}-{file_name(scene)}-{chosen.frame}"
-        title = f"{dataset}, {scene}, frame {chosen.frame}"
-        crop = Crop(chosen.x, chosen.y, chosen.width, chosen.height)
+    for option in map(CropOption.parse, crops):
+        dataset, scene = _scene(info, option.scene)
+        frame = _frame(run, info, dataset, scene, option.frame, root)
+        stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frame}"
+        title = f"{dataset}, {scene}, frame {option.frame}"
+        crop = Crop(option.x, option.y, option.width, option.height)
         corner = f"{crop.x}-{crop.y}-{crop.width}-{crop.height}"
         file = folder / f"crop-{stem}-{corner}.png"
-        psnr = psnr_of_frame(scores, dataset, scene, chosen.frame)
-        scene_picture(shown, title, file, methods, random, psnr, crop, FORMATS)
+        psnr = psnr_of_frame(scores, dataset, scene, option.frame)
+        scene_picture(frame, title, file, methods, random, psnr, crop, FORMATS)
         files += [file.with_suffix(f".{format}") for format in FORMATS]
-        files += error_figure(shown, title, folder / f"errors-{stem}", methods, FORMATS)
+        files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
         clip = moving.get(dataset, {}).get(scene)
         if clip:
-            row = (crop.y + crop.height / 2) / _height(shown.truth)
+            row = (crop.y + crop.height / 2) / _height(frame.gt)
             words = f"{dataset}, {scene}, row {round(crop.y + crop.height / 2)} of every frame"
             words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
             files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
@@ -94,52 +94,52 @@ def videos(run: Path) -> Iterator[Path]:
     from stvt.reports import scene_videos
 
     scores, info = read_run(run)
-    found = thumbnails.find(run, info, thumbnails.scored(scores))
-    if not found:
+    clips = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
+    if not clips:
         raise UsageError(f"{run}: no moving pictures were kept of this run; evaluate it again")
-    for dataset, scenes in found.items():
+    for dataset, scenes in clips.items():
         for scene, clip in scenes.items():
             folder = run / "report" / "videos"
             yield from scene_videos(clip, dataset, scene, list(info.methods), folder)
 
 
 def _scene(info: RunInfo, name: str) -> tuple[str, str]:
-    found = [
+    matches = [
         (dataset, scene)
         for dataset, about in info.datasets.items()
         for scene in about.scenes
         if name in (scene, f"{dataset}/{scene}")
     ]
-    if len(found) != 1:
-        where = "no scene of the run" if not found else "in several sets; give DATASET/SCENE"
+    if len(matches) != 1:
+        where = "no scene of the run" if not matches else "in several sets; give DATASET/SCENE"
         raise UsageError(f"--crop {name}: {where}")
-    return found[0]
+    return matches[0]
 
 
 def _frame(
     run: Path, info: RunInfo, dataset: str, scene: str, frame: int, root: Path
 ) -> FrameFiles:
     """Lossless files of one frame: those kept for the report, or else those of --save-frames."""
-    shown = info.shown.get(dataset, {}).get(scene)
-    if shown == frame:
+    middle = info.shown.get(dataset, {}).get(scene)
+    if middle == frame:
         folder = run / "pictures" / dataset / scene
         files = {m: results.picture_file(run, dataset, scene, m) for m in info.methods}
-        truth, low = folder / "truth.png", folder / "input.png"
+        gt, lr = folder / "truth.png", folder / "input.png"
     else:
         place = Path(dataset) / scene / f"{frame:08d}.png"
         files = {m: run / "frames" / file_name(m) / place for m in info.methods}
         if not any(file.is_file() for file in files.values()):
             raise UsageError(
-                f"{run}: frame {frame} of '{scene}' was not kept (frame {shown} was); "
+                f"{run}: frame {frame} of '{scene}' was not kept (frame {middle} was); "
                 "evaluate with --save-frames into another --out"
             )
         protocol = info.protocol
         prepared = datasets.load(dataset, root).scenes[scene]
-        truth = prepared.gt_path(frame)
+        gt = prepared.gt_path(frame)
         step, label = protocol["time_step"], f"{protocol['degradation']}x{protocol['scale']}"
-        low = prepared.lr_path(frame // step * step, label)
+        lr = prepared.lr_path(frame // step * step, label)
     methods = {method: file for method, file in files.items() if file.is_file()}
-    return FrameFiles(frame, truth, low, methods)
+    return FrameFiles(frame, gt, lr, methods)
 
 
 def _height(file: Path) -> int:

@@ -99,7 +99,7 @@ def report(run: str | Path) -> DataFrame:
     """
     run = Path(run)
     scores, info = read_run(run)
-    clips = thumbnails.find(run, info, thumbnails.scored(scores))
+    clips = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
     page = reports.write_report(scores, info, _pictures(run, info, scores), run / "report", clips)
     scores.attrs |= {
         "run": str(run),
@@ -115,14 +115,14 @@ def report(run: str | Path) -> DataFrame:
 
 def _pictures(run: Path, info: RunInfo, scores: DataFrame) -> dict[str, dict[str, FrameFiles]]:
     """data set -> scene -> lossless files of the frame that is shown."""
-    scored = thumbnails.scored(scores)
+    scored_units = thumbnails.scored_units(scores)
     pictures: dict[str, dict[str, FrameFiles]] = {}
     for dataset, scenes in info.shown.items():
         for scene, frame in scenes.items():
             methods = {
                 name: results.picture_file(run, dataset, scene, name)
                 for name in info.methods
-                if (dataset, scene, name) in scored
+                if (dataset, scene, name) in scored_units
             }
             if methods:
                 folder = run / "pictures" / dataset / scene

@@ -22,7 +22,7 @@ from stvt.core.errors import StvtError
 from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails as clips
+from stvt.evaluation import thumbnails
 from stvt.evaluation.protocol import Position, Protocol
 from stvt.evaluation.threads import ahead, beside
 
@@ -127,8 +127,8 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    moving = unit.scene in [*prepared.scenes][: clips.SCENES]
-    judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
+    moving = unit.scene in [*prepared.scenes][: thumbnails.SCENES]
+    judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if moving else ())
     if isinstance(method, Elsewhere):
         judge.saw = method.saw
     scores: list[list[object]] = []
@@ -212,7 +212,7 @@ class _Judge:
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
         self.saw: Callable[[int, Frame, Frame], None] | None = None
         if moving:
-            clips.begin(self.clip, unit.label)
+            thumbnails.remove_copies(self.clip, unit.label)
 
     def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
         """One row a metric: frame, time, metric, channel, value. From any thread."""
@@ -230,7 +230,7 @@ class _Judge:
             self.saw(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
-            clips.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
+            thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
         return rows
 
     def finished(self, large: Tensor) -> Frame:

@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> Path:
     results.write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
     clip = tmp_path / "clips" / "d" / "s"
     for frame in range(5):
-        thumbnails.keep(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
+        thumbnails.write_copies(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
     picture = results.picture_file(tmp_path, "d", "s", NAME)
     picture.parent.mkdir(parents=True)
     Image.fromarray(truth // 2).save(picture)
@@ -161,7 +161,7 @@ def test_videos_show_all_views_at_real_speed_and_slowed_down(run: Path) -> None:
 
 def test_a_video_skips_frames_that_a_view_lacks_and_none_is_made_of_nothing(run: Path) -> None:
     scores = {("d", "s", NAME)}
-    clip = thumbnails.find(run, read_info(run), scores)["d"]["s"]
+    clip = thumbnails.find_clips(run, read_info(run), scores)["d"]["s"]
     clip = replace(clip, methods={NAME: {}})
     assert scene_videos(clip, "d", "s", [NAME], run / "out") == []
     assert not (run / "out").exists()

@@ -33,10 +33,12 @@ def made_clips(folder: Path, methods: Sequence[str], frames: int = 6) -> ClipFil
         truth = ground.copy()
         truth[10:20, 4 * frame : 4 * frame + 10] = (250, 200, 30)
         for number, method in enumerate(methods, start=1):
-            thumbnails.keep(folder, method, frame, truth, truth // (1 + number), truth[::4, ::4])
+            thumbnails.write_copies(
+                folder, method, frame, truth, truth // (1 + number), truth[::4, ::4]
+            )
     info = run_info(datasets={"d": {"scenes": ["s"]}}, methods={m: {} for m in methods})
     run = folder.parents[2]
-    return thumbnails.find(run, info, {("d", "s", method) for method in methods})["d"]["s"]
+    return thumbnails.find_clips(run, info, {("d", "s", method) for method in methods})["d"]["s"]
 
 
 def made_page(
@@ -130,7 +132,7 @@ def test_too_many_pictures_cost_frames_first_and_scenes_last(
 def test_copies_are_the_same_twice_small_and_of_the_middle(tmp_path: Path) -> None:
     large = np.random.default_rng(0).integers(0, 256, (300, 1024, 3), np.uint8)
     for folder in (tmp_path / "one", tmp_path / "two"):
-        thumbnails.keep(folder, "a/b", 3, large, large, large[::4, ::4])
+        thumbnails.write_copies(folder, "a/b", 3, large, large, large[::4, ::4])
     files = sorted(
         file.relative_to(tmp_path / "one") for file in tmp_path.glob("one/**/*.*") if file.is_file()
     )
@@ -141,9 +143,9 @@ def test_copies_are_the_same_twice_small_and_of_the_middle(tmp_path: Path) -> No
         assert image.size == (512, 150)
     with Image.open(tmp_path / "one" / "input" / "00000003.webp") as image:
         np.testing.assert_array_equal(np.asarray(image), large[::4, ::4])
-    kept = thumbnails.kept([Position(n, n, 0.0) for n in range(101)])
+    kept = thumbnails.middle_positions([Position(n, n, 0.0) for n in range(101)])
     assert len(kept) == thumbnails.FRAMES and Position(50, 50, 0.0) in kept
-    thumbnails.begin(tmp_path / "one", "a/b")
+    thumbnails.remove_copies(tmp_path / "one", "a/b")
     assert not list((tmp_path / "one").glob("*/a-b-*"))
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -67,7 +68,7 @@ def test_all_formats_mark_the_same(
     info = run_info(methods={method: {} for method in values})
     page = html_page(rows, averages(rows, info), info, {}, tmp_path)
     page = re.sub(r"\n<td", "<td", page[page.index('id="summary"') : page.index("</table>")])
-    facts = {"methods": {method: {} for method in values}}
+    facts: dict[str, Any] = {"methods": {method: {} for method in values}}
     texts = {name: table(rows, facts, name) for name in MARKS if name != "page"} | {"page": page}
     for name, text in texts.items():
         assert marked(text, name, values) == expected, name
