@@ -64,7 +64,6 @@ PROTOCOL: Mapping[str, object] = {
     "inputs": "prepared",
     "precision": "fp32",
     "tile": None,
-    "memory": None,
 }
 
 NOT_STATED = (

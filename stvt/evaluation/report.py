@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import reports
 from stvt.core.errors import UsageError
-from stvt.core.files import read_json
 from stvt.core.records import from_dict
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
@@ -25,7 +24,12 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
     """
     run = Path(run)
     info = read_info(run)
-    records = [_unit(run, info, *key) for key in _units(info)]
+    records = [
+        _unit(run, info, dataset, scene, method)
+        for dataset, about in info.datasets.items()
+        for scene in about.scenes
+        for method in info.methods
+    ]
     failures = [
         Failure(record["dataset"], record["scene"], record["method"], record["failure"])
         for record in records
@@ -51,29 +55,17 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
 def read_info(run: Path) -> RunInfo:
     """What `run.json` says; UsageError if there is none or it is damaged."""
     file = run / "run.json"
-    if not file.is_file():
+    stored = results.read_json(file)
+    if stored is None:
         raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
-    return RunInfo.read(read_json(file, UsageError), str(file), UsageError)
-
-
-def _units(info: RunInfo) -> list[tuple[str, str, str]]:
-    """(data set, scene, method) that a run was to score."""
-    return [
-        (dataset, scene, method)
-        for dataset, about in info.datasets.items()
-        for scene in about.scenes
-        for method in info.methods
-    ]
+    return RunInfo.read(stored, str(file), UsageError)
 
 
 def _unit(run: Path, info: RunInfo, dataset: str, scene: str, method: str) -> dict[str, Any]:
-    """What is stored of one of `_units`, with a "failure" where it has no scores."""
-    record = results.read_json(results.unit_file(run, dataset, scene, method))
-    if record is None:
-        record = {"dataset": dataset, "scene": scene, "method": method, "failure": "not run yet"}
+    """What is stored of a scene by a method, with a "failure" where it has no scores."""
+    record = results.read_unit(run, dataset, scene, method)
     if record.get("signature", info.signature) != info.signature:
-        record["failure"] = "not run yet under this protocol"
-        record.pop("scores", None)
+        record = {**record, "failure": "not run yet under this protocol", "scores": []}
     return record
 
 

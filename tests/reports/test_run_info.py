@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stvt import datasets
 from stvt.core.errors import UsageError
+from stvt.core.files import write_json
 from stvt.evaluation import store
 from stvt.evaluation.report import read_info, read_run
 from stvt.evaluation.run import evaluate
@@ -60,7 +61,7 @@ def test_a_folder_without_run_json_says_how_to_name_one(tmp_path: Path) -> None:
 
 def test_a_bad_field_of_a_methods_cost_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(WHOLE))
-    store.write_json(store.runtime_file(tmp_path, "a"), {"runtime": {"median": "fast"}})
+    write_json(store.runtime_file(tmp_path, "a"), {"runtime": {"median": "fast"}})
     with pytest.raises(UsageError, match=r"runtime/a\.json: runtime\.median: is 'fast'"):
         read_run(tmp_path)
 
