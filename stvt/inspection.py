@@ -1,4 +1,4 @@
-"""A prepared set to look at: contact sheet, motion, table of scenes, as PNG files and a page."""
+"""A prepared set to look at: scenes, motion and a table, as a page and a figure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
+from stvt.core.files import write_text
 from stvt.datasets import (
     Frame,
     Glimpse,
@@ -20,18 +21,17 @@ from stvt.datasets import (
     load_training,
     read_frame,
 )
-from stvt.reports import SceneLook, contact_sheet, inspect_page, motion_figure
+from stvt.reports import SceneOverview, inspect_page, motion_figure
 
 Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """table: a row a scene, of all scenes; shown: how many are in the sheet and on the page."""
+    """table: a row a scene, of all scenes; shown: how many are on the page."""
 
     table: list[dict[str, str]]
     shown: int
-    sheet: Path
     motion: Path
     page: Path
 
@@ -57,7 +57,7 @@ def inspect(
     most: int = 24,
     progress: Progress = lambda done, total, what: None,
 ) -> Inspected:
-    """Writes `contact.png`, `motion.png` and `inspect.html` into `out`.
+    """Writes `motion.png` and `inspect.html` into `out`.
 
     name: of a test set or training set under `root`. most: scenes that are shown, spread evenly
           over all of them; the table has all.
@@ -67,7 +67,7 @@ def inspect(
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
-    seen: list[SceneLook] = []
+    seen: list[SceneOverview] = []
     lengths: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for place, scene in enumerate(scenes):
         motions[place] = scene.motion
@@ -84,14 +84,12 @@ def inspect(
         [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
     )
     out.mkdir(parents=True, exist_ok=True)
-    title = f"{name}: " + ", ".join(f"{said} {what}" for what, said in list(about.items())[:2])
-    sheet = contact_sheet(seen, f"{title}. {note}" if note else title, out / "contact.png")
     known = [motion for motion in motions.values() if motion is not None]
     all_lengths = np.concatenate(lengths) if lengths else np.zeros(0, np.float32)
     (motion_file,) = motion_figure(all_lengths, known, out / "motion")
     page = out / "inspect.html"
-    page.write_text(inspect_page(name, about, seen, table, motion_file, note), "utf-8")
-    return Inspected(table, len(seen), sheet, motion_file, page)
+    write_text(page, inspect_page(name, about, seen, table, motion_file, note), sync=False)
+    return Inspected(table, len(seen), motion_file, page)
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
@@ -137,8 +135,8 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _look(scene: _Scene, looked: Glimpse, motion: tuple[float, float] | None) -> SceneLook:
-    return SceneLook(
+def _look(scene: _Scene, looked: Glimpse, motion: tuple[float, float] | None) -> SceneOverview:
+    return SceneOverview(
         scene.name, _facts(scene, motion), looked.shown, looked.flow, max(scene.frames - 1, 0) // 2
     )
 

@@ -286,5 +286,10 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
         for package in [module_of(file.parent / "__init__.py")]
     }
     shipped = {f"stvt/baselines/weights/shipped/{file.name}" for file in SHIPPED.iterdir()}
-    assert held == modules | shipped | {"stvt/py.typed"}
+    pages = {
+        f"stvt/reports/page/{file.name}"
+        for file in (ROOT / "reports" / "page").iterdir()
+        if file.suffix in (".j2", ".css", ".js")
+    }
+    assert held == modules | shipped | pages | {"stvt/py.typed"}
     assert any("LICENSE" in name for name in ZipFile(wheel).namelist())

@@ -1,4 +1,4 @@
-"""`stvt inspect NAME`: a prepared set to look at, as pictures and a page."""
+"""The `stvt inspect` command: a prepared set to look at, as a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LISTED = 40  # scenes in the terminal; the page has all
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="look at a set: contact sheet, motion, scenes")
+    command = commands.add_parser("inspect", help="look at a set: its scenes and motion, as a page")
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
     options.add_root(command)
@@ -35,5 +35,5 @@ def inspect(args: argparse.Namespace) -> int:
     print(tabulate(found.table[:LISTED], headers="keys", tablefmt="simple"))
     if len(found.table) > LISTED:
         print(f"and {len(found.table) - LISTED} more")
-    print(f"contact sheet: {found.sheet}\nmotion: {found.motion}\npage: {found.page}")
+    print(f"motion: {found.motion}\npage: {found.page}")
     return 0

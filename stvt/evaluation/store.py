@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from stvt.core import files
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
+from stvt.core.safe_names import file_name
 from stvt.reports import COLUMNS
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     """Where the scores of one scene by one method are.
 
-    >>> unit_file(Path("r"), "vid4", "city", "a/b+c").as_posix()
-    'r/units/vid4/city/a%2Fb+c.json'
+    >>> unit_file(Path("r"), "vid4", "city", "edvr+dain").as_posix()
+    'r/units/vid4/city/edvr+dain.json'
     """
     return run / "units" / dataset / scene / f"{file_name(method)}.json"
 
@@ -37,11 +37,6 @@ def runtime_file(run: Path, method: str) -> Path:
 def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     """Where a method's output is that the report shows for the scene."""
     return run / "pictures" / dataset / scene / "methods" / f"{file_name(method)}.png"
-
-
-def file_name(method: str) -> str:
-    """A method's name as a file name, one to one."""
-    return quote(method, safe="+=")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from stvt.baselines import (
 )
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
+from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.protocol import Position, Protocol
@@ -139,7 +140,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    judge = _Judge(unit, scene, thumbnails.kept(unit.positions) if unit.moving else ())
+    judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, Elsewhere):
         judge.saw = method.saw
     scores: list[list[object]] = []
@@ -233,7 +234,7 @@ class _Judge:
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
         self.saw: Callable[[int, Frame, Frame], None] | None = None
         if moving:
-            thumbnails.begin(self.clip, unit.label)
+            thumbnails.remove_copies(self.clip, unit.label)
 
     def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
         """One row a metric: frame, time, metric, channel, value. From any thread."""
@@ -251,7 +252,7 @@ class _Judge:
             self.saw(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
-            thumbnails.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
+            thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
         return rows
 
     def finished(self, large: Tensor) -> Frame:
@@ -337,7 +338,7 @@ def _keep_frames(
     """Writes the frames asked for, and those that the report shows."""
     files: dict[Path, Frame] = {}
     if unit.save_frames:
-        folder = unit.run / "frames" / store.file_name(unit.label) / unit.dataset / unit.scene
+        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
         picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
