@@ -1,4 +1,4 @@
-"""A clip as a folder of pictures: their order, reading one, writing one."""
+"""Frames as picture files: their order in a folder, reading one, writing one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +22,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 from .errors import DatasetError
 
 Frame = NDArray[np.uint8]
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
 
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp"),

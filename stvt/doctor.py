@@ -16,7 +16,7 @@ from torch import Tensor
 from stvt import baselines
 from stvt.baselines import Method, MethodError, Precision, Settings, find_weights, home
 from stvt.core.version import __version__
-from stvt.datasets import missing
+from stvt.datasets import missing_tools
 from stvt.profiling.flops import device_of
 from stvt.profiling.synthetic import moving_scene
 from stvt.profiling.timing import device_name
@@ -86,7 +86,7 @@ def machine(root: Path) -> list[tuple[str, str]]:
     found.append(("weights", f"in {weights}: {', '.join(files) or 'none'}"))
     for name, use in EXTRAS.items():
         found.append((name, _version(name) or f"not installed; only for {use}"))
-    found += [("training sets", line) for line in missing()]
+    found += [("training sets", line) for line in missing_tools()]
     found.append(("ffmpeg", shutil.which("ffmpeg") or "none; only PyAV's own is used"))
     return found
 

@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from ..errors import DatasetError
 from .encoder import REFUSED, Encoding, container_format, pieces, writable
 from .encoder_color import Look
-from .probe import opened
+from .probe import open_container
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
@@ -87,7 +87,7 @@ def _joined(
     orders = [_order(file, rate) for _, _, file in whole]
     delay = max(place - shown for order in orders for place, shown in enumerate(order))
     options = {"fflags": "+bitexact"}
-    source = opened(company.source) if company is not None else None
+    source = open_container(company.source) if company is not None else None
     told = _told(source.metadata) if source is not None else {}
     kind = container_format(output)
     if kind in ("mp4", "mov"):
@@ -95,7 +95,7 @@ def _joined(
         options["movflags"] = "+faststart" + (FREE if phone else "")
     with writable(output, kind, options) as container:
         container.metadata.update(told)
-        first = opened(whole[0][2])
+        first = open_container(whole[0][2])
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
         stream.codec_context.framerate = rate
@@ -117,7 +117,7 @@ def _joined(
         first.close()
         if source is not None:
             source.close()
-    with opened(output) as made:
+    with open_container(output) as made:
         there = {key.lower() for key in made.metadata}
     # "title-eng" repeats "title".
     if lost := [key for key in told if key.lower() not in there and key[:-4] not in told]:
@@ -140,7 +140,7 @@ def _describe(stream: Any, source: InputContainer, company: Company) -> None:
 
 def _order(file: Path, rate: Fraction) -> list[int]:
     """The number of the frame that each packet of a piece holds, as they are stored."""
-    with opened(file) as container:
+    with open_container(file) as container:
         stamps = [
             packet.pts * Fraction(packet.time_base)
             for packet in container.demux(container.streams.video[0])
@@ -159,7 +159,7 @@ def _video(
     extradata: bytes | None = None
     shown, stored = begin, begin
     for file, order in zip(files, orders, strict=True):
-        with opened(file) as container:
+        with open_container(file) as container:
             own = bytes(container.streams.video[0].codec_context.extradata or b"")
             if extradata not in (None, own):
                 raise DatasetError(f"{file}: is not coded as those before it; delete its folder")

@@ -10,30 +10,30 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stvt.datasets import Window, Windows, batch
+from stvt.datasets import Sample, Sampler, collate
 
 AHEAD = 4  # batches that each worker has ready
 
 
-class _Numbered(Dataset[Window]):
-    """Windows by (step, place)."""
+class _Numbered(Dataset[Sample]):
+    """Samples by (step, place)."""
 
-    def __init__(self, windows: Windows) -> None:
+    def __init__(self, windows: Sampler) -> None:
         self.windows = windows
 
-    def __getitem__(self, index: tuple[int, int]) -> Window:
+    def __getitem__(self, index: tuple[int, int]) -> Sample:
         return self.windows(*index)
 
 
 def batches(
-    windows: Windows, steps: Sequence[int], places: Sequence[int], workers: int
+    windows: Sampler, steps: Sequence[int], places: Sequence[int], workers: int
 ) -> Iterator[dict[str, Any]]:
     """The batch of each step, with "waited": the seconds that it was waited for."""
     loader = DataLoader(
         _Numbered(windows),
         batch_sampler=[[(step, place) for place in places] for step in steps],
         num_workers=workers,
-        collate_fn=batch,
+        collate_fn=collate,
         worker_init_fn=_alone,
         prefetch_factor=AHEAD if workers else None,
         multiprocessing_context="spawn" if workers else None,

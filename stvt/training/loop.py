@@ -19,7 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from stvt.baselines import Trainee, start, trainable, trainee
 from stvt.core.errors import UsageError
-from stvt.datasets import Prepared, Sampling, TrainingSet, Windows, load, load_training
+from stvt.datasets import Prepared, Sampler, Sampling, TrainingSet, load, load_training
 from stvt.training import checkpoints as training_store
 from stvt.training.data import batches, ready
 from stvt.training.log import Log
@@ -123,7 +123,7 @@ class _Run:
             plan.frames, plan.between, plan.patch, plan.scale, plan.degradation, plan.tries
         )
         parts = [(one.part("train"), weight) for one, weight in sets]
-        self.windows = Windows(parts, sampling, plan.seed)
+        self.windows = Sampler(parts, sampling, plan.seed)
         data = {one.name: one.sha256 for one, _ in sets}
         self._agree({"plan": plan.as_dict(), "data": data, "flow": flow})
         self.held_back = [(one.part("validation"), weight) for one, weight in sets]
@@ -189,9 +189,7 @@ class _Run:
         plan, device = self.plan, self.team.device
         for group in self.optimiser.param_groups:
             group["lr"] = plan.rate_at(self.step)
-        small, large, between = (
-            ready(batch[name], device) for name in ("small", "large", "between")
-        )
+        small, large, between = (ready(batch[name], device) for name in ("lq", "gt", "gt_between"))
         self.optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         pieces = zip(*(one.chunk(plan.accumulate) for one in (small, large, between)), strict=True)

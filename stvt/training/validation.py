@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines import Method, Settings, Trainee
-from stvt.datasets import Prepared, Sampling, TrainingClip, Windows, batch, phase, read_frame
+from stvt.datasets import Prepared, Sampler, Sampling, TrainingClip, collate, phase, read_frame
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
 from stvt.training.data import ready
@@ -33,18 +33,18 @@ def validated(
     sampling = Sampling(
         plan.frames, plan.between, plan.patch, plan.scale, plan.degradation, tries=4, augment=False
     )
-    windows = Windows([(clips, weight) for clips, weight in held_back if clips], sampling, SEED)
+    windows = Sampler([(clips, weight) for clips, weight in held_back if clips], sampling, SEED)
     found: dict[str, list[float]] = {}
     trainee.eval()
     for first in range(0, plan.validate_windows, AT_ONCE):
         places = range(first, min(first + AT_ONCE, plan.validate_windows))
-        some = batch([windows(0, place) for place in places])
+        some = collate([windows(0, place) for place in places])
         with torch.inference_mode(), precision():
-            made = trainee.made(ready(some["small"], device), plan.times())
+            made = trainee.made(ready(some["lq"], device), plan.times())
         truths = {
-            "existing": some["large"][:, :1],
-            "new": some["large"][:, 1:],
-            "moved": some["between"],
+            "existing": some["gt"][:, :1],
+            "new": some["gt"][:, 1:],
+            "moved": some["gt_between"],
         }
         for kind, frames in made.items():
             pairs = zip(_levels(frames), _rows(truths[kind]), strict=True)

@@ -134,7 +134,7 @@ def built(job: UpsampleJob, settings: Settings) -> Method:
 
 
 def placement(job: UpsampleJob, source: Source) -> Placement:
-    if source.when.steady:
+    if source.when.constant_rate:
         return Placement(even_times(job.factor), hold=job.hold)
     step = 1 / (source.when.rate * job.factor)
     return Placement(even_times(FINE) if job.factor > 1 else (), step, job.hold)

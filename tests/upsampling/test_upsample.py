@@ -27,7 +27,7 @@ from stvt.core.errors import UsageError
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import frame_files, read_frame
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 from stvt.upsampling.frames import upsample
 from stvt.upsampling.job import UpsampleJob, UpsampleResult
 from stvt.upsampling.sequence import Placement, Upsampling, even_times
@@ -104,7 +104,7 @@ def test_n_frames_give_exactly_as_many_as_is_said(
     made = carry_out(wish(source, tmp_path / "out.mp4", factor=factor, hold=hold))
     got = list(open_video(tmp_path / "out.mp4"))
     assert len(got) == made.outputs == outputs
-    when = timeline(tmp_path / "out.mp4", 0)
+    when = read_timestamps(tmp_path / "out.mp4", 0)
     assert when.rate == 10 * factor and when.seconds == Fraction(outputs, 10 * factor)
     assert got[0].shape == (64, 96, 3)
     if hold:  # the last frame is shown as long as every other
@@ -117,7 +117,7 @@ def test_at_scale_and_time_one_nothing_changes(tmp_path: Path) -> None:
     carry_out(wish(source, tmp_path / "out.mp4", method=None, factor=1), scale=1)
     for got, frame in zip(open_video(tmp_path / "out.mp4"), frames, strict=True):
         np.testing.assert_array_equal(got, frame)
-    assert timeline(tmp_path / "out.mp4", 0).rate == 10
+    assert read_timestamps(tmp_path / "out.mp4", 0).rate == 10
 
 
 @pytest.mark.parametrize("method", ["bicubic+blend", "blend+bicubic", "bicubic+flow"])
@@ -174,8 +174,8 @@ def test_uneven_times_are_placed_by_time_stamp(tmp_path: Path) -> None:
     frames = [np.full((16, 16, 3), 2 * stamp + 20, np.uint8) for stamp in stamps]
     source = video(tmp_path / "in.mp4", frames, stamps)
     made = carry_out(wish(source, tmp_path / "out.mp4", cuts=False))
-    when = timeline(tmp_path / "out.mp4", 0)
-    assert (when.rate, when.steady, made.outputs) == (Fraction(20), True, 22)
+    when = read_timestamps(tmp_path / "out.mp4", 0)
+    assert (when.rate, when.constant_rate, made.outputs) == (Fraction(20), True, 22)
     for k, got in enumerate(open_video(tmp_path / "out.mp4")):
         assert abs(float(got.mean()) - min(2 * 5 * k + 20, 220)) < 1.2, k
 
@@ -263,7 +263,7 @@ def test_sound_and_title_come_along_unless_motion_is_slowed(tmp_path: Path) -> N
             assert container.metadata["title"] == "a title"
             packets = [p for p in container.demux(audio=0) if p.size] if name != "slow" else []
             sounds.append(len(packets))
-            seconds.append(float(timeline(tmp_path / f"{name}.mp4", 0).seconds))
+            seconds.append(float(read_timestamps(tmp_path / f"{name}.mp4", 0).seconds))
     assert sounds[0] == sounds[1] > 40 and sounds[2] == 0 and 20 < sounds[3] < 30
     assert seconds == pytest.approx([1.2, 1.2, 2.4, 0.6])
     assert any("left out" in note for note in slowed.notes)
@@ -365,7 +365,7 @@ def test_folders_of_frames_go_in_and_out(
     with pytest.raises(UsageError, match="give --fps"):
         carry_out(wish(folder, tmp_path / "out.mp4"))
     carry_out(wish(folder, tmp_path / "out.mp4", fps=Fraction(25)))
-    assert timeline(tmp_path / "out.mp4", 0).rate == 50
+    assert read_timestamps(tmp_path / "out.mp4", 0).rate == 50
 
 
 def test_crop_and_preview(tmp_path: Path) -> None:
@@ -584,10 +584,10 @@ def test_every_decodable_clip_goes_through_and_every_other_is_one_line(
         wanted = wish(source.path, tmp_path / "out.mp4", lossless=False, overwrite=True)
         wanted = replace(wanted, crf=30.0, part=Part(end=end))
         made = carry_out(wanted, scale)
-        when, got = timeline(wanted.output, 0), open_video(wanted.output)
+        when, got = read_timestamps(wanted.output, 0), open_video(wanted.output)
         name = source.path.name
         assert when.frames == made.outputs == len(list(got)), name
-        assert when.steady and when.rate == made.rate == 2 * source.when.rate, name
+        assert when.constant_rate and when.rate == made.rate == 2 * source.when.rate, name
         shown = min(end, source.when.seconds)
         assert abs(when.seconds - shown) < 2 / source.when.rate or made.problems, name
         assert got.facts["rotation"] == 0, name
