@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
+from stvt.core.files import write_text
 from stvt.datasets import (
     Frame,
     MotionPreview,
@@ -72,14 +73,14 @@ def inspect(
         motions[place] = scene.motion
         if place in chosen:
             progress(len(shown), len(chosen), scene.name)
-            seen = preview(scene.frames, scene.read)
-            motions[place] = scene.motion or seen.motion()
-            lengths.append(seen.lengths)
-            shown.append(_look(scene, seen, motions[place]))
+            view = preview(scene.frames, scene.read)
+            motions[place] = scene.motion or view.motion()
+            lengths.append(view.lengths)
+            shown.append(_look(scene, view, motions[place]))
             progress(len(shown), len(chosen), scene.name)
     about = {"scenes": f"{len(scenes)}", "frames": f"{sum(s.frames for s in scenes):,}", **about}
     note = "" if len(shown) == len(scenes) else f"{len(shown)} of {len(scenes)} scenes are shown."
-    table = _filled(
+    table = _with_all_columns(
         [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
     )
     out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ def inspect(
     all_lengths = np.concatenate(lengths) if lengths else np.zeros(0, np.float32)
     (motion_file,) = motion_figure(all_lengths, known, out / "motion")
     page = out / "inspect.html"
-    page.write_text(inspect_page(name, about, shown, table, motion_file, note), "utf-8")
+    write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
     return Inspection(table, len(shown), motion_file, page)
 
 
@@ -134,16 +135,16 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _look(scene: _Scene, seen: MotionPreview, motion: tuple[float, float] | None) -> SceneLook:
+def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneLook:
     return SceneLook(
-        scene.name, _facts(scene, motion), seen.frames, seen.flow, max(scene.frames - 1, 0) // 2
+        scene.name, _facts(scene, motion), view.frames, view.flow, max(scene.frames - 1, 0) // 2
     )
 
 
 def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
-    """What is said of a scene, in the table and beside its pictures; nothing of what is unknown."""
+    """Facts of a scene, for the table and beside its pictures; nothing of what is unknown."""
     rate = scene.rate
-    said = {
+    facts = {
         "frames": str(scene.frames),
         "size": f"{scene.width}x{scene.height}",
         "fps": "" if rate is None else f"{float(rate):.5g}",
@@ -152,10 +153,10 @@ def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
         "95 % below": "" if motion is None else f"{motion[1]:.2f} px",
         **scene.more,
     }
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in facts.items() if text}
 
 
-def _filled(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+def _with_all_columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """The rows with the columns of all, empty where a row has none."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name, "") for name in names} for row in rows]

@@ -64,15 +64,15 @@ def read_clip_index(what: str, root: Path | str = "data") -> ClipIndex:
     what: the name of a set under `root`, its folder, its manifest, or a list, `video_list.read_list`.
     Raises DatasetError if it is none of these or cannot be read.
     """
-    given = Path(what)
-    if given.suffix.lower() == ".csv":
+    path = Path(what)
+    if path.suffix.lower() == ".csv":
         ranges = [
             ClipRange(video.name, float(one.start), None if one.end is None else float(one.end))
-            for video in read_list(given, strict=False)
+            for video in read_list(path, strict=False)
             for one in video.sections
         ]
-        return ClipIndex(given.stem, True, ranges)
-    for file in (given, given / FILE, Path(root) / what / FILE):
+        return ClipIndex(path.stem, True, ranges)
+    for file in (path, path / FILE, Path(root) / what / FILE):
         if file.is_file():
             return _read_set(file)
     raise DatasetError(

@@ -185,7 +185,7 @@ def search_videos(
     settings = options.for_ytdlp() | {"extract_flat": True, "noplaylist": False}
     try:
         with make(settings) as downloader:
-            found = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
+            info = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
     except Exception as error:  # as above
         message = " ".join(str(error).split())[:300]
         raise DownloadFailed(
@@ -194,9 +194,9 @@ def search_videos(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *FOR_READERS))
-    for entry in found.get("entries") or ():
-        said = [entry.get(key) for key in ("title", "channel", "duration")]
-        cells = ["" if cell is None else " ".join(str(cell).split()) for cell in said]
+    for entry in info.get("entries") or ():
+        fields = [entry.get(key) for key in ("title", "channel", "duration")]
+        cells = ["" if cell is None else " ".join(str(cell).split()) for cell in fields]
         writer.writerow([entry.get("id", ""), *[""] * (len(COLUMNS) - 1), *cells, ""])
     return text.getvalue()
 

@@ -18,18 +18,18 @@ CYCLES = 3
 
 @dataclass(frozen=True)
 class UniformRun:
-    """Distinct frames evenly spaced: `frames` are their numbers, `shown` the frames they are held.
+    """Distinct frames evenly spaced.
 
-    The film has len(frames) pictures in `shown` frames.
+    frames: their numbers; duration: how many frames of the video they last, duplicates with them.
     """
 
     frames: tuple[int, ...]
-    shown: int
+    duration: int
 
     @property
     def hold(self) -> str:
         """How long each is shown, in frames: "1", "2", "2.5"."""
-        return f"{self.shown / len(self.frames):.2f}".rstrip("0").rstrip(".")
+        return f"{self.duration / len(self.frames):.2f}".rstrip("0").rstrip(".")
 
 
 class DuplicateDetector:
@@ -65,16 +65,16 @@ class DuplicateDetector:
         """Whether each frame repeats the one before it; the first does not."""
         changes, count = self._changes, len(self._changes)
         sure = [k > 0 and self._is_sure(k) for k in range(count)]
-        found = list(sure)
+        duplicate = list(sure)
         for k in range(1, count):
             if not sure[k] and self._is_valley(k, self.loose, changes[k] / self.loose):
-                found[k] = any(
+                duplicate[k] = any(
                     0 <= k - 2 * p
                     and k + 2 * p < count
                     and all(sure[k + n * p] for n in (-2, -1, 1, 2))
                     for p in range(2, LONGEST + 1)
                 )
-        return found
+        return duplicate
 
     def _is_sure(self, k: int) -> bool:
         change = self._changes[k]
@@ -118,7 +118,7 @@ def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) ->
         around = max((max(side) for side in sides if side), default=float("inf"))
         if steps[k] > max(JUMP * around, JUMP_LEAST):
             cuts.append(k)
-    ends = [*run.frames, run.frames[0] + run.shown]
+    ends = [*run.frames, run.frames[0] + run.duration]
     return [
         UniformRun(run.frames[start:end], ends[end] - ends[start])
         for start, end in pairwise([0, *cuts, len(steps)])

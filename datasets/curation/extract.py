@@ -103,7 +103,7 @@ def survey(
     rate:     of the video, or about, where it is not constant.
     slowdown: how many times slower than life it is shown.
     """
-    found = Survey()
+    result = Survey()
     height, width = source.height, source.width
     letterbox = LetterboxDetector(height, width)
     watermark = WatermarkDetector(height, width, crop=lambda: letterbox.result()[0])
@@ -113,7 +113,7 @@ def survey(
     def measured() -> Iterator[tuple[int, FrameStats, Frame]]:
         """Section, statistics and small picture of each frame."""
         for section, number, seconds, frame in frames_of(source, sections, rate):
-            found.frames += 1
+            result.frames += 1
             if number % every == 0:
                 letterbox.process_frame(frame)
                 watermark.process_frame(frame, seconds)
@@ -123,9 +123,9 @@ def survey(
     def close_shot() -> None:
         for part in split_shot(shot, required, rate if constant_rate else None, slowdown):
             if isinstance(part, ClipSegment):
-                found.segments.append(part)
+                result.segments.append(part)
             else:
-                found.rejections.append(part)
+                result.rejections.append(part)
         shot.clear()
 
     key: tuple[int, int] | None = None
@@ -136,39 +136,41 @@ def survey(
         shot.append(stats)
     if shot:
         close_shot()
-    found.crop, found.fault = letterbox.result()
-    if not found.fault:
+    result.crop, result.fault = letterbox.result()
+    if not result.fault:
         marks = watermark.result()
-        found.watermarks = marks.lasting
-        _cut_watermarks_off(found, marks.passing, Box(0, 0, height, width))
+        result.watermarks = marks.lasting
+        _cut_watermarks_off(result, marks.passing, Box(0, 0, height, width))
     if source.facts.get("partial"):
-        _drop_patched(found)
-    return found
+        _drop_patched(result)
+    return result
 
 
-def _cut_watermarks_off(found: Survey, passing: Sequence[PassingWatermark], whole: Box) -> None:
+def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], whole: Box) -> None:
     """Crop watermarks away; where too little were left, passing ones cost the clips they are in."""
-    within = found.crop or whole
-    if found.watermarks:
-        found.crop, found.fault = without_watermarks(within, found.watermarks)
-    if found.fault:
+    within = result.crop or whole
+    if result.watermarks:
+        result.crop, result.fault = without_watermarks(within, result.watermarks)
+    if result.fault:
         return
-    rest = found.crop or whole
+    rest = result.crop or whole
     others = [mark for mark in passing if overlap(rest, mark.box)]
     if not others:
         return
-    every = [*found.watermarks, *(mark.box for mark in others)]
+    every = [*result.watermarks, *(mark.box for mark in others)]
     crop, fault = without_watermarks(within, every)
     if not fault:
-        found.crop, found.watermarks = crop, every
+        result.crop, result.watermarks = crop, every
         return
-    for segment in list(found.segments):
-        seen = [mark.box for mark in others if mark.is_seen(segment.start, segment.end)]
-        if seen:
-            box = seen[0]
+    for segment in list(result.segments):
+        boxes = [mark.box for mark in others if mark.is_seen(segment.start, segment.end)]
+        if boxes:
+            box = boxes[0]
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
-            found.segments.remove(segment)
-            found.rejections.append(Rejection(segment.start, segment.end, len(segment.frames), why))
+            result.segments.remove(segment)
+            result.rejections.append(
+                Rejection(segment.start, segment.end, len(segment.frames), why)
+            )
 
 
 def frames_of(
@@ -195,22 +197,22 @@ def frames_of(
                 break
 
 
-def _drop_patched(found: Survey) -> None:
+def _drop_patched(result: Survey) -> None:
     """Take the last frames before the damage out of the segments."""
-    if not found.segments:
+    if not result.segments:
         return
-    last = found.segments[-1]
-    sound = found.frames - PATCHED
+    last = result.segments[-1]
+    sound = result.frames - PATCHED
     frames = tuple(number for number in last.frames if number < sound)
     if len(frames) == len(last.frames):
         return
     length = (last.end - last.start) / len(last.frames)
     end = last.start + length * len(frames)
     why = "next to the place where the damaged file stops"
-    found.rejections.append(Rejection(end, last.end, len(last.frames) - len(frames), why))
-    found.segments.pop()
+    result.rejections.append(Rejection(end, last.end, len(last.frames) - len(frames), why))
+    result.segments.pop()
     if frames:
-        found.segments.append(ClipSegment(frames, last.start, end, last.rate))
+        result.segments.append(ClipSegment(frames, last.start, end, last.rate))
 
 
 @dataclass(frozen=True)

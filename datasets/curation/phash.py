@@ -34,10 +34,10 @@ def lookalikes(clips: Sequence[tuple[str, Sequence[int]]]) -> dict[int, int]:
     counts = [len(hashes) for _, hashes in clips]
     owner = np.repeat(np.arange(len(clips)), counts)
     bits = np.array([h for _, hashes in clips for h in hashes], np.uint64)
-    kept = np.ones(len(clips), bool)
+    original = np.ones(len(clips), bool)
     at = 0
     for number, (video, hashes) in enumerate(clips):
-        before = np.flatnonzero((kept[owner[:at]]) & (videos[owner[:at]] != video))
+        before = np.flatnonzero((original[owner[:at]]) & (videos[owner[:at]] != video))
         if len(before) and hashes:
             near = np.zeros(len(clips), np.int64)
             for one in bits[at : at + len(hashes)]:
@@ -46,6 +46,6 @@ def lookalikes(clips: Sequence[tuple[str, Sequence[int]]]) -> dict[int, int]:
             first = np.flatnonzero(near >= ALIKE * len(hashes))
             if len(first):
                 originals[number] = int(first[0])
-                kept[number] = False
+                original[number] = False
         at += len(hashes)
     return originals

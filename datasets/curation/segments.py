@@ -141,20 +141,20 @@ def _split_moving(
     reasons = [why] * len(stretch)
     for run in runs:
         at = run.frames[0] - first
-        place = slice(at, at + run.shown)
-        film = rate * slowdown * len(run.frames) / run.shown
+        place = slice(at, at + run.duration)
+        film = rate * slowdown * len(run.frames) / run.duration
         if len(run.frames) < required.min_frames:
             if len(runs) > len(uniform) and not count:
-                reasons[place] = ["between jumps: " + _too_few(run, required)] * run.shown
-            elif run.shown == len(stretch) and count:
-                reasons[place] = ["repeated frames: " + _too_few(run, required)] * run.shown
+                reasons[place] = ["between jumps: " + _too_few(run, required)] * run.duration
+            elif run.duration == len(stretch) and count:
+                reasons[place] = ["repeated frames: " + _too_few(run, required)] * run.duration
         elif film < required.rate * (1 - RATE_TOLERANCE):
             why = f"{_number(film)} frames a second, fewer than the {_number(required.rate)} asked for"
-            if run.shown > len(run.frames):
+            if run.duration > len(run.frames):
                 why = f"repeated frames: each is shown {run.hold} times, {why}"
-            reasons[place] = [why] * run.shown
+            reasons[place] = [why] * run.duration
         else:
-            reasons[place] = [""] * run.shown
+            reasons[place] = [""] * run.duration
             yield from _clips(run.frames, stretch[place], rate, film, required)
     for why, start, end in _runs(reasons):
         if why:

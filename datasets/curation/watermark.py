@@ -108,7 +108,7 @@ class WatermarkDetector:
         kernel = np.ones((JOINED, JOINED), np.uint8)
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-        found = []
+        boxes = []
         for label in range(1, count):
             left, top, width, height, _ = (int(value) for value in stats[label])
             if np.count_nonzero(lasting & (labels == label)) < self.least:
@@ -120,8 +120,8 @@ class WatermarkDetector:
             ring[first : first + height, second : second + width] = False
             still, every = (part[rows, columns][ring].sum() for part in (steady, squares))
             if still <= RESTLESS * every:
-                found.append(_enlarged(Box(top, left, height, width), squares.shape, self.size))
-        return found
+                boxes.append(_enlarged(Box(top, left, height, width), squares.shape, self.size))
+        return boxes
 
 
 class _EdgeStats:

@@ -141,7 +141,7 @@ class ToRGB:
 
     def __call__(self, frame: VideoFrame) -> Pixels:
         yuv = self.spec.kind == "yuv"
-        made = self._reformatter.reformat(
+        converted = self._reformatter.reformat(
             _whole_chroma(frame) if yuv else frame,
             format=self._form,
             src_colorspace=self._matrix,
@@ -154,7 +154,7 @@ class ToRGB:
             else ColorRange.MPEG,
             threads=1,
         )
-        pixels = made.to_ndarray(channel_last=True)[: frame.height, : frame.width]
+        pixels = converted.to_ndarray(channel_last=True)[: frame.height, : frame.width]
         if self._wide:
             pixels = self._unit(pixels)
         if self.deep:
@@ -255,7 +255,7 @@ def orientation(frame: VideoFrame) -> Orientation:
     degrees = round(math.degrees(math.atan2(-c, d))) % 360
     if not (degrees or mirrored):
         return Orientation()
-    said = " and ".join(
+    text = " and ".join(
         ["mirrored"] * mirrored + [f"turned {degrees} degrees clockwise"] * (degrees > 0)
     )
-    return Orientation(degrees, mirrored, f"{said}, as its display matrix asks")
+    return Orientation(degrees, mirrored, f"{text}, as its display matrix asks")

@@ -112,8 +112,8 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
             # The file was cut off: of frames shown after that, some before them may be missing.
             ticks = {stamp for stamp in ticks if stamp <= decoded}
         tick = Fraction(chosen.time_base or 1)
-        shown = _shown(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
-        stamps = [stamp * tick for stamp in shown]
+        ordered = _without_hidden(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
+        stamps = [stamp * tick for stamp in ordered]
         average = chosen.average_rate
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
     if len(stamps) < 2:
@@ -127,10 +127,10 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
     read = Timestamps(rate, constant, stamps[0], opening, len(stamps), seconds)
     if not complete:
         return read
-    return replace(read, ticks=array("q", shown), keys=array("q", sorted(keys)), tick=tick)
+    return replace(read, ticks=array("q", ordered), keys=array("q", sorted(keys)), tick=tick)
 
 
-def _shown(ticks: list[int]) -> list[int]:
+def _without_hidden(ticks: list[int]) -> list[int]:
     """The stamps without those of VP8's and VP9's hidden frames, stored a tick before another."""
     return [tick for tick, after in pairwise([*ticks, ticks[-1] + 9]) if after - tick > 1]
 

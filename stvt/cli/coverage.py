@@ -39,17 +39,17 @@ def coverage(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt.core.progress import progress_line
-    from stvt.datasets import coverage as compared
+    from stvt.datasets import coverage as compare
     from stvt.datasets import read_clip_index
     from stvt.evaluation import store as results
 
     a, b = (read_clip_index(what, args.root) for what in (args.a, args.b))
     with progress_line("clip") as show:
-        found = compared(a, b, args.frames, show)
+        result = compare(a, b, args.frames, show)
     if args.json:
-        results.write_json(args.json, found.as_dict())
-    print(tabulate(rows(found), headers="keys", tablefmt="simple"))
-    for letter, side, other in zip("AB", found.sides, found.sides[::-1], strict=True):
+        results.write_json(args.json, result.as_dict())
+    print(tabulate(rows(result), headers="keys", tablefmt="simple"))
+    for letter, side, other in zip("AB", result.sides, result.sides[::-1], strict=True):
         if not side.missing:
             continue
         reasons = [{"why": w, "sections": n, "seconds": s} for w, n, s in side.reasons()]
@@ -63,9 +63,9 @@ def coverage(args: argparse.Namespace) -> int:
     return 0
 
 
-def rows(found: Coverage) -> list[dict[str, str]]:
+def rows(result: Coverage) -> list[dict[str, str]]:
     """One row a way of comparing: how much of A is in B, and of B in A."""
-    a, b = found.sides
+    a, b = result.sides
     has_list = a.is_list or b.is_list  # a list has no frames to compare with
 
     def row(what: str, share: Callable[[SideOverlap], str]) -> dict[str, str]:

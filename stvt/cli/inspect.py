@@ -32,9 +32,9 @@ def inspect(args: argparse.Namespace) -> int:
 
     out = args.out or Path("runs") / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        found = inspect_set(args.name, args.root, out, args.scenes, show)
-    print(tabulate(found.table[:LISTED], headers="keys", tablefmt="simple"))
-    if len(found.table) > LISTED:
-        print(f"and {len(found.table) - LISTED} more")
-    print(f"motion: {found.motion}\npage: {found.page}")
+        result = inspect_set(args.name, args.root, out, args.scenes, show)
+    print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
+    if len(result.table) > LISTED:
+        print(f"and {len(result.table) - LISTED} more")
+    print(f"motion: {result.motion}\npage: {result.page}")
     return 0
