@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.cli import options
+
 if TYPE_CHECKING:
     from stvt.datasets import Coverage, SideOverlap
 
@@ -23,9 +25,7 @@ def add(commands: Any) -> None:
             metavar=name.upper(),
             help="a training set, its folder or manifest, or a list (.csv)",
         )
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of sets (default: data)"
-    )
+    options.add_root(command)
     command.add_argument(
         "--frames", action="store_true", help="compare frame by frame, reading every clip of both"
     )
@@ -38,16 +38,16 @@ def add(commands: Any) -> None:
 def coverage(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
+    from stvt.core.files import write_json
     from stvt.core.progress import progress_line
     from stvt.datasets import coverage as compare
     from stvt.datasets import read_clip_index
-    from stvt.evaluation import store as results
 
     a, b = (read_clip_index(what, args.root) for what in (args.a, args.b))
     with progress_line("clip") as show:
         result = compare(a, b, args.frames, show)
     if args.json:
-        results.write_json(args.json, result.as_dict())
+        write_json(args.json, result.as_dict())
     print(tabulate(rows(result), headers="keys", tablefmt="simple"))
     for letter, side, other in zip("AB", result.sides, result.sides[::-1], strict=True):
         if not side.missing:
