@@ -18,6 +18,7 @@ SCHEMA = 1
 FILE = "manifest.json"
 TRAINING = "training"  # the kind of the manifests of training sets
 TRUTH = "GT"  # the folder of the true frames
+VIDEOS = "videos"  # the folder of the records of a training set's videos
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 
 

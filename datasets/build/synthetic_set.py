@@ -11,10 +11,9 @@ from stvt.core.safe_names import refuse_links_out
 
 from ..clips.storage import suffix, write_clip
 from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, Picture, clip, photographs
-from ..collect.clip_index import RECORDS
 from ..errors import DatasetError
 from ..frames import frame_files, read_frame, replace_file
-from ..manifest import FILE, TRAINING, is_training
+from ..manifest import FILE, TRAINING, VIDEOS, is_training
 from ..sources.scenes import set_name
 from ..training_set import FORMAT
 from .lock import sole_use
@@ -51,7 +50,7 @@ def prepare_photographs(
     if side < SMALLEST:
         raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
     folder = Path(root) / set_name(name)
-    if (folder / FILE).is_file() and (not is_training(folder) or (folder / RECORDS).exists()):
+    if (folder / FILE).is_file() and (not is_training(folder) or (folder / VIDEOS).exists()):
         raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
     if source is None:
         every = dict(zip((*COLOUR, *GREY), photographs(), strict=True))

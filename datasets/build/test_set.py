@@ -65,9 +65,9 @@ class SceneWork:
             case Rendered(frames=frames):
                 return frames
             case VideoFile(file=file):
-                from ..video.probe import promised_frames
+                from ..video.probe import header_frames
 
-                return promised_frames(file)
+                return header_frames(file)
             case None:
                 return self.earlier.frames if self.earlier else 0
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
-from ..collect.clip_index import read_holding
+from ..collect.overlap import read_clip_index
 from ..collect.video_list import read_list
-from ..collect.ytdlp import Transfer
+from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
-from ..curation.shot_detector import chosen_cuts
 from ..errors import DatasetError
 from ..manifest import FILE, is_training
 from ..sources.archive_members import size
@@ -39,7 +37,7 @@ def prepare_training(
     source: Path | str | Sequence[Path | str] | None = None,
     clips_list: Path | str | None = None,
     settings: Settings | None = None,
-    transfer: Transfer | None = None,
+    transfer: YtdlpOptions | None = None,
     run: Run = one_by_one,
     progress: Progress | None = None,
     prune: bool = False,
@@ -58,8 +56,7 @@ def prepare_training(
     Raises DatasetError if there is nothing to make a set of; one video's failure is a line of the
     outcome.
     """
-    settings, transfer = settings or Settings(), transfer or Transfer()
-    settings = replace(settings, cuts=chosen_cuts(settings.cuts))
+    settings, transfer = settings or Settings(), transfer or YtdlpOptions()
     folder = Path(root) / set_name(name)
     outcome = TrainingOutcome(name, folder)
     units, splits = _units(source, clips_list, settings, transfer, outcome)
@@ -101,7 +98,7 @@ def foresee_training(
     Raises DatasetError as it would, as far as that can be known.
     """
     outcome = TrainingOutcome(name, Path(root) / set_name(name))
-    units, _ = _units(source, clips_list, Settings(), Transfer(), outcome)
+    units, _ = _units(source, clips_list, Settings(), YtdlpOptions(), outcome)
     lines, here = [], 0
     for unit in units:
         whole = unit.sections == (Section(),)
@@ -132,7 +129,7 @@ def _units(
     source: Path | str | Sequence[Path | str] | None,
     clips_list: Path | str | None,
     settings: Settings,
-    transfer: Transfer,
+    transfer: YtdlpOptions,
     outcome: TrainingOutcome,
 ) -> tuple[list[Unit], dict[str, str]]:
     """The videos that are to be done, and on which side of the split a list wants them.
@@ -152,7 +149,7 @@ def _units(
 
 
 def _listed(
-    path: Path, settings: Settings, transfer: Transfer, folder: Path, splits: dict[str, str]
+    path: Path, settings: Settings, transfer: YtdlpOptions, folder: Path, splits: dict[str, str]
 ) -> list[Unit]:
     units = []
     for video in read_list(path):
@@ -194,7 +191,7 @@ def _found(
 def _refuse_loss(folder: Path, units: Sequence[Unit], prune: bool) -> None:
     """Raises DatasetError if clips would go, or the manifest names what is outside of the set."""
     try:
-        held = read_holding(str(folder / FILE)).videos() if (folder / FILE).is_file() else set()
+        held = read_clip_index(str(folder / FILE)).videos() if (folder / FILE).is_file() else set()
     except UnsafeName:
         raise
     except DatasetError:

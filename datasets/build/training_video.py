@@ -14,13 +14,20 @@ from typing import Any
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
 from ..clips.storage import suffix
-from ..collect.ytdlp import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
-from ..curation.extract import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
-from ..curation.segments import Piece, Wanted
+from ..collect.ytdlp import TRIED_AGAIN, DownloadFailed, YtdlpOptions, fetch_video
+from ..curation.extract import (
+    FrameFolder,
+    FrameSource,
+    Section,
+    Survey,
+    scaled_size,
+    survey,
+    write_clips,
+)
+from ..curation.segments import ClipRequirements, ClipSegment
 from ..errors import DatasetError
 from ..frames import replace_file
 from ..video.probe import capture_rate
-from ..video.timestamps import timeline
 
 VERSION = 3  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
@@ -38,7 +45,6 @@ class Settings:
     height, width: to scale down to, for pictures wider than high; None leaves them as they are.
     min_side:    pixels of the shorter side that a clip must have.
     validation:  part of the videos that is for validation.
-    cuts:        what finds them: "built-in", "scenedetect", or "auto" for that if it is installed.
     """
 
     min_rate: str = "240"
@@ -50,7 +56,6 @@ class Settings:
     min_side: int = 128
     validation: float = 0.05
     storage: str = "npy"
-    cuts: str = "built-in"
 
     def digest(self) -> str:
         """A checksum of all that decides on one video's clips."""
@@ -75,7 +80,7 @@ class Unit:
     folder: Path
     url: str = ""
     sha256: str = ""
-    transfer: Transfer = field(default_factory=Transfer)
+    transfer: YtdlpOptions = field(default_factory=YtdlpOptions)
 
     def key(self) -> Record:
         """What tells whether a record is still of this unit: settings and the look of its files."""
@@ -163,9 +168,9 @@ def make_video(unit: Unit) -> Record:
             record["asked"] = _asked(unit)
             unit = replace(unit, files=(fetch_video(unit.url, holding, unit.transfer),))
         if unit.sha256 and _checksum(unit.files[0]) != unit.sha256:
-            raise NotTransferred("hash", f"{unit.video}: its sha256 is not the one of the list")
+            raise DownloadFailed("hash", f"{unit.video}: its sha256 is not the one of the list")
         record |= _made(unit)
-    except NotTransferred as error:
+    except DownloadFailed as error:
         record |= _nothing("failed", error.kind, str(error))
     except DatasetError as error:
         # Without the folder: a set made from another copy of its source is the same set.
@@ -201,32 +206,34 @@ def _checksum(file: Path) -> str:
 
 def _made(unit: Unit) -> Record:
     settings = unit.settings
-    footage, steady, about, notes = _opened(unit)
-    speed = _speed(unit, steady, about, notes)
-    wanted = Wanted(Fraction(settings.min_rate), settings.clip_frames, settings.min_frames)
-    found = survey(footage, unit.sections, wanted, steady, about, speed, settings.cuts)
-    notes += footage.notes
+    source, rate, constant, notes = _open(unit)
+    slowdown = _slowdown(unit, rate, constant, notes)
+    required = ClipRequirements(
+        Fraction(settings.min_rate), settings.clip_frames, settings.min_frames
+    )
+    found = survey(source, unit.sections, required, rate, constant, slowdown)
+    notes += source.notes
     notes += [
         f"a logo of {one.width}x{one.height} pixels at {one.left},{one.top} is cut off"
-        for one in found.logos
+        for one in found.watermarks
         if not found.fault
     ]
-    box = found.box
-    height, width = (box.height, box.width) if box else (footage.height, footage.width)
-    size = scaled(height, width, settings.height, settings.width)
+    box = found.crop
+    height, width = (box.height, box.width) if box else (source.height, source.width)
+    size = scaled_size(height, width, settings.height, settings.width)
     fault = found.fault
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
     record: Record = {
-        "outcome": "kept" if found.pieces and not fault else "refused",
+        "outcome": "kept" if found.segments and not fault else "refused",
         "class": "",
-        "reason": fault or ("" if found.pieces else _main_reason(found)),
+        "reason": fault or ("" if found.segments else _main_reason(found)),
         "frames": found.frames,
-        "rate": f"{about.numerator}/{about.denominator}",
-        "steady": steady is not None,
-        "width": footage.width,
-        "height": footage.height,
+        "rate": f"{rate.numerator}/{rate.denominator}",
+        "steady": constant,
+        "width": source.width,
+        "height": source.height,
         "crop": list(box) if box else None,
         "notes": notes,
         "clips": [],
@@ -237,31 +244,31 @@ def _made(unit: Unit) -> Record:
                 "frames": each.frames,
                 "reason": each.reason,
             }
-            for each in found.refused
+            for each in found.rejections
         ],
     }
     if fault:
-        record["refused"] += [_refused(piece, fault) for piece in found.pieces]
+        record["refused"] += [_refused(segment, fault) for segment in found.segments]
         record["refused"].sort(key=lambda each: each["start"])
         return record
-    named = [(piece, f"{unit.video}_{piece.frames[0]:06d}") for piece in found.pieces]
-    paths = [(piece, clip_file(unit, name)) for piece, name in named]
-    for (_, name), made in zip(named, write_pieces(footage, paths, box, size), strict=True):
+    named = [(one, f"{unit.video}_{one.frames[0]:06d}") for one in found.segments]
+    paths = [(one, clip_file(unit, name)) for one, name in named]
+    for (_, name), made in zip(named, write_clips(source, paths, box, size), strict=True):
         if made.motion["p95"] < LEAST_MOTION:
             clip_file(unit, name).unlink()
             why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            record["refused"].append(_refused(made.piece, why))
+            record["refused"].append(_refused(made.segment, why))
             continue
         record["clips"].append(
             {
                 "name": name,
                 "file": clip_file(unit, name).relative_to(unit.folder).as_posix(),
-                "start": _seconds(made.piece.start),
-                "end": _seconds(made.piece.end),
+                "start": _seconds(made.segment.start),
+                "end": _seconds(made.segment.end),
                 "frames": made.written.frames,
                 "height": made.written.height,
                 "width": made.written.width,
-                "rate": f"{made.piece.rate.numerator}/{made.piece.rate.denominator}",
+                "rate": f"{made.segment.rate.numerator}/{made.segment.rate.denominator}",
                 "motion": made.motion,
                 "sha256": made.written.sha256,
                 "bytes": made.written.bytes,
@@ -274,47 +281,45 @@ def _made(unit: Unit) -> Record:
     return record
 
 
-def _speed(unit: Unit, steady: Fraction | None, about: Fraction, notes: list[str]) -> Fraction:
+def _slowdown(unit: Unit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
     """How many times slower than life a video is shown, by what was said of it or by its phone."""
     filmed = unit.rate or unit.settings.rate
     if filmed:
-        return Fraction(filmed) / about
+        return Fraction(filmed) / rate
     captured = None if unit.pictures else capture_rate(unit.files[0])
     # Phones write it into ordinary videos, too, and into such as are slow in one part only.
-    if captured is None or steady is None or max(captured / about, about / captured) < SLOWED:
+    if captured is None or not constant or max(captured / rate, rate / captured) < SLOWED:
         return Fraction(1)
     notes.append(f"filmed at {float(captured):g} frames a second, by its container")
-    return captured / about
+    return captured / rate
 
 
-def _refused(piece: Piece, why: str) -> Record:
+def _refused(segment: ClipSegment, why: str) -> Record:
     return {
-        "start": _seconds(piece.start),
-        "end": _seconds(piece.end),
-        "frames": len(piece.frames),
+        "start": _seconds(segment.start),
+        "end": _seconds(segment.end),
+        "frames": len(segment.frames),
         "reason": why,
     }
 
 
-def _opened(unit: Unit) -> tuple[Footage, Fraction | None, Fraction, list[str]]:
-    """The footage, its rate if constant, its rate about, and notes."""
+def _open(unit: Unit) -> tuple[FrameSource, Fraction, bool, list[str]]:
+    """The source of frames, its rate, whether that is constant, and notes."""
     if unit.pictures:
         rate = unit.rate or unit.settings.rate
         if not rate:
             raise DatasetError("frames have no rate of their own; give --rate")
-        return Pictures(unit.files, Fraction(rate)), Fraction(rate), Fraction(rate), []
+        return FrameFolder(unit.files, Fraction(rate)), Fraction(rate), True, []
     from ..video.reader import open_video
 
     video = open_video(unit.files[0])
-    times = timeline(unit.files[0], int(str(video.facts["stream"])))
-    footage: Footage = video
-    return footage, times.rate if times.steady else None, times.rate, []
+    return video, video.timestamps.rate, video.timestamps.constant_rate, []
 
 
 def _main_reason(found: Survey) -> str:
     """The reason that most frames were refused for."""
     frames: dict[str, int] = {}
-    for each in found.refused:
+    for each in found.rejections:
         frames[each.reason] = frames.get(each.reason, 0) + each.frames
     return (
         max(sorted(frames), key=lambda why: frames[why]) if frames else "no frames in its sections"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..clips.storage import SUFFIXES, open_clip
-from ..collect.clip_index import RECORDS, Section, read_holding
+from ..collect.overlap import ClipRange, read_clip_index
 from ..errors import DatasetError
-from ..manifest import FILE
+from ..manifest import FILE, VIDEOS
 from .lock import sole_use
 from .training_ledger import LEDGER
 
@@ -33,14 +33,14 @@ def verify_training(folder: Path, fix: bool, workers: int, progress: Progress | 
          remember where those are.
     Raises DatasetError if the manifest cannot be read.
     """
-    holding = read_holding(str(folder / FILE))
-    found = ClipsFound(len(holding.held))
-    again = f"`stvt prepare {holding.name}` with its source or list makes it again"
+    index = read_clip_index(str(folder / FILE))
+    found = ClipsFound(len(index.clips))
+    again = f"`stvt prepare {index.name}` with its source or list makes it again"
     with ThreadPoolExecutor(workers) as pool:
-        looks = zip(holding.held, pool.map(_fault, holding.held), strict=True)
+        looks = zip(index.clips, pool.map(_fault, index.clips), strict=True)
         for done, (clip, fault) in enumerate(looks, 1):
             if progress:
-                progress(done, len(holding.held), clip.clip)
+                progress(done, len(index.clips), clip.clip)
             if not fault:
                 continue
             if (
@@ -53,15 +53,15 @@ def verify_training(folder: Path, fix: bool, workers: int, progress: Progress | 
                     clip.file.unlink()
                 fault += ", so it was removed"
             found.problems.append(f"{_path(clip, folder)}: {fault}; {again}")
-    made = any((folder / RECORDS).glob("*.json"))  # sets of photographs have no ledger
+    made = any((folder / VIDEOS).glob("*.json"))  # sets of photographs have no ledger
     if made and not (folder / LEDGER).is_file():
         found.problems.append(f"{LEDGER}: is missing; {again}")
-    known = {_path(clip, folder) for clip in holding.held} | {FILE, LEDGER}
+    known = {_path(clip, folder) for clip in index.clips} | {FILE, LEDGER}
     found.problems += [f"{extra}: is no file of the set" for extra in _extra(folder, known)]
     return found
 
 
-def _fault(section: Section) -> str:
+def _fault(section: ClipRange) -> str:
     """What is wrong with a clip; empty if nothing. One frame is held at a time."""
     if section.file is None or not section.file.is_file():
         return "is missing"
@@ -75,7 +75,7 @@ def _fault(section: Section) -> str:
     return "" if checksum.hexdigest() == section.sha256 else "is altered"
 
 
-def _path(section: Section, folder: Path) -> str:
+def _path(section: ClipRange, folder: Path) -> str:
     return section.file.relative_to(folder).as_posix() if section.file else section.clip
 
 
@@ -83,7 +83,7 @@ def _extra(folder: Path, known: set[str]) -> Iterator[str]:
     """Files that are none of the set's; what a transfer goes on from is hidden, and its own."""
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder)
-        of_video = path.parts[0] == RECORDS and path.suffix == ".json"
+        of_video = path.parts[0] == VIDEOS and path.suffix == ".json"
         own = of_video or path.parts[0].startswith(".") or path.as_posix() in known
         if file.is_file() and not own:
             yield path.as_posix()

@@ -1,4 +1,4 @@
-"""The `stvt inspect` command: a prepared set to look at, as a page."""
+"""`stvt inspect NAME`: a page on a prepared set, its frames and its motion."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def inspect(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt.core.progress import progress_line
-    from stvt.inspection import inspect as look
+    from stvt.inspection import inspect as inspect_set
 
     out = args.out or Path("runs") / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        found = look(args.name, args.root, out, args.scenes, show)
-    print(tabulate(found.table[:LISTED], headers="keys", tablefmt="simple"))
-    if len(found.table) > LISTED:
-        print(f"and {len(found.table) - LISTED} more")
-    print(f"motion: {found.motion}\npage: {found.page}")
+        result = inspect_set(args.name, args.root, out, args.scenes, show)
+    print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
+    if len(result.table) > LISTED:
+        print(f"and {len(result.table) - LISTED} more")
+    print(f"motion: {result.motion}\npage: {result.page}")
     return 0

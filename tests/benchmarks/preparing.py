@@ -36,7 +36,7 @@ from stvt.datasets.build.engine import cores
 from stvt.datasets.build.frame_files import record
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import encode_png, frame_files, read_frame, replace_file
-from stvt.datasets.video.color import ToRGB, coding
+from stvt.datasets.video.color import ToRGB, color_spec
 from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def straightforward(video: Path, folder: Path, frames: int, stages: Stages) -> N
             coded = stages.run("decode", next, decoded, None)
             if coded is None:
                 break
-            to_rgb = to_rgb or ToRGB(coding(coded))
+            to_rgb = to_rgb or ToRGB(color_spec(coded))
             frame = stages.run("to RGB", to_rgb, coded)
             small = stages.run("blur, subsample", blurred, frame)
             for kind, picture in (("GT", frame), ("BDx4", small)):

@@ -147,7 +147,7 @@ def test_a_picture_of_floats_or_of_several_pages_is_refused(tmp_path: Path) -> N
 
 
 def test_a_file_that_is_not_there_or_a_folder_ends_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="cannot be read: no such file"):
+    with pytest.raises(DatasetError, match="there is no such file"):
         read_frame(tmp_path / "none.png")
     with pytest.raises(DatasetError, match="cannot be read: is a directory"):
         read_frame(tmp_path)
