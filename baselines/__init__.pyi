@@ -1,55 +1,67 @@
 from .acceleration.compiling import compile_networks
 from .acceleration.convolution import plain
 from .classical.flow_interpolation import Flow
-from .custom import installed
-from .edvr.method import EdvrMethod
-from .edvr.network import EDVR
 from .errors import MethodError
-from .fisr.convert import from_tensorflow
+from .expression import build, method_of, networks_of, parse_methods, resolved, split_label
 from .flow_networks.pwcnet import PWCNet
-from .losses import Trainee, start, trainee
+from .losses import LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WindowMethod
 from .ops import deform_conv
 from .ops.deform_conv import whole_frame_blocks
-from .parse import build, networks_of, parse_methods, resolved, split_label
-from .precomputed import Elsewhere, read_precomputed
-from .registry import ALIASES, METHODS, NETWORKS, MethodEntry, network
+from .precomputed import PrecomputedFrames, read_precomputed
+from .registry import (
+    ALIASES,
+    CHECKPOINTS,
+    METHODS,
+    NETWORKS,
+    checkpoint,
+    installed,
+    loss_module,
+    network,
+    network_spec,
+    register,
+    spec_of,
+    stages_of,
+)
+from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
-from .stvun.network import STVUN, UNUSED
+from .stvun.network import STVUN
 from .tiling.memory import parse_size
-from .variants import stages_of, trainable
-from .weights import records
-from .weights.catalogue import CHECKPOINTS, checkpoint
-from .weights.detect import loaded
-from .weights.load import SHIPPED, State, find_weights, home, read_state
-from .weights.records import accept_terms, folder, sha256_of, terms_accepted
-from .weights.store import add, convert, fetch_weights
+from .weights.fetch import add, convert, fetch_weights
+from .weights.load import State, init_weights, load_network, read_state
+from .weights.store import (
+    SHIPPED,
+    accept_terms,
+    find_weights,
+    folder,
+    home,
+    terms_accepted,
+)
 from .weights.verify import files, files_called, verify
 
 __all__ = [
     "ALIASES",
     "CHECKPOINTS",
     "DTYPES",
-    "EDVR",
     "METHODS",
     "NETWORKS",
     "SHIPPED",
     "STVUN",
-    "UNUSED",
     "Compiled",
-    "EdvrMethod",
-    "Elsewhere",
     "Flow",
+    "LossModule",
     "Method",
-    "MethodEntry",
     "MethodError",
+    "MethodSpec",
+    "NetworkSpec",
     "PWCNet",
     "Precision",
+    "PrecomputedFrames",
     "Scene",
     "Settings",
+    "Stage",
     "State",
     "StvunMethod",
-    "Trainee",
     "WindowMethod",
     "accept_terms",
     "add",
@@ -63,26 +75,26 @@ __all__ = [
     "files_called",
     "find_weights",
     "folder",
-    "from_tensorflow",
     "home",
+    "init_weights",
     "installed",
-    "loaded",
+    "load_network",
+    "loss_module",
+    "method_of",
     "network",
+    "network_spec",
     "networks_of",
     "parse_methods",
     "parse_size",
     "plain",
     "read_precomputed",
     "read_state",
-    "records",
+    "register",
     "resolved",
-    "sha256_of",
+    "spec_of",
     "split_label",
     "stages_of",
-    "start",
     "terms_accepted",
-    "trainable",
-    "trainee",
     "verify",
     "whole_frame_blocks",
 ]

@@ -26,7 +26,7 @@ GRID = 4  # of whose rows and columns one is compared for that
 Frame = NDArray[np.uint8]
 
 
-class Elsewhere(Method):
+class PrecomputedFrames(Method):
     """Frames read from FOLDER/<data set>/<scene>, FOLDER/<scene>, or FOLDER for a single scene.
 
     The number in a file's name is the frame's index in the whole sequence, 0 the first.
@@ -96,7 +96,7 @@ class Elsewhere(Method):
     ) -> Outputs:
         scene = self.scene
         if scene is None:
-            raise ValueError("Elsewhere.stream: begin(scene) comes first")
+            raise ValueError("PrecomputedFrames.stream: begin(scene) comes first")
         outputs = [
             (k + t, self.index(k + t, scene))
             for k in range((scene.frames - 1) // scene.step + 1)
@@ -150,7 +150,7 @@ class Elsewhere(Method):
         truth: the frame of an index of the whole sequence, called for a few.
         """
         if self.scene is None:
-            raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
+            raise ValueError("PrecomputedFrames.check_shift: begin(scene) comes first")
         for index in chain(*self.looked_at):
             if index not in self.seen:
                 self.seen[index] = coarse(read_precomputed(self.files[index], self.name))

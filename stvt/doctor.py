@@ -31,7 +31,6 @@ EXTRAS = {  # package -> what it is for
     "psutil": "tests of memory",
 }
 NEAR = 8  # pixels of the output on either side of a seam
-PARTS = {"fisr": ("fisr", "fisr_pwcnet")}  # method -> its networks, where it is not one of its name
 
 
 def with_what_is_there(
@@ -41,8 +40,8 @@ def with_what_is_there(
 
     settings: more of `Settings`.
     """
-    # Every published network enlarges by 4 but FISR.
-    scale = 2 if spec == "fisr" else 4
+    known = baselines.METHODS.get(spec)
+    scale = known.scales[-1] if known and known.kind != "temporal" else 4
     base = Settings(scale=scale, device=device, precision=precision, **settings)  # type: ignore[arg-type]
     names = baselines.ALIASES.get(spec, spec).split("+")
     return baselines.build(spec, base if all(map(_has_weights, names)) else _untrained(base))
@@ -53,10 +52,8 @@ def _untrained(settings: Settings) -> Settings:
 
 
 def _has_weights(name: str) -> bool:
-    if name not in baselines.METHODS or not baselines.METHODS[name].needs_weights:
-        return True
     try:
-        for network in PARTS.get(name, (name,)):
+        for network in baselines.networks_of([name]):
             find_weights(network, Settings())
     except MethodError:
         return False
@@ -142,8 +139,8 @@ def seams(
     Raises MethodError for a method without a network, or that does not work in tiles.
     """
     entry = baselines.METHODS.get(spec)
-    if entry is None or not entry.needs_weights:
-        named = ", ".join(name for name, one in baselines.METHODS.items() if one.needs_weights)
+    if entry is None or not entry.networks:
+        named = ", ".join(name for name, one in baselines.METHODS.items() if one.networks)
         raise MethodError(f"{spec}: no network that works in tiles; there are {named}")
     whole = with_what_is_there(spec, device, precision)
     tiled = with_what_is_there(spec, device, precision, tile=tile)

@@ -6,7 +6,6 @@ from pathlib import Path
 from textwrap import shorten
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import installed
 from stvt.datasets import FILE as MANIFEST
 
 Row = dict[str, object]
@@ -23,14 +22,14 @@ def _methods() -> list[Row]:
             "method": name,
             "kind": entry.kind,
             "scales": " ".join(map(str, entry.scales)),
-            "weights": _weights(name) if entry.needs_weights else "none",
+            "weights": _weights(name) if entry.networks else "none",
             "what it is": entry.summary,
         }
         for name, entry in baselines.METHODS.items()
     ]
     listed += [
         {"method": name, "kind": "installed", "weights": "its own", "what it is": point.value}
-        for name, point in installed().items()
+        for name, point in baselines.installed().items()
     ]
     return listed + [
         {"method": name, "kind": "composition", "what it is": f"the same as {spec}"}
@@ -39,9 +38,7 @@ def _methods() -> list[Row]:
 
 
 def _weights(name: str) -> str:
-    from stvt.baselines import SHIPPED  # torch loads for this list alone
-
-    return "come with stvt" if (SHIPPED / f"{name}.safetensors").is_file() else "needed"
+    return "come with stvt" if (baselines.SHIPPED / f"{name}.safetensors").is_file() else "needed"
 
 
 def _datasets(root: Path) -> list[Row]:

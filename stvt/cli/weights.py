@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
     action.add_argument("--from", dest="source", metavar="URL", help="from another place")
     action.add_argument(
-        "--renew", action="store_true", help="again, even if another file than the first comes"
+        "--renew", action="store_true", help="again, even if another file than the first time comes"
     )
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("convert", help="TensorFlow checkpoints to safetensors")
     action.set_defaults(run=convert)
-    action.add_argument("network", choices=["fisr", "fisr_pwcnet"])
+    action.add_argument("network", metavar="NETWORK", help="fisr or fisr_pwcnet")
     action.add_argument(
         "checkpoint", type=Path, metavar="CHECKPOINT", help="its prefix, folder or zip file"
     )
@@ -61,7 +61,7 @@ def list_(args: argparse.Namespace) -> int:
     from stvt.baselines import CHECKPOINTS, checkpoint, folder
 
     if args.names:
-        print("\n\n".join(_told(name, checkpoint(name)) for name in args.names))
+        print("\n\n".join(_description(name, checkpoint(name)) for name in args.names))
         return 0
     from tabulate import tabulate
 
@@ -180,7 +180,7 @@ def _agree(name: str, *, accept: bool) -> None:
             f"{name}: its terms are not accepted yet ({terms}; {known.page}); if you do, type "
             f"`stvt weights fetch {name} --accept`"
         )
-    print(_told(name, known), file=sys.stderr)
+    print(_description(name, known), file=sys.stderr)
     if not accept:
         print("Fetch it on these terms? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -188,7 +188,7 @@ def _agree(name: str, *, accept: bool) -> None:
     accept_terms(name, terms, datetime.now(UTC).date().isoformat())
 
 
-def _told(name: str, known: Any) -> str:
+def _description(name: str, known: Any) -> str:
     """All that is known of a checkpoint."""
     lines = {
         "weights of": known.network,
@@ -198,7 +198,6 @@ def _told(name: str, known: Any) -> str:
         "size": f"about {_size(known.about)}",
         "fetched from": " or ".join(known.sources),
         "sha256": f"{known.sha256}..." if known.sha256 else "",
-        "git blob": known.git_blob,
         "by hand": known.by_hand,
         "kept as": known.file,
     }

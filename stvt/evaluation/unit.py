@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Elsewhere, Method, Scene, Settings, read_precomputed
+from stvt.baselines import Method, PrecomputedFrames, Scene, Settings, read_precomputed
 from stvt.core.errors import StvtError
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store as results
@@ -128,7 +128,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     )
     moving = unit.scene in [*prepared.scenes][: clips.SCENES]
     judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
-    if isinstance(method, Elsewhere):
+    if isinstance(method, PrecomputedFrames):
         judge.saw = method.saw
     scores: list[list[object]] = []
 
@@ -146,7 +146,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
         for position, restored in _restored(unit, method, inputs, judge):
             give(partial(judge, position, restored))
     warnings: list[str] = []
-    if isinstance(method, Elsewhere):
+    if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
         warnings = list(method.warnings)
     fps = None if scene.fps is None else str(scene.fps)
@@ -163,7 +163,7 @@ def _restored(
     Raises MethodError after the last if the method left some out.
     """
     wanted = {position.frame: position for position in unit.positions}
-    if isinstance(method, Elsewhere) and method.scene is not None:
+    if isinstance(method, PrecomputedFrames) and method.scene is not None:
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
         for frame, position in wanted.items():
@@ -190,7 +190,7 @@ def _restored(
         )
 
 
-def _read_restored(method: Elsewhere, frame: int, judge: _Judge) -> Frame:
+def _read_restored(method: PrecomputedFrames, frame: int, judge: _Judge) -> Frame:
     return judge.checked(read_precomputed(method.files[frame], method.name))
 
 

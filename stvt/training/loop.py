@@ -17,7 +17,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from stvt.baselines import Trainee, start, trainable, trainee
+from stvt.baselines import LossModule, init_weights, loss_module, network
 from stvt.core.errors import UsageError
 from stvt.datasets import Prepared, Sampling, TrainingSet, Windows, load, load_training
 from stvt.training import checkpoints as training_store
@@ -104,15 +104,15 @@ class _Run:
                 f"batch {plan.batch} cannot be shared by {team.size} processes in "
                 f"{plan.accumulate} pieces each"
             )
-        network = trainable(plan.network, plan.scale)
         check_stage(plan)
-        start(network, plan.seed)
-        self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
-        given = begin_with(network, initial, self.say)
+        learner = network(plan.network, plan.scale)
+        init_weights(plan.network, learner, plan.seed)
+        self.losses: LossModule = loss_module(plan.network, learner, plan.stage)  # type: ignore[arg-type]
+        given = begin_with(learner, initial, self.say)
         flow = dict[str, str]()
         if flow_weights or not training_store.checkpoints(out / "checkpoints"):
-            flow = begin_flow(network, plan.network, plan.stage, flow_weights, given, self.say)
-        aligned = getattr(network, "aligned", False) and plan.stage != "flow"
+            flow = begin_flow(learner, plan.network, plan.stage, flow_weights, given, self.say)
+        aligned = getattr(learner, "aligned", False) and plan.stage != "flow"
         if aligned and not any(name.startswith("pwcnet.") for name in given):
             self.say(
                 f"{plan.network} aligns frames by its flow network, which was given no weights: "
@@ -127,16 +127,16 @@ class _Run:
         data = {one.name: one.sha256 for one, _ in sets}
         self._agree({"plan": plan.as_dict(), "data": data, "flow": flow})
         self.held_back = [(one.part("validation"), weight) for one, weight in sets]
-        network.to(team.device)
+        learner.to(team.device)
         if _rows(plan, team.device) if channels_last is None else channels_last:
-            network.to(memory_format=torch.channels_last)
-        self.trainee.train()
-        self.learning = self.trainee.learning()
+            learner.to(memory_format=torch.channels_last)
+        self.losses.train()
+        self.learning = self.losses.learning()
         self.optimiser = torch.optim.Adam(self.learning.values(), plan.rate)
         self.scaler = torch.amp.GradScaler("cuda", enabled=plan.precision == "fp16")
         self.average = {name: one.detach().clone() for name, one in self.learning.items()}
         self.step, self.best = 0, -math.inf
-        self.model: nn.Module = self.trainee
+        self.model: nn.Module = self.losses
         if team.size > 1:
             self.model = DistributedDataParallel(self.model)
         self.log = Log(out, team.first)
@@ -248,10 +248,10 @@ class _Run:
         scores = {}
         if some:
             scores = validated(
-                self.trainee, self.plan, self.held_back, self.team.device, self.autocast
+                self.losses, self.plan, self.held_back, self.team.device, self.autocast
             )
         for prepared in self.others:
-            scores |= on_set(self.trainee, self.plan, prepared, self.team.device)
+            scores |= on_set(self.losses, self.plan, prepared, self.team.device)
         self._take(now)
         self.log.validation(self.step, scores)
         mean = sum(scores.values()) / len(scores)

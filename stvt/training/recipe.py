@@ -16,7 +16,7 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 class TrainingPlan:
     """Every value that the weights depend on, and how often a run keeps what it has.
 
-    network:    of `stvt list networks`: "stvun", "stvun-s", "stvun-wo-efst", "edvr-s" ...
+    network:    of `stvt list methods`: "stvun", "stvun-s", "stvun-wo-efst", "edvr-s" ...
     stage:      "space" (the paper's first), "joint" (its second), or "flow": the flow network
                 alone, for the compact sizes, which have no published one to start from.
     data:       training sets, "name" or "name:weight", how often each is drawn from.
@@ -171,9 +171,11 @@ def plan_of(preset: str, stage: str | None, **values: Any) -> TrainingPlan:
 
 def check_stage(plan: TrainingPlan) -> None:
     """Raises UsageError, with what there is instead, if the network has no such stage."""
-    from stvt.baselines import stages_of  # torch, which a plan can do without
+    from stvt.baselines import stages_of
 
     stages = stages_of(plan.network)
+    if not stages:
+        raise UsageError(f"{plan.network} cannot be trained here; its losses are not known")
     if plan.stage not in stages:
         others = "; that one is for compact sizes: stvun-s, stvun-m" * (plan.stage == "flow")
         raise UsageError(

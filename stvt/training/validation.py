@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from stvt.baselines import Method, Settings, Trainee
+from stvt.baselines import LossModule, Settings, method_of
 from stvt.datasets import Prepared, Sampling, TrainingClip, Windows, batch, phase, read_frame
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
@@ -23,7 +23,7 @@ AT_ONCE = 8
 
 
 def validated(
-    trainee: Trainee,
+    losses: LossModule,
     plan: TrainingPlan,
     held_back: Sequence[tuple[Sequence[TrainingClip], float]],
     device: torch.device,
@@ -35,12 +35,12 @@ def validated(
     )
     windows = Windows([(clips, weight) for clips, weight in held_back if clips], sampling, SEED)
     found: dict[str, list[float]] = {}
-    trainee.eval()
+    losses.eval()
     for first in range(0, plan.validate_windows, AT_ONCE):
         places = range(first, min(first + AT_ONCE, plan.validate_windows))
         some = batch([windows(0, place) for place in places])
         with torch.inference_mode(), precision():
-            made = trainee.made(ready(some["small"], device), plan.times())
+            made = losses.predict(ready(some["small"], device), plan.times())
         truths = {
             "existing": some["large"][:, :1],
             "new": some["large"][:, 1:],
@@ -49,20 +49,20 @@ def validated(
         for kind, frames in made.items():
             pairs = zip(_levels(frames), _rows(truths[kind]), strict=True)
             found.setdefault(kind, []).extend(psnr(one, true, "rgb", 0) for one, true in pairs)
-    trainee.train()
+    losses.train()
     return {kind: float(np.mean(values)) for kind, values in found.items()}
 
 
 def on_set(
-    trainee: Trainee, plan: TrainingPlan, prepared: Prepared, device: torch.device
+    losses: LossModule, plan: TrainingPlan, prepared: Prepared, device: torch.device
 ) -> dict[str, float]:
     """The mean PSNR over the scenes of a prepared test set, of existing and of new frames.
 
     As `stvt evaluate` has it, RGB in 8 bits, but frames near the ends count, too.
     """
     settings = Settings(scale=plan.scale, phase=phase(plan.degradation, plan.scale))
-    network = trainee.network.eval()
-    method = method_around(network, replace(settings, device=str(device)), plan.network)
+    network = losses.network.eval()
+    method = method_of(plan.network, [network], replace(settings, device=str(device)))
     low = f"{plan.degradation}x{plan.scale}"
     prepared.require(low)
     step = plan.between + 1
@@ -93,13 +93,3 @@ def _levels(frames: Tensor) -> Any:
 
 def _rows(frames: Any) -> Any:
     return np.ascontiguousarray(np.moveaxis(frames.reshape(-1, *frames.shape[2:]), 1, -1))
-
-
-def method_around(network: nn.Module, settings: Settings, name: str) -> Method:
-    """A network as the method that `stvt evaluate` would build of its weights."""
-    from stvt.baselines import EDVR, STVUN, EdvrMethod, StvunMethod
-
-    if isinstance(network, STVUN):
-        return StvunMethod(network, settings, name)
-    assert isinstance(network, EDVR)
-    return EdvrMethod(network, settings, name)

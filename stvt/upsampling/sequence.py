@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines import Elsewhere, Method, MethodError, Settings, find_weights
+from stvt.baselines import Method, MethodError, PrecomputedFrames, Settings, find_weights
 from stvt.core.errors import UsageError
 from stvt.datasets import shots
 
@@ -258,7 +258,7 @@ def chosen_method(spec: str | None, settings: Settings, *, smoother: bool) -> Me
         parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
         whole = "+".join(parts)
     method = baselines.build(whole, settings, larger=settings.scale > 1, new=smoother)
-    if isinstance(method, Elsewhere):
+    if isinstance(method, PrecomputedFrames):
         raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
     if settings.scale == 1 and method.scale != 1:
         raise MethodError(f"{whole} enlarges; for --scale 1 take flow, blend, dain or repeat")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Scene
-from stvt.baselines.precomputed import Elsewhere, numbered
+from stvt.baselines.precomputed import PrecomputedFrames, numbered
 
 Frame = NDArray[np.uint8]
 SCENE = Scene("vid", "walk", frames=7, step=2, height=8, width=12)
@@ -30,8 +30,8 @@ def write(folder: Path, indexes: range, name: Callable[[int], str] = "{:08}.png"
     return folder
 
 
-def begun(folder: Path, scene: Scene = SCENE) -> Elsewhere:
-    method = Elsewhere("mine", folder, 4)
+def begun(folder: Path, scene: Scene = SCENE) -> PrecomputedFrames:
+    method = PrecomputedFrames("mine", folder, 4)
     method.begin(scene)
     return method
 
@@ -103,7 +103,7 @@ def test_a_time_between_frames_is_refused(tmp_path: Path) -> None:
 
 def test_folders_that_hold_nothing_are_named(tmp_path: Path) -> None:
     with pytest.raises(MethodError, match="there is no folder"):
-        Elsewhere("mine", tmp_path / "gone", 4)
+        PrecomputedFrames("mine", tmp_path / "gone", 4)
     with pytest.raises(MethodError, match="no frames of vid/walk"):
         begun(tmp_path)
     (tmp_path / "walk").mkdir()

@@ -9,11 +9,19 @@ import pytest
 import torch
 
 import stvt.baselines
-from stvt.baselines import ALIASES, METHODS, NETWORKS, MethodError, build, network, parse_methods
-from stvt.baselines import custom as own_methods
+from stvt.baselines import (
+    ALIASES,
+    METHODS,
+    NETWORKS,
+    MethodError,
+    build,
+    network,
+    parse_methods,
+    registry,
+)
 from stvt.baselines.cascade import Cascade
 from stvt.baselines.method import Method, Settings
-from stvt.baselines.precomputed import Elsewhere
+from stvt.baselines.precomputed import PrecomputedFrames
 
 SETTINGS = Settings()
 
@@ -145,7 +153,7 @@ def test_a_scale_that_a_method_does_not_offer_is_said() -> None:
 
 def test_a_folder_of_frames_is_a_method(tmp_path: Path) -> None:
     method = build(f"mine=frames:{tmp_path}", SETTINGS, larger=True, new=True)
-    assert isinstance(method, Elsewhere) and method.name == "mine"
+    assert isinstance(method, PrecomputedFrames) and method.name == "mine"
 
 
 def test_a_class_of_the_users_own_runs(own: Path) -> None:
@@ -219,7 +227,7 @@ def test_installed_packages_add_methods(own: Path, monkeypatch: pytest.MonkeyPat
         "theirs": EntryPoint("theirs", "net:Mine", "stvt.methods"),
         "broken": EntryPoint("broken", "nowhere:Mine", "stvt.methods"),
     }
-    monkeypatch.setattr(own_methods, "installed", lambda: points)
+    monkeypatch.setattr(registry, "installed", lambda: points)
     assert len(stream(build("theirs", SETTINGS))) == 5
     with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
         build("broken", SETTINGS)
@@ -228,7 +236,9 @@ def test_installed_packages_add_methods(own: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_network_that_does_not_exist_is_said() -> None:
-    with pytest.raises(MethodError, match="no network is called 'x'; there are stvun, pwcnet"):
+    with pytest.raises(
+        MethodError, match="no network is called 'x'; there are stvun, stvun-wo-efst"
+    ):
         network("x")
 
 
@@ -236,7 +246,12 @@ def test_a_network_comes_ready_to_evaluate() -> None:
     net = network("pwcnet")
     assert not net.training
     assert {(p.dtype, p.device.type) for p in net.parameters()} == {(torch.float32, "cpu")}
-    assert list(NETWORKS) == ["stvun", "pwcnet", "edvr_m", "edvr_l", "dain", "fisr", "fisr_pwcnet"]
+
+
+def test_the_networks_are_those_of_the_papers_and_what_they_build_on() -> None:
+    names = dict.fromkeys(spec.name for spec in NETWORKS.values())
+    assert list(names) == ["stvun", "edvr", "dain", "fisr", "fisr_pwcnet", "pwcnet", "alexnet"]
+    assert set(METHODS) >= {"bicubic", "stvun-s", "stvun-s-wo-efst", "edvr-m", "dain", "fisr"}
 
 
 def test_listing_the_methods_needs_no_torch() -> None:

@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file
 
 import stvt
+from stvt import baselines
 from stvt.baselines.flow_networks.light import LightFlow, optical_flow
 from stvt.baselines.flow_networks.pwcnet import PWCNet
-from stvt.baselines.losses import start, trainee
+from stvt.baselines.registry import NETWORKS, loss_module, network_spec, stages_of
 from stvt.baselines.stvun.network import STVUN
-from stvt.baselines.variants import TRAINABLE, stages_of, trainable
-from stvt.baselines.weights.load import initialise
+from stvt.baselines.weights.load import init_weights, initialise
 from stvt.cli.main import main
 from stvt.core.errors import StvtError, UsageError
 from stvt.datasets.build.synthetic_set import prepare_photographs
@@ -89,7 +89,7 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
     # A slope of 0.01 a pixel moves right by two pixels a frame; nothing else adds to the enlarged
     # frames, for the last convolution is zero.
     network = STVUN(width=4, flow=Still(2.0))
-    start(network, 0)
+    init_weights("stvun", network, 0)
     with torch.no_grad():
         for parameter in network.decoder.rconv1.parameters():
             parameter.zero_()
@@ -98,7 +98,7 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
     large = torch.full((1, 2, 3, 128, 128), 0.5)
     between = (slope - 0.02 * 3.5)[:, None]
     with torch.no_grad():
-        losses = trainee(network, "joint")(small, large, between, [0.5])
+        losses = loss_module("stvun", network, "joint")(small, large, between, [0.5])
         enlarged = torch.nn.functional.interpolate(small[:, 3], scale_factor=4, mode="bilinear")
     assert losses["space"].item() == pytest.approx((enlarged - 0.5).abs().mean().item(), abs=1e-6)
     # Moved by half the flow from either side it is the truth but for the columns at the ends.
@@ -111,8 +111,8 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
 
 def test_losses_have_the_gradients_of_finite_differences() -> None:
     network = STVUN(width=4, flow=LightFlow()).double()
-    start(network, 1)
-    learner = trainee(network, "joint").double()
+    init_weights("stvun", network, 1)
+    learner = loss_module("stvun", network, "joint").double()
     random = torch.Generator().manual_seed(0)
     small, large, between = (
         torch.rand(shape, generator=random).double() * 2 - 1
@@ -143,9 +143,9 @@ def test_a_light_flow_network_is_taught_the_motion_of_the_full_size_frames() -> 
     flow = optical_flow(first, second)[0, :, 24:-24, 24:-24]
     assert flow[0].median() == pytest.approx(4, abs=0.1)
     assert flow[1].median() == pytest.approx(0, abs=0.1)
-    network = trainable("stvun-s")
-    start(network, 0)
-    learner = trainee(network, "flow")
+    network = baselines.network("stvun-s")
+    init_weights("stvun-s", network, 0)
+    learner = loss_module("stvun-s", network, "flow")
     small = torch.nn.functional.avg_pool2d(torch.cat([first, second]), 4)
     between, large = small[1:, None], torch.stack([first, second], 1)
     window = small[:1, None].repeat(1, 8, 1, 1, 1)
@@ -159,18 +159,18 @@ def test_a_light_flow_network_is_taught_the_motion_of_the_full_size_frames() -> 
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
     with pytest.raises(ValueError, match="no stage 'flow'"):
-        trainee(STVUN(width=4), "flow")
+        loss_module("stvun", STVUN(width=4), "flow")
 
 
 def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -> None:
-    assert {"stvun", "stvun-wo-efst", "stvun-w-af", "stvun-s", "stvun-m", "edvr-s"} <= set(
-        TRAINABLE
-    )
+    trained = {name for name in NETWORKS if stages_of(name)}
+    assert {"stvun", "stvun-wo-efst", "stvun-w-af", "stvun-s", "stvun-m", "edvr-s"} <= trained
+    assert trained <= set(baselines.METHODS)
     small, large = torch.zeros(1, 8, 3, 32, 32), torch.zeros(1, 2, 3, 128, 128)
     for name in ("stvun-s", "stvun-s-wo-efst", "stvun-s-wo-d", "stvun-s-w-af", "edvr-s"):
-        network = trainable(name)
-        start(network, 0)
-        learner = trainee(network, "joint" if name.startswith("stvun") else "space")
+        network = baselines.network(name)
+        init_weights(name, network, 0)
+        learner = loss_module(name, network, "joint" if name.startswith("stvun") else "space")
         losses = learner(small, large, torch.zeros(1, 1, 3, 32, 32), [0.5])
         torch.stack([*losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
         without = [k for k, one in learner.learning().items() if one.grad is None]
@@ -178,15 +178,15 @@ def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -
 
 
 def test_the_stages_of_a_network_are_those_that_have_losses() -> None:
-    for name in TRAINABLE:
+    for name in (name for name in NETWORKS if network_spec(name).losses):
         with torch.device("meta"):
-            network = trainable(name)
+            network = baselines.network(name)
         for stage in ("flow", "space", "joint"):
             if stage in stages_of(name):
-                trainee(network, stage)
+                loss_module(name, network, stage)
             else:
                 with pytest.raises(ValueError, match="no stage"):
-                    trainee(network, stage)
+                    loss_module(name, network, stage)
 
 
 def test_a_stage_that_a_network_lacks_leaves_the_folder_to_another(
@@ -256,8 +256,8 @@ def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
 
 
 def test_full_stvun_is_evaluated_without_the_entries_that_nothing_reads(tmp_path: Path) -> None:
-    network = trainable("stvun")
-    learnt = trainee(network, "joint").learning()
+    network = baselines.network("stvun")
+    learnt = loss_module("stvun", network, "joint").learning()
     file = tmp_path / "stvun-last.safetensors"
     write_weights(file, learnt, "as a joint stage leaves it")
     assert len(stvt.load_method("stvun", weights={"stvun": file}).weights) == 64
@@ -415,8 +415,8 @@ def test_lambda_m_is_of_the_moved_frame_which_only_the_flow_can_mend(
 ) -> None:
     plan = tiny("joint", steps=1, lambda_m=1.0, lambda_s=0.0, lambda_f=0.0)
     made = load_file(train(plan, data, tmp_path / "run", say=quiet).weights)
-    before = trainable(plan.network)
-    start(before, plan.seed)
+    before = baselines.network(plan.network)
+    init_weights(plan.network, before, plan.seed)
     moved = {name for name, one in before.state_dict().items() if not torch.equal(made[name], one)}
     assert moved
     assert all(name.startswith("pwcnet.") for name in moved), "L_M says nothing of the decoder"
@@ -498,7 +498,7 @@ def test_flow_weights_name_a_file_and_what_nothing_reads_is_one_line(
 
     assert "weights are not here" in errors(*full, "--flow-weights", "pwcnet")
     assert "write pwcnet" in errors(*full, "--flow-weights", "raft")
-    assert "cannot read" in errors(*full, "--flow-weights", f"pwcnet={tmp_path}/none.pth")
+    assert "there is no such file" in errors(*full, "--flow-weights", f"pwcnet={tmp_path}/none.pth")
     given = ["--flow-weights", f"pwcnet={pwcnet}"]
     assert "trains no PWC-Net" in errors("--stage", "joint", *given)
     assert "trains no PWC-Net" in errors("--network", "stvun", "--stage", "space", *given)
@@ -649,9 +649,9 @@ def test_on_one_real_clip_300_steps_go_well_above_bilinear(shared: Path, tmp_pat
     small, large, between = (
         torch.from_numpy(window[name]).float() / 127.5 - 1 for name in ("small", "large", "between")
     )
-    network = trainable("stvun-s")
-    start(network, 0)
-    learner = trainee(network, "joint")
+    network = baselines.network("stvun-s")
+    init_weights("stvun-s", network, 0)
+    learner = loss_module("stvun-s", network, "joint")
     optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
     for _ in range(300):
         optimiser.zero_grad()

@@ -1,4 +1,4 @@
-"""From what is typed, as in `bicubic+blend,mine=frames:/x`, to methods that run."""
+"""Method expressions, as in `bicubic+blend,mine=frames:/x`: parsed, and built into methods."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import custom as own
+from . import registry
 from .cascade import Cascade
+from .custom import from_entry_point, from_file
 from .errors import MethodError
 from .method import Method, Settings
-from .precomputed import Elsewhere
-from .registry import ALIASES, METHODS
+from .precomputed import PrecomputedFrames
+from .registry import ALIASES, METHODS, network_spec
+from .spec import load
+from .weights.load import ready_network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LABEL = re.compile(r"(?P<label>[^=:/\\+,]+)=(?P<what>.+)", re.DOTALL)
 FILE = re.compile(r"(?P<file>.+\.py):(?P<name>\w+)", re.DOTALL)
@@ -60,13 +67,13 @@ def networks_of(specs: Iterable[str]) -> list[str]:
     >>> networks_of(["bicubic+blend", "mine=v2f"])
     ['edvr', 'dain']
     """
-    names = [
-        name
+    return [
+        network
         for _, what in map(split_label, specs)
         for name in parts(ALIASES.get(what, what))
-        if name in METHODS and METHODS[name].needs_weights
+        if name in METHODS
+        for network in METHODS[name].networks
     ]
-    return names + ["fisr_pwcnet"] * ("fisr" in names)
 
 
 def resolved(spec: str) -> str:
@@ -96,7 +103,9 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
-        return Elsewhere(label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale)
+        return PrecomputedFrames(
+            label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale
+        )
     names = parts(ALIASES.get(what, what))
     settings = replace(settings, alone=len(names) == 1)
     stages = [one(name, settings) for name in checked(label, names)]
@@ -140,17 +149,41 @@ def checked(label: str, names: Sequence[str]) -> Sequence[str]:
 def one(name: str, settings: Settings) -> Method:
     """A method by its name, here or installed, or by its file and class."""
     if name in METHODS:
-        entry = METHODS[name]
-        if entry.kind != "temporal" and settings.scale not in entry.scales:
-            scales = " or ".join(map(str, entry.scales))
-            raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
-        return entry.build(settings)
+        return known(name, settings)
     if file := FILE.fullmatch(name):
-        return own.from_file(Path(file["file"]).expanduser(), file["name"], settings)
-    installed = own.installed()
+        return from_file(Path(file["file"]).expanduser(), file["name"], settings)
+    installed = registry.installed()
     if name in installed:
-        return own.from_entry_point(installed[name], settings)
+        return from_entry_point(installed[name], settings)
     raise MethodError(unknown(name, [*METHODS, *ALIASES, *installed]))
+
+
+def known(name: str, settings: Settings) -> Method:
+    """A method of `METHODS`, its networks with weights as the settings ask."""
+    spec = METHODS[name]
+    if spec.kind != "temporal" and settings.scale not in spec.scales:
+        scales = " or ".join(map(str, spec.scales))
+        raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
+    method: Method
+    if not spec.networks:
+        method = load(spec.method)(settings, *spec.arguments)
+        return method
+    if settings.precision == "fp16" and settings.device == "cpu":
+        raise MethodError(f"{name}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
+    ready = [ready_network(network, settings) for network in spec.networks]
+    labels = [label for _, label in ready]
+    weights = "untrained" if "untrained" in labels else "+".join(labels)
+    return method_of(name, [network for network, _ in ready], settings, weights)
+
+
+def method_of(
+    name: str, networks: Sequence[nn.Module], settings: Settings, weights: str = ""
+) -> Method:
+    """The method that runs networks at hand, the first of which is the one of that name."""
+    made: Method = load(network_spec(name).method)(
+        *networks, settings=settings, name=name, weights=weights
+    )
+    return made
 
 
 def unknown(name: str, names: Sequence[str]) -> str:
