@@ -88,7 +88,10 @@ def loss_module(name: str, module: nn.Module, stage: Stage) -> LossModule:
 def checkpoint(name: str) -> Checkpoint:
     """The published checkpoint of that name; MethodError if there is none."""
     if name not in CHECKPOINTS:
-        raise MethodError(f"no checkpoint is called {name!r}; there are {', '.join(CHECKPOINTS)}")
+        raise MethodError(
+            f"no checkpoint is called {name!r}; there are {', '.join(CHECKPOINTS)}; another "
+            "published file that you have: `stvt weights add FILE`"
+        )
     return CHECKPOINTS[name]
 
 

@@ -158,8 +158,11 @@ def plan_of(preset: str, stage: str | None, **values: Any) -> TrainingPlan:
         )
     if plan.frames not in (7, 8) or plan.between < 1:
         raise UsageError("a window has 7 or 8 frames and at least 1 moment between two")
-    if plan.patch % (16 * plan.scale):
-        raise UsageError(f"patch {plan.patch} is no multiple of {16 * plan.scale}")
+    from stvt.baselines import network_spec
+
+    multiple = network_spec(plan.network).multiple * plan.scale
+    if plan.patch % multiple:
+        raise UsageError(f"patch {plan.patch} is no multiple of {multiple}")
     if plan.precision not in PRECISIONS:
         raise UsageError(f"precision {plan.precision!r} is none of {', '.join(PRECISIONS)}")
     if not re.fullmatch(r"halve:[1-9]\d*|cosine|none", plan.decay):

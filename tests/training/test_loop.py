@@ -549,7 +549,10 @@ def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) 
         (["--data", "photographs", "--stage", "space", "--preset", "x"], "no preset 'x'"),
         (["--data", "photographs", "--stage", "space", "--patch", "100"], "no multiple of 64"),
         (["--data", "photographs:a", "--stage", "space"], "'a' is no number"),
-        (["--data", "photographs", "--stage", "space", "--network", "x"], "no network 'x'"),
+        (
+            ["--data", "photographs", "--stage", "space", "--network", "x"],
+            "no network is called 'x'",
+        ),
         (
             ["--data", "photographs", "--stage", "joint", "--network", "edvr"],
             "--stage space, which",
