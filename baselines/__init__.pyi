@@ -2,7 +2,14 @@ from .acceleration.compiling import compile_networks
 from .acceleration.convolution import plain
 from .classical.flow_interpolation import Flow
 from .errors import MethodError
-from .expression import build, method_of, networks_of, parse_methods, resolved, split_label
+from .expression import (
+    build,
+    method_of,
+    networks_of,
+    parse_methods,
+    split_label,
+    with_absolute_paths,
+)
 from .flow_networks.pwcnet import PWCNet
 from .losses import LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WindowMethod
@@ -27,17 +34,17 @@ from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.memory import parse_size
-from .weights.fetch import add, convert, fetch_weights
+from .weights.fetch import add_weights, convert_weights, fetch_weights
 from .weights.load import State, init_weights, load_network, read_state
 from .weights.store import (
     SHIPPED,
     accept_terms,
     find_weights,
-    folder,
     home,
     terms_accepted,
+    weights_folder,
 )
-from .weights.verify import files, files_called, verify
+from .weights.verify import verify_weights, weight_files
 
 __all__ = [
     "ALIASES",
@@ -64,17 +71,14 @@ __all__ = [
     "StvunMethod",
     "WindowMethod",
     "accept_terms",
-    "add",
+    "add_weights",
     "build",
     "checkpoint",
     "compile_networks",
-    "convert",
+    "convert_weights",
     "deform_conv",
     "fetch_weights",
-    "files",
-    "files_called",
     "find_weights",
-    "folder",
     "home",
     "init_weights",
     "installed",
@@ -90,11 +94,13 @@ __all__ = [
     "read_precomputed",
     "read_state",
     "register",
-    "resolved",
     "spec_of",
     "split_label",
     "stages_of",
     "terms_accepted",
-    "verify",
+    "verify_weights",
+    "weight_files",
+    "weights_folder",
     "whole_frame_blocks",
+    "with_absolute_paths",
 ]

@@ -70,23 +70,23 @@ def networks_of(specs: Iterable[str]) -> list[str]:
     return [
         network
         for _, what in map(split_label, specs)
-        for name in parts(ALIASES.get(what, what))
+        for name in components(ALIASES.get(what, what))
         if name in METHODS
         for network in METHODS[name].networks
     ]
 
 
-def resolved(spec: str) -> str:
+def with_absolute_paths(spec: str) -> str:
     """The same with the paths of folders and files whole, for a process that works elsewhere.
 
-    >>> resolved("mine=frames:/x/../y"), resolved("bicubic+blend")
+    >>> with_absolute_paths("mine=frames:/x/../y"), with_absolute_paths("bicubic+blend")
     ('mine=frames:/y', 'bicubic+blend')
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
         return f"{label}={FRAMES}{Path(what.removeprefix(FRAMES)).expanduser().resolve()}"
     names = []
-    for name in parts(what):
+    for name in components(what):
         file = FILE.fullmatch(name)
         path = Path(file["file"]).expanduser().resolve() if file else None
         names.append(f"{path}:{file['name']}" if file and path else name)
@@ -106,9 +106,10 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
         return PrecomputedFrames(
             label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale
         )
-    names = parts(ALIASES.get(what, what))
+    names = components(ALIASES.get(what, what))
+    check_composition(label, names)
     settings = replace(settings, alone=len(names) == 1)
-    stages = [one(name, settings) for name in checked(label, names)]
+    stages = [single_method(name, settings) for name in names]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label
     if settings.compiled:
@@ -124,10 +125,10 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     return method
 
 
-def parts(what: str) -> list[str]:
+def components(what: str) -> list[str]:
     """The methods of a composition; a + in the name of a file is none.
 
-    >>> parts("bicubic+a+b.py:Mine")
+    >>> components("bicubic+a+b.py:Mine")
     ['bicubic', 'a', 'b.py:Mine']
     """
     file = FILE.fullmatch(what)
@@ -136,29 +137,28 @@ def parts(what: str) -> list[str]:
     return [name.strip() for name in what.split("+")]
 
 
-def checked(label: str, names: Sequence[str]) -> Sequence[str]:
-    """The methods of a composition, if they can be composed at all."""
+def check_composition(label: str, names: Sequence[str]) -> None:
+    """Raises MethodError if these methods cannot be composed at all."""
     if len(names) > 2:
         raise MethodError(f"{label}: a composition is of two methods, one spatial, one temporal")
     for name in names:
         if len(names) > 1 and name in METHODS and METHODS[name].kind == "space-time":
             raise MethodError(f"{label}: {name} does both in one; write it alone")
-    return names
 
 
-def one(name: str, settings: Settings) -> Method:
+def single_method(name: str, settings: Settings) -> Method:
     """A method by its name, here or installed, or by its file and class."""
     if name in METHODS:
-        return known(name, settings)
+        return registered_method(name, settings)
     if file := FILE.fullmatch(name):
         return from_file(Path(file["file"]).expanduser(), file["name"], settings)
     installed = registry.installed()
     if name in installed:
         return from_entry_point(installed[name], settings)
-    raise MethodError(unknown(name, [*METHODS, *ALIASES, *installed]))
+    raise MethodError(unknown_name(name, [*METHODS, *ALIASES, *installed]))
 
 
-def known(name: str, settings: Settings) -> Method:
+def registered_method(name: str, settings: Settings) -> Method:
     """A method of `METHODS`, its networks with weights as the settings ask."""
     spec = METHODS[name]
     if spec.kind != "temporal" and settings.scale not in spec.scales:
@@ -180,13 +180,13 @@ def method_of(
     name: str, networks: Sequence[nn.Module], settings: Settings, weights: str = ""
 ) -> Method:
     """The method that runs networks at hand, the first of which is the one of that name."""
-    made: Method = load(network_spec(name).method)(
+    method: Method = load(network_spec(name).method)(
         *networks, settings=settings, name=name, weights=weights
     )
-    return made
+    return method
 
 
-def unknown(name: str, names: Sequence[str]) -> str:
+def unknown_name(name: str, names: Sequence[str]) -> str:
     if name in ALIASES:
         return f"{name} stands for {ALIASES[name]} and composes with nothing"
     if name.startswith(FRAMES):

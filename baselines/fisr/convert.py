@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..errors import MethodError
-from ..weights.store import folder
+from ..weights.store import weights_folder
 from ..weights.tensorflow_checkpoint import Checkpoint
 from .network import FISR
 from .pwcnet import FISRPWCNet
@@ -63,7 +63,7 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
         raise MethodError(
             f"{name}: {opened.prefix} holds infinite or undefined numbers, in {broken[0]}"
         )
-    file = folder() / f"{name}.safetensors" if out is None else Path(out).expanduser()
+    file = weights_folder() / f"{name}.safetensors" if out is None else Path(out).expanduser()
     _write(file, save(state))
     return file
 

@@ -23,17 +23,17 @@ from .detect import describe, detect
 from .load import load_network, read_state
 from .store import (
     Record,
+    delete_record,
     expected,
     find_weights,
-    folder,
-    forget,
-    is_kept,
-    record,
-    recorded,
+    is_stored,
+    read_record,
+    weights_folder,
+    write_record,
 )
 
-OF_CHECKPOINT = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")
-MOST_UNPACKED = 4 << 30  # bytes
+CHECKPOINT_PART = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")
+UNPACKED_LIMIT = 4 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,17 @@ def fetch_weights(
     Raises MethodError, one line: for a file that is there or comes but is another, and with what
     to do by hand if no source gives it.
     """
-    known = checkpoint(name)
-    file, download = folder() / known.file, folder() / known.download_name
+    entry = checkpoint(name)
+    file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
-        return _found(known.network, file)
+        return _check_present(entry.network, file)
     give_up = f"put the file here: {download}"
-    if known.archive or not known.sources:
-        give_up = known.by_hand + ("" if known.archive else f"; it belongs at {file}")
-    check = _is_checkpoint if known.archive else partial(load_network, known.network)
+    if entry.archive or not entry.sources:
+        give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
+    check = _check_archive if entry.archive else partial(load_network, entry.network)
     try:
         sha256, source = fetch(
-            sources or known.sources,
+            sources or entry.sources,
             download,
             expected(download, renew=renew),
             check=check,
@@ -83,20 +83,20 @@ def fetch_weights(
             pause=pause,
         )
     except Unavailable as error:
-        raise MethodError(f"{name}: {error}; by hand, from {known.page}: {give_up}") from error
+        raise MethodError(f"{name}: {error}; by hand, from {entry.page}: {give_up}") from error
     except MethodError as error:
         raise MethodError(f"{name}: {error}") from error
     stored = sha256
-    if known.archive:
+    if entry.archive:
         try:
-            stored = convert(known.network, download, source=source).sha256
+            stored = convert_weights(entry.network, download, source=source).sha256
         finally:
             download.unlink()
-    record(download, Record(known.network, sha256, source))
-    return StoredWeights(known.network, file, stored, _hidden(known.network, file))
+    write_record(download, Record(entry.network, sha256, source))
+    return StoredWeights(entry.network, file, stored, _note(entry.network, file))
 
 
-def add(file: Path, network: str | None = None, *, replace: bool = False) -> StoredWeights:
+def add_weights(file: Path, network: str | None = None, *, replace: bool = False) -> StoredWeights:
     """Copy a file to where the network that it is of looks for it; `network` insists on which.
 
     replace: also where another file is, or once came, under that name.
@@ -105,7 +105,11 @@ def add(file: Path, network: str | None = None, *, replace: bool = False) -> Sto
     """
     if not file.is_file():
         raise MethodError(f"there is no file {file}" + (" but a folder" if file.is_dir() else ""))
-    if OF_CHECKPOINT.fullmatch(file.name) or file.suffix == ".meta" or _holds_checkpoint(file):
+    if (
+        CHECKPOINT_PART.fullmatch(file.name)
+        or file.suffix == ".meta"
+        or _is_checkpoint_archive(file)
+    ):
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
@@ -117,10 +121,10 @@ def add(file: Path, network: str | None = None, *, replace: bool = False) -> Sto
                 f"{describe(state)}; if it is of one of these, --as NAME says what differs"
             )
     if replace:
-        forget(file)
+        delete_record(file)
     load_network(network, file)
     sha256 = sha256_of(file)
-    target = folder() / _own_file_name(network, file, sha256)
+    target = weights_folder() / _own_file_name(network, file, sha256)
     fault = expected(target).fault(file, sha256)
     there = target.is_file() and sha256_of(target) != sha256
     if (fault or there) and not replace:
@@ -129,20 +133,20 @@ def add(file: Path, network: str | None = None, *, replace: bool = False) -> Sto
             "put it there nonetheless with --replace"
         )
     if fault or there:
-        forget(target)
+        delete_record(target)
     if there or not target.is_file():
         _copy(file, target, sha256)
-    if recorded(target) is None:
-        record(target, Record(network, sha256, str(file.absolute())))
-    return StoredWeights(network, target, sha256, _hidden(network, target))
+    if read_record(target) is None:
+        write_record(target, Record(network, sha256, str(file.absolute())))
+    return StoredWeights(network, target, sha256, _note(network, target))
 
 
-def convert(
+def convert_weights(
     network: str, given: Path, out: Path | None = None, *, source: str | None = None
 ) -> StoredWeights:
     """Write a TensorFlow checkpoint, maybe in a zip file, as safetensors; see `fisr.convert`.
 
-    given:  the checkpoint's prefix, one of its files, its folder, or a zip file with it inside.
+    given:  the checkpoint's prefix, one of its files, its weights_folder, or a zip file with it inside.
     out:    the file to write; None is the one that the network looks for.
     source: where the checkpoint is from; None is its path.
     """
@@ -150,22 +154,22 @@ def convert(
     if not place:
         raise MethodError(f"{network} was not published as a TensorFlow checkpoint")
     to_safetensors = load(place)
-    out = out.expanduser() if out else folder() / f"{network}.safetensors"
+    out = out.expanduser() if out else weights_folder() / f"{network}.safetensors"
     if zipfile.is_zipfile(given):
-        folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder(), prefix=".unpacked.") as unpacked:
+        weights_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked.") as unpacked:
             _unpack(given, Path(unpacked))
-            made = to_safetensors(network, Path(unpacked), out)
+            target = to_safetensors(network, Path(unpacked), out)
     else:
-        made = to_safetensors(network, given, out)
-    sha256 = sha256_of(made)
-    if is_kept(made):
+        target = to_safetensors(network, given, out)
+    sha256 = sha256_of(target)
+    if is_stored(target):
         origin = source or str(given.absolute())
-        record(made, Record(network, sha256, origin))
-    return StoredWeights(network, made, sha256)
+        write_record(target, Record(network, sha256, origin))
+    return StoredWeights(network, target, sha256)
 
 
-def _found(network: str, file: Path) -> StoredWeights:
+def _check_present(network: str, file: Path) -> StoredWeights:
     """A file that is in its place, recorded if it was not; MethodError if it is another."""
     sha256 = sha256_of(file)
     fault = expected(file).fault(file, sha256)
@@ -174,29 +178,30 @@ def _found(network: str, file: Path) -> StoredWeights:
             f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
             f"`stvt weights add {file} --as {network} --replace`"
         )
-    if recorded(file) is None:
+    if read_record(file) is None:
         load_network(network, file)
-        record(file, Record(network, sha256, "where it was found"))
-    return StoredWeights(network, file, sha256, _hidden(network, file))
+        write_record(file, Record(network, sha256, "where it was found"))
+    return StoredWeights(network, file, sha256, _note(network, file))
 
 
-def _hidden(network: str, file: Path) -> str:
-    found = find_weights(network, Settings())
-    if found == file:
+def _note(network: str, file: Path) -> str:
+    """That another file goes before this one, if one does."""
+    preferred = find_weights(network, Settings())
+    if preferred == file:
         return ""
-    return f"{network} takes {found.name} first; for this one, type --weights {network}={file}"
+    return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
 
 
 def _own_file_name(network: str, file: Path, sha256: str) -> str:
     """The published name if the file's name or hash is of a published one, else the network's."""
-    published = [known for known in CHECKPOINTS.values() if known.network == network]
-    for known in published:
-        if known.sha256 and Expected(None, known.sha256).fault(file, sha256) is None:
-            return known.file
-    for known in published:
-        names = {known.file, *(PurePosixPath(source).name for source in known.sources)}
+    published = [entry for entry in CHECKPOINTS.values() if entry.network == network]
+    for entry in published:
+        if entry.sha256 and Expected(None, entry.sha256).fault(file, sha256) is None:
+            return entry.file
+    for entry in published:
+        names = {entry.file, *(PurePosixPath(source).name for source in entry.sources)}
         if file.name in names:
-            return known.file
+            return entry.file
     if not network_spec(network).own_file_name:
         return published[0].file
     with file.open("rb") as opened:
@@ -211,33 +216,33 @@ def _copy(file: Path, target: Path, sha256: str) -> None:
             raise MethodError(f"{file} changed while it was copied; try again")
 
 
-def _holds_checkpoint(file: Path) -> bool:
-    return zipfile.is_zipfile(file) and bool(_of_checkpoint(file))
+def _is_checkpoint_archive(file: Path) -> bool:
+    return zipfile.is_zipfile(file) and bool(_checkpoint_parts(file))
 
 
-def _is_checkpoint(file: Path) -> None:
-    if not _holds_checkpoint(file):
+def _check_archive(file: Path) -> None:
+    if not _is_checkpoint_archive(file):
         raise MethodError(f"{file.name} is no zip file with a TensorFlow checkpoint (*.index)")
 
 
-def _of_checkpoint(file: Path) -> dict[str, zipfile.ZipInfo]:
+def _checkpoint_parts(file: Path) -> dict[str, zipfile.ZipInfo]:
     """The parts of a checkpoint in a zip file, none if it holds no index."""
     try:
         with zipfile.ZipFile(file) as opened:
             infos = {PurePosixPath(info.filename).name: info for info in opened.infolist()}
     except (zipfile.BadZipFile, OSError):
         return {}
-    parts = {name: info for name, info in infos.items() if OF_CHECKPOINT.fullmatch(name)}
+    parts = {name: info for name, info in infos.items() if CHECKPOINT_PART.fullmatch(name)}
     return parts if any(name.endswith(".index") for name in parts) else {}
 
 
 def _unpack(file: Path, into: Path) -> None:
     """The parts of a checkpoint, without their folders."""
-    parts = _of_checkpoint(file)
+    parts = _checkpoint_parts(file)
     if not parts:
         raise MethodError(f"{file} holds no TensorFlow checkpoint (*.index)")
-    if sum(info.file_size for info in parts.values()) > MOST_UNPACKED:
-        raise MethodError(f"{file} would unpack to more than {MOST_UNPACKED >> 30} GiB")
+    if sum(info.file_size for info in parts.values()) > UNPACKED_LIMIT:
+        raise MethodError(f"{file} would unpack to more than {UNPACKED_LIMIT >> 30} GiB")
     try:
         with zipfile.ZipFile(file) as opened:
             for name, info in parts.items():

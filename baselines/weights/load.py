@@ -23,7 +23,7 @@ from .. import registry
 from ..errors import MethodError
 from ..method import Settings
 from ..spec import load
-from .store import find_weights, recorded
+from .store import find_weights, read_record
 
 State = dict[str, Tensor]
 
@@ -61,8 +61,8 @@ def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, st
     except ValueError as error:
         raise MethodError(f"{name}: {file} is of another network; {error}") from error
     if spec.extra_keys:
-        known = network.state_dict().keys()
-        state = {key: value for key, value in state.items() if key in known}
+        names = network.state_dict().keys()
+        state = {key: value for key, value in state.items() if key in names}
     return network, load_weights(network, state, file, name, optional_keys=spec.optional_keys)
 
 
@@ -71,7 +71,7 @@ def load_weights(
 ) -> str:
     """Load the state that a file holds into a network and return the file's sha256.
 
-    Every key and shape must match. A file of `folder()` must be the one that was fetched or added,
+    Every key and shape must match. A file of `weights_folder()` must be the one that was fetched or added,
     too.
 
     name:          the network's, for messages.
@@ -104,14 +104,14 @@ def load_weights(
         raise MethodError(
             f"{name}: {file} is not of this network ({len(own)} tensors): {'; '.join(faults)}"
         )
-    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {broken[0]}")
+    undefined = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if undefined:
+        raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {undefined[0]}")
     sha256 = sha256_of(file)
-    known = recorded(file)
-    if known is not None and known.sha256 != sha256:
+    record = read_record(file)
+    if record is not None and record.sha256 != sha256:
         raise MethodError(
-            f"{name}: {file} has changed since it came (from {known.source}); fetch it again with "
+            f"{name}: {file} has changed since it came (from {record.source}); fetch it again with "
             "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
         )
     module.load_state_dict(own | state)

@@ -44,20 +44,20 @@ def home() -> Path:
     return Path(os.environ.get("STVT_HOME") or "~/.cache/stvt").expanduser()
 
 
-def folder() -> Path:
+def weights_folder() -> Path:
     """Where weights are kept and looked for."""
     return home() / "weights"
 
 
-def is_kept(file: Path) -> bool:
-    """Whether a file is in `folder()`, however its path is written."""
-    return file.parent.resolve() == folder().resolve()
+def is_stored(file: Path) -> bool:
+    """Whether a file is in `weights_folder()`, however its path is written."""
+    return file.parent.resolve() == weights_folder().resolve()
 
 
-def recorded(file: Path) -> Record | None:
-    """The record of a file of `folder()`; None of any other."""
+def read_record(file: Path) -> Record | None:
+    """The record of a file of `weights_folder()`; None of any other."""
     place = _record_file(file)
-    if not is_kept(file) or not place.is_file():
+    if not is_stored(file) or not place.is_file():
         return None
     try:
         return from_dict(Record, read_json(place, MethodError), str(place), MethodError)
@@ -65,24 +65,24 @@ def recorded(file: Path) -> Record | None:
         raise MethodError(f"{error}; delete it") from error
 
 
-def record(file: Path, what: Record) -> None:
-    """Record it of a file of `folder()`, in the place of what was recorded."""
-    write_json(_record_file(file), asdict(what))
+def write_record(file: Path, content: Record) -> None:
+    """Record it of a file of `weights_folder()`, in the place of what was recorded."""
+    write_json(_record_file(file), asdict(content))
 
 
-def forget(file: Path) -> None:
-    """Remove the record of a file of `folder()`."""
-    if is_kept(file):
+def delete_record(file: Path) -> None:
+    """Remove the record of a file of `weights_folder()`."""
+    if is_stored(file):
         _record_file(file).unlink(missing_ok=True)
 
 
 def expected(file: Path, *, renew: bool = False) -> Expected:
-    """What a file of `folder()` must be: the sha256 with which it first came, else the published.
+    """What a file of `weights_folder()` must be: the sha256 with which it first came, else the published.
 
     renew: it need not be as it first came.
     """
-    first = None if renew else recorded(file)
-    pinned = (known.sha256 for known in CHECKPOINTS.values() if known.download_name == file.name)
+    first = None if renew else read_record(file)
+    pinned = (entry.sha256 for entry in CHECKPOINTS.values() if entry.download_name == file.name)
     return Expected(None, first.sha256 if first else next(pinned, ""))
 
 
@@ -93,19 +93,21 @@ def terms_accepted(name: str, terms: str) -> bool:
 
 def accept_terms(name: str, terms: str, day: str) -> None:
     """Record that the terms of a checkpoint were accepted on a day."""
-    write_json(folder() / "terms.json", _terms() | {name: {"terms": terms, "accepted": day}})
+    write_json(
+        weights_folder() / "terms.json", _terms() | {name: {"terms": terms, "accepted": day}}
+    )
 
 
-def files_of(network: str) -> list[str]:
+def file_names(network: str) -> list[str]:
     """The names under which a network looks for its file, in this order: the published, its own."""
-    published = [known.file for known in CHECKPOINTS.values() if known.network == network]
+    published = [entry.file for entry in CHECKPOINTS.values() if entry.network == network]
     if network in NETWORKS and not NETWORKS[network].own_file_name:
         return published
     return [*published, f"{network}.pth", f"{network}.safetensors"]
 
 
 def find_weights(network: str, settings: Settings) -> Path:
-    """A network's weights: the file that the settings name, else one in `folder()`, else ours.
+    """A network's weights: the file that the settings name, else one in `weights_folder()`, else ours.
 
     Raises MethodError, which says where to get it and where to put it, if there is none.
     """
@@ -114,9 +116,9 @@ def find_weights(network: str, settings: Settings) -> Path:
         if not file.is_file():
             raise MethodError(f"{network}: --weights {network}={file}: there is no such file")
         return file
-    for name in files_of(network):
-        if (folder() / name).is_file():
-            return folder() / name
+    for name in file_names(network):
+        if (weights_folder() / name).is_file():
+            return weights_folder() / name
     shipped = SHIPPED / f"{network}.safetensors"
     if shipped.is_file():
         if settings.scale == SHIPPED_SCALE:
@@ -133,24 +135,24 @@ def find_weights(network: str, settings: Settings) -> Path:
 
 def _how_to_get(network: str) -> str:
     if network not in CHECKPOINTS:
-        return f"none were published; train some and put them at {folder() / network}.safetensors"
+        return f"none were published; train some and put them at {weights_folder() / network}.safetensors"
     first = CHECKPOINTS[network]
     by_hand = first.by_hand
     if not by_hand:
-        by_hand = f"get {first.file} from {first.sources[0]} and put it at {folder() / first.file}"
+        by_hand = f"get {first.file} from {first.sources[0]} and put it at {weights_folder() / first.file}"
     return f"type `stvt weights fetch {network}`, or {by_hand}" if first.sources else by_hand
 
 
 def _record_file(file: Path) -> Path:
-    return folder() / "records" / f"{file.name}.json"
+    return weights_folder() / "records" / f"{file.name}.json"
 
 
 def _terms() -> dict[str, Any]:
-    file = folder() / "terms.json"
+    file = weights_folder() / "terms.json"
     if not file.exists():
         return {}
     try:
-        found = read_json(file, MethodError)
+        terms = read_json(file, MethodError)
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
-    return found if isinstance(found, dict) else {}
+    return terms if isinstance(terms, dict) else {}

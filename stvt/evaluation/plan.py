@@ -11,7 +11,15 @@ from pathlib import Path
 import torch
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Compiled, Method, Scene, Settings, networks_of, resolved, split_label
+from stvt.baselines import (
+    Compiled,
+    Method,
+    Scene,
+    Settings,
+    networks_of,
+    split_label,
+    with_absolute_paths,
+)
 from stvt.core.errors import UsageError
 from stvt.datasets import phase
 from stvt.evaluation import store as results
@@ -163,7 +171,7 @@ class Plan:
             root=self.root,
             dataset=name,
             scene=scene,
-            method=resolved(spec),
+            method=with_absolute_paths(spec),
             label=method.name,
             settings=self.settings,
             protocol=self.protocol,

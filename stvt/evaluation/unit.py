@@ -129,7 +129,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     moving = unit.scene in [*prepared.scenes][: clips.SCENES]
     judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
     if isinstance(method, PrecomputedFrames):
-        judge.saw = method.saw
+        judge.saw = method.observe
     scores: list[list[object]] = []
 
     def done(rows: list[list[object]]) -> None:

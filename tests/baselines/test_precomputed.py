@@ -131,10 +131,10 @@ def test_frames_seen_while_scoring_are_not_read_again_for_the_shift(tmp_path: Pa
     method = begun(write(tmp_path, range(7)))
     for index in range(7):
         (tmp_path / f"{index:08}.png").unlink()
-        method.saw(index, truth(index + 1), truth(index))
+        method.observe(index, truth(index + 1), truth(index))
     method.check_shift(lambda index: pytest.fail(f"truth {index} was read again"))
     assert len(method.warnings) == 1 and "nearer to the truth after" in method.warnings[0]
-    assert sum(map(len, method.looked_at)) < 7  # not all of a long scene is kept
+    assert sum(map(len, method.samples)) < 7  # not all of a long scene is kept
 
 
 def test_frames_in_their_place_are_not_called_shifted(tmp_path: Path) -> None:

@@ -19,15 +19,22 @@ from stvt.baselines.method import Settings
 from stvt.baselines.registry import CHECKPOINTS, loss_module
 from stvt.baselines.spec import Checkpoint
 from stvt.baselines.weights.detect import detect
-from stvt.baselines.weights.fetch import add, convert, fetch_weights
+from stvt.baselines.weights.fetch import add_weights, convert_weights, fetch_weights
 from stvt.baselines.weights.load import (
     init_weights,
     load_network,
     load_weights,
     read_state,
 )
-from stvt.baselines.weights.store import Record, find_weights, folder, recorded
-from stvt.baselines.weights.verify import verify
+from stvt.baselines.weights.store import (
+    Record,
+    find_weights,
+    read_record,
+    weights_folder,
+)
+from stvt.baselines.weights.verify import (
+    verify_weights,
+)
 from stvt.training.weights import write_weights
 from tests.baselines.fisr.test_convert import Small, write_checkpoint
 from tests.baselines.weights.conftest import State, saved
@@ -59,13 +66,13 @@ def sha256(file: Path) -> str:
 
 
 def test_an_added_file_is_where_its_network_looks(file: Path, home: Path) -> None:
-    kept = add(file)
+    kept = add_weights(file)
     assert (kept.network, kept.file, kept.note) == ("edvr-m", home / "edvr-m.pth", "")
     assert find_weights("edvr-m", Settings()) == kept.file
     assert kept.sha256 == sha256(file) == sha256(kept.file)
-    assert recorded(kept.file) == Record("edvr-m", kept.sha256, str(file.absolute()))
-    assert add(file) == kept  # again changes nothing
-    assert add(kept.file) == kept
+    assert read_record(kept.file) == Record("edvr-m", kept.sha256, str(file.absolute()))
+    assert add_weights(file) == kept  # again changes nothing
+    assert add_weights(kept.file) == kept
 
 
 @pytest.mark.parametrize(
@@ -88,12 +95,12 @@ def test_what_a_joint_stage_leaves_is_added(
     file = tmp_path / f"{name}-last.safetensors"
     write_weights(file, loss_module(name, network, "joint").learning(), f"{name}, x{scale}")
     said = None if name != "stvun-wo-d" else name  # whose names and shapes are those of stvun
-    kept = add(file, said)
+    kept = add_weights(file, said)
     assert (kept.network, kept.file) == (name, home / f"{name}.safetensors")
     assert len(build(name, Settings(scale=scale)).weights) == 64
     write_weights(file, loss_module(name, network, "space").learning(), f"{name}, x{scale}")
     with pytest.raises(MethodError, match=r"pwcnet\."):
-        add(file, name, replace=True)
+        add_weights(file, name, replace=True)
 
 
 def test_a_file_with_its_published_name_keeps_it(
@@ -102,8 +109,8 @@ def test_a_file_with_its_published_name_keeps_it(
     known = Checkpoint("edvr-m", "EDVR_REDS_SR_M.pth", "https://page", 1, "none", "none")
     monkeypatch.setitem(CHECKPOINTS, "test", known)
     file = saved({"params": edvr_m}, tmp_path / "EDVR_REDS_SR_M.pth")
-    assert add(file).file == home / "EDVR_REDS_SR_M.pth"
-    shadowed = add(saved(edvr_m, tmp_path / "other.pth"))
+    assert add_weights(file).file == home / "EDVR_REDS_SR_M.pth"
+    shadowed = add_weights(saved(edvr_m, tmp_path / "other.pth"))
     assert shadowed.file == home / "edvr-m.pth"
     assert f"edvr-m takes EDVR_REDS_SR_M.pth first; for this one, type --weights edvr-m={home}" in (
         shadowed.note
@@ -113,50 +120,50 @@ def test_a_file_with_its_published_name_keeps_it(
 def test_a_file_that_only_has_a_published_name_is_refused(edvr_m: State, tmp_path: Path) -> None:
     file = saved(edvr_m, tmp_path / "EDVR_M_x4_SR_REDS_official-32075921.pth")
     with pytest.raises(MethodError, match="its sha256 is .* not one that starts with 32075921"):
-        add(file)
-    assert not folder().exists()
+        add_weights(file)
+    assert not weights_folder().exists()
 
 
 def test_another_file_takes_a_place_only_when_told(
     file: Path, edvr_m: State, tmp_path: Path
 ) -> None:
-    first = add(file)
+    first = add_weights(file)
     other = saved({key: value + 1 for key, value in edvr_m.items()}, tmp_path / "other.pth")
     with pytest.raises(MethodError, match="is not the edvr-m.pth that is known here.*--replace"):
-        add(other)
+        add_weights(other)
     assert sha256(first.file) == first.sha256
-    assert add(other, replace=True).sha256 == sha256(other) == sha256(first.file)
-    known = recorded(first.file)
+    assert add_weights(other, replace=True).sha256 == sha256(other) == sha256(first.file)
+    known = read_record(first.file)
     assert known is not None and known.sha256 == sha256(other)
 
 
 def test_a_file_of_nothing_known_is_refused_with_what_it_holds(tmp_path: Path, file: Path) -> None:
     odd = saved({"a.weight": torch.zeros(2, 3), "b": torch.zeros(1)}, tmp_path / "odd.pth")
     with pytest.raises(MethodError) as caught:
-        add(odd)
+        add_weights(odd)
     assert "it holds 2 tensors: a.weight 2x3, b 1" in refusal(caught)
     with pytest.raises(MethodError) as caught:
-        add(odd, "stvun")
+        add_weights(odd, "stvun")
     assert "is not of this network" in refusal(caught)
     for network_, said in (("edvr", "it has 64 channels, not 128"), ("nothing", "no network is")):
         with pytest.raises(MethodError, match=said):
-            add(file, network_)
+            add_weights(file, network_)
     with pytest.raises(MethodError, match="there is no file"):
-        add(tmp_path / "none")
+        add_weights(tmp_path / "none")
     (tmp_path / "page.pth").write_bytes(QUOTA)
     with pytest.raises(MethodError, match="is a web page"):
-        add(tmp_path / "page.pth")
-    assert not folder().exists()
+        add_weights(tmp_path / "page.pth")
+    assert not weights_folder().exists()
 
 
 def test_a_file_that_changes_after_it_came_is_not_loaded(file: Path, edvr_m: State) -> None:
-    kept = add(file)
+    kept = add_weights(file)
     saved({key: 2 * value for key, value in edvr_m.items()}, kept.file)
     with pytest.raises(MethodError) as caught:
         load_network("edvr-m", kept.file)
     assert "has changed since it came" in refusal(caught)
     with pytest.raises(MethodError, match="its sha256 is"):
-        verify("edvr-m", kept.file)
+        verify_weights("edvr-m", kept.file)
     with pytest.raises(MethodError, match="is there, but it .*delete it to fetch it again"):
         publish_and_fetch(kept.file)
 
@@ -164,12 +171,12 @@ def test_a_file_that_changes_after_it_came_is_not_loaded(file: Path, edvr_m: Sta
 def test_a_file_that_was_changed_on_purpose_is_kept_when_told(
     file: Path, edvr_m: State, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = add(file)
+    kept = add_weights(file)
     saved({key: 2 * value for key, value in edvr_m.items()}, kept.file)
     with pytest.raises(MethodError, match="has changed since it came"):
-        add(kept.file)
+        add_weights(kept.file)
     monkeypatch.chdir(home)
-    assert add(Path("edvr-m.pth"), replace=True).sha256 == sha256(kept.file) != kept.sha256
+    assert add_weights(Path("edvr-m.pth"), replace=True).sha256 == sha256(kept.file) != kept.sha256
     load_network("edvr-m", kept.file)
 
 
@@ -197,7 +204,7 @@ def test_what_is_fetched_is_where_its_network_looks(
 ) -> None:
     kept = fetched(published)
     assert kept.file == home / "net.pth" == find_weights("edvr-m", Settings())
-    known = recorded(kept.file)
+    known = read_record(kept.file)
     assert known is not None and known.source == f"{server.address}/net.pth"
     assert known.sha256 == kept.sha256 == sha256(kept.file)
     asked = len(server.asked)
@@ -251,9 +258,9 @@ def test_a_file_put_there_by_hand_is_remembered(published: str, file: Path, home
     home.mkdir(parents=True)
     put = home / "net.pth"
     put.write_bytes(file.read_bytes())
-    assert recorded(put) is None
+    assert read_record(put) is None
     assert fetched(published).sha256 == sha256(file)
-    known = recorded(put)
+    known = read_record(put)
     assert known is not None and known.source == "where it was found"
 
 
@@ -291,7 +298,7 @@ def test_a_fetched_archive_is_converted(
     assert kept.file == home / "fisr_pwcnet.safetensors" == find_weights("fisr_pwcnet", Settings())
     load_weights(Small(), read_state(kept.file, "x"), kept.file, "fisr_pwcnet")
     assert sorted(each.name for each in home.iterdir()) == ["fisr_pwcnet.safetensors", "records"]
-    assert recorded(home / "p.zip") is not None
+    assert read_record(home / "p.zip") is not None
     kept.file.unlink()
     server.file = archive.read_bytes()[:-30] + bytes(30)
     with pytest.raises(MethodError, match="its sha256 is"):
@@ -302,9 +309,9 @@ def test_a_fetched_archive_is_converted(
         fetched("fisr_pwcnet", renew=True)
     assert sorted(each.name for each in home.iterdir()) == ["records"]
     out = tmp_path / "out.safetensors"
-    assert convert("fisr_pwcnet", archive, out).sha256 == sha256(out) == kept.sha256
+    assert convert_weights("fisr_pwcnet", archive, out).sha256 == sha256(out) == kept.sha256
     with pytest.raises(MethodError, match="`stvt weights convert fisr .*packed.zip`"):
-        add(archive)
+        add_weights(archive)
 
 
 @pytest.mark.slow
@@ -312,18 +319,18 @@ def test_a_fetched_archive_is_converted(
 def test_a_whole_checkpoint_converts_loads_and_is_detect(name: str, tmp_path: Path) -> None:
     values = variables(name)
     write_checkpoint(tmp_path / "model-7", values)  # type: ignore[arg-type]
-    kept = convert(name, tmp_path)
+    kept = convert_weights(name, tmp_path)
     assert kept.file == find_weights(name, Settings())
     module = network(name)
     state = read_state(kept.file, name)
     assert load_weights(module, state, kept.file, name) == kept.sha256
     assert detect(module.state_dict()) == name
-    assert add(kept.file).file == kept.file
+    assert add_weights(kept.file).file == kept.file
 
 
 def test_a_zip_file_of_other_things_is_refused(tmp_path: Path, home: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as opened:
         opened.writestr("checkpoint", "x")
     with pytest.raises(MethodError, match="holds no TensorFlow checkpoint"):
-        convert("fisr", tmp_path / "other.zip")
+        convert_weights("fisr", tmp_path / "other.zip")
     assert not list(home.iterdir())

@@ -11,8 +11,11 @@ import torch
 from stvt.baselines import METHODS, network
 from stvt.baselines.errors import MethodError
 from stvt.baselines.registry import CHECKPOINTS, NETWORKS
-from stvt.baselines.weights.fetch import add
-from stvt.baselines.weights.store import files_of, recorded
+from stvt.baselines.weights.fetch import add_weights
+from stvt.baselines.weights.store import (
+    file_names,
+    read_record,
+)
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -23,7 +26,7 @@ def test_every_method_with_published_weights_has_a_checkpoint_of_its_name() -> N
     needing = {name for name, entry in METHODS.items() if entry.networks} - ours
     assert needing <= networks <= set(NETWORKS)
     for name in networks - {"alexnet"}:
-        assert CHECKPOINTS[name].network == name and files_of(name)[0] == CHECKPOINTS[name].file
+        assert CHECKPOINTS[name].network == name and file_names(name)[0] == CHECKPOINTS[name].file
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -46,9 +49,9 @@ def test_sizes_are_those_of_the_networks() -> None:
 
 
 def test_a_damaged_record_is_said(file: Path, home: Path) -> None:
-    kept = add(file)
+    kept = add_weights(file)
     note = home / "records" / "edvr-m.pth.json"
     for content in ("{", '{"what": 1}'):
         note.write_text(content)
         with pytest.raises(MethodError, match="edvr-m.pth.json.*delete it"):
-            recorded(kept.file)
+            read_record(kept.file)

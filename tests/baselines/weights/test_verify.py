@@ -10,43 +10,53 @@ from torch import nn
 
 from stvt.baselines import network
 from stvt.baselines.errors import MethodError
-from stvt.baselines.weights.fetch import add
 from stvt.baselines.weights.load import (
     initialise,
 )
-from stvt.baselines.weights.store import Record, record, recorded
-from stvt.baselines.weights.verify import agree, files, files_called, fingerprint, probed, verify
+from stvt.baselines.weights.fetch import add_weights
+from stvt.baselines.weights.store import (
+    Record,
+    read_record,
+    write_record,
+)
+from stvt.baselines.weights.verify import (
+    agree,
+    fingerprint,
+    probe,
+    verify_weights,
+    weight_files,
+)
 
 pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_file_is_verified_against_what_it_computed_before(file: Path) -> None:
-    kept = add(file)
-    assert files() == [("edvr-m", kept.file)] == files_called("edvr-m")
-    first = verify("edvr-m", kept.file)
-    assert not first.known and first.sha256 == kept.sha256 and first.parameters == 2_340_003
-    known = recorded(kept.file)
+    kept = add_weights(file)
+    assert weight_files() == [("edvr-m", kept.file)] == weight_files("edvr-m")
+    first = verify_weights("edvr-m", kept.file)
+    assert not first.repeated and first.sha256 == kept.sha256 and first.parameters == 2_340_003
+    known = read_record(kept.file)
     assert known is not None and known.fingerprint == first.fingerprint
-    second = verify("edvr-m", kept.file)
-    assert second.known and second.fingerprint == first.fingerprint
+    second = verify_weights("edvr-m", kept.file)
+    assert second.repeated and second.fingerprint == first.fingerprint
     changed = tuple(1.001 * number for number in first.fingerprint)
-    record(kept.file, Record("edvr-m", kept.sha256, "", changed))
+    write_record(kept.file, Record("edvr-m", kept.sha256, "", changed))
     with pytest.raises(MethodError, match="computes something else than when it was first"):
-        verify("edvr-m", kept.file)
+        verify_weights("edvr-m", kept.file)
     with pytest.raises(MethodError, match="no weights in .*stvt weights fetch stvun"):
-        files_called("stvun")
+        weight_files("stvun")
     with pytest.raises(MethodError, match="nothing is called 'no'"):
-        files_called("no")
+        weight_files("no")
 
 
 def test_weights_that_compute_nothing_finite_are_refused(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = add(file)
+    kept = add_weights(file)
     inf = torch.tensor([1.0, float("inf")])
-    monkeypatch.setattr("stvt.baselines.weights.verify.probed", lambda *_: inf)
+    monkeypatch.setattr("stvt.baselines.weights.verify.probe", lambda *_: inf)
     with pytest.raises(MethodError, match="computes infinite or undefined numbers"):
-        verify("edvr-m", kept.file)
+        verify_weights("edvr-m", kept.file)
 
 
 @pytest.mark.parametrize("name", ["edvr-m", "pwcnet"])
@@ -54,7 +64,7 @@ def test_a_fingerprint_feels_every_weight_and_no_rounding(name: str) -> None:
     module = network(name).double()
     initialise(module)
     with torch.inference_mode():
-        made = probed(name, module)
+        made = probe(name, module)
         before = fingerprint(made)
         noise = torch.cos(torch.arange(made.numel())).view_as(made)
         assert agree(fingerprint(made + 1e-9 * made.abs().max() * noise), before)
@@ -62,7 +72,7 @@ def test_a_fingerprint_feels_every_weight_and_no_rounding(name: str) -> None:
         for weight in (next(iter(module.parameters())), last):
             kept = weight.clone()
             weight.mul_(1.001)
-            assert not agree(fingerprint(probed(name, module)), before)
+            assert not agree(fingerprint(probe(name, module)), before)
             weight.copy_(kept)
-        assert fingerprint(probed(name, module)) == before
+        assert fingerprint(probe(name, module)) == before
     assert isinstance(module, nn.Module)
