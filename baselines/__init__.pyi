@@ -33,7 +33,7 @@ from .registry import (
 from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN
-from .tiling.memory import parse_size
+from .tiling.auto import is_out_of_memory, stream_in_tiles
 from .weights.fetch import add_weights, convert_weights, fetch_weights
 from .weights.load import State, init_weights, load_network, read_state
 from .weights.store import (
@@ -82,6 +82,7 @@ __all__ = [
     "home",
     "init_weights",
     "installed",
+    "is_out_of_memory",
     "load_network",
     "loss_module",
     "method_of",
@@ -89,7 +90,6 @@ __all__ = [
     "network_spec",
     "networks_of",
     "parse_methods",
-    "parse_size",
     "plain",
     "read_precomputed",
     "read_state",
@@ -97,6 +97,7 @@ __all__ = [
     "spec_of",
     "split_label",
     "stages_of",
+    "stream_in_tiles",
     "terms_accepted",
     "verify_weights",
     "weight_files",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +107,6 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
         )
     names = components(ALIASES.get(what, what))
     check_composition(label, names)
-    settings = replace(settings, alone=len(names) == 1)
     stages = [single_method(name, settings) for name in names]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label

@@ -43,7 +43,7 @@ class DainMethod(WindowMethod):
     ) -> None:
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
-        self.precision, self.tiles = settings.precision, Tiles("dain", settings)
+        self.precision, self.tiles = settings.precision, Tiles(settings)
         self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
 

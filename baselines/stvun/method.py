@@ -14,7 +14,6 @@ from ..acceleration.convolution import layout_for
 from ..method import DTYPES, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from .aligned_fusion import AlignedFusion
 from .network import CENTRE, FRAMES, STVUN, Encoded, Motion
 
 MULTIPLE = 16  # of which the network needs height and width to be
@@ -31,9 +30,7 @@ class StvunMethod(WindowMethod):
     ) -> None:
         self.name, self.scale, self.weights = name, network.scale, weights
         self.device = torch.device(settings.device)
-        aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
-        size = next((size for size in ("-s", "-m") if name.startswith(f"stvun{size}")), "")
-        self.tiles = Tiles(f"stvun{size}{aligned}", settings)
+        self.tiles = Tiles(settings)
         self.precision = settings.precision
         self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
@@ -48,7 +45,7 @@ class StvunMethod(WindowMethod):
 
         def compute(around: Box, kept: Box) -> Tensor:
             large = self._joint([Seen(self, around.cut(one)) for one in window], times)
-            return kept.times(self.scale).cut(large)
+            return kept.scale(self.scale).cut(large)
 
         whole = Box.whole(window)
         height, width = self.scale * whole.height, self.scale * whole.width

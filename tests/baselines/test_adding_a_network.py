@@ -22,7 +22,7 @@ from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
 from stvt.cli.main import main
 from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.datasets.frames import write_frame
-from stvt.profiling.breakdown import Parts
+from stvt.profiling.breakdown import Breakdown
 from stvt.profiling.flops import count, parameters
 from stvt.profiling.timing import measure
 
@@ -52,7 +52,7 @@ class TinyMethod(WindowMethod):
 
     def __init__(self, network: Tiny, settings: Settings, name: str, weights: str = "") -> None:
         self.network, self.name, self.weights = network.to(settings.device), name, weights
-        self.tiles = Tiles(name, settings)
+        self.tiles = Tiles(settings)
 
     def networks(self) -> list[nn.Module]:
         return [self.network]
@@ -63,7 +63,7 @@ class TinyMethod(WindowMethod):
             return self.enlarged(window, times)
 
         def compute(around: Box, kept: Box) -> Tensor:
-            return kept.times(4).cut(self.enlarged(around.cut(window), times))
+            return kept.scale(4).cut(self.enlarged(around.cut(window), times))
 
         whole = Box.whole(window)
         made = window.new_empty(1 + len(times), 3, 4 * whole.height, 4 * whole.width)
@@ -154,10 +154,10 @@ def test_it_is_timed_counted_and_broken_down() -> None:
     assert parameters(method) == 3 * 4 * 9 + 4 + 4 * 48 * 9 + 48
     # The new frame comes with the one in register: two images of 16x16 pixels.
     assert count(method, 64, 64).multiply_accumulates == 2 * 16 * 16 * (3 * 4 * 9 + 4 * 48 * 9)
-    parts = Parts(method)
-    with parts.watched():
-        parts.whole(lambda: list(method.stream(frames(), [0.5])))
-    assert set(parts.spent) == {"features", "enlarging", "the rest"}
+    breakdown = Breakdown(method)
+    with breakdown.measuring():
+        breakdown.run(lambda: list(method.stream(frames(), [0.5])))
+    assert set(breakdown.costs) == {"features", "enlarging", "the rest"}
 
 
 def test_it_is_trained_saved_detected_verified_and_evaluated(

@@ -10,10 +10,10 @@ from torch import nn
 
 from stvt.baselines import network
 from stvt.baselines.errors import MethodError
+from stvt.baselines.weights.fetch import add_weights
 from stvt.baselines.weights.load import (
     initialise,
 )
-from stvt.baselines.weights.fetch import add_weights
 from stvt.baselines.weights.store import (
     Record,
     read_record,
