@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import MethodError
 from ..weights.store import weights_folder
-from ..weights.tensorflow_checkpoint import Checkpoint
+from ..weights.tensorflow_checkpoint import TensorFlowCheckpoint
 from .network import FISR
 from .pwcnet import FISRPWCNet
 
@@ -35,7 +35,7 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
     the same bytes. Raises MethodError, one line, if it is damaged or of another network.
     """
     known(name)
-    opened = Checkpoint(Path(checkpoint).expanduser())
+    opened = TensorFlowCheckpoint(Path(checkpoint).expanduser())
     held = {
         FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
     }

@@ -16,6 +16,11 @@ from typing import Any
 from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Stage, Variant
 
 SIZES = {"": 64, "-s": 16, "-m": 32}  # channels of the features
+SUMMARIES = {
+    "": "the joint network of the paper",
+    "-s": "its weights come with stvt (x4)",
+    "-m": "to be trained",
+}
 ABLATIONS = {
     "": "",
     "-wo-efst": "early fusion only (Table 3)",
@@ -42,15 +47,11 @@ def arguments(size: str, ablation: str) -> dict[str, Any]:
 
 
 def _variant(size: str, ablation: str) -> Variant:
+    """The stages: the flow network of the full size is a published one."""
     stages: tuple[Stage, ...] = ("flow", "space", "joint") if size else ("space", "joint")
-    told = {"": "the joint network of the paper", "-s": "its weights come with stvt (x4)"}
-    if ablation:
-        summary = ABLATIONS[ablation]
-    else:
-        summary = told.get(size, "to be trained")
-    if size:
-        summary = f"{SIZES[size]} channels, {summary}"
-    return Variant(f"STVUN, {summary}", partial(arguments, size, ablation), stages)
+    channels = f"{SIZES[size]} channels, " if size else ""
+    summary = ABLATIONS[ablation] or SUMMARIES[size]
+    return Variant(f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages)
 
 
 def scale_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, int]:
