@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from stvt.core.files import reason, write_bytes
 
 from ..errors import MethodError
 from ..weights.store import weights_folder
@@ -64,7 +65,10 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
             f"{name}: {opened.prefix} holds infinite or undefined numbers, in {broken[0]}"
         )
     file = weights_folder() / f"{name}.safetensors" if out is None else Path(out).expanduser()
-    _write(file, save(state))
+    try:
+        write_bytes(file, save(state))
+    except OSError as error:
+        raise MethodError(f"cannot write {file}: {reason(error)}") from error
     return file
 
 
@@ -144,18 +148,3 @@ def _lacks(absent: list[str], wanted: Mapping[str, object]) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "single"
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Whole under its name, or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(file)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise MethodError(f"cannot write {file}: {error.strerror}") from error

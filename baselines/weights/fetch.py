@@ -154,7 +154,6 @@ def convert_weights(
     if not place:
         raise MethodError(f"{network} was not published as a TensorFlow checkpoint")
     to_safetensors = load(place)
-    out = out.expanduser() if out else weights_folder() / f"{network}.safetensors"
     if zipfile.is_zipfile(given):
         weights_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked.") as unpacked:

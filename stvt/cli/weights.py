@@ -82,8 +82,8 @@ def list_(args: argparse.Namespace) -> int:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines import MethodError, checkpoint
-    from stvt.core.errors import UsageError
+    from stvt.baselines import checkpoint
+    from stvt.core.errors import StvtError, UsageError
 
     if args.source and len(args.names) > 1:
         raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
@@ -94,7 +94,7 @@ def fetch(args: argparse.Namespace) -> int:
         try:
             _accept(name, accept=args.accept)
             _fetch(name, args)
-        except (MethodError, UsageError) as error:
+        except (StvtError, OSError) as error:
             print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
     return code
@@ -108,7 +108,8 @@ def add_file(args: argparse.Namespace) -> int:
 
 
 def verify(args: argparse.Namespace) -> int:
-    from stvt.baselines import MethodError, verify_weights, weight_files, weights_folder
+    from stvt.baselines import verify_weights, weight_files, weights_folder
+    from stvt.core.errors import StvtError
 
     code = 0
     files = weight_files(args.name)
@@ -117,7 +118,7 @@ def verify(args: argparse.Namespace) -> int:
     for network, file in files:
         try:
             result = verify_weights(network, file)
-        except MethodError as error:
+        except (StvtError, OSError) as error:
             print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
             continue
