@@ -92,7 +92,7 @@ class PCD(nn.Module):
         """The features of a frame in register with the reference: (B, C, h, w)."""
         dP = lrelu(self.offset_conv1["l3"](f[2], r[2]))
         dP = lrelu(self.offset_conv2["l3"](dP))  # (2)
-        a = lrelu(self.dcn_pack["l3"](f[2], dP))
+        a: Tensor = lrelu(self.dcn_pack["l3"](f[2], dP))
         for level, f_l, r_l in (("l2", f[1], r[1]), ("l1", f[0], r[0])):
             here = lrelu(self.offset_conv1[level](f_l, r_l))
             # A displacement of one pixel at half the size is one of two here.
@@ -131,15 +131,15 @@ class TSA(nn.Module):
         phi = self.temporal_attn1(a[self.reference])
         h = [(self.temporal_attn2(a_t) * phi).sum(1, keepdim=True).sigmoid() for a_t in a]  # (5)
         weighted = torch.cat([a_t * h_t for a_t, h_t in zip(a, h, strict=True)], 1)  # (6)
-        fused = lrelu(self.feat_fusion(weighted))  # (7)
+        fused: Tensor = lrelu(self.feat_fusion(weighted))  # (7)
 
         full = lrelu(self.spatial_attn1(weighted))
         half = lrelu(self.spatial_attn2(downsample(full)))
         quarter = lrelu(self.spatial_attn_l2(downsample(lrelu(self.spatial_attn_l1(half)))))
         half = lrelu(self.spatial_attn3(half)) + upsample(lrelu(self.spatial_attn_l3(quarter)))
         s = self.spatial_attn5(upsample(lrelu(self.spatial_attn4(half))))
-        added: Tensor = self.spatial_attn_add2(lrelu(self.spatial_attn_add1(s)))
-        return fused * 2 * s.sigmoid() + added
+        shift: Tensor = self.spatial_attn_add2(lrelu(self.spatial_attn_add1(s)))
+        return fused * 2 * s.sigmoid() + shift
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
