@@ -1,5 +1,5 @@
-from .acceleration.compiling import compile_networks
-from .acceleration.convolution import plain
+from .acceleration.compilation import compile_networks
+from .acceleration.reference import reference_kernels
 from .classical.flow_interpolation import Flow
 from .custom import installed
 from .edvr.method import EdvrMethod
@@ -71,10 +71,10 @@ __all__ = [
     "networks_of",
     "parse_methods",
     "parse_size",
-    "plain",
     "read_precomputed",
     "read_state",
     "records",
+    "reference_kernels",
     "resolved",
     "sha256_of",
     "split_label",

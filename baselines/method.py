@@ -6,6 +6,7 @@ import time as clock
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -35,7 +36,7 @@ class Settings:
     alone:     whether no other stage shares that memory; a composition says so to its own.
     handover:  what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
-    compiled:  "parts" or "graphs": networks by `torch.compile`, see `compiling`.
+    compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
     weights:   network name -> file of weights, for those named on the command line.
     untrained: random weights from a fixed seed instead of files.
     """
@@ -86,6 +87,8 @@ class Method(ABC):
     stages:  the methods that it is made of (itself, unless a composition).
     fingerprint: changes when what it computes may have changed otherwise (a user's file, say).
     seconds: time spent computing since it was built, the device's work waited for.
+    device:    where its networks are.
+    precision: in which they compute.
     """
 
     name: str
@@ -93,6 +96,8 @@ class Method(ABC):
     weights: str = ""
     fingerprint: str = ""
     seconds: float = 0.0
+    device: torch.device = torch.device("cpu")
+    precision: Precision = "fp32"
 
     @property
     def stages(self) -> tuple[Method, ...]:
@@ -102,12 +107,36 @@ class Method(ABC):
         """The networks inside, whose parameters and operations count."""
         return []
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """The context in which a method computes: no gradients, autocast to its precision, and the
+        time until the device has finished is added to `seconds`. Yield no outputs within it."""
+        start = clock.perf_counter()
+        with torch.inference_mode(), self.autocast():
+            yield
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            device = torch.device(self.device)  # of a user's method it may be a name
+            torch.cuda.synchronize(device if device.type == "cuda" else None)
+        self.seconds += clock.perf_counter() - start
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context in which operators compute in the method's precision."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, DTYPES[self.precision])
+
     def begin(self, scene: Scene) -> None:
         """Called before the frames of each scene; most methods need not know."""
 
     def fingerprint_of(self, scene: Scene) -> str:
         """`fingerprint`, and what else the scene's outputs depend on but its frames."""
         return self.fingerprint
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many input frames before and after frame k its outputs from k on read at most."""
+        reach = [self.support(t, (0.5,)) for t in (0.0, 0.5)]
+        return max(before for before, _ in reach), max(after for _, after in reach)
 
     @abstractmethod
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
@@ -164,13 +193,8 @@ class WindowMethod(Method):
 
     def timed(self, window: Tensor, times: Sequence[float]) -> Tensor:
         """A call whose time is added to `seconds`."""
-        start = clock.perf_counter()
-        with torch.inference_mode():
-            made = self(window, times)
-        if made.device.type == "cuda":
-            torch.cuda.synchronize(made.device)
-        self.seconds += clock.perf_counter() - start
-        return made
+        with self.computing():
+            return self(window, times)
 
 
 def windows(

@@ -103,7 +103,7 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label
     if settings.compiled:
-        from .acceleration.compiling import compile_networks
+        from .acceleration.compilation import compile_networks
 
         compile_networks(method, settings.compiled, settings.device)
     if larger and method.scale == 1:

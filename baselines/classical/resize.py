@@ -79,7 +79,7 @@ class Enlarge(WindowMethod):
 
     def __init__(self, name: str, kernel: str, scale: int, phase: float, device: str) -> None:
         self.name, self.kernel, self.scale = name, kernel, scale
-        self.phase, self.device = phase, device
+        self.phase, self.device = phase, torch.device(device)
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
         frame = window.to(self.device, torch.float32)

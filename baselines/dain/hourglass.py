@@ -11,7 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.convolution import convolve, layout_of
+from ..acceleration.legacy import convolve
+from ..acceleration.processor import memory_format_of as layout_of
 from ..tiling.box import in_bands
 
 BAND = 1 << 19  # pixels of the finest level worked on at once: 128 channels of them are 256 MiB

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..acceleration.convolution import Convolution, convolve
+from ..acceleration.legacy import Convolution, convolve
 from ..tiling.box import in_bands
 
 BAND = 1 << 18  # pixels of 128 channels worked on at once: 128 MiB

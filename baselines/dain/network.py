@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..acceleration.convolution import is_plain, layout_of
+from ..acceleration.legacy import is_plain
+from ..acceleration.processor import memory_format_of as layout_of
 from ..flow_networks.pwcnet import PWCNet
 from ..tiling.box import Box
 from .hourglass import Hourglass

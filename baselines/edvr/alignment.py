@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..acceleration.convolution import Convolution, convolve
+from ..acceleration.legacy import Convolution, convolve
 from ..ops.deform_conv import deform
 
 Levels = tuple[Tensor, Tensor, Tensor]

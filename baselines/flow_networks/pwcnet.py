@@ -11,7 +11,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.convolution import Convolution, Layer, is_plain, room_for
+from ..acceleration.legacy import Convolution, Layer, is_plain, room_for
 from ..ops.warp import correlation, full_precision, warp_border, warp_zero
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6

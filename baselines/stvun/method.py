@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..acceleration.convolution import layout_for
+from ..acceleration.processor import memory_format_for as layout_for
 from ..edvr.alignment import as_training_starts
 from ..errors import MethodError
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, linear, max_pool2d
 
-from ..acceleration.convolution import Convolution, Layer, convolve, is_plain, layout_of, room_for
+from ..acceleration.legacy import Convolution, Layer, convolve, is_plain, room_for
+from ..acceleration.processor import memory_format_of as layout_of
 from ..flow_networks.pwcnet import PWCNet
 from ..ops.warp import warp_border
 

@@ -54,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 2: something is wrong that the user can mend, said in one line each; what could be
     done was done and kept. 130: interrupted; the same command continues.
     """
+    # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and
+    # writes up to twice as fast (docs/performance.md). It looks when it first allocates one.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     args = _parser().parse_args(argv)
     try:
         code: int = args.run(args)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import DTYPES, METHODS, Method, StvunMethod, compile_networks, plain
+from stvt.baselines import DTYPES, METHODS, Method, StvunMethod, compile_networks, reference_kernels
 from stvt.core.errors import UsageError
 from stvt.profiling.bench_demo import demo, reduced, written
 from stvt.profiling.breakdown import Parts, Spent
@@ -159,7 +159,7 @@ def compare(
         for result in results:
             counting, timed = count and lap == 1, lap >= uncounted
             watch = watches[result.name]
-            plainly = plain() if result.name in PUBLISHED else nullcontext()
+            plainly = reference_kernels() if result.name in PUBLISHED else nullcontext()
             with torch.inference_mode(), plainly, watch.watched(counting=counting):
                 made, spent = watch.whole(partial(next, runs[result.name]))
             for name, one in watch.spent.items() if counting or timed else ():

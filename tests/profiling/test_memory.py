@@ -45,21 +45,41 @@ def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
     assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
 
 
-def with_stvt(program: str, asked: str | None = None) -> str:
-    """What a program says after `import stvt`, in a process that is or is not told of huge pages."""
+IMPORT = "import os, stvt"
+COMMAND = """
+from stvt.cli.main import main
+try:
+    main(["--version"])
+except SystemExit:
+    pass
+"""
+ACCELERATE = """
+from torch import nn
+from stvt.baselines.acceleration.swap import accelerate
+accelerate(nn.ReLU())
+"""
+
+
+def after(start: str, program: str, asked: str | None = None) -> str:
+    """The last line of a program after a start, in a process that is or is not told of huge pages."""
     environment = {key: value for key, value in os.environ.items() if key != ASK}
     if asked:
         environment[ASK] = asked
-    command = [sys.executable, "-c", f"import os, stvt; {program}"]
+    command = [sys.executable, "-c", f"{IMPORT}\n{start}\n{program}"]
     ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return ran.stdout.strip()
+    return ran.stdout.splitlines()[-1]
 
 
+@pytest.mark.parametrize("start", [COMMAND, ACCELERATE])
 @pytest.mark.parametrize(("asked", "kept"), [(None, "1"), ("0", "0")])
 def test_huge_pages_are_asked_for_unless_the_user_says_otherwise(
-    asked: str | None, kept: str
+    start: str, asked: str | None, kept: str
 ) -> None:
-    assert with_stvt(f"print(os.environ['{ASK}'])", asked) == kept
+    assert after(start, f"print(os.environ['{ASK}'])", asked) == kept
+
+
+def test_an_import_leaves_the_environment_alone() -> None:
+    assert after("", f"print(os.environ.get('{ASK}'))") == "None"
 
 
 @pytest.mark.skipif(
@@ -67,9 +87,10 @@ def test_huge_pages_are_asked_for_unless_the_user_says_otherwise(
     reason="the system gives no huge pages, or does not say",
 )
 def test_where_the_system_has_huge_pages_tensors_lie_in_them() -> None:
-    told = with_stvt(
+    told = after(
+        COMMAND,
         "import torch; kept = torch.empty(32 << 20).fill_(1); "
-        f"print([l.split()[1] for l in open('{MAPPED}') if l.startswith('AnonHugePages')][0])"
+        f"print([l.split()[1] for l in open('{MAPPED}') if l.startswith('AnonHugePages')][0])",
     )
     assert int(told) > 16 << 10  # KiB, of 128 MiB
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stvt.baselines.acceleration.convolution import plain
+from stvt.baselines.acceleration.reference import reference_kernels
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.stvun.method import StvunMethod, stvun_method
@@ -173,7 +173,7 @@ def test_what_times_share_of_the_decoder_is_computed_once(decoder_to_time: bool)
     network = STVUN(width=16, decoder_to_time=decoder_to_time).double().eval()
     initialise(network)
     frames, times = 2 * moving(7, 16, 32)[None].double() - 1, [0.25, 0.5, 0.75]
-    with plain():
+    with reference_kernels():
         apart = network(frames, times)
         unshared, _ = operations_of(lambda: network(frames, times))
     shared, _ = operations_of(lambda: network(frames, times))

@@ -1,0 +1,90 @@
+"""Names of before `accelerate`, which EDVR and DAIN still import; gone when they have moved."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .convolution import _output_dtype, conv2d
+from .processor import memory_format_of
+from .reference import uses_reference_kernels
+
+
+def is_plain() -> bool:
+    return uses_reference_kernels() or torch.is_grad_enabled()
+
+
+class Convolution(nn.Conv2d):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        *,
+        bias: bool = True,
+    ) -> None:
+        around = dilation * (kernel // 2)
+        super().__init__(inputs, outputs, kernel, stride, around, dilation, bias=bias)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        added: Tensor | None = None,
+        slope: float | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        made = conv2d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride[0],
+            int(self.padding[0]),
+            self.dilation[0],
+            residual=added,
+            negative_slope=slope,
+        )
+        return made if out is None else out.copy_(made)
+
+
+class Layer(nn.Sequential):
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
+    ) -> None:
+        convolution = Convolution(inputs, outputs, kernel, stride, dilation)
+        super().__init__(convolution, nn.LeakyReLU(0.1))
+
+    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        activation = cast(nn.LeakyReLU, self[1])
+        return cast(Tensor, self[0](x, slope=activation.negative_slope, out=out))
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    padding: int | None = None,
+    dilation: int = 1,
+    added: Tensor | None = None,
+    slope: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    around = dilation * (weight.shape[-1] // 2) if padding is None else padding
+    made = conv2d(x, weight, bias, 1, around, dilation, residual=added, negative_slope=slope)
+    return made if out is None else out.copy_(made)
+
+
+def room_for(x: Tensor, channels: int) -> Tensor:
+    batch, _, height, width = x.shape
+    dtype = _output_dtype(x)
+    return torch.empty(
+        (batch, channels, height, width),
+        dtype=dtype,
+        device=x.device,
+        memory_format=torch.channels_last if dtype == torch.bfloat16 else memory_format_of(x),
+    )
