@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d as area
 
-from .edvr.alignment import Analysis, Levels, as_training_starts
+from .edvr.alignment import reset_for_training
 from .edvr.network import EDVR
 from .flow_networks.light import LightFlow, optical_flow
 from .stvun.network import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion, blend
@@ -159,14 +159,12 @@ class EdvrTrainee(Trainee):
     ) -> Losses:
         reach = self.network.frames // 2
         frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        analysis = self.network.analyse(frames.flatten(0, 1))
         count = frames.shape[1]
-
-        def of(part: Levels, k: int) -> Levels:
-            one, two, three = (level.view(-1, count, *level.shape[1:])[:, k] for level in part)
-            return one, two, three
-
-        window = [Analysis(*(of(part, k) for part in analysis)) for k in range(count)]
+        levels = [
+            level.view(-1, count, *level.shape[1:])
+            for level in self.network.features(frames.flatten(0, 1))
+        ]
+        window = [[level[:, k] for level in levels] for k in range(count)]
         made = self.network.restore(window, frames[:, reach])
         return {"space": _difference(2 * made - 1, large[:, 0])}
 
@@ -188,7 +186,7 @@ def trainee(network: nn.Module, stage: Stage) -> Trainee:
 def start(network: nn.Module, seed: int) -> None:
     """Weights as training starts: He normal (the published code's choice), residuals and flows faint."""
     initialise(network, seed)
-    as_training_starts(network)
+    reset_for_training(network)
     with torch.no_grad():
         if isinstance(network, STVUN):
             network.decoder.rconv1.weight.mul_(0.1)

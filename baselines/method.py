@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
 Wanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -197,12 +198,12 @@ class WindowMethod(Method):
             return self(window, times)
 
 
-def windows(
-    frames: Iterable[Tensor], before: int, after: int
-) -> Iterator[tuple[list[Tensor], bool]]:
+def windows(frames: Iterable[Item], before: int, after: int) -> Iterator[tuple[list[Item], bool]]:
     """For each frame its window, the end frames repeated, and whether it is the last frame.
 
-    >>> [[int(f) for f in window] for window, _ in windows(map(torch.tensor, range(3)), 1, 2)]
+    frames: of any kind; a frame with what is cached of it stays the same in all its windows.
+
+    >>> [window for window, _ in windows(range(3), 1, 2)]
     [[0, 0, 1, 2], [0, 1, 2, 2], [1, 2, 2, 2]]
     """
     rest = iter(frames)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..acceleration.processor import memory_format_for as layout_for
+from ..acceleration.processor import memory_format_for
+from ..acceleration.swap import accelerate
 from ..errors import MethodError
-from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from ..method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
 from ..variants import edvr_s
 from ..weights.load import find_weights, initialise, load_weights, read_state
-from .alignment import Analysis, as_training_starts
-from .network import EDVR, edvr_l, edvr_m, form_of, own_names
+from .alignment import reset_for_training
+from .checkpoint_names import architecture_of, canonical_names
+from .fused import SWAPS
+from .network import EDVR, edvr_l, edvr_m
 
 NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}
 CHANNELS = {"edvr": 128, "edvr-m": 64, "edvr-s": 24}
+MULTIPLE = 4  # of which the network needs height and width to be
 MARGIN = 64  # low-resolution pixels around a tile, at most
 
 
@@ -36,29 +39,28 @@ def edvr_method(settings: Settings, variant: str = "edvr") -> Method:
     if settings.untrained and variant not in settings.weights:
         network = NETWORKS[variant]()
         initialise(network)
-        as_training_starts(network)
+        reset_for_training(network)
         return EdvrMethod(network, settings, variant, "untrained")
     file = find_weights(variant, settings)
     try:
-        form = form_of(own_names(read_state(file, variant)))
+        architecture = architecture_of(canonical_names(read_state(file, variant)))
     except ValueError as error:
         raise MethodError(f"{variant}: {file} is of another network; {error}") from error
-    if form["channels"] != CHANNELS[variant]:
+    if architecture["channels"] != CHANNELS[variant]:
         raise MethodError(
-            f"{variant}: {file} has {form['channels']} channels, {variant} has "
+            f"{variant}: {file} has {architecture['channels']} channels, {variant} has "
             f"{CHANNELS[variant]}; "
             + " and ".join(f"{name} is of {number}" for name, number in CHANNELS.items())
         )
-    if form["full_size"]:
-        raise MethodError(f"{variant}: {file} only deblurs; take one whose name says SR")
-    network = EDVR(**form)
-    return EdvrMethod(network, settings, variant, load_weights(network, file, variant, own_names))
+    network = EDVR(**architecture)
+    weights = load_weights(network, file, variant, canonical_names)
+    return EdvrMethod(network, settings, variant, weights)
 
 
 class EdvrMethod(WindowMethod):
-    """EDVR with frames of any h and w; `stream` computes once what windows share.
+    """EDVR with frames of any h and w; `stream` computes the features of each frame once.
 
-    It is spatial: whatever times are asked for, the window's centre is all that it makes.
+    It is spatial: whatever times are asked for, the window's centre is all that it gives.
     """
 
     scale = 4
@@ -66,32 +68,29 @@ class EdvrMethod(WindowMethod):
     def __init__(
         self, network: EDVR, settings: Settings, name: str = "edvr", weights: str = ""
     ) -> None:
-        if network.full_size:
-            raise ValueError("EDVR with full-size frames does not enlarge")
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
-        self.tiles = Tiles(_size(network), settings)
-        self.layout = layout_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        self.tiles = Tiles(memory_model_of(network), settings)
+        self.memory_format = memory_format_for(self.device, self.precision)
+        self.network = network.eval().to(self.device).to(memory_format=self.memory_format)
+        accelerate(self.network, SWAPS)
         self.before = self.after = network.frames // 2
 
     def networks(self) -> list[nn.Module]:
         return [self.network]
 
     def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
-        frames = [self.ready(frame) for frame in window]
-        whole = Box.whole(window)
-        tile = self.tiles.of(window)
+        whole, tile = Box.whole(window), self.tiles.of(window)
         if tile is None:
-            return self._restored([self.analysed(one) for one in frames], frames, whole)
+            return self.restored([CachedFrame(self, frame) for frame in window])
 
         def compute(around: Box, kept: Box) -> Tensor:
-            parts = [around.cut(frame) for frame in frames]
-            return self._restored([self.analysed(part) for part in parts], parts, kept)
+            large = self.restored([CachedFrame(self, around.cut(frame)) for frame in window])
+            return kept.times(4).cut(large)
 
-        made = frames[0].new_empty(1, 3, 4 * whole.height, 4 * whole.width)
-        return by_tiles(made, whole, Box.whole(frames[0]), self.cut(tile), compute)
+        large = torch.empty(1, 3, 4 * whole.height, 4 * whole.width, device=self.device)
+        return by_tiles(large, whole, whole, self.cut(tile), compute)
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
@@ -100,75 +99,49 @@ class EdvrMethod(WindowMethod):
         if first is not None and self.tiles.of(first):  # pieces are made from their windows alone
             yield from super().stream(frames, (), wanted)
             return
-        seen: dict[int, Seen] = {}  # by the identity of a frame of the window
-        for k, (window, _) in enumerate(windows(frames, self.before, self.after)):
-            seen = {id(one): seen.get(id(one)) or Seen(self, one) for one in window}
-            if not wanted(k):
-                continue
-            start = clock.perf_counter()
-            with torch.inference_mode():
-                each = [seen[id(one)] for one in window]
-                analyses, ready = [one.analysis for one in each], [one.frame for one in each]
-                (made,) = self._restored(analyses, ready, Box.whole(window[0]))
-            if made.device.type == "cuda":
-                torch.cuda.synchronize(made.device)
-            self.seconds += clock.perf_counter() - start
-            yield float(k), made
+        cached = (CachedFrame(self, frame) for frame in frames)
+        for k, (window, _) in enumerate(windows(cached, self.before, self.after)):
+            if wanted(k):
+                with self.computing():
+                    (large,) = self.restored(window)
+                yield float(k), large
 
-    def ready(self, frame: Tensor) -> Tensor:
-        """(1, 3, h, w), repeated at the right and below to a size that the network reads."""
-        height, width = frame.shape[-2:]
-        dtype, multiple = next(self.network.parameters()).dtype, self.network.multiple
-        frame = frame[None].to(self.device, dtype)
-        frame = pad(frame, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-        return frame.contiguous(memory_format=self.layout)
-
-    def analysed(self, frame: Tensor) -> Analysis:
-        """What windows need of such a frame besides its pixels."""
-        with self._precision():
-            return self.network.analyse(frame)
+    def restored(self, window: Sequence[CachedFrame]) -> Tensor:
+        """The enlarged centre frame, (1, 3, 4h, 4w) in [0, 1]."""
+        centre = window[self.before]
+        with self.autocast():
+            large = self.network.restore([frame.features for frame in window], centre.image)
+        height, width = centre.source.shape[-2:]
+        return large[..., : 4 * height, : 4 * width].to(centre.image.dtype).clamp(0, 1)
 
     def cut(self, tile: int) -> Cut:
         """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
         margin = min(max(tile // 16 * 4, 4), MARGIN)
         return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)
 
-    def _restored(self, window: Sequence[Analysis], frames: Sequence[Tensor], kept: Box) -> Tensor:
-        """The enlarged centre frame, of which a part is kept, (1, 3, 4h, 4w) in [0, 1]."""
-        centre = frames[self.before]
-        with self._precision():
-            large = self.network.restore(window, centre)
-        return kept.times(4).cut(large).to(centre.dtype).clamp(0, 1)
 
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, DTYPES[self.precision])
+class CachedFrame:
+    """A frame (3, h, w) and what every window that holds it reads of it, computed at first use."""
+
+    def __init__(self, method: EdvrMethod, source: Tensor) -> None:
+        self.method, self.source = method, source
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, h, w), repeated at the right and below to a size that the network reads."""
+        height, width = self.source.shape[-2:]
+        dtype = next(self.method.network.parameters()).dtype
+        image = self.source[None].to(self.method.device, dtype)
+        image = pad(image, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        return image.contiguous(memory_format=self.method.memory_format)
+
+    @cached_property
+    def features(self) -> list[Tensor]:
+        return self.method.network.features(self.image)
 
 
-def _size(network: EDVR) -> str:
+def memory_model_of(network: EDVR) -> str:
     """Under whose name what a network needs was measured."""
     channels = network.conv_l2_1.out_channels
     names = ("edvr-s", "edvr-m")
     return next((name for name in names if channels <= CHANNELS[name]), "edvr")
-
-
-class Seen:
-    """A frame as the network reads it, and its analysis, each made when first asked for."""
-
-    def __init__(self, method: EdvrMethod, frame: Tensor) -> None:
-        self.method, self.source = method, frame
-        self._frame: Tensor | None = None
-        self._analysis: Analysis | None = None
-
-    @property
-    def frame(self) -> Tensor:
-        if self._frame is None:
-            self._frame = self.method.ready(self.source)
-        return self._frame
-
-    @property
-    def analysis(self) -> Analysis:
-        if self._analysis is None:
-            self._analysis = self.method.analysed(self.frame)
-        return self._analysis

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..acceleration.processor import memory_format_for as layout_for
-from ..edvr.alignment import as_training_starts
+from ..edvr.alignment import reset_for_training
 from ..errors import MethodError
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
@@ -34,7 +34,7 @@ def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
     assert isinstance(network, STVUN)
     weights = give_weights(network, variant, settings, published_names, spare=UNUSED)
     if weights == "untrained":
-        as_training_starts(network)
+        reset_for_training(network)
     return StvunMethod(network, settings, variant, weights)
 
 

@@ -14,8 +14,9 @@ from torch import nn
 
 from ..dain.method import SPARE
 from ..dain.network import DAIN
+from ..edvr.checkpoint_names import architecture_of, canonical_names
 from ..edvr.method import CHANNELS
-from ..edvr.network import EDVR, form_of, own_names
+from ..edvr.network import EDVR
 from ..errors import MethodError
 from ..fisr.network import FISR
 from ..fisr.pwcnet import FISRPWCNet
@@ -90,12 +91,10 @@ def _fits(name: str, state: State) -> bool:
 
 
 def _edvr(name: str, state: State) -> EDVR:
-    form = form_of(state)
-    if form["channels"] != CHANNELS[name]:
-        raise ValueError(f"it has {form['channels']} channels, not {CHANNELS[name]}")
-    if form["full_size"]:
-        raise ValueError("it only deblurs; take a file whose name says SR")
-    return EDVR(**form)
+    architecture = architecture_of(state)
+    if architecture["channels"] != CHANNELS[name]:
+        raise ValueError(f"it has {architecture['channels']} channels, not {CHANNELS[name]}")
+    return EDVR(**architecture)
 
 
 def _stvun(state: State, **options: Any) -> STVUN:
@@ -172,9 +171,9 @@ READINGS = {
     ),
     "stvun-s": Reading(partial(_compact, "stvun-s"), "efst."),
     "stvun-m": Reading(partial(_compact, "stvun-m"), "efst."),
-    "edvr": Reading(partial(_edvr, "edvr"), "pcd_align", own_names),
-    "edvr-m": Reading(partial(_edvr, "edvr-m"), "pcd_align", own_names),
-    "edvr-s": Reading(partial(_edvr, "edvr-s"), "pcd_align", own_names),
+    "edvr": Reading(partial(_edvr, "edvr"), "pcd_align", canonical_names),
+    "edvr-m": Reading(partial(_edvr, "edvr-m"), "pcd_align", canonical_names),
+    "edvr-s": Reading(partial(_edvr, "edvr-s"), "pcd_align", canonical_names),
     "dain": Reading(lambda _: DAIN(), "rectifyNet.", partial(_only, DAIN), SPARE),
     "fisr": Reading(lambda _: FISR(), "level_1."),
     "fisr_pwcnet": Reading(lambda _: FISRPWCNet(), "up_flow"),

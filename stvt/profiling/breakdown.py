@@ -29,7 +29,7 @@ PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
     ),
     "EDVR": (
         {
-            "features and pyramids": ("analyse",),
+            "features and pyramids": ("features",),
             "alignment": ("pcd_align",),
             "fusion": ("fusion",),
         },

@@ -12,9 +12,14 @@ import torch
 from torch import Tensor
 
 import stvt.baselines
-from stvt.baselines.edvr.alignment import Deformable, Fusion, as_training_starts
+from stvt.baselines.edvr.alignment import TSA, DeformableConv, reset_for_training
+from stvt.baselines.edvr.checkpoint_names import (
+    architecture_of,
+    canonical_name,
+    canonical_names,
+)
 from stvt.baselines.edvr.method import EdvrMethod, edvr_method
-from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m, form_of, own_name, own_names
+from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.ops.deform_conv import deform
@@ -43,7 +48,7 @@ def small(seed: int = 0, **form: Any) -> EDVR:
     torch.manual_seed(seed)
     network = EDVR(**(SMALL | form))
     for module in network.modules():
-        if isinstance(module, Deformable):
+        if isinstance(module, DeformableConv):
             weight, bias = module.conv_offset.parameters()
             torch.nn.init.normal_(weight, 0, 0.3)
             torch.nn.init.uniform_(bias, -2, 2)
@@ -83,10 +88,10 @@ def test_every_stage_is_the_published_one(
     layers = ["dcn_pack.l3", "dcn_pack.l2", "dcn_pack.l1", "cas_dcnpack"]
     for layer in layers:
         network.pcd_align.get_submodule(f"{layer}.conv_offset").register_forward_hook(watch(layer))
-    analyses = [network.analyse(frame) for frame in frames.unbind(1)]
-    aligned = network.pcd_align(analyses, analyses[network.frames // 2])
+    features = [network.features(frame) for frame in frames.unbind(1)]
+    aligned = [network.pcd_align(one, features[network.frames // 2]) for one in features]
     made: dict[str, Tensor] = {
-        "out": network.restore(analyses, frames[:, network.frames // 2])[0],
+        "out": network.restore(features, frames[:, network.frames // 2])[0],
         "aligned": torch.cat(aligned)[:, ::16],
         "fused": network.fusion(aligned)[0, ::16],
         "offset_abs_mean": torch.stack(
@@ -94,7 +99,7 @@ def test_every_stage_is_the_published_one(
         ),
     }
     for level in range(3):
-        means = [one.levels[level].mean((2, 3)) for one in analyses]
+        means = [one[level].mean((2, 3)) for one in features]
         made[f"level{level + 1}_mean"] = torch.cat(means)
     for output, value in made.items():
         assert error(value, case, output) < tolerance, output
@@ -217,15 +222,25 @@ def test_deformable_convolution_learns() -> None:
 def test_names_of_others_are_translated(who: str) -> None:
     aliases = json.loads((GOLDEN / "edvr_m" / "aliases.json").read_text())[who]
     assert list(aliases) == list(load_state("edvr_m"))
-    assert {own: own_name(other) for own, other in aliases.items()} == {own: own for own in aliases}
+    assert {own: canonical_name(other) for own, other in aliases.items()} == {
+        own: own for own in aliases
+    }
 
 
 @pytest.mark.parametrize("name", ["edvr_m", "edvr_l"])
 def test_all_names_of_others_are_translated(name: str, shared: Path) -> None:
     aliases = json.loads((shared / "golden" / name / "aliases.json").read_text())
     for others in aliases.values():
-        assert [own_name(other) for other in others.values()] == list(others)
-    assert [own_name(own) for own in load_state(name)] == list(load_state(name))
+        assert [canonical_name(other) for other in others.values()] == list(others)
+    assert [canonical_name(own) for own in load_state(name)] == list(load_state(name))
+
+
+PREDEBLUR = [
+    *("conv_first", "stride_conv_hr1", "stride_conv_hr2", "stride_conv_l2", "stride_conv_l3"),
+    *("resblock_l3.conv1", "resblock_l3.conv2"),
+    *(f"resblock_l2_{n}.conv{m}" for n in (1, 2) for m in (1, 2)),
+    *(f"resblock_l1.{n}.conv{m}" for n in range(5) for m in (1, 2)),
+]
 
 
 def test_the_release_s_predeblur_is_translated() -> None:
@@ -240,10 +255,10 @@ def test_the_release_s_predeblur_is_translated() -> None:
         *(f"pre_deblur.RB_L2_{n}.conv{m}" for n in (1, 2) for m in (1, 2)),
         *(f"pre_deblur.RB_L1_{n}.conv{m}" for n in (1, 2, 3, 4, 5) for m in (1, 2)),
     ]
-    own = small(predeblur=True, full_size=True).predeblur.state_dict()
-    names = [own_name(f"{name}.{kind}") for name in theirs for kind in ("weight", "bias")]
+    own = [f"{layer}.{kind}" for layer in PREDEBLUR for kind in ("weight", "bias")]
+    names = [canonical_name(f"{name}.{kind}") for name in theirs for kind in ("weight", "bias")]
     assert names == [f"predeblur.{name}" for name in own]
-    assert own_name("pre_deblur.conv_first.bias") == "predeblur.conv_first.bias"
+    assert canonical_name("pre_deblur.conv_first.bias") == "predeblur.conv_first.bias"
 
 
 @pytest.mark.parametrize(
@@ -251,19 +266,17 @@ def test_the_release_s_predeblur_is_translated() -> None:
     [
         {},
         {"frames": 7, "tsa": False},
-        {"predeblur": True},
-        {"predeblur": True, "full_size": True, "extract_blocks": 2},
+        {"predeblur": True, "extract_blocks": 2},
     ],
 )
 def test_a_state_tells_its_form(form: dict[str, Any]) -> None:
-    assert form_of(small(**form).state_dict()).items() >= (SMALL | form).items()
+    assert architecture_of(small(**form).state_dict()).items() >= (SMALL | form).items()
 
 
 @pytest.mark.parametrize("tsa", [True, False])
-def test_with_predeblur_it_enlarges_or_keeps_the_size(tsa: bool) -> None:
+def test_with_predeblur_it_enlarges(tsa: bool) -> None:
     frames = torch.rand(1, 5, 3, 16, 32)
     assert small(predeblur=True, tsa=tsa)(frames).shape == (1, 3, 64, 128)
-    assert small(predeblur=True, tsa=tsa, full_size=True)(frames).shape == (1, 3, 16, 32)
 
 
 def test_without_weights_in_the_head_it_is_bilinear() -> None:
@@ -281,19 +294,17 @@ def test_wrong_shapes_are_said() -> None:
         small()(torch.rand(1, 5, 3, 8, 10))
     with pytest.raises(ValueError, match="odd number of frames, not 4"):
         small(frames=4)
-    with pytest.raises(ValueError, match="full-size"):
-        small(full_size=True)
 
 
 def counted(network: EDVR) -> list[int]:
-    """A list that gets longer with each frame that the network analyses."""
+    """A list that gets longer with each frame that the network extracts features of."""
     calls: list[int] = []
     network.conv_l2_1.register_forward_hook(lambda *_: calls.append(1))
     return calls
 
 
 @pytest.mark.parametrize("count", [1, 2, 12])
-def test_a_stream_is_its_windows_and_analyses_each_frame_once(count: int) -> None:
+def test_a_stream_is_its_windows_and_computes_the_features_of_each_frame_once(count: int) -> None:
     network = small().double()
     method = EdvrMethod(network, Settings())
     clip = torch.rand(count, 3, 10, 13, dtype=torch.float64)
@@ -348,7 +359,7 @@ def test_untrained_networks_give_finite_frames_from_offsets_of_zero() -> None:
         assert method.support(0, ()) == (frames // 2, frames // 2)
         (network,) = method.networks()
         for module in network.modules():
-            if isinstance(module, Deformable):
+            if isinstance(module, DeformableConv):
                 assert not any(value.any() for value in module.conv_offset.parameters())
         ((_, made),) = method.stream([torch.rand(3, 9, 12)], ())
         assert made.isfinite().all() and made.std() > 0.05
@@ -379,7 +390,7 @@ def test_the_file_says_what_is_read_and_fused(tmp_path: Path) -> None:
     network = EDVR(64, frames=3, extract_blocks=1, reconstruction_blocks=1, tsa=False)
     method = edvr_method(saved(tmp_path / "m.pth", network.state_dict()), "edvr-m")
     assert method.support(0, ()) == (1, 1)
-    assert not isinstance(network.fusion, Fusion)
+    assert not isinstance(network.fusion, TSA)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +399,10 @@ def test_the_file_says_what_is_read_and_fused(tmp_path: Path) -> None:
         (lambda: small().state_dict(), "has 8 channels, edvr-m has 64; edvr is of 128"),
         (lambda: {"conv.weight": torch.zeros(3)}, "is of another network; not a state of EDVR"),
         (
-            lambda: EDVR(64, 3, 8, 1, 1, predeblur=True, full_size=True).state_dict(),
+            lambda: (
+                EDVR(64, 3, 8, 1, 1, predeblur=True).state_dict()
+                | {"predeblur.stride_conv_hr1.weight": torch.zeros(64, 64, 3, 3)}
+            ),
             "only deblurs",
         ),
         (
@@ -409,7 +423,7 @@ def test_it_enlarges_by_4_alone() -> None:
 
 def test_a_state_survives_its_translation() -> None:
     state = small().state_dict()
-    assert own_names(state).keys() == state.keys()
+    assert canonical_names(state).keys() == state.keys()
 
 
 def test_stvun_with_alignment_has_the_published_number_of_parameters_and_runs() -> None:
@@ -429,7 +443,7 @@ def test_stvun_with_alignment_has_the_published_number_of_parameters_and_runs() 
         "all": 1_384_288 + 340_800 + 147_712,
     }
     initialise(network)
-    as_training_starts(network)
+    reset_for_training(network)
     made = network.eval()(torch.rand(1, 7, 3, 16, 16) * 2 - 1, [0.5])
     assert made.shape == (1, 2, 3, 64, 64) and made.isfinite().all()
 
@@ -437,7 +451,7 @@ def test_stvun_with_alignment_has_the_published_number_of_parameters_and_runs() 
 def test_the_alignment_of_stvun_reads_all_frames_in_its_own_place() -> None:
     torch.manual_seed(0)
     fusion = AlignedFusion()
-    as_training_starts(fusion)
+    reset_for_training(fusion)
     features = [torch.randn(1, 64, 8, 8) for _ in range(7)]
     made = fusion(features, [fusion.prepare(one) for one in features])
     assert made.shape == (1, 64, 8, 8)
