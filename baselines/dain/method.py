@@ -1,22 +1,25 @@
-"""DAIN as a method: frames of any size in, the moments between them out."""
+"""DAIN as a method: frames of any size in, the frames between them out."""
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..acceleration.processor import memory_format_for as layout_for
+from ..acceleration.processor import memory_format_for
+from ..acceleration.swap import accelerate
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from ..ops.warp import full_precision
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
 from ..weights.load import State, give_weights
-from .modules import Rectification
-from .network import DAIN, Frame, Pair
+from .fused import SWAPS
+from .modules import SynthesisNet
+from .network import DAIN
+from .tiled import Pair, interpolate, log_depth
 
 SPARE = r"num_batches_tracked$|^flownets\.deconv2\."  # entries that take no part in the result
 
@@ -58,8 +61,9 @@ class DainMethod(WindowMethod):
         self.weights = weights
         self.device = torch.device(settings.device)
         self.precision, self.tiles = settings.precision, Tiles("dain", settings)
-        self.layout = layout_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        self.memory_format = memory_format_for(self.device, self.precision)
+        self.network = network.eval().to(self.device).to(memory_format=self.memory_format)
+        accelerate(self.network, SWAPS)
 
     def networks(self) -> list[nn.Module]:
         return [self.network]
@@ -68,72 +72,93 @@ class DainMethod(WindowMethod):
         return 0, 1 if t else 0
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        frame = window[0].to(self.device)
-        if not times:
-            return frame[None]
-        pair = self.pair(self.frame(window[0]), self.frame(window[1]), len(times))
-        box = kept(frame)
-        return torch.stack([frame, *(self.between(pair, t, box) for t in times)])
+        first, second = (CachedFrame(self, frame) for frame in window)
+        frames = [window[0].to(self.device)]
+        if times:
+            pair = self.pair(first, second)
+            frames += [self.between(pair, t, first.box) for t in times]
+        return torch.stack(frames)
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        seen: dict[int, Frame] = {}  # by the place of the frame in the sequence
-        for k, (window, last) in enumerate(windows(frames, 0, 1)):
+        cached = (CachedFrame(self, frame) for frame in frames)
+        for k, ((first, second), last) in enumerate(windows(cached, 0, 1)):
             if wanted(k):
-                yield k, window[0].to(self.device)
-            seen.pop(k - 1, None)
+                yield k, first.source.to(self.device)
             pair = None
-            moments = [t for t in times if not last and wanted(k + t)]
-            for t in moments:
-                start = clock.perf_counter()
-                with torch.inference_mode():
-                    if pair is None:
-                        for place, frame in zip((k, k + 1), window, strict=True):
-                            if place not in seen:
-                                seen[place] = self.frame(frame)
-                        pair = self.pair(seen[k], seen[k + 1], len(moments))
-                    made = self.between(pair, t, kept(window[0]))
-                if made.device.type == "cuda":
-                    torch.cuda.synchronize(made.device)
-                self.seconds += clock.perf_counter() - start
-                yield k + t, made
+            for t in times:
+                if last or not wanted(k + t):
+                    continue
+                with self.computing():
+                    pair = pair or self.pair(first, second)
+                    frame = self.between(pair, t, first.box)
+                yield k + t, frame
 
-    def frame(self, frame: Tensor) -> Frame:
-        """What the network makes of one frame (3, h, w) by itself.
-
-        Its context, large as it is, is computed by pieces when the work goes by pieces.
-        """
-        sides = [*padding(frame.shape[-1]), *padding(frame.shape[-2])]
-        dtype = next(self.network.parameters()).dtype
-        padded = pad(frame[None].to(self.device, dtype), sides, mode="replicate")
-        padded = padded.contiguous(memory_format=self.layout)
-        with self._precision():
-            return self.network.frame(padded, keep_context=self.tiles.of(frame) is None)
-
-    def pair(self, first: Frame, second: Frame, times: int) -> Pair:
-        """What two frames give, for so many times between them."""
-        with self._precision():  # contexts are there unless the work goes by pieces
-            share = times > 1 and first.context is not None
-            return self.network.pair(first, second, share=share)
+    def pair(self, first: CachedFrame, second: CachedFrame) -> Pair:
+        """What two frames give, for all times between them."""
+        with full_precision(self.device):
+            # Both directions as a batch of two
+            here, other = first.pyramid, second.pyramid
+            both = [torch.cat(levels) for levels in zip(here, other, strict=True)]
+            swapped = [torch.cat(levels) for levels in zip(other, here, strict=True)]
+            there, back = self.network.flow(both, swapped).chunk(2)
+        with self.autocast():
+            kernels = self.network.kernels(first.image, second.image)
+        return Pair(
+            (first.image, second.image),
+            (first.depth, second.depth),
+            (first.context, second.context),
+            (there, back),
+            kernels,
+        )
 
     def between(self, pair: Pair, t: float, box: Box) -> Tensor:
-        with self._precision():
+        """The frame at time t: that part of the padded one."""
+        with self.autocast():
             tile = self.tiles.side(box.height, box.width)
-            return self.network.between(pair, t, box, tile)[0].clamp(0, 1)
+            return interpolate(self.network, pair, t, box, tile)[0].clamp(0, 1)
 
     def cut(self, tile: int) -> Cut:
         """The margin is all that the last network depends on: there are no seams."""
-        return Cut(tile, Rectification.FIRST_REACH + Rectification.REST_REACH)
-
-    def _precision(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, DTYPES[self.precision])
+        return Cut(tile, SynthesisNet.PADDING + SynthesisNet.REACH)
 
 
-def kept(frame: Tensor) -> Box:
-    """Where a frame lies within itself padded."""
-    height, width = frame.shape[-2:]
-    top, left = padding(height)[0], padding(width)[0]
-    return Box(top, top + height, left, left + width)
+class CachedFrame:
+    """A frame (3, h, w) and what both pairs that hold it read of it, computed at first use."""
+
+    def __init__(self, method: DainMethod, source: Tensor) -> None:
+        self.method, self.source = method, source
+        height, width = source.shape[-2:]
+        top, left = padding(height)[0], padding(width)[0]
+        self.box = Box(top, top + height, left, left + width)  # within the padded frame
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, H, W), continued on all sides by its edge as the authors do it."""
+        sides = [*padding(self.source.shape[-1]), *padding(self.source.shape[-2])]
+        dtype = next(self.method.network.parameters()).dtype
+        image = pad(self.source[None].to(self.method.device, dtype), sides, mode="replicate")
+        return image.contiguous(memory_format=self.method.memory_format)
+
+    @cached_property
+    def pyramid(self) -> list[Tensor]:
+        with full_precision(self.method.device):  # flows decide by whole pixels
+            return self.method.network.flownets.pyramid(self.image)
+
+    @cached_property
+    def depth(self) -> Tensor:
+        with self.method.autocast():
+            return log_depth(self.method.network.depthNet, self.image).to(self.image.dtype)
+
+    @cached_property
+    def context(self) -> Tensor | None:
+        """Large as it is, it is left to be computed by pieces when the work goes by pieces."""
+        if self.method.tiles.of(self.source) is not None:
+            return None
+        # In one type: to join several would be to join them in the widest.
+        precision = self.method.precision
+        dtype = self.image.dtype if precision == "fp32" else DTYPES[precision]
+        with self.method.autocast():
+            context = self.method.network.context(self.image.to(dtype), self.depth.to(dtype))
+        return context.contiguous(memory_format=torch.channels_last)

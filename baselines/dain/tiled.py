@@ -7,13 +7,13 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
+from ..acceleration.processor import memory_format_of
 from ..tiling.box import Box, in_bands
+from .hourglass import Hourglass
 from .layers import mix, taps
-from .paper_hourglass import Hourglass
-from .paper_modules import ContextNet, SynthesisNet
-from .paper_network import DAIN
+from .modules import ContextNet, SynthesisNet
+from .network import DAIN
 
 # Pixels worked on at once
 DEPTH_BAND = 1 << 19  # of 128 channels: 256 MiB
@@ -120,21 +120,30 @@ def synthesis_input(
         seen = whole
         if context is None:
             seen = read.box()
-            context = context_of(network, image, depth, seen)
+            context = context_of(network, image.to(kernel.dtype), depth.to(kernel.dtype), seen)
         contexts.append(mix(context, read, top=seen.top, left=seen.left))
         # A context starts with the frame itself, maybe in a coarser type than the output.
         same = context.dtype == image.dtype
         frames.append(contexts[-1][:, :3] if same else mix(image, read))
     blend = (1 - t) * frames[0] + t * frames[1]
     parts = [blend, *frames, *map(wide.cut, flows), *map(wide.cut, pair.kernels), *contexts]
-    zeros = (
-        padding - (band.left - wide.left),
-        padding - (wide.right - band.right),
-        padding - (band.top - wide.top),
-        padding - (wide.bottom - band.bottom),
+    # Each to its place: to join them and then to pad them would be to copy all twice.
+    size = (
+        len(blend),
+        sum(part.shape[1] for part in parts),
+        *(side + 2 * padding for side in (band.height, band.width)),
     )
-    x = torch.cat([part.to(contexts[0].dtype) for part in parts], 1)
-    return pad(x, zeros), band.inside(wide).cut(blend)
+    x = torch.zeros(size, dtype=contexts[0].dtype, device=blend.device).contiguous(
+        memory_format=memory_format_of(pair.images[0])
+    )
+    beyond = Box(
+        band.top - padding, band.bottom + padding, band.left - padding, band.right + padding
+    )
+    inner, start = wide.inside(beyond).cut(x), 0
+    for part in parts:
+        inner[:, start : start + part.shape[1]] = part
+        start += part.shape[1]
+    return x, band.inside(wide).cut(blend)
 
 
 def context_of(network: DAIN, image: Tensor, log_depth: Tensor, part: Box) -> Tensor:
