@@ -29,21 +29,16 @@ class AlignedFusion(nn.Module):
         self.pcd_align = Pyramid(width, GROUPS)
         self.fusion = Fusion(width, FRAMES)
 
-    def prepare(self, features: Tensor) -> list[Tensor]:
-        """What of the alignment reads one frame only: its pyramid, and an `Analysis` of that."""
-        f2 = active(self.conv_l2_2(active(self.conv_l2_1(features))))
-        f3 = active(self.conv_l3_2(active(self.conv_l3_1(f2))))
-        _, moving, centre = self.pcd_align.analyse((features, f2, f3))
-        return [f2, f3, *moving, *centre]
-
-    def forward(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
-        """The fused features of a level: of seven (B, 64, h, w) and what `prepare` made of each."""
-        frames = [
-            Analysis((f1, f2, f3), (m1, m2, m3), (c1, c2, c3))
-            for f1, (f2, f3, m1, m2, m3, c1, c2, c3) in zip(features, prepared, strict=True)
-        ]
+    def forward(self, e: Sequence[Tensor]) -> Tensor:
+        """The fused features of a level of seven frames, (B, 64, h, w) each."""
+        frames = [self._analysis(e_t) for e_t in e]
         fused: Tensor = self.fusion(self.pcd_align(frames, frames[CENTRE]))
         return fused
+
+    def _analysis(self, f1: Tensor) -> Analysis:
+        f2 = active(self.conv_l2_2(active(self.conv_l2_1(f1))))
+        f3 = active(self.conv_l3_2(active(self.conv_l3_1(f2))))
+        return self.pcd_align.analyse((f1, f2, f3))
 
 
 def stvun_aligned(scale: int = 4) -> STVUN:

@@ -439,9 +439,9 @@ def test_the_alignment_of_stvun_reads_all_frames_in_its_own_place() -> None:
     fusion = AlignedFusion()
     as_training_starts(fusion)
     features = [torch.randn(1, 64, 8, 8) for _ in range(7)]
-    made = fusion(features, [fusion.prepare(one) for one in features])
+    made = fusion(features)
     assert made.shape == (1, 64, 8, 8)
     for k in range(7):
         changed = [one + (n == k) for n, one in enumerate(features)]
-        other = fusion(changed, [fusion.prepare(one) for one in changed])
+        other = fusion(changed)
         assert (other - made).abs().max() > 1e-3
