@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
 Wanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
-Item = TypeVar("Item")
+Frame = TypeVar("Frame")
 
 
 @dataclass(frozen=True)
@@ -184,26 +184,29 @@ class WindowMethod(Method):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        for k, (window, last) in enumerate(windows(frames, self.before, self.after)):
+        cached = map(self.cached_frame, frames)
+        for k, (window, last) in enumerate(windows(cached, self.before, self.after)):
             moments = [t for t in times if not last and wanted(k + t)]
             if moments or wanted(k):
-                made = self.timed(torch.stack(window), moments)
-                for t, frame in zip([0.0, *moments], made, strict=True):
+                with self.computing():
+                    outputs = self.compute(window, moments)
+                for t, frame in zip([0.0, *moments], outputs, strict=True):
                     if wanted(k + t):
                         yield k + t, frame
 
-    def timed(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        """A call whose time is added to `seconds`."""
-        with self.computing():
-            return self(window, times)
+    def cached_frame(self, frame: Tensor) -> Any:
+        """A frame as `compute` reads it: with what windows share of it, where they share any."""
+        return frame
+
+    def compute(self, window: Sequence[Any], times: Sequence[float]) -> Tensor:
+        """What `__call__` gives, of a window of frames by `cached_frame`."""
+        return self(torch.stack(list(window)), times)
 
 
-def windows(frames: Iterable[Item], before: int, after: int) -> Iterator[tuple[list[Item], bool]]:
+def windows(frames: Iterable[Frame], before: int, after: int) -> Iterator[tuple[list[Frame], bool]]:
     """For each frame its window, the end frames repeated, and whether it is the last frame.
 
-    frames: of any kind; a frame with what is cached of it stays the same in all its windows.
-
-    >>> [window for window, _ in windows(range(3), 1, 2)]
+    >>> [[int(f) for f in window] for window, _ in windows(map(torch.tensor, range(3)), 1, 2)]
     [[0, 0, 1, 2], [0, 1, 2, 2], [1, 2, 2, 2]]
     """
     rest = iter(frames)

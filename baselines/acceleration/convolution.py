@@ -39,6 +39,7 @@ def conv2d(
     *,
     residual: Tensor | None = None,
     negative_slope: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The convolution of x, and a leaky ReLU of that slope if one is given (0 for a plain ReLU).
 
@@ -46,6 +47,7 @@ def conv2d(
     weight:   (K, C, k, k), k odd; bias: (K,).
     residual: (B, K, h, w) to add before the ReLU, each part while what it is added to is in the
               cache.
+    out:      where to put it, (B, K, h, w), if not into a new tensor; no gradients then.
     """
     kernel = _kernel(x, weight, stride, padding, dilation)
     if kernel is None:
@@ -54,18 +56,13 @@ def conv2d(
             output = output + residual if uses_reference_kernels() else output.add_(residual)
         if negative_slope is not None:
             output = F.leaky_relu(output, negative_slope, inplace=not uses_reference_kernels())
-        return output
-    smaller = 2 * (dilation * (weight.shape[-1] // 2) - padding)
-    ours = isinstance(kernel, partial) and kernel.func is winograd
-    output = torch.empty(
-        (len(x), len(weight), x.shape[-2] - smaller, x.shape[-1] - smaller),
-        dtype=_output_dtype(x),
-        memory_format=torch.channels_last if ours else memory_format_of(x),
-    )
+        return output if out is None else out.copy_(output)
+    if out is None:
+        out = _empty_output(x, weight, padding, dilation, kernel)
     for number, image in enumerate(x):
         for top, strip in kernel(image, weight, bias, padding):
             rows = slice(top, top + strip.shape[-2])
-            part = output[number, :, rows]
+            part = out[number, :, rows]
             if residual is not None:
                 strip += residual[number, :, rows]
             if negative_slope is None:
@@ -74,7 +71,37 @@ def conv2d(
                 torch._C._nn.leaky_relu(strip, negative_slope, out=part)
             else:
                 part.copy_(F.leaky_relu_(strip, negative_slope))
-    return output
+    return out
+
+
+def can_fill_buffers(x: Tensor) -> bool:
+    """Whether layers that read x may write into parts of a `buffer`: on a CPU, without gradients."""
+    ours = x.device.type == "cpu" and not uses_reference_kernels()
+    return ours and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def buffer(x: Tensor, channels: int) -> Tensor:
+    """So many channels of the size of x, yet to be filled, in the type that `conv2d` computes in."""
+    batch, _, height, width = x.shape
+    dtype = _output_dtype(x)
+    channels_last = dtype == torch.bfloat16 or memory_format_of(x) == torch.channels_last
+    return torch.empty(
+        (batch, channels, height, width),
+        dtype=dtype,
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+    )
+
+
+def _empty_output(
+    x: Tensor, weight: Tensor, padding: int, dilation: int, kernel: _Kernel
+) -> Tensor:
+    smaller = 2 * (dilation * (weight.shape[-1] // 2) - padding)
+    ours = isinstance(kernel, partial) and kernel.func is winograd
+    return torch.empty(
+        (len(x), len(weight), x.shape[-2] - smaller, x.shape[-1] - smaller),
+        dtype=_output_dtype(x),
+        memory_format=torch.channels_last if ours else memory_format_of(x),
+    )
 
 
 def _output_dtype(x: Tensor) -> torch.dtype:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
-from .convolution import _output_dtype, conv2d
-from .processor import memory_format_of
+from .convolution import conv2d
 from .reference import uses_reference_kernels
 
 
@@ -38,7 +35,7 @@ class Convolution(nn.Conv2d):
         slope: float | None = None,
         out: Tensor | None = None,
     ) -> Tensor:
-        made = conv2d(
+        return conv2d(
             x,
             self.weight,
             self.bias,
@@ -47,20 +44,8 @@ class Convolution(nn.Conv2d):
             self.dilation[0],
             residual=added,
             negative_slope=slope,
+            out=out,
         )
-        return made if out is None else out.copy_(made)
-
-
-class Layer(nn.Sequential):
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
-    ) -> None:
-        convolution = Convolution(inputs, outputs, kernel, stride, dilation)
-        super().__init__(convolution, nn.LeakyReLU(0.1))
-
-    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        activation = cast(nn.LeakyReLU, self[1])
-        return cast(Tensor, self[0](x, slope=activation.negative_slope, out=out))
 
 
 def convolve(
@@ -75,16 +60,6 @@ def convolve(
     out: Tensor | None = None,
 ) -> Tensor:
     around = dilation * (weight.shape[-1] // 2) if padding is None else padding
-    made = conv2d(x, weight, bias, 1, around, dilation, residual=added, negative_slope=slope)
-    return made if out is None else out.copy_(made)
-
-
-def room_for(x: Tensor, channels: int) -> Tensor:
-    batch, _, height, width = x.shape
-    dtype = _output_dtype(x)
-    return torch.empty(
-        (batch, channels, height, width),
-        dtype=dtype,
-        device=x.device,
-        memory_format=torch.channels_last if dtype == torch.bfloat16 else memory_format_of(x),
+    return conv2d(
+        x, weight, bias, 1, around, dilation, residual=added, negative_slope=slope, out=out
     )

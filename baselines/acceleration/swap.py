@@ -51,7 +51,12 @@ class FastConv2d(nn.Conv2d):
     """A convolution by `conv2d`."""
 
     def forward(
-        self, x: Tensor, *, residual: Tensor | None = None, negative_slope: float | None = None
+        self,
+        x: Tensor,
+        *,
+        residual: Tensor | None = None,
+        negative_slope: float | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
         return conv2d(
             x,
@@ -62,23 +67,25 @@ class FastConv2d(nn.Conv2d):
             self.dilation[0],
             residual=residual,
             negative_slope=negative_slope,
+            out=out,
         )
 
 
 class FastSequential(nn.Sequential):
     """Layers of which a convolution and the (leaky) ReLU after it are one."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """out: where to put the result, if not into a new tensor; no gradients then."""
         layers = list(self)
         while layers:
             layer = layers.pop(0)
             slope = _negative_slope(layers[0]) if layers else None
             if slope is not None and isinstance(layer, FastConv2d):
                 layers.pop(0)
-                x = layer(x, negative_slope=slope)
+                x = layer(x, negative_slope=slope, out=None if layers else out)
             else:
                 x = layer(x)
-        return x
+        return x if out is None or x is out else out.copy_(x)
 
 
 def _negative_slope(layer: nn.Module) -> float | None:

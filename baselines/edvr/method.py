@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch import Tensor
 
-from ..acceleration.processor import memory_format_for
-from ..acceleration.swap import accelerate
 from ..errors import MethodError
-from ..method import Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
-from ..tiling.box import Box
-from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
+from ..method import Method, Outputs, Settings, Wanted, everything
+from ..network_method import CachedFrame, NetworkMethod
+from ..tiling.tiles import Cut
 from ..variants import edvr_s
 from ..weights.load import find_weights, initialise, load_weights, read_state
 from .alignment import reset_for_training
 from .checkpoint_names import architecture_of, canonical_names
-from .fused import SWAPS
+from .fast import SWAPS
 from .network import EDVR, edvr_l, edvr_m
 
 NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}
 CHANNELS = {"edvr": 128, "edvr-m": 64, "edvr-s": 24}
-MULTIPLE = 4  # of which the network needs height and width to be
 MARGIN = 64  # low-resolution pixels around a tile, at most
 
 
@@ -57,87 +52,52 @@ def edvr_method(settings: Settings, variant: str = "edvr") -> Method:
     return EdvrMethod(network, settings, variant, weights)
 
 
-class EdvrMethod(WindowMethod):
-    """EDVR with frames of any h and w; `stream` computes the features of each frame once.
+class EdvrFrame(CachedFrame):
+    """A frame and its features."""
+
+    method: EdvrMethod
+
+    @cached_property
+    def features(self) -> list[Tensor]:
+        return self.method.network.features(self.pixels)
+
+
+class EdvrMethod(NetworkMethod[EDVR, EdvrFrame]):
+    """EDVR with frames of any h and w.
 
     It is spatial: whatever times are asked for, the window's centre is all that it gives.
     """
 
+    frame_class = EdvrFrame
     scale = 4
+    multiple = 4
+    swaps = SWAPS
 
     def __init__(
         self, network: EDVR, settings: Settings, name: str = "edvr", weights: str = ""
     ) -> None:
-        self.name, self.weights = name, weights
-        self.device = torch.device(settings.device)
-        self.precision = settings.precision
-        self.tiles = Tiles(memory_model_of(network), settings)
-        self.memory_format = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.memory_format)
-        accelerate(self.network, SWAPS)
+        super().__init__(network, settings, name, weights, memory_model_of(network))
         self.before = self.after = network.frames // 2
 
-    def networks(self) -> list[nn.Module]:
-        return [self.network]
-
     def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
-        whole, tile = Box.whole(window), self.tiles.of(window)
-        if tile is None:
-            return self.restored([CachedFrame(self, frame) for frame in window])
-
-        def compute(around: Box, kept: Box) -> Tensor:
-            large = self.restored([CachedFrame(self, around.cut(frame)) for frame in window])
-            return kept.times(4).cut(large)
-
-        large = torch.empty(1, 3, 4 * whole.height, 4 * whole.width, device=self.device)
-        return by_tiles(large, whole, whole, self.cut(tile), compute)
+        return super().__call__(window, ())
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        first, frames = seen_ahead(frames)
-        if first is not None and self.tiles.of(first):  # pieces are made from their windows alone
-            yield from super().stream(frames, (), wanted)
-            return
-        cached = (CachedFrame(self, frame) for frame in frames)
-        for k, (window, _) in enumerate(windows(cached, self.before, self.after)):
-            if wanted(k):
-                with self.computing():
-                    (large,) = self.restored(window)
-                yield float(k), large
+        return super().stream(frames, (), wanted)
 
-    def restored(self, window: Sequence[CachedFrame]) -> Tensor:
+    def outputs(self, window: Sequence[EdvrFrame], times: Sequence[float]) -> Tensor:
         """The enlarged centre frame, (1, 3, 4h, 4w) in [0, 1]."""
         centre = window[self.before]
-        with self.autocast():
-            large = self.network.restore([frame.features for frame in window], centre.image)
+        large = self.network.restore([frame.features for frame in window], centre.pixels)
         height, width = centre.source.shape[-2:]
-        return large[..., : 4 * height, : 4 * width].to(centre.image.dtype).clamp(0, 1)
+        return large[..., : 4 * height, : 4 * width].to(centre.pixels.dtype).clamp(0, 1)
 
     def cut(self, tile: int) -> Cut:
         """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
         margin = min(max(tile // 16 * 4, 4), MARGIN)
         return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)
-
-
-class CachedFrame:
-    """A frame (3, h, w) and what every window that holds it reads of it, computed at first use."""
-
-    def __init__(self, method: EdvrMethod, source: Tensor) -> None:
-        self.method, self.source = method, source
-
-    @cached_property
-    def image(self) -> Tensor:
-        """(1, 3, h, w), repeated at the right and below to a size that the network reads."""
-        height, width = self.source.shape[-2:]
-        dtype = next(self.method.network.parameters()).dtype
-        image = self.source[None].to(self.method.device, dtype)
-        image = pad(image, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
-        return image.contiguous(memory_format=self.method.memory_format)
-
-    @cached_property
-    def features(self) -> list[Tensor]:
-        return self.method.network.features(self.image)
 
 
 def memory_model_of(network: EDVR) -> str:

@@ -29,17 +29,16 @@ class AlignedFusion(nn.Module):
         self.pcd_align = PCD(width, GROUPS)
         self.fusion = TSA(width, FRAMES)
 
-    def prepare(self, features: Tensor) -> list[Tensor]:
-        """What of the alignment reads one frame only: the coarser levels of its pyramid."""
-        f2 = lrelu(self.conv_l2_2(lrelu(self.conv_l2_1(features))))
-        f3 = lrelu(self.conv_l3_2(lrelu(self.conv_l3_1(f2))))
-        return [f2, f3]
-
-    def forward(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
-        """The fused features of a level: of seven (B, 64, h, w) and what `prepare` made of each."""
-        frames = [[level, *coarser] for level, coarser in zip(features, prepared, strict=True)]
-        fused: Tensor = self.fusion([self.pcd_align(one, frames[CENTRE]) for one in frames])
+    def forward(self, e: Sequence[Tensor]) -> Tensor:
+        """The fused features of a level of seven frames, (B, 64, h, w) each."""
+        f = [self.pyramid(e_t) for e_t in e]
+        fused: Tensor = self.fusion([self.pcd_align(f_t, f[CENTRE]) for f_t in f])
         return fused
+
+    def pyramid(self, l1: Tensor) -> list[Tensor]:
+        l2 = lrelu(self.conv_l2_2(lrelu(self.conv_l2_1(l1))))
+        l3 = lrelu(self.conv_l3_2(lrelu(self.conv_l3_1(l2))))
+        return [l1, l2, l3]
 
 
 def stvun_aligned(scale: int = 4) -> STVUN:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from torch import Tensor
 from stvt.baselines.acceleration.swap import accelerate
 from stvt.baselines.dain import method as method_module
 from stvt.baselines.dain import tiled
-from stvt.baselines.dain.fused import SWAPS, FusedUnit
+from stvt.baselines.dain.fast import SWAPS, FastUnit
 from stvt.baselines.dain.hourglass import Hourglass
-from stvt.baselines.dain.method import CachedFrame, DainMethod, dain_method, padding
+from stvt.baselines.dain.method import DainFrame, DainMethod, dain_method, padding
 from stvt.baselines.dain.network import DAIN
 from stvt.baselines.dain.tiled import Pair, interpolate, log_depth
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise
 from tests.golden_cases import (
@@ -147,8 +148,8 @@ def from_files(network: DAIN, case: Arrays) -> float:
     left, right, top, bottom = case["padding"]
     assert (padding(128), padding(91)) == ((left, right), (top, bottom))
     with torch.inference_mode():
-        first, second = (CachedFrame(method, image.to(dtype) / 255) for image in images)
-        assert first.image.shape == (1, 3, 128, 192)
+        first, second = (DainFrame(method, image.to(dtype) / 255) for image in images)
+        assert first.pixels.shape == (1, 3, 128, 192)
         pair = method.pair(first, second)
         [t] = case["times"]
         made = interpolate(network, pair, float(t), first.box)
@@ -185,8 +186,11 @@ def test_a_long_stream_equals_its_pairs_one_by_one(network: DAIN, small_padding:
     frames = torch.rand(12, 3, 20, 30, dtype=torch.float64)
     method = DainMethod(network.double(), Settings(scale=1))
     streamed = dict(method.stream(iter(frames), [0.25, 0.5]))
-    one_by_one = dict(WindowMethod.stream(method, iter(frames), [0.25, 0.5]))
-    assert list(streamed) == list(one_by_one) and len(streamed) == 12 + 2 * 11
+    one_by_one = {float(len(frames) - 1): frames[-1]}
+    for k, pair in enumerate(pairwise(frames)):
+        made = method(torch.stack(pair), [0.25, 0.5])
+        one_by_one |= dict(zip((k, k + 0.25, k + 0.5), made, strict=True))
+    assert sorted(streamed) == sorted(one_by_one) and len(streamed) == 12 + 2 * 11
     for t, frame in streamed.items():
         assert (frame - one_by_one[t]).abs().max() < 1e-10 * one_by_one[t].abs().max()
 
@@ -225,14 +229,14 @@ def test_work_by_pieces_and_bands_is_the_plain_forward(
         assert (found - plain).abs().max() < 1e-10 * plain.abs().max()
 
 
-def test_fused_layers_are_the_plain_ones(network: DAIN) -> None:
+def test_fast_layers_are_the_plain_ones(network: DAIN) -> None:
     torch.manual_seed(2)
     images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     network.double()
     fused = dain().double()
     fused.load_state_dict(network.state_dict())
     accelerate(fused, SWAPS)
-    assert any(type(module) is FusedUnit for module in fused.modules())
+    assert any(type(module) is FastUnit for module in fused.modules())
     with torch.inference_mode():
         for one, other in ((fused.depthNet, network.depthNet), (fused.ctxNet, network.ctxNet)):
             expected = other(images)

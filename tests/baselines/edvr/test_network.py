@@ -21,7 +21,7 @@ from stvt.baselines.edvr.checkpoint_names import (
 from stvt.baselines.edvr.method import EdvrMethod, edvr_method
 from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.method import Settings, windows
 from stvt.baselines.ops.deform_conv import deform
 from stvt.baselines.stvun.aligned_fusion import AlignedFusion, stvun_aligned
 from stvt.baselines.weights.load import initialise
@@ -311,7 +311,10 @@ def test_a_stream_is_its_windows_and_computes_the_features_of_each_frame_once(co
     calls = counted(network)
     streamed = list(method.stream(iter(clip), (0.5,)))
     assert len(calls) == count
-    by_window = list(WindowMethod.stream(method, iter(clip), ()))
+    by_window = [
+        (k, method(torch.stack(window))[0])
+        for k, (window, _) in enumerate(windows(clip, method.before, method.after))
+    ]
     assert len(calls) == count + 5 * count
     assert [k for k, _ in streamed] == [k for k, _ in by_window] == list(range(count))
     for (_, one), (_, other) in zip(streamed, by_window, strict=True):
@@ -453,9 +456,9 @@ def test_the_alignment_of_stvun_reads_all_frames_in_its_own_place() -> None:
     fusion = AlignedFusion()
     reset_for_training(fusion)
     features = [torch.randn(1, 64, 8, 8) for _ in range(7)]
-    made = fusion(features, [fusion.prepare(one) for one in features])
+    made = fusion(features)
     assert made.shape == (1, 64, 8, 8)
     for k in range(7):
         changed = [one + (n == k) for n, one in enumerate(features)]
-        other = fusion(changed, [fusion.prepare(one) for one in changed])
+        other = fusion(changed)
         assert (other - made).abs().max() > 1e-3

@@ -14,7 +14,7 @@ from ..acceleration.swap import FastConv2d
 from .alignment import PairConv, ResidualBlock
 
 
-class FusedResidualBlock(ResidualBlock):
+class FastResidualBlock(ResidualBlock):
     """A residual block whose ReLU and sum are done within the convolutions."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class FusedResidualBlock(ResidualBlock):
         return output
 
 
-class SplitPairConv(PairConv):
+class FastPairConv(PairConv):
     """conv(cat([f, r])) as the sum of a convolution of f and one of r, each computed once.
 
     The features of a frame meet those of all frames of its windows. Both parts are kept for as
@@ -55,6 +55,6 @@ class SplitPairConv(PairConv):
 
 
 SWAPS: dict[type[nn.Module], type[nn.Module]] = {
-    ResidualBlock: FusedResidualBlock,
-    PairConv: SplitPairConv,
+    ResidualBlock: FastResidualBlock,
+    PairConv: FastPairConv,
 }

@@ -12,11 +12,13 @@ from ..acceleration.convolution import conv2d
 from ..acceleration.processor import memory_format_of
 from ..acceleration.reference import uses_reference_kernels
 from ..acceleration.swap import FastConv2d
+from ..flow_networks.fast import FastPWCNet
+from ..flow_networks.pwcnet import PWCNet
 from .hourglass import Unit
 from .modules import ResidualBlock
 
 
-class FusedResidualBlock(ResidualBlock):
+class FastResidualBlock(ResidualBlock):
     """A residual block whose ReLUs and sum are done within the convolutions."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -25,7 +27,7 @@ class FusedResidualBlock(ResidualBlock):
         return output
 
 
-class FusedUnit(Unit):
+class FastUnit(Unit):
     """A unit whose batch norms are part of the convolutions, and whose four 1x1 are one.
 
     Plain in training and while gradients are kept.
@@ -62,6 +64,7 @@ def fused(layers: nn.Sequential, place: int) -> tuple[Tensor, Tensor]:
 
 
 SWAPS: dict[type[nn.Module], type[nn.Module]] = {
-    ResidualBlock: FusedResidualBlock,
-    Unit: FusedUnit,
+    ResidualBlock: FastResidualBlock,
+    Unit: FastUnit,
+    PWCNet: FastPWCNet,
 }
