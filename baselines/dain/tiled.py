@@ -126,16 +126,20 @@ def synthesis_input(
         same = context.dtype == image.dtype
         frames.append(contexts[-1][:, :3] if same else mix(image, read))
     blend = (1 - t) * frames[0] + t * frames[1]
-    parts = [blend, *frames, *map(wide.cut, flows), *map(wide.cut, pair.kernels), *contexts]
+    narrow = [blend, *frames, *map(wide.cut, flows), *map(wide.cut, pair.kernels)]
+    parts = [torch.cat([part.to(contexts[0].dtype) for part in narrow], 1), *contexts]
     # Each to its place: to join them and then to pad them would be to copy all twice.
     size = (
         len(blend),
         sum(part.shape[1] for part in parts),
         *(side + 2 * padding for side in (band.height, band.width)),
     )
-    x = torch.zeros(size, dtype=contexts[0].dtype, device=blend.device).contiguous(
-        memory_format=memory_format_of(pair.images[0])
-    )
+    x = torch.empty(
+        size,
+        dtype=contexts[0].dtype,
+        device=blend.device,
+        memory_format=memory_format_of(pair.images[0]),
+    ).zero_()
     beyond = Box(
         band.top - padding, band.bottom + padding, band.left - padding, band.right + padding
     )

@@ -21,8 +21,7 @@ from stvt.baselines.fisr.inputs import (
     warped_halfway,
     yuv_from_rgb,
 )
-from stvt.baselines.fisr.losses import losses
-from stvt.baselines.fisr.method import FisrMethod, Pair, Seen, fisr_method
+from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod, fisr_method
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_against
 from stvt.baselines.fisr.resize import doubled, enlarge_from_corner, halved
@@ -30,6 +29,7 @@ from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.tiling.tiles import Cut
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_facts
+from tests.reference.fisr_losses import losses
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
 
@@ -257,9 +257,9 @@ def video_agrees(
 ) -> None:
     method = FisrMethod(network.to(dtype), flow_network.to(dtype), Settings(scale=2))
     yuv = torch.from_numpy(case["frames"]).to(dtype)
-    seen = [Seen(method, rgb_from_yuv(frame) / 255) for frame in yuv]
+    seen = [CachedFrame(method, rgb_from_yuv(frame) / 255) for frame in yuv]
     assert torch.equal(torch.cat([one.yuv for one in seen]), yuv)
-    pairs = [Pair(method, *two) for two in itertools.pairwise(seen)]
+    pairs = [CachedPair(*two) for two in itertools.pairwise(seen)]
     flows = torch.stack([torch.cat(pair.flows) for pair in pairs])
     warped = torch.stack([torch.cat(pair.warped) for pair in pairs])
     assert error(flows, case, "flow") < limit
@@ -324,7 +324,7 @@ def test_any_size_is_enlarged_exactly(untrained: FisrMethod, size: tuple[int, in
 def told(untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch) -> FisrMethod:
     """A method that in place of a frame tells its window's frames, and its place among three."""
 
-    def predicted(frames: list[Seen], pairs: list[Pair]) -> Tensor:
+    def predicted(frames: list[CachedFrame], pairs: tuple[CachedPair, CachedPair]) -> Tensor:
         assert [(pair.first, pair.second) for pair in pairs] == list(itertools.pairwise(frames))
         window = [float(frame.source.mean()) for frame in frames]
         return torch.tensor([[*window, place] for place in range(3)])
