@@ -35,7 +35,7 @@ class Settings:
     memory:    bytes that a method may take, its weights included; tiles are made as small as it
                needs. Python and its libraries themselves (about 0.5 GiB) are not counted.
     alone:     whether no other stage shares that memory; a composition says so to its own.
-    handover:  what a cascade hands from its first stage to its second: the floats, or the
+    handoff_dtype: of what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
     compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
     weights:   network name -> file of weights, for those named on the command line.
@@ -49,7 +49,7 @@ class Settings:
     tile: int | None = None
     memory: int | None = None
     alone: bool = True
-    handover: Literal["float", "uint8"] = "float"
+    handoff_dtype: Literal["float", "uint8"] = "float"
     compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
     untrained: bool = False

@@ -1,4 +1,4 @@
-"""Spatial methods without weights: each pixel a weighted mean of low-resolution pixels around it."""
+"""Resizing by a separable kernel: each pixel a weighted mean of low-resolution pixels around it."""
 
 from __future__ import annotations
 

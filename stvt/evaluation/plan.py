@@ -65,7 +65,7 @@ class Plan:
             precision=protocol.precision,
             tile=protocol.tile,
             memory=protocol.memory,
-            handover=protocol.handover,
+            handoff_dtype=protocol.handover,
             compiled=compiled,
             weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
             untrained=untrained,
