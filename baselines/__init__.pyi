@@ -1,5 +1,5 @@
-from .acceleration.compiling import compile_networks
-from .acceleration.convolution import plain
+from .acceleration.compilation import compile_networks
+from .acceleration.reference import reference_kernels
 from .classical.flow_interpolation import Flow
 from .errors import MethodError
 from .expression import (
@@ -90,9 +90,9 @@ __all__ = [
     "network_spec",
     "networks_of",
     "parse_methods",
-    "plain",
     "read_precomputed",
     "read_state",
+    "reference_kernels",
     "register",
     "spec_of",
     "split_label",

@@ -1,4 +1,4 @@
-"""Two methods as one: enlarge then interpolate (V to F), or interpolate then enlarge (F to V)."""
+"""A cascade of two methods: enlarge then interpolate (V to F), or interpolate then enlarge (F to V)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from .errors import MethodError
 from .method import Method, Outputs, Scene, Wanted, everything
 
-Handover = Literal["float", "uint8"]
+HandoffDtype = Literal["float", "uint8"]
 
 
 class Cascade(Method):
-    """The left method, then the right one on what it made; one of the two is temporal (scale 1).
+    """The first method, then the second on its outputs; one of the two is temporal (scale 1).
 
     Both stream, so that memory does not grow with the sequence, and the first is asked only for
     the frames that the second reads for a wanted output.
     """
 
     def __init__(
-        self, first: Method, second: Method, handover: Handover = "float", name: str = ""
+        self, first: Method, second: Method, handoff_dtype: HandoffDtype = "float", name: str = ""
     ) -> None:
         if (first.scale == 1) == (second.scale == 1):
             kind = "temporal" if first.scale == 1 else "spatial"
@@ -31,7 +31,7 @@ class Cascade(Method):
                 f"{first.name}+{second.name}: both methods are {kind}; "
                 "compose one spatial and one temporal method, as in bicubic+blend"
             )
-        self.first, self.second, self.handover = first, second, handover
+        self.first, self.second, self.handoff_dtype = first, second, handoff_dtype
         self.name = name or f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
         self.weights = weights_label(first, second)
@@ -59,40 +59,40 @@ class Cascade(Method):
         back, ahead = self.second.support(0, ())
         first, last = 0, 0  # input frames read, relative to the centre frame
         for index in range(here - back, here + ahead + 1):
-            k, moment = dense.place(index)
-            before, after = self.first.support(moment, times)
+            k, time = dense.place(index)
+            before, after = self.first.support(time, times)
             # A frame between two exists only if the later one does, even if it is not read.
-            first, last = min(first, k - before), max(last, k + after, k + (moment > 0))
+            first, last = min(first, k - before), max(last, k + after, k + (time > 0))
         return -first, last
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted = everything
     ) -> Outputs:
         large_first = self.second.scale == 1
-        made = self.enlarged_first if large_first else self.interpolated_first
-        for output in made(frames, times, wanted):
+        outputs = self.enlarged_first if large_first else self.interpolated_first
+        for output in outputs(frames, times, is_wanted):
             self.seconds = self.first.seconds + self.second.seconds
             yield output
 
     def enlarged_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted
     ) -> Outputs:
         reads = [(t, *self.second.support(t, times)) for t in (0.0, *times)]
 
         def read(k: float) -> bool:
             """Whether the second stage reads enlarged frame k for an output that is wanted."""
             return any(
-                wanted(centre + t)
+                is_wanted(centre + t)
                 for t, before, after in reads
                 for centre in range(max(round(k) - after, 0), round(k) + before + 1)
             )
 
-        counted = Counted(frames)
-        large = self.first.stream(counted, (), read)
-        yield from self.second.stream(self.handed(large, round, counted.total), times, wanted)
+        counter = FrameCounter(frames)
+        large = self.first.stream(counter, (), read)
+        yield from self.second.stream(self.handoff(large, round, counter.total), times, is_wanted)
 
     def interpolated_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted
     ) -> Outputs:
         dense = Dense(times)
         before, after = self.second.support(0, ())
@@ -101,19 +101,19 @@ class Cascade(Method):
             """Whether the second stage reads the frame of that time for a wanted output."""
             index = dense.index(time)
             around = range(max(index - after, 0), index + before + 1)
-            return any(wanted(dense.time(centre)) for centre in around)
+            return any(is_wanted(dense.time(centre)) for centre in around)
 
-        counted = Counted(frames)
-        between = self.first.stream(counted, times, read)
+        counter = FrameCounter(frames)
+        between = self.first.stream(counter, times, read)
         large = self.second.stream(
-            self.handed(between, dense.index, lambda: dense.number(counted.total())),
+            self.handoff(between, dense.index, lambda: dense.number(counter.total())),
             (),
-            lambda index: wanted(dense.time(round(index))),
+            lambda index: is_wanted(dense.time(round(index))),
         )
         for index, frame in large:
             yield dense.time(round(index)), frame
 
-    def handed(
+    def handoff(
         self, outputs: Outputs, index: Callable[[float], int], number: Callable[[], int]
     ) -> Iterator[Tensor]:
         """The first stage's frames as the second reads them: each in its place, none left out.
@@ -124,43 +124,43 @@ class Cascade(Method):
         filled, frame = 0, None
         for time, frame in outputs:
             for _ in range(filled, index(time)):
-                yield unasked(frame)
-            yield eight_bits(frame) if self.handover == "uint8" else frame
+                yield missing_frame(frame)
+            yield to_eight_bits(frame) if self.handoff_dtype == "uint8" else frame
             filled = index(time) + 1
         if frame is not None:
             for _ in range(filled, number()):
-                yield unasked(frame)
+                yield missing_frame(frame)
 
 
 class Dense:
-    """Positions in the sequence that a temporal method makes: its inputs and what lies between."""
+    """The dense sequence that a temporal method outputs: its inputs and the frames between them."""
 
     def __init__(self, times: Sequence[float]) -> None:
-        self.moments = (0.0, *times)
+        self.times = (0.0, *times)
 
     def place(self, index: int) -> tuple[int, float]:
-        """The input frame k and the moment after it."""
-        k, part = divmod(index, len(self.moments))
-        return k, self.moments[part]
+        """The input frame k and the time after it."""
+        k, part = divmod(index, len(self.times))
+        return k, self.times[part]
 
     def time(self, index: int) -> float:
         return sum(self.place(index))
 
     def index(self, time: float) -> int:
         """The position whose time is nearest: k + t loses digits of t."""
-        start = math.floor(time) * len(self.moments)
+        start = math.floor(time) * len(self.times)
         return min(
-            range(start, start + len(self.moments) + 1),
+            range(start, start + len(self.times) + 1),
             key=lambda index: abs(self.time(index) - time),
         )
 
     def number(self, frames: int) -> int:
         """How many positions so many input frames make."""
-        return max((frames - 1) * len(self.moments) + 1, 0)
+        return max((frames - 1) * len(self.times) + 1, 0)
 
 
-class Counted:
-    """Frames handed on, and counted."""
+class FrameCounter:
+    """An iterator over frames that counts them."""
 
     def __init__(self, frames: Iterable[Tensor]) -> None:
         self.rest = iter(frames)
@@ -178,12 +178,12 @@ class Counted:
         return self.number
 
 
-def unasked(like: Tensor) -> Tensor:
+def missing_frame(like: Tensor) -> Tensor:
     """Not-a-numbers of the shape of `like`, in the memory of one."""
     return torch.full((), torch.nan, device=like.device, dtype=like.dtype).expand_as(like)
 
 
-def eight_bits(frame: Tensor) -> Tensor:
+def to_eight_bits(frame: Tensor) -> Tensor:
     """The frame as a PNG file would bring it to the next program."""
     return (frame.clamp(0, 1) * 255).round() / 255
 

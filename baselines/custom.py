@@ -94,7 +94,7 @@ class CustomMethod(WindowMethod):
     """
 
     def __init__(self, name: str, inner: Any, settings: Settings) -> None:
-        self.name, self.inner, self.device = name, inner, settings.device
+        self.name, self.inner, self.device = name, inner, torch.device(settings.device)
         self.before = whole_number(name, inner, "before", 0, 0)
         self.after = whole_number(name, inner, "after", 0, 0)
         self.scale = whole_number(name, inner, "scale", settings.scale, 1)

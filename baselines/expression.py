@@ -108,10 +108,12 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     names = components(ALIASES.get(what, what))
     check_composition(label, names)
     stages = [single_method(name, settings) for name in names]
-    method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
+    method = (
+        stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handoff_dtype)
+    )
     method.name = label
     if settings.compiled:
-        from .acceleration.compiling import compile_networks
+        from .acceleration.compilation import compile_networks
 
         compile_networks(method, settings.compiled, settings.device)
     if larger and method.scale == 1:

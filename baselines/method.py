@@ -6,10 +6,11 @@ import time as clock
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
 Wanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
+Frame = TypeVar("Frame")
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Settings:
                high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI.
     tile:      side of the square pieces that a network works in, in low-resolution pixels;
                None is the whole frame, "auto" too, until memory runs out (`stream_in_tiles`).
-    handover:  what a cascade hands from its first stage to its second: the floats, or the
+    handoff_dtype: of what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
-    compiled:  "parts" or "graphs": networks by `torch.compile`, see `compiling`.
+    compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
     weights:   network name -> file of weights, for those named on the command line.
     untrained: random weights from a fixed seed instead of files.
     """
@@ -42,7 +44,7 @@ class Settings:
     device: str = "cpu"
     precision: Precision = "fp32"
     tile: int | Literal["auto"] | None = None
-    handover: Literal["float", "uint8"] = "float"
+    handoff_dtype: Literal["float", "uint8"] = "float"
     compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
     untrained: bool = False
@@ -81,6 +83,8 @@ class Method(ABC):
     stages:  the methods that it is made of (itself, unless a composition).
     fingerprint: changes when what it computes may have changed otherwise (a user's file, say).
     seconds: time spent computing since it was built, the device's work waited for.
+    device:    where its networks are.
+    precision: in which they compute.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Method(ABC):
     weights: str = ""
     fingerprint: str = ""
     seconds: float = 0.0
+    device: torch.device = torch.device("cpu")
+    precision: Precision = "fp32"
 
     @property
     def stages(self) -> tuple[Method, ...]:
@@ -97,12 +103,36 @@ class Method(ABC):
         """The networks inside, whose parameters and operations count."""
         return []
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """The context in which a method computes: no gradients, autocast to its precision, and the
+        time until the device has finished is added to `seconds`. Yield no outputs within it."""
+        start = clock.perf_counter()
+        with torch.inference_mode(), self.autocast():
+            yield
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            device = torch.device(self.device)  # of a user's method it may be a name
+            torch.cuda.synchronize(device if device.type == "cuda" else None)
+        self.seconds += clock.perf_counter() - start
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context in which operators compute in the method's precision."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, DTYPES[self.precision])
+
     def begin(self, scene: Scene) -> None:
         """Called before the frames of each scene; most methods need not know."""
 
     def fingerprint_of(self, scene: Scene) -> str:
         """`fingerprint`, and what else the scene's outputs depend on but its frames."""
         return self.fingerprint
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many input frames before and after frame k its outputs from k on read at most."""
+        reach = [self.support(t, (0.5,)) for t in (0.0, 0.5)]
+        return max(before for before, _ in reach), max(after for _, after in reach)
 
     @abstractmethod
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
@@ -149,28 +179,26 @@ class WindowMethod(Method):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
     ) -> Outputs:
-        for k, (window, last) in enumerate(windows(frames, self.before, self.after)):
+        cached = map(self.cached_frame, frames)
+        for k, (window, last) in enumerate(windows(cached, self.before, self.after)):
             moments = [t for t in times if not last and wanted(k + t)]
             if moments or wanted(k):
-                made = self.timed(torch.stack(window), moments)
-                for t, frame in zip([0.0, *moments], made, strict=True):
+                with self.computing():
+                    outputs = self.compute(window, moments)
+                for t, frame in zip([0.0, *moments], outputs, strict=True):
                     if wanted(k + t):
                         yield k + t, frame
 
-    def timed(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        """A call whose time is added to `seconds`."""
-        start = clock.perf_counter()
-        with torch.inference_mode():
-            made = self(window, times)
-        if made.device.type == "cuda":
-            torch.cuda.synchronize(made.device)
-        self.seconds += clock.perf_counter() - start
-        return made
+    def cached_frame(self, frame: Tensor) -> Any:
+        """A frame as `compute` reads it: with what windows share of it, where they share any."""
+        return frame
+
+    def compute(self, window: Sequence[Any], times: Sequence[float]) -> Tensor:
+        """What `__call__` gives, of a window of frames by `cached_frame`."""
+        return self(torch.stack(list(window)), times)
 
 
-def windows(
-    frames: Iterable[Tensor], before: int, after: int
-) -> Iterator[tuple[list[Tensor], bool]]:
+def windows(frames: Iterable[Frame], before: int, after: int) -> Iterator[tuple[list[Frame], bool]]:
     """For each frame its window, the end frames repeated, and whether it is the last frame.
 
     >>> [[int(f) for f in window] for window, _ in windows(map(torch.tensor, range(3)), 1, 2)]

@@ -1,4 +1,4 @@
-"""`flow`: both frames moved to the moment between along optical flow; needs no weights."""
+"""Frame interpolation along DIS optical flow, `flow`: handles occlusions, needs no weights."""
 
 from __future__ import annotations
 

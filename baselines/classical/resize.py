@@ -1,4 +1,4 @@
-"""Spatial methods without weights: each pixel a weighted mean of low-resolution pixels around it."""
+"""Resizing by a separable kernel: each pixel a weighted mean of low-resolution pixels around it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Enlarge(WindowMethod):
 
     def __init__(self, name: str, kernel: str, scale: int, phase: float, device: str) -> None:
         self.name, self.kernel, self.scale = name, kernel, scale
-        self.phase, self.device = phase, device
+        self.phase, self.device = phase, torch.device(device)
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
         frame = window.to(self.device, torch.float32)

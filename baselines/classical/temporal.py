@@ -1,4 +1,4 @@
-"""Temporal methods that look at no motion: `repeat` and `blend`."""
+"""Frame interpolation without motion: `repeat` and `blend`."""
 
 from __future__ import annotations
 

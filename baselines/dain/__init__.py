@@ -21,10 +21,10 @@ SPEC = NetworkSpec(
         "depth": ("depthNet",),
         "context": ("context",),
         "kernels": ("initScaleNets_filter", "initScaleNets_filter1", "initScaleNets_filter2"),
-        "projection": ("projected",),
-        "warping": ("_to_rectify",),
-        "rectification": ("rectifyNet.of_kernels", "rectifyNet.first", "rectifyNet.rest"),
+        "projection": ("project",),
+        "synthesis": ("rectifyNet.block1", "rectifyNet.rest"),
     },
+    rest="warping",
     checkpoints={
         "dain": Checkpoint(
             network="dain",

@@ -14,12 +14,10 @@ def form_in(state: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, A
 
     Raises ValueError if it is of none, or of a variant of other width.
     """
-    form: dict[str, Any] = load("edvr.network:form_of")(state)
+    form: dict[str, Any] = load("edvr.checkpoint_names:architecture_of")(state)
     channels = variant.get("channels", 64)
     if form["channels"] != channels:
         raise ValueError(f"it has {form['channels']} channels, not {channels}")
-    if form["full_size"]:
-        raise ValueError("it only deblurs; take a file whose name says SR")
     return form
 
 
@@ -71,13 +69,13 @@ SPEC = NetworkSpec(
     },
     losses="edvr.losses:EdvrLosses",
     init_weights="edvr.losses:init_weights",
-    rename="edvr.network:own_names",
+    rename="edvr.checkpoint_names:canonical_names",
     arguments_of=form_in,
     key_prefix="pcd_align",
     probe=lambda pattern, network: (pattern(1, network.frames, 3, 16, 16),),
     multiple=4,
     profile={
-        "features and pyramids": ("analyse",),
+        "features and pyramids": ("features",),
         "alignment": ("pcd_align",),
         "fusion": ("fusion",),
     },

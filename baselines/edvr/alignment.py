@@ -1,214 +1,166 @@
-"""EDVR's alignment and fusion of frames: what EDVR and STVUN `w/ A&F` have in common.
+"""Alignment (PCD) and fusion (TSA) of frames: the parts of EDVR that STVUN "w/ A&F" shares.
 
-PCD brings the features of a frame into register with those of the centre frame by deformable
-convolutions on a pyramid; TSA weights and fuses the aligned frames (Wang et al., CVPR workshops
-2019, sections 3.2 and 3.3).
+Wang et al., CVPR workshops 2019, sections 3.2 and 3.3; the numbers of equations are the paper's.
+f are the features of a frame, one tensor for each of three levels, full size first; r those of the
+reference frame; dP the features that offsets are made of; a the aligned features. Names of
+parameters are BasicSR's.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
-from ..acceleration.convolution import Convolution, convolve
 from ..ops.deform_conv import deform
 
-Levels = tuple[Tensor, Tensor, Tensor]
-
-SLOPE = 0.1  # of LeakyReLU
+LEVELS = ("l1", "l2", "l3")  # at the whole, half and a quarter of the size
 
 
-def conv1(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 1)
-
-
-def conv3(inputs: int, outputs: int, stride: int = 1) -> Convolution:
-    return Convolution(inputs, outputs, stride=stride)
-
-
-def active(x: Tensor) -> Tensor:
-    """LeakyReLU in the place of its argument: give it only what was just made."""
-    return F.leaky_relu(x, SLOPE, inplace=True)
-
-
-def larger(x: Tensor, times: int) -> Tensor:
-    return F.interpolate(x, scale_factor=times, mode="bilinear", align_corners=False)
-
-
-class Residual(nn.Module):
-    """A residual block without normalisation, with a plain ReLU."""
+class ResidualBlock(nn.Module):
+    """x plus two convolutions of it, without normalisation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = conv3(channels, channels)
-        self.conv2 = conv3(channels, channels)
+        self.conv1 = conv(channels, channels)
+        self.conv2 = conv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.conv2(self.conv1(x, slope=0.0), added=x)
-        return made
+        residual: Tensor = self.conv2(functional.relu(self.conv1(x), inplace=True))
+        return x + residual
 
 
-class Deformable(nn.Module):
-    """A modulated deformable convolution whose offsets and mask come from other features."""
+class PairConv(nn.Conv2d):
+    """A convolution of the features of two frames: conv(cat([f, r]))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(2 * channels, channels, 3, padding=1)
+
+    def forward(self, f: Tensor, r: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(torch.cat([f, r], 1))
+
+
+class DeformableConv(nn.Module):
+    """A modulated deformable 3x3 convolution whose offsets and mask come from other features."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         self.groups = groups
         self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))
         self.bias = nn.Parameter(torch.empty(channels))
-        self.conv_offset = conv3(channels, 27 * groups)
+        self.conv_offset = conv(channels, 27 * groups)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         bound = 1 / math.sqrt(self.weight[0].numel())
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.zeros_(self.bias)
-        self.start()
+        self.reset_offsets()
 
-    def start(self) -> None:
+    def reset_offsets(self) -> None:
         """Offsets of zero and masks of 1/2, with which training starts."""
         for parameter in self.conv_offset.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, guide: Tensor) -> Tensor:
-        offset, mask = self.conv_offset(guide).tensor_split((18 * self.groups,), 1)
-        return deform(x, offset, torch.sigmoid(mask), self.weight, self.bias)
+    def forward(self, x: Tensor, dP: Tensor) -> Tensor:
+        offset, mask = self.conv_offset(dP).tensor_split((18 * self.groups,), 1)
+        return deform(x, offset, torch.sigmoid(mask), self.weight, self.bias)  # (1)
 
 
-class Analysis(NamedTuple):
-    """What the alignment needs of one frame, on three levels, full size first.
-
-    levels: the features, (B, C, h / s, w / s).
-    moving: the part of the first offset layer that reads them when they are to be aligned.
-    centre: the part that reads them when others are aligned to them, with the bias.
-    """
-
-    levels: Levels
-    moving: Levels
-    centre: Levels
-
-
-class Pyramid(nn.Module):
-    """PCD: pyramid, cascading and deformable alignment of frames to one of them."""
+class PCD(nn.Module):
+    """Alignment of a frame to the reference frame: pyramid, cascading and deformable (Fig. 3)."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        pair, one = (2 * channels, channels), (channels, channels)
-        self.offset_conv1 = nn.ModuleDict({level: conv3(*pair) for level in ("l3", "l2", "l1")})
+        one, two = channels, 2 * channels
+        order = LEVELS[::-1]  # of the published state
+        self.offset_conv1 = nn.ModuleDict({level: PairConv(channels) for level in order})
         self.offset_conv2 = nn.ModuleDict(
-            {"l3": conv3(*one), "l2": conv3(*pair), "l1": conv3(*pair)}
+            {"l3": conv(one, channels), "l2": conv(two, channels), "l1": conv(two, channels)}
         )
-        self.offset_conv3 = nn.ModuleDict({level: conv3(*one) for level in ("l2", "l1")})
-        self.dcn_pack = nn.ModuleDict(
-            {level: Deformable(channels, groups) for level in ("l3", "l2", "l1")}
-        )
-        self.feat_conv = nn.ModuleDict({level: conv3(*pair) for level in ("l2", "l1")})
-        self.cas_offset_conv1 = conv3(*pair)
-        self.cas_offset_conv2 = conv3(*one)
-        self.cas_dcnpack = Deformable(channels, groups)
+        self.offset_conv3 = nn.ModuleDict({level: conv(one, channels) for level in ("l2", "l1")})
+        self.dcn_pack = nn.ModuleDict({level: DeformableConv(channels, groups) for level in order})
+        self.feat_conv = nn.ModuleDict({level: conv(two, channels) for level in ("l2", "l1")})
+        self.cas_offset_conv1 = PairConv(channels)
+        self.cas_offset_conv2 = conv(one, channels)
+        self.cas_dcnpack = DeformableConv(channels, groups)
 
-    def analyse(self, levels: Levels) -> Analysis:
-        """The first offset layer is linear in both frames: each half of it once for each frame."""
-        l1, l2, l3 = (
-            _both_halves(self.offset_conv1[level], features)
-            for level, features in zip(("l1", "l2", "l3"), levels, strict=True)
-        )
-        return Analysis(levels, (l1[0], l2[0], l3[0]), (l1[1], l2[1], l3[1]))
-
-    def forward(self, frames: Sequence[Analysis], centre: Analysis) -> list[Tensor]:
-        """The features of every frame in register with those of the centre, (B, C, h, w) each."""
-        layer = self.cas_offset_conv1
-        channels = layer.out_channels
-        anchor = convolve(centre.levels[0], layer.weight[:, channels:], layer.bias)
-        aligned = []
-        for frame in frames:
-            a = self._align(frame, centre)
-            o = convolve(a, layer.weight[:, :channels], added=anchor, slope=SLOPE)
-            aligned.append(active(self.cas_dcnpack(a, active(self.cas_offset_conv2(o)))))
-        return aligned
-
-    def _align(self, frame: Analysis, centre: Analysis) -> Tensor:
-        o = active(frame.moving[2] + centre.centre[2])
-        o = active(self.offset_conv2["l3"](o))
-        a = active(self.dcn_pack["l3"](frame.levels[2], o))
-        for number, level in ((1, "l2"), (0, "l1")):
+    def forward(self, f: Sequence[Tensor], r: Sequence[Tensor]) -> Tensor:
+        """The features of a frame in register with the reference: (B, C, h, w)."""
+        dP = lrelu(self.offset_conv1["l3"](f[2], r[2]))
+        dP = lrelu(self.offset_conv2["l3"](dP))  # (2)
+        a: Tensor = lrelu(self.dcn_pack["l3"](f[2], dP))
+        for level, f_l, r_l in (("l2", f[1], r[1]), ("l1", f[0], r[0])):
+            here = lrelu(self.offset_conv1[level](f_l, r_l))
             # A displacement of one pixel at half the size is one of two here.
-            o, below = active(frame.moving[number] + centre.centre[number]), larger(2 * o, 2)
-            o = active(self.offset_conv2[level](torch.cat([o, below], 1)))
-            o = active(self.offset_conv3[level](o))
-            a = torch.cat([self.dcn_pack[level](frame.levels[number], o), larger(a, 2)], 1)
-            a = self.feat_conv[level](a)
+            here = lrelu(self.offset_conv2[level](torch.cat([here, 2 * upsample(dP)], 1)))
+            dP = lrelu(self.offset_conv3[level](here))  # (3)
+            a = torch.cat([self.dcn_pack[level](f_l, dP), upsample(a)], 1)
+            a = self.feat_conv[level](a)  # (4)
             if level == "l2":
-                a = active(a)
-        return a
+                a = lrelu(a)
+        dP = lrelu(self.cas_offset_conv2(lrelu(self.cas_offset_conv1(a, r[0]))))
+        return lrelu(self.cas_dcnpack(a, dP))
 
 
-def _both_halves(layer: nn.Module, features: Tensor) -> tuple[Tensor, Tensor]:
-    """A layer over [moving | centre] as two: its reading of the first, and of the second."""
-    assert isinstance(layer, nn.Conv2d) and layer.bias is not None
-    weight = torch.cat(layer.weight.chunk(2, 1))
-    bias = torch.cat([torch.zeros_like(layer.bias), layer.bias])
-    first, second = convolve(features, weight, bias).chunk(2, 1)
-    return first, second
-
-
-class Fusion(nn.Module):
-    """TSA: the aligned frames weighted by their likeness to the centre, fused and modulated."""
+class TSA(nn.Module):
+    """Fusion of aligned frames with temporal and spatial attention (Fig. 4)."""
 
     def __init__(self, channels: int, frames: int) -> None:
         super().__init__()
-        self.centre = frames // 2
-        self.temporal_attn1 = conv3(channels, channels)
-        self.temporal_attn2 = conv3(channels, channels)
-        self.feat_fusion = conv1(frames * channels, channels)
-        self.spatial_attn1 = conv1(frames * channels, channels)
-        self.spatial_attn2 = conv1(2 * channels, channels)
-        self.spatial_attn3 = conv3(channels, channels)
-        self.spatial_attn4 = conv1(channels, channels)
-        self.spatial_attn5 = conv3(channels, channels)
-        self.spatial_attn_l1 = conv1(channels, channels)
-        self.spatial_attn_l2 = conv3(2 * channels, channels)
-        self.spatial_attn_l3 = conv3(channels, channels)
-        self.spatial_attn_add1 = conv1(channels, channels)
-        self.spatial_attn_add2 = conv1(channels, channels)
+        self.reference = frames // 2
+        self.temporal_attn1 = conv(channels, channels)  # phi
+        self.temporal_attn2 = conv(channels, channels)  # theta
+        self.feat_fusion = conv(frames * channels, channels, 1)
+        self.spatial_attn1 = conv(frames * channels, channels, 1)
+        self.spatial_attn2 = conv(2 * channels, channels, 1)
+        self.spatial_attn3 = conv(channels, channels)
+        self.spatial_attn4 = conv(channels, channels, 1)
+        self.spatial_attn5 = conv(channels, channels)
+        self.spatial_attn_l1 = conv(channels, channels, 1)
+        self.spatial_attn_l2 = conv(2 * channels, channels)
+        self.spatial_attn_l3 = conv(channels, channels)
+        self.spatial_attn_add1 = conv(channels, channels, 1)
+        self.spatial_attn_add2 = conv(channels, channels, 1)
 
-    def forward(self, aligned: Sequence[Tensor]) -> Tensor:
-        """(B, C, h, w) from the features of each frame, (B, C, h, w) each."""
-        centre = self.temporal_attn1(aligned[self.centre])
-        likeness = [(self.temporal_attn2(a) * centre).sum(1, keepdim=True) for a in aligned]
-        weighted = torch.cat(
-            [a * torch.sigmoid(one) for a, one in zip(aligned, likeness, strict=True)], 1
-        )
-        # Two layers that read the same are one of twice the outputs.
-        weight = torch.cat([self.feat_fusion.weight, self.spatial_attn1.weight])
-        bias = torch.cat([_bias(self.feat_fusion), _bias(self.spatial_attn1)])
-        fused, s = active(F.conv2d(weighted, weight, bias)).chunk(2, 1)
+    def forward(self, a: Sequence[Tensor]) -> Tensor:
+        """(B, C, h, w) from the aligned features of each frame, (B, C, h, w) each."""
+        phi = self.temporal_attn1(a[self.reference])
+        h = [(self.temporal_attn2(a_t) * phi).sum(1, keepdim=True).sigmoid() for a_t in a]  # (5)
+        weighted = torch.cat([a_t * h_t for a_t, h_t in zip(a, h, strict=True)], 1)  # (6)
+        fused: Tensor = lrelu(self.feat_fusion(weighted))  # (7)
 
-        s = active(self.spatial_attn2(_pooled(s)))
-        below = active(self.spatial_attn_l2(_pooled(active(self.spatial_attn_l1(s)))))
-        below = active(self.spatial_attn_l3(below))
-        s = active(self.spatial_attn3(s)) + larger(below, 2)
-        s = self.spatial_attn5(larger(active(self.spatial_attn4(s)), 2))
-        added: Tensor = self.spatial_attn_add2(active(self.spatial_attn_add1(s)))
-        return fused * (2 * torch.sigmoid(s)) + added
+        full = lrelu(self.spatial_attn1(weighted))
+        half = lrelu(self.spatial_attn2(downsample(full)))
+        quarter = lrelu(self.spatial_attn_l2(downsample(lrelu(self.spatial_attn_l1(half)))))
+        half = lrelu(self.spatial_attn3(half)) + upsample(lrelu(self.spatial_attn_l3(quarter)))
+        s: Tensor = self.spatial_attn5(upsample(lrelu(self.spatial_attn4(half))))
+        shift: Tensor = self.spatial_attn_add2(lrelu(self.spatial_attn_add1(s)))
+        return fused * 2 * s.sigmoid() + shift
 
 
-def _bias(layer: nn.Conv2d) -> Tensor:
-    assert layer.bias is not None
-    return layer.bias
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
 
-def _pooled(x: Tensor) -> Tensor:
+def lrelu(x: Tensor) -> Tensor:
+    """In the place of its argument: the output of a layer, which nothing else reads."""
+    return functional.leaky_relu(x, 0.1, inplace=True)
+
+
+def upsample(x: Tensor, scale: int = 2) -> Tensor:
+    return functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+
+
+def downsample(x: Tensor) -> Tensor:
     """Half the size by maximum and by average, of which the latter counts the zeros around."""
-    return torch.cat([F.max_pool2d(x, 3, 2, 1), F.avg_pool2d(x, 3, 2, 1)], 1)
+    return torch.cat([functional.max_pool2d(x, 3, 2, 1), functional.avg_pool2d(x, 3, 2, 1)], 1)
 
 
-def as_training_starts(network: nn.Module) -> None:
+def reset_for_training(network: nn.Module) -> None:
     """Bring random weights to where training starts: frames unmoved, residual blocks faint.
 
     Without that the offsets of an untrained network are noise, and its trunk doubles the
@@ -216,8 +168,8 @@ def as_training_starts(network: nn.Module) -> None:
     """
     with torch.no_grad():
         for module in network.modules():
-            if isinstance(module, Deformable):
-                module.start()
-            elif isinstance(module, Residual):
+            if isinstance(module, DeformableConv):
+                module.reset_offsets()
+            elif isinstance(module, ResidualBlock):
                 module.conv1.weight.mul_(0.1)
                 module.conv2.weight.mul_(0.1)

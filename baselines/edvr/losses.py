@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..losses import Losses, LossModule, mean_absolute_difference
 from ..spec import Stage
-from .alignment import Analysis, Levels, as_training_starts
+from .alignment import reset_for_training
 from .network import EDVR
 
 CENTRE = 3  # of the frames of a training window
@@ -17,7 +17,7 @@ CENTRE = 3  # of the frames of a training window
 
 def init_weights(network: EDVR) -> None:
     """Bring random weights to where training starts: frames unmoved, residuals faint."""
-    as_training_starts(network)
+    reset_for_training(network)
     with torch.no_grad():
         network.conv_last.weight.mul_(0.1)
 
@@ -34,14 +34,12 @@ class EdvrLosses(LossModule):
     ) -> Losses:
         reach = self.network.frames // 2
         frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        analysis = self.network.analyse(frames.flatten(0, 1))
         count = frames.shape[1]
-
-        def of(part: Levels, k: int) -> Levels:
-            one, two, three = (level.view(-1, count, *level.shape[1:])[:, k] for level in part)
-            return one, two, three
-
-        window = [Analysis(*(of(part, k) for part in analysis)) for k in range(count)]
+        levels = [
+            level.view(-1, count, *level.shape[1:])
+            for level in self.network.features(frames.flatten(0, 1))
+        ]
+        window = [[level[:, k] for level in levels] for k in range(count)]
         made = self.network.restore(window, frames[:, reach])
         return {"space": mean_absolute_difference(2 * made - 1, large[:, 0])}
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from itertools import pairwise
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
-from ..method import DTYPES, Method, Outputs, Settings, Wanted, everything, windows
+from ..method import Method, Outputs, Settings, Wanted, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
 from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
@@ -46,8 +44,8 @@ class FisrMethod(Method):
         network: FISR,
         flow_network: FISRPWCNet,
         settings: Settings,
-        weights: str = "",
         name: str = "fisr",
+        weights: str = "",
     ) -> None:
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
@@ -71,38 +69,32 @@ class FisrMethod(Method):
             raise MethodError(
                 f"fisr makes frames halfway between two only, not at {other}; ask for {HALF}"
             )
-        seen: dict[int, Seen] = {}  # by the identity of a frame of the window
-        pairs: dict[tuple[int, int], Pair] = {}
-        for k, (window, last, next_is_last) in enumerate(_with_foresight(frames)):
-            seen = {id(one): seen.get(id(one)) or Seen(self, one) for one in window}
-            places = [id(one) for one in window]
-            neighbours = list(pairwise(places))
-            pairs = {
-                (a, b): pairs.get((a, b)) or Pair(self, seen[a], seen[b]) for a, b in neighbours
-            }
-            from_here = [bool(times) and k > 0 and not (last and k > 1), True]
-            from_here += [bool(times) and k > 0 and next_is_last]
-            moments = [k - HALF, float(k), k + HALF]
-            asked = [here and wanted(t) for here, t in zip(from_here, moments, strict=True)]
-            if not any(asked):
+        cached = (CachedFrame(self, frame) for frame in frames)
+        second: CachedPair | None = None
+        for k, (window, last, next_is_last) in enumerate(_with_next(cached)):
+            first = second or CachedPair(window[0], window[1])
+            second = CachedPair(window[1], window[2])
+            exists = [
+                bool(times) and k > 0 and not (last and k > 1),
+                True,
+                bool(times) and k > 0 and next_is_last,
+            ]
+            asked = [
+                (place, t)
+                for place, t in enumerate((k - HALF, float(k), k + HALF))
+                if exists[place] and wanted(t)
+            ]
+            if not asked:
                 continue
-            start = clock.perf_counter()
-            with torch.inference_mode():
-                yuv = self.predicted([seen[a] for a in places], [pairs[p] for p in neighbours])
+            with self.computing():
+                yuv = self.predicted(window, (first, second))
                 # The authors truncate to bytes before and after this conversion; it would darken
                 # by half a level each time.
-                made = {
-                    t: rgb_from_yuv(255 * frame) / 255
-                    for t, frame, yes in zip(moments, yuv, asked, strict=True)
-                    if yes
-                }
-            if yuv.device.type == "cuda":
-                torch.cuda.synchronize(yuv.device)
-            del yuv
-            self.seconds += clock.perf_counter() - start
-            yield from made.items()
+                outputs = [(t, rgb_from_yuv(255 * yuv[place]) / 255) for place, t in asked]
+                del yuv
+            yield from outputs
 
-    def predicted(self, frames: Sequence[Seen], pairs: Sequence[Pair]) -> Tensor:
+    def predicted(self, frames: Sequence[CachedFrame], pairs: Sequence[CachedPair]) -> Tensor:
         """The three frames of a window, (3, 3, 2h, 2w), YUV in [0, 1].
 
         frames: three in a row. pairs: the first two of them, and the last two.
@@ -122,8 +114,8 @@ class FisrMethod(Method):
         whole, side = Box.whole(window), self.cut(tile).side
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
         for fed, kept in tiles(whole, side, side):
-            made = self._network(fed.cut(window))
-            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(made))
+            enlarged_tile = self._network(fed.cut(window))
+            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(enlarged_tile))
         return large
 
     def cut(self, tile: int) -> Cut:
@@ -132,83 +124,67 @@ class FisrMethod(Method):
 
     def _network(self, window: Tensor) -> Tensor:
         with self.autocast():
-            made: Tensor = self.network(window)
-        return made.to(window.dtype)
+            output: Tensor = self.network(window)
+        return output.to(window.dtype)
 
-    def autocast(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, DTYPES[self.precision])
+    def flow(self, first: CachedFrame, second: CachedFrame) -> Tensor:
+        """From one frame to another, (1, 2, h, w) in pixels."""
+        height, width = first.yuv.shape[-2:]
+        tile = self.tiles.side(height, width)
+        with self.autocast():
+            flow = self.flow_network.flows(first.pyramid, second.pyramid, tile=tile)[0]
+        return halved(enlarged(flow)[..., : 2 * height, : 2 * width])
 
 
-class Seen:
-    """A frame, and what is made of it alone, computed when first asked for."""
+class CachedFrame:
+    """A frame and what is computed of it alone, once, when first asked for."""
 
-    def __init__(self, method: FisrMethod, frame: Tensor) -> None:
-        self.method, self.source = method, frame
-        self._yuv: Tensor | None = None
-        self._pyramid: list[Tensor] | None = None
+    def __init__(self, method: FisrMethod, source: Tensor) -> None:
+        self.method, self.source = method, source
 
-    @property
+    @cached_property
     def yuv(self) -> Tensor:
         """(1, 3, h, w), whole numbers: the network was trained on YUV files of 8 bits."""
-        if self._yuv is None:
-            dtype = next(self.method.network.parameters()).dtype
-            frame = self.source[None].to(self.method.device, dtype)
-            self._yuv = (yuv_from_rgb(255 * frame) + 0.5).floor()
-        return self._yuv
+        dtype = next(self.method.network.parameters()).dtype
+        frame = self.source[None].to(self.method.device, dtype)
+        return (yuv_from_rgb(255 * frame) + 0.5).floor()
 
     @property
     def rgb(self) -> Tensor:
         return rgb_from_yuv(self.yuv)
 
-    @property
+    @cached_property
     def pyramid(self) -> list[Tensor]:
         """The flow network's features of the frame at twice its size."""
-        if self._pyramid is None:
-            with self.method.autocast():
-                large = doubled(self.rgb).floor() / 255  # truncated to bytes, as published
-                self._pyramid = self.method.flow_network.pyramid(large)
-        return self._pyramid
+        large = doubled(self.rgb).floor() / 255  # truncated to bytes, as published
+        with self.method.autocast():
+            return self.method.flow_network.pyramid(large)
 
 
-class Pair:
-    """The flows between two successive frames and what they warp, computed when asked for."""
+class CachedPair:
+    """The flows between two successive frames and what they warp, once, when asked for."""
 
-    def __init__(self, method: FisrMethod, first: Seen, second: Seen) -> None:
-        self.method, self.first, self.second = method, first, second
-        self._flows: tuple[Tensor, Tensor] | None = None
-        self._warped: tuple[Tensor, Tensor] | None = None
+    def __init__(self, first: CachedFrame, second: CachedFrame) -> None:
+        self.first, self.second = first, second
 
-    @property
+    @cached_property
     def flows(self) -> tuple[Tensor, Tensor]:
         """From the first to the second and back, (1, 2, h, w) each, in pixels."""
-        if self._flows is None:
-            self._flows = self._flow(self.first, self.second), self._flow(self.second, self.first)
-        return self._flows
+        method = self.first.method
+        return method.flow(self.first, self.second), method.flow(self.second, self.first)
 
-    @property
+    @cached_property
     def warped(self) -> tuple[Tensor, Tensor]:
         """Two estimates of the frame halfway, (1, 3, h, w) each, YUV in [0, 255]."""
-        if self._warped is None:
-            there, back = self.flows
-            self._warped = (
-                warped_halfway(self.second.rgb, there),
-                warped_halfway(self.first.rgb, back),
-            )
-        return self._warped
-
-    def _flow(self, first: Seen, second: Seen) -> Tensor:
-        height, width = first.yuv.shape[-2:]
-        tile = self.method.tiles.side(height, width)
-        with self.method.autocast():
-            flow = self.method.flow_network.flows(first.pyramid, second.pyramid, tile=tile)[0]
-        return halved(enlarged(flow)[..., : 2 * height, : 2 * width])
+        there, back = self.flows
+        return warped_halfway(self.second.rgb, there), warped_halfway(self.first.rgb, back)
 
 
-def _with_foresight(frames: Iterable[Tensor]) -> Iterator[tuple[list[Tensor], bool, bool]]:
+def _with_next(
+    frames: Iterable[CachedFrame],
+) -> Iterator[tuple[list[CachedFrame], bool, bool]]:
     """For each frame its window of three, whether it is the last, and whether the next is."""
-    waiting: list[Tensor] | None = None
+    waiting: list[CachedFrame] | None = None
     for window, last in windows(frames, 1, 1):
         if waiting is not None:
             yield waiting, False, last

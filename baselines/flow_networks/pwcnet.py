@@ -11,7 +11,6 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from ..acceleration.convolution import Convolution, Layer, is_plain, room_for
 from ..ops.warp import correlation, full_precision, warp_border, warp_zero
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
@@ -35,21 +34,21 @@ class PWCNet(nn.Module):
         before = 3
         for level, channels in enumerate(PYRAMID, 1):
             for place, name in enumerate(_pyramid_names(level)):
-                self.add_module(name, Layer(before, channels, stride=2 if place == 0 else 1))
+                self.add_module(name, _layer(before, channels, stride=2 if place == 0 else 1))
                 before = channels
         for level in (6, 5, 4, 3, 2):
             channels = 81 if level == 6 else 81 + PYRAMID[level - 1] + 4
             for k, more in enumerate(DENSE):
-                self.add_module(f"conv{level}_{k}", Layer(channels, more))
+                self.add_module(f"conv{level}_{k}", _layer(channels, more))
                 channels += more
-            self.add_module(f"predict_flow{level}", Convolution(channels, 2))
+            self.add_module(f"predict_flow{level}", _conv(channels, 2))
             self.add_module(f"deconv{level}", nn.ConvTranspose2d(2, 2, 4, 2, 1))  # 2: never used
             if level > 2:
                 self.add_module(f"upfeat{level}", nn.ConvTranspose2d(channels, 2, 4, 2, 1))
         for k, (more, dilation) in enumerate(CONTEXT, 1):
-            self.add_module(f"dc_conv{k}", Layer(channels, more, dilation=dilation))
+            self.add_module(f"dc_conv{k}", _layer(channels, more, dilation=dilation))
             channels = more
-        self.dc_conv7 = Convolution(channels, 2)
+        self.dc_conv7 = _conv(channels, 2)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The flow from `first` to `second`, in twentieths of an input pixel, horizontal first.
@@ -78,7 +77,7 @@ class PWCNet(nn.Module):
         Returns five of (B, 2, H / 2^level, W / 2^level), all in twentieths of an input pixel.
         """
         found = []
-        x = self._dense(6, _costs(first[-1], second[-1]))
+        x = self.dense(6, _costs(first[-1], second[-1]))
         flow = self._head("predict_flow6", x)
         for level in (5, 4, 3, 2):
             found.append(flow)
@@ -86,31 +85,32 @@ class PWCNet(nn.Module):
             feature = self.get_submodule(f"upfeat{level + 1}")(x)
             here = first[level - 2]
             warped = self.warp(second[level - 2], WARPING[level] * up)
-            x = self._dense(level, torch.cat([_costs(here, warped), here, up, feature], 1))
+            x = self.dense(level, torch.cat([_costs(here, warped), here, up, feature], 1))
             flow = self._head(f"predict_flow{level}", x)
         for k in range(1, 7):
             x = self.get_submodule(f"dc_conv{k}")(x)
         found.append(flow + self._head("dc_conv7", x))
         return found[::-1]
 
-    def _dense(self, level: int, x: Tensor) -> Tensor:
-        layers = [cast(Layer, self.get_submodule(f"conv{level}_{k}")) for k in range(len(DENSE))]
-        if is_plain() or x.device.type != "cpu":
-            for layer in layers:
-                x = torch.cat([layer(x), x], 1)
-            return x
-        start = sum(DENSE)  # the newest features come first, each into its place
-        joined = room_for(x, start + x.shape[1])
-        joined[:, start:] = x
-        for layer, more in zip(layers, DENSE, strict=True):
-            layer(joined[:, start:], out=joined[:, start - more : start])
-            start -= more
-        return joined
+    def dense(self, level: int, x: Tensor) -> Tensor:
+        """The features of a level: each layer reads those of all before, the newest first."""
+        for k in range(len(DENSE)):
+            x = torch.cat([self.get_submodule(f"conv{level}_{k}")(x), x], 1)
+        return x
 
     def _head(self, name: str, x: Tensor) -> Tensor:
         """A layer that gives a flow; in full precision, for these are coordinates."""
         with full_precision(x.device):
             return cast(Tensor, self.get_submodule(name)(x.to(self.dc_conv7.weight.dtype)))
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation)
+
+
+def _layer(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    layer = _conv(inputs, outputs, stride, dilation)
+    return nn.Sequential(layer, nn.LeakyReLU(0.1, inplace=True))
 
 
 def _pyramid_names(level: int) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..acceleration.convolution import plain_holds
+from ..acceleration.reference import uses_reference_kernels
 
 _Form = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -65,7 +65,9 @@ def _form(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, dtype: torch.
     if torch.is_grad_enabled() and any(one.requires_grad for one in (x, offset, mask, weight)):
         return _by_sampling
     # The sum of weighted rows is fast in single precision only.
-    return _by_blocks if dtype == torch.float32 and not plain_holds() else _by_torchvision
+    return (
+        _by_blocks if dtype == torch.float32 and not uses_reference_kernels() else _by_torchvision
+    )
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..acceleration.convolution import layout_of
+from ..acceleration.processor import memory_format_of
 
 RADIUS = 4  # of the cost volume: displacements -4..4 in each direction
 TILE = 8  # side of the pieces in which it is computed; 8 was the fastest of 4, 8 and 16
@@ -69,7 +69,7 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     picked = products.as_strided(
         (batch, rows, columns, TILE, TILE, side, side), (b, r, c, i + y, j + x, y, x)
     )
-    if layout_of(first) == torch.channels_last:
+    if memory_format_of(first) == torch.channels_last:
         lines = picked.permute(0, 1, 3, 2, 4, 5, 6)
         lines = lines.reshape(batch, rows * TILE, columns * TILE, side * side)
         return lines.permute(0, 3, 1, 2)[..., :height, :width]
@@ -104,7 +104,7 @@ def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
         sampled = functional.grid_sample(
             image.to(grid.dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
         )
-    return sampled.to(image.dtype).contiguous(memory_format=layout_of(image))
+    return sampled.to(image.dtype).contiguous(memory_format=memory_format_of(image))
 
 
 def _weight_inside(position: Tensor, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..edvr.alignment import Analysis, Fusion, Pyramid, active, conv3
+from ..edvr.alignment import PCD, TSA, conv, lrelu
 from .network import CENTRE, FRAMES, STVUN, WIDTH
 
 GROUPS = 8
@@ -22,28 +22,23 @@ class AlignedFusion(nn.Module):
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.conv_l2_1 = conv3(width, width, stride=2)
-        self.conv_l2_2 = conv3(width, width)
-        self.conv_l3_1 = conv3(width, width, stride=2)
-        self.conv_l3_2 = conv3(width, width)
-        self.pcd_align = Pyramid(width, GROUPS)
-        self.fusion = Fusion(width, FRAMES)
+        self.conv_l2_1 = conv(width, width, stride=2)
+        self.conv_l2_2 = conv(width, width)
+        self.conv_l3_1 = conv(width, width, stride=2)
+        self.conv_l3_2 = conv(width, width)
+        self.pcd_align = PCD(width, GROUPS)
+        self.fusion = TSA(width, FRAMES)
 
-    def prepare(self, features: Tensor) -> list[Tensor]:
-        """What of the alignment reads one frame only: its pyramid, and an `Analysis` of that."""
-        f2 = active(self.conv_l2_2(active(self.conv_l2_1(features))))
-        f3 = active(self.conv_l3_2(active(self.conv_l3_1(f2))))
-        _, moving, centre = self.pcd_align.analyse((features, f2, f3))
-        return [f2, f3, *moving, *centre]
-
-    def forward(self, features: Sequence[Tensor], prepared: Sequence[list[Tensor]]) -> Tensor:
-        """The fused features of a level: of seven (B, 64, h, w) and what `prepare` made of each."""
-        frames = [
-            Analysis((f1, f2, f3), (m1, m2, m3), (c1, c2, c3))
-            for f1, (f2, f3, m1, m2, m3, c1, c2, c3) in zip(features, prepared, strict=True)
-        ]
-        fused: Tensor = self.fusion(self.pcd_align(frames, frames[CENTRE]))
+    def forward(self, e: Sequence[Tensor]) -> Tensor:
+        """The fused features of a level of seven frames, (B, 64, h, w) each."""
+        f = [self.pyramid(e_t) for e_t in e]
+        fused: Tensor = self.fusion([self.pcd_align(f_t, f[CENTRE]) for f_t in f])
         return fused
+
+    def pyramid(self, l1: Tensor) -> list[Tensor]:
+        l2 = lrelu(self.conv_l2_2(lrelu(self.conv_l2_1(l1))))
+        l3 = lrelu(self.conv_l3_2(lrelu(self.conv_l3_1(l2))))
+        return [l1, l2, l3]
 
 
 def stvun_aligned(scale: int = 4) -> STVUN:

@@ -13,21 +13,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d as area
 
-from ..edvr.alignment import as_training_starts
+from ..edvr.alignment import reset_for_training
 from ..flow_networks.light import LightFlow, optical_flow
 from ..losses import Losses, LossModule, mean_absolute_difference
 from ..spec import Stage
 from . import SPEC
-from .network import CENTRE, FRAMES, STVUN, Encoded, Motion, blend
+from .network import CENTRE, FRAMES, STVUN, blend
 
-# Steps away from the centre frame of a window, ahead and back.
-STEPS = [(3, 4), (4, 5), (5, 6), (3, 2), (2, 1), (1, 0)]
 FLOW_WEIGHT = 0.05  # of a pixel's error in the joint stage, beside differences of about 0.01
 
 
 def init_weights(network: STVUN) -> None:
     """Bring random weights to where training starts: residuals and flows faint."""
-    as_training_starts(network)
+    reset_for_training(network)
     with torch.no_grad():
         network.decoder.rconv1.weight.mul_(0.1)
         if isinstance(network.pwcnet, LightFlow):
@@ -58,16 +56,19 @@ class StvunLosses(LossModule):
         if self.stage == "flow":
             return {"flow": self._taught(small, large, between, times[0])}
         frames = small[:, :FRAMES]
-        window = _by_frame(self.network.encode(frames.flatten(0, 1)), frames.shape[0])
-        made, guide = self.network.space(frames[:, CENTRE], window, self._motion(frames))
+        X, e = frames.unbind(1), self._features(frames)
+        E = self.network.fuse(
+            self.network.align(e, *self._motion(X)) if self.network.aligned else e
+        )
+        made, guide = self.network.space(X[CENTRE], e[CENTRE], E)
         losses = {"space": mean_absolute_difference(made, large[:, 0])}
         if self.stage == "space":
             return losses
-        first, second = self._pair(frames)
-        ends = [(frames[:, CENTRE + k], window[CENTRE + k].features) for k in (0, 1)]
+        pair = slice(CENTRE, CENTRE + 2)
+        first, second = self._flows(frames)
         for k, t in enumerate(times):
-            moved, features = blend(t, (*ends[0], first), (*ends[1], second))
-            made = self.network.finished(moved, features, guide)
+            moved, m = blend(t, X[pair], e[pair], first, second)
+            made = self.network.time(moved, m, guide)
             _add(losses, "between", mean_absolute_difference(made, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
@@ -77,30 +78,30 @@ class StvunLosses(LossModule):
 
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         if self.stage == "flow":
-            there, back = self._pair(small)
-            ends = [(small[:, CENTRE + j], list[Tensor]()) for j in (0, 1)]
-            moved = [blend(t, (*ends[0], there), (*ends[1], back))[0] for t in times]
+            there, back = self._flows(small)
+            X = small[:, CENTRE : CENTRE + 2].unbind(1)
+            moved = [blend(t, X, ([], []), there, back)[0] for t in times]
             return {"moved": torch.stack(moved, 1)}
         made = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
         return {"existing": made[:, :1]} | ({"new": made[:, 1:]} if self.stage == "joint" else {})
 
-    def _pair(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        pyramids = [self.network.pyramid(frames[:, CENTRE + k]) for k in (0, 1)]
-        return self.network.flows(*pyramids)
+    def _features(self, frames: Tensor) -> list[list[Tensor]]:
+        """Of each frame of the windows, all encoded at once."""
+        levels = self.network.encoder(frames.flatten(0, 1))
+        each = [level.unflatten(0, frames.shape[:2]).unbind(1) for level in levels]
+        return [list(of_frame) for of_frame in zip(*each, strict=True)]
 
-    def _motion(self, frames: Tensor) -> Motion | None:
+    def _flows(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The flows from the centre frames to the next and back."""
+        both = torch.cat([frames[:, CENTRE], frames[:, CENTRE + 1]])
+        turned = torch.cat([frames[:, CENTRE + 1], frames[:, CENTRE]])
+        there, back = self.network.flow(both, turned).chunk(2)
+        return there, back
+
+    def _motion(self, X: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The flows that features are brought to the centre by; alignment does not train them."""
-        if not self.network.aligned:
-            return None
         with torch.no_grad():
-            pyramids = self.network.pyramid(frames.transpose(0, 1).flatten(0, 1))
-            each = [level.view(FRAMES, -1, *level.shape[1:]) for level in pyramids]
-            first, second = (
-                [level[list(frames)].flatten(0, 1) for level in each] for frames in zip(*STEPS)
-            )
-            flow = self.network.way(first, second)
-            flows = flow.view(len(STEPS), -1, *flow.shape[1:]).unbind(0)
-        return flows[:CENTRE], flows[CENTRE:]
+            return self.network.motion(X)
 
     def _taught(self, small: Tensor, large: Tensor, between: Tensor, t: float) -> Tensor:
         """How far the flow is from that of the full-size frames, in pixels of the small ones.
@@ -126,21 +127,6 @@ class StvunLosses(LossModule):
             area(optical_flow(first, second), (small.shape[-2], small.shape[-1]))
             / self.network.scale
         )
-
-
-def _by_frame(encoded: Encoded, batch: int) -> list[Encoded]:
-    """What was encoded of all frames of a batch of windows at once, frame by frame."""
-
-    def of(tensor: Tensor, k: int) -> Tensor:
-        return tensor.view(batch, FRAMES, *tensor.shape[1:])[:, k]
-
-    return [
-        Encoded(
-            [of(level, k) for level in encoded.features],
-            [[of(one, k) for one in level] for level in encoded.prepared],
-        )
-        for k in range(FRAMES)
-    ]
 
 
 def _add(losses: Losses, name: str, loss: Tensor) -> None:

@@ -60,7 +60,7 @@ class Plan:
             device=usable_device(device),
             precision=protocol.precision,
             tile=protocol.tile,
-            handover=protocol.handover,
+            handoff_dtype=protocol.handover,
             compiled=compiled,
             weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
             untrained=untrained,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import METHODS, Method, compile_networks, plain
+from stvt.baselines import METHODS, Method, compile_networks, reference_kernels
 from stvt.device import device_name
 from stvt.profiling.breakdown import Breakdown, Cost
 from stvt.profiling.flops import device_of
@@ -142,7 +142,7 @@ def compare(
         for result in results:
             counting, timed = count and lap == 1, lap >= uncounted
             breakdown = breakdowns[result.name]
-            kernels = plain() if result.name == "published" else nullcontext()
+            kernels = reference_kernels() if result.name == "published" else nullcontext()
             with torch.inference_mode(), kernels, breakdown.measuring(counting=counting):
                 outputs, cost = breakdown.run(partial(next, runs[result.name]))
             for name, one in breakdown.costs.items() if counting or timed else ():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stvt.baselines.cascade import Cascade, Dense, eight_bits
+from stvt.baselines.cascade import Cascade, Dense, to_eight_bits
 from stvt.baselines.classical.resize import enlarge
 from stvt.baselines.classical.temporal import Blend, Repeat
 from stvt.baselines.errors import MethodError
@@ -156,9 +156,9 @@ def with_graph(
     return made
 
 
-def test_eight_bits_between_the_stages_are_rounded_and_clipped() -> None:
+def test_to_eight_bits_between_the_stages_are_rounded_and_clipped() -> None:
     torch.testing.assert_close(
-        eight_bits(torch.tensor([-0.2, 0.1, 1.3])), torch.tensor([0, 26 / 255, 1])
+        to_eight_bits(torch.tensor([-0.2, 0.1, 1.3])), torch.tensor([0, 26 / 255, 1])
     )
     frames = clip(3)
     settings = Settings()

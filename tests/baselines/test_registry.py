@@ -108,9 +108,9 @@ def test_the_papers_cascades_have_names() -> None:
     assert ALIASES == {"v2f": "edvr+dain", "f2v": "dain+edvr"}
 
 
-def test_the_handover_reaches_the_cascade() -> None:
-    method = build("bicubic+blend", Settings(handover="uint8"))
-    assert isinstance(method, Cascade) and method.handover == "uint8"
+def test_the_handoff_dtype_reaches_the_cascade() -> None:
+    method = build("bicubic+blend", Settings(handoff_dtype="uint8"))
+    assert isinstance(method, Cascade) and method.handoff_dtype == "uint8"
 
 
 @pytest.mark.parametrize(

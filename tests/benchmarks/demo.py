@@ -18,7 +18,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor
 
-from stvt.baselines import StvunMethod, WindowMethod, plain
+from stvt.baselines import StvunMethod, WindowMethod, reference_kernels
 from stvt.cli import options
 from stvt.cli.options import positive, size
 from stvt.datasets import authors_finish, authors_low_resolution, degrade, read_frame, write_frame
@@ -78,7 +78,7 @@ def measure(
         stream = fast.stream(inputs, (0.5,), lambda time: time >= method.before)
         for lap in range(1 + rounds):  # the first fills the stream's memory
             begun = clock.process_time()
-            with plain():
+            with reference_kernels():
                 next(published)
             between = clock.process_time()
             for _ in islice(stream, 2):

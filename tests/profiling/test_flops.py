@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
 from stvt.baselines import METHODS, MethodError, build, network
-from stvt.baselines.acceleration.convolution import plain
+from stvt.baselines.acceleration.reference import reference_kernels
 from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
@@ -115,7 +115,7 @@ def test_a_window_of_stvun_costs_what_its_spec_says(times: int, millions: float)
     window = torch.zeros(1, 7, 3, 64, 64)
     with torch.inference_mode(), FakeTensorMode(allow_non_fake_inputs=True):
         shared = macs(lambda: stvun(window, moments))
-        with plain():
+        with reference_kernels():
             found = macs(lambda: stvun(window, moments))
     assert found / 64**2 / 1e6 == pytest.approx(millions, rel=0.005)
     saved = 0.786 * max(times - 1, 0)  # what times share of the decoder

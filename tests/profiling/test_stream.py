@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from stvt.baselines import build
-from stvt.baselines.acceleration.compiling import compile_networks
+from stvt.baselines.acceleration.compilation import compile_networks
 from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
@@ -228,7 +228,7 @@ def test_the_published_form_is_plain_and_in_single_precision() -> None:
     forms: tuple[FormName, ...] = ("published", "stream")
     made = compare("stvun-s", method, 64, 64, (), forms=forms, rounds=0, precision="bf16")
     assert 1e-5 < made.difference < 0.1
-    assert method.precision == "bf16"  # type: ignore[attr-defined]
+    assert method.precision == "bf16"
     published, streamed = made.forms
     assert published.multiply_accumulates > streamed.multiply_accumulates
 

@@ -1,6 +1,5 @@
-"""Fast convolutions: what PyTorch's own gives, but for rounding, and only where they may be used."""
+"""`conv2d` gives what PyTorch's own does, but for rounding, and only where it may."""
 
-import copy
 from collections.abc import Iterator
 from itertools import product
 
@@ -9,19 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stvt.baselines.acceleration import convolution as fast_convolution
-from stvt.baselines.acceleration.convolution import (
-    Convolution,
-    Layer,
-    convolve,
-    layout_for,
-    plain,
-    room_for,
-)
+from stvt.baselines.acceleration import few_outputs, nnpack, processor, winograd
+from stvt.baselines.acceleration.convolution import conv2d
+from stvt.baselines.acceleration.processor import memory_format_for
+from stvt.baselines.acceleration.reference import reference_kernels
 from stvt.profiling.flops import operations_of
 
-NNPACK = fast_convolution._nnpack_is_there()
-
+NNPACK = processor.has_nnpack()
 
 LAST = torch.channels_last
 
@@ -29,20 +22,42 @@ LAST = torch.channels_last
 @pytest.fixture(autouse=True)
 def seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.manual_seed(0)
-    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: False)  # whatever runs the tests
+    monkeypatch.setattr(processor, "has_amx", lambda: False)  # whatever runs the tests
     with torch.no_grad():
         yield
 
 
 @pytest.fixture
-def with_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_amx(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor with AMX."""
-    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
+    monkeypatch.setattr(processor, "has_amx", lambda: True)
 
 
 def layer(inputs: int, outputs: int, kernel: int = 3) -> tuple[Tensor, Tensor]:
     weight = torch.randn(outputs, inputs, kernel, kernel) / (inputs * kernel**2) ** 0.5
     return weight, torch.randn(outputs)
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    dilation: int = 1,
+    residual: Tensor | None = None,
+    negative_slope: float | None = None,
+) -> Tensor:
+    """With zeros around that keep the size."""
+    padding = dilation * (weight.shape[-1] // 2)
+    return conv2d(
+        x,
+        weight,
+        bias,
+        padding=padding,
+        dilation=dilation,
+        residual=residual,
+        negative_slope=negative_slope,
+    )
 
 
 def error(made: Tensor, truth: Tensor) -> float:
@@ -69,7 +84,7 @@ def test_single_precision_is_within_its_rounding(
     inputs: int, outputs: int, kernel: int, dilation: int, size: tuple[int, int]
 ) -> None:
     x, (weight, bias) = torch.randn(2, inputs, *size), layer(inputs, outputs, kernel)
-    made = convolve(x, weight, bias, dilation=dilation, slope=0.1)
+    made = convolve(x, weight, bias, dilation=dilation, negative_slope=0.1)
     padding = dilation * (kernel // 2)
     truth = exact(x, weight, bias, padding=padding, dilation=dilation)
     assert made.shape == truth.shape and error(made, truth) < 1e-5
@@ -88,26 +103,26 @@ def test_single_precision_is_within_its_rounding(
         (30, 33, 7, (40, 45)),
     ],
 )
-@pytest.mark.usefixtures("with_tiles")
+@pytest.mark.usefixtures("with_amx")
 def test_single_precision_with_channels_last_is_within_its_rounding(
     inputs: int, outputs: int, kernel: int, size: tuple[int, int]
 ) -> None:
     x, (weight, bias) = torch.randn(2, inputs, *size), layer(inputs, outputs, kernel)
     x, weight = x.contiguous(memory_format=LAST), weight.contiguous(memory_format=LAST)
-    made = convolve(x, weight, bias, slope=0.1)
+    made = convolve(x, weight, bias, negative_slope=0.1)
     truth = exact(x, weight, bias, padding=kernel // 2)
     assert made.shape == truth.shape and error(made, truth) < 3e-6
     assert made.is_contiguous(memory_format=LAST), "the next layer would have to turn it"
     if NNPACK or kernel == 3:
-        assert not torch.equal(made, convolve_plainly(x, weight, bias)), "not the fast way"
+        assert not torch.equal(made, by_pytorch(x, weight, bias)), "not the fast way"
 
 
-@pytest.mark.usefixtures("with_tiles")
+@pytest.mark.usefixtures("with_amx")
 def test_where_bfloat16_tiles_are_multiplied_pytorchs_own_is_taken() -> None:
     x, (weight, bias) = torch.randn(1, 96, 40, 40).bfloat16(), layer(96, 128)
     x, half = x.contiguous(memory_format=LAST), weight.bfloat16()
     assert torch.equal(
-        convolve(x, half, bias.bfloat16(), slope=0.1), convolve_plainly(x, half, bias.bfloat16())
+        convolve(x, half, bias.bfloat16(), negative_slope=0.1), by_pytorch(x, half, bias.bfloat16())
     )
     with torch.autocast("cpu", torch.bfloat16):
         assert is_ordinary(x.float(), weight)
@@ -115,33 +130,33 @@ def test_where_bfloat16_tiles_are_multiplied_pytorchs_own_is_taken() -> None:
 
 def test_frames_lie_as_the_processor_reads_them_best(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert layout_for(cpu, "fp32") == torch.contiguous_format
-    assert layout_for(cpu, "bf16") == layout_for(gpu, "fp32") == LAST
-    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
-    assert layout_for(cpu, "fp32") == LAST
+    assert memory_format_for(cpu, "fp32") == torch.contiguous_format
+    assert memory_format_for(cpu, "bf16") == memory_format_for(gpu, "fp32") == LAST
+    monkeypatch.setattr(processor, "has_amx", lambda: True)
+    assert memory_format_for(cpu, "fp32") == LAST
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 51), (130, 9)])
 def test_bfloat16_errs_by_a_few_roundings(size: tuple[int, int]) -> None:
     x, (weight, bias) = torch.randn(2, 96, *size).bfloat16(), layer(96, 128)
     x = x.contiguous(memory_format=torch.channels_last)
-    made = convolve(x, weight.bfloat16(), bias.bfloat16(), slope=0.1)
+    made = convolve(x, weight.bfloat16(), bias.bfloat16(), negative_slope=0.1)
     assert made.dtype == torch.bfloat16
     assert made.is_contiguous(memory_format=torch.channels_last)
     truth = exact(x, weight, bias, padding=1)
-    ordinary = convolve_plainly(x, weight.bfloat16(), bias.bfloat16())
+    ordinary = by_pytorch(x, weight.bfloat16(), bias.bfloat16())
     assert 0.001 < error(ordinary, truth) < error(made, truth) < 0.02
 
 
-def convolve_plainly(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    with plain():
-        return convolve(x, weight, bias, slope=0.1)
+def by_pytorch(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    with reference_kernels():
+        return convolve(x, weight, bias, negative_slope=0.1)
 
 
 def test_under_autocast_single_precision_is_read_and_bfloat16_made() -> None:
     x, (weight, bias) = torch.randn(1, 96, 32, 40), layer(96, 128)
     with torch.autocast("cpu", torch.bfloat16):
-        made = convolve(x, weight, bias, slope=0.1)
+        made = convolve(x, weight, bias, negative_slope=0.1)
         wide = convolve(x[:, :30], *layer(30, 32, 7))
     assert made.dtype == wide.dtype == torch.bfloat16
     assert error(made, exact(x, weight, bias, padding=1)) < 0.02
@@ -149,7 +164,7 @@ def test_under_autocast_single_precision_is_read_and_bfloat16_made() -> None:
 
 def test_without_padding_only_whole_kernels_count() -> None:
     x, (weight, bias) = torch.randn(1, 32, 40, 50), layer(32, 24, 7)
-    made = convolve(x, weight, bias, padding=0, slope=0.1)
+    made = conv2d(x, weight, bias, negative_slope=0.1)
     assert made.shape == (1, 24, 34, 44) and error(made, exact(x, weight, bias)) < 1e-5
 
 
@@ -171,34 +186,36 @@ def test_what_is_added_comes_before_the_activation(
     tiles: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fast_convolution, "has_tiles", lambda: tiles)
-    monkeypatch.setattr(fast_convolution, "STRIP", {torch.float32: 1 << 20})
+    monkeypatch.setattr(processor, "has_amx", lambda: tiles)
+    monkeypatch.setattr(winograd, "STRIP", {torch.float32: 1 << 20})
     x, (weight, bias) = torch.randn(2, inputs, 37, 41), layer(inputs, outputs)
-    added = torch.randn(2, outputs + 1, 37, 41)[:, 1:]
+    residual = torch.randn(2, outputs + 1, 37, 41)[:, 1:]
     layout = LAST if last else torch.contiguous_format
     x, weight = (one.contiguous(memory_format=layout) for one in (x, weight))
-    before, room = added.clone(), torch.empty(2, outputs, 37, 41)
-    made = convolve(x, weight, bias, dilation=dilation, added=added, slope=0.1, out=room)
-    whole = F.conv2d(x.double(), weight.double(), bias.double(), 1, dilation, dilation) + added
-    assert made.data_ptr() == room.data_ptr() and torch.equal(added, before)
+    before = residual.clone()
+    named = {"dilation": dilation, "residual": residual, "negative_slope": 0.1}
+    made = convolve(x, weight, bias, **named)  # type: ignore[arg-type]
+    whole = F.conv2d(x.double(), weight.double(), bias.double(), 1, dilation, dilation) + residual
+    assert torch.equal(residual, before)
     assert error(made, F.leaky_relu(whole, 0.1)) < 1e-5
-    with plain():
-        plainly = convolve(x, weight, bias, dilation=dilation, added=added, slope=0.1)
-    assert error(plainly, F.leaky_relu(whole, 0.1)) < 1e-5 and torch.equal(added, before)
+    with reference_kernels():
+        reference = convolve(x, weight, bias, **named)  # type: ignore[arg-type]
+    assert error(reference, F.leaky_relu(whole, 0.1)) < 1e-5 and torch.equal(residual, before)
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == torch.float32:
-        monkeypatch.setattr(fast_convolution, "has_tiles", lambda: True)
+        monkeypatch.setattr(processor, "has_amx", lambda: True)
     x = torch.randn(1, 96, 70, 40).to(kind).contiguous(memory_format=LAST)
     weight, bias = (one.to(kind) for one in layer(96, 96))
     few = layer(96, 3)[0].to(kind)
     whole, thin = convolve(x, weight, bias), convolve(x, few)
     planes = x.contiguous()  # which NNPACK reads
     by_planes = convolve(planes, weight, bias)
-    monkeypatch.setattr(fast_convolution, "WORKSPACE", 1)
-    monkeypatch.setattr(fast_convolution, "STRIP", {kind: 1})
+    monkeypatch.setattr(nnpack, "WORKSPACE", 1)
+    monkeypatch.setattr(few_outputs, "WORKSPACE", 1)
+    monkeypatch.setattr(winograd, "STRIP", {kind: 1})
     torch.testing.assert_close(convolve(planes, weight, bias), by_planes, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(convolve(x, weight, bias), whole, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(convolve(x, few), thin, rtol=1e-4, atol=1e-4)
@@ -206,43 +223,22 @@ def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     ("kind", "layout"),
-    list(product((torch.float32, torch.bfloat16), (torch.contiguous_format, torch.channels_last))),
+    list(product((torch.float32, torch.bfloat16), (torch.contiguous_format, LAST))),
 )
-def test_parts_of_a_buffer_are_read_and_filled(
+def test_some_channels_of_a_buffer_are_read_as_they_lie(
     kind: torch.dtype, layout: torch.memory_format
 ) -> None:
     x = torch.randn(2, 64, 32, 36).to(kind).contiguous(memory_format=layout)
-    made = Layer(64, 128).to(kind)
-    room = room_for(x, 197)
-    assert room.shape == (2, 197, 32, 36)
-    room[:, 128:192] = x
-    room[:, 192:] = 7
-    given = made(room[:, 128:192], out=room[:, :128])
-    assert given.data_ptr() == room.data_ptr()
+    weight, bias = (one.to(kind) for one in layer(64, 128))
+    buffer = torch.empty(2, 197, 32, 36, dtype=kind, memory_format=layout)
+    buffer[:, 128:192] = x
     tolerance = 1e-4 if kind == torch.float32 else 0.1
-    torch.testing.assert_close(room[:, :128], made(x), rtol=tolerance, atol=tolerance)
-    assert torch.equal(room[:, 128:192], x) and bool((room[:, 192:] == 7).all())
-
-
-def test_it_has_the_names_and_numbers_of_an_ordinary_one() -> None:
-    ours = Layer(8, 16, stride=2)
-    ordinary = torch.nn.Sequential(torch.nn.Conv2d(8, 16, 3, 2, 1), torch.nn.LeakyReLU(0.1))
-    ordinary.load_state_dict(ours.state_dict())
-    x = torch.randn(1, 8, 64, 64)
-    assert torch.equal(ours(x), ordinary(x))
-    assert torch.equal(copy.deepcopy(ours).double()(x.double()), ordinary.double()(x.double()))
-
-
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_it_never_computes_with_weights_of_before(kind: torch.dtype) -> None:
-    x, one, other = torch.randn(1, 96, 32, 32).to(kind), Convolution(96, 96), Convolution(96, 96)
-    one, other = one.to(kind), other.to(kind)
-    assert not torch.equal(one(x), other(x))
-    one.load_state_dict(other.state_dict())
-    assert torch.equal(one(x), other(x))
-    for parameter in one.parameters():
-        parameter.data.zero_()
-    assert not one(x).any()
+    torch.testing.assert_close(
+        convolve(buffer[:, 128:192], weight, bias),
+        convolve(x, weight, bias),
+        rtol=tolerance,
+        atol=tolerance,
+    )
 
 
 def is_ordinary(x: Tensor, weight: Tensor) -> bool:
@@ -253,7 +249,7 @@ def test_it_is_pytorchs_own_where_it_must_be() -> None:
     x, (weight, _) = torch.randn(1, 64, 40, 40), layer(64, 64)
     if NNPACK:
         assert not is_ordinary(x, weight)
-        with plain():
+        with reference_kernels():
             assert is_ordinary(x, weight)
     assert is_ordinary(x.double(), weight.double())
     assert is_ordinary(x[..., :16], weight)  # small
@@ -261,31 +257,15 @@ def test_it_is_pytorchs_own_where_it_must_be() -> None:
     assert is_ordinary(x.contiguous(memory_format=torch.channels_last), weight)
 
 
-def test_gradients_are_pytorchs_own() -> None:
-    with torch.enable_grad():
-        made = Layer(32, 32)
-        x = torch.randn(1, 32, 40, 40, requires_grad=True)
-        torch.autograd.backward(made(x).square().sum())
-        ours = [x.grad, *(p.grad for p in made.parameters())]
-        x.grad = None
-        made.zero_grad()
-        convolution = made[0]
-        assert isinstance(convolution, Convolution)
-        y = F.conv2d(x, convolution.weight, convolution.bias, padding=1)
-        torch.autograd.backward(F.leaky_relu(y, 0.1).square().sum())
-    for one, other in zip(ours, [x.grad, *(p.grad for p in made.parameters())], strict=True):
-        assert one is not None and other is not None and torch.equal(one, other)
-
-
 def test_it_counts_as_the_plain_convolution() -> None:
     x, (weight, bias) = torch.randn(1, 64, 40, 40), layer(64, 96)
-    counted, uncounted = operations_of(lambda: convolve(x, weight, bias, slope=0.1))
+    counted, uncounted = operations_of(lambda: convolve(x, weight, bias, negative_slope=0.1))
     assert counted == 1600 * 64 * 96 * 9 and not uncounted
     counted, _ = operations_of(lambda: convolve(x.bfloat16(), weight.bfloat16()))
     assert counted == 1600 * 64 * 96 * 9
 
 
 def test_without_nnpack_it_is_pytorchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_convolution, "_nnpack_is_there", lambda: False)
+    monkeypatch.setattr(processor, "has_nnpack", lambda: False)
     x, (weight, _) = torch.randn(1, 64, 40, 40), layer(64, 64)
     assert is_ordinary(x, weight)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,19 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from stvt.baselines import build
-from stvt.baselines.dain import hourglass as depth
+from stvt.baselines.acceleration.swap import accelerate
 from stvt.baselines.dain import method as method_module
-from stvt.baselines.dain import modules as dain_networks
-from stvt.baselines.dain import network as dain_module
+from stvt.baselines.dain import tiled
+from stvt.baselines.dain.fast import SWAPS, FastUnit
 from stvt.baselines.dain.hourglass import Hourglass
-from stvt.baselines.dain.method import DainMethod, padding
-from stvt.baselines.dain.network import DAIN, dain
+from stvt.baselines.dain.method import DainFrame, DainMethod, padding
+from stvt.baselines.dain.network import DAIN
+from stvt.baselines.dain.tiled import Pair, interpolate, log_depth
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.expression import build
+from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise
-from stvt.profiling.flops import operations_of
 from tests.golden_cases import (
     GOLDEN,
     Arrays,
@@ -33,6 +33,10 @@ from tests.golden_cases import (
     load_state,
     tensors,
 )
+
+
+def dain() -> DAIN:
+    return DAIN().eval()
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +63,31 @@ def parts(network: DAIN, case: Arrays) -> dict[str, Tensor]:
     """Everything that a case of one pair may hold, of the network's type."""
     dtype = next(network.parameters()).dtype
     frames, times = torch.from_numpy(case["frames"]).to(dtype), case["times"]
+    inputs: list[Tensor] = []  # of the synthesis
+    hook = network.rectifyNet.register_forward_pre_hook(lambda _, x: inputs.append(x[0]))
     with torch.inference_mode():
-        first, second = network.frame(frames[:1]), network.frame(frames[1:])
-        pair = network.pair(first, second)
-        flows = network.flownets.flows(first.features, second.features)
-        back = network.flownets.flows(second.features, first.features)
-        projected = [network.projected(pair, float(t)) for t in times]
-        whole = Box.whole(frames)
-        ready = [
-            network._to_rectify(pair, float(t), flows, whole)
-            for t, flows in zip(times, projected, strict=True)
-        ]
-        made = torch.cat([network.between(pair, float(t)) for t in times])
-    inputs = torch.cat([x for x, _ in ready])
-    assert first.context is not None and second.context is not None
+        made = network(frames[:1], frames[1:], times)[0]
+        pyramids = [network.flownets.pyramid(frame[None]) for frame in frames]
+        flows = network.flownets.flows(*pyramids)
+        back = network.flownets.flows(*pyramids[::-1])
+        depths = network.depthNet(frames)
+        contexts = network.context(frames, depths)
+        kernels = network.kernels(frames[:1], frames[1:])
+    hook.remove()
+    x = torch.cat(inputs)
     return {
         "out": made,
-        "blend": torch.cat([blend for _, blend in ready]),
+        "blend": x[:, :3],
         "flow01": flows[0][0],
         "flow10": back[0][0],
         **{f"flow01_level{level}": flows[level - 2][0] for level in (3, 4, 5, 6)},
-        "features_level6": torch.cat([first.features[-1], second.features[-1]]),
-        "log_depth": torch.cat([first.depth, second.depth])[:, 0, ::4, ::4],
-        "kernels": torch.cat(pair.kernels)[..., ::8, ::8],
-        "context": torch.cat([first.context, second.context])[:, :195, ::16, ::16],
-        "projected": torch.stack([torch.cat(both) for both in projected])[..., ::2, ::2],
-        "warped": torch.stack([inputs[:, 36:39], inputs[:, 232:235]], 1)[..., ::2, ::2],
-        "warped_context": torch.stack([inputs[:, 36:232], inputs[:, 232:]], 1)[..., ::16, ::16],
+        "features_level6": torch.cat([pyramid[-1] for pyramid in pyramids]),
+        "log_depth": depths[:, 0, ::4, ::4],
+        "kernels": torch.cat(kernels)[..., ::8, ::8],
+        "context": contexts[:, :195, ::16, ::16],
+        "projected": torch.stack([x[:, 9:11], x[:, 11:13]], 1)[..., ::2, ::2],
+        "warped": torch.stack([x[:, 3:6], x[:, 6:9]], 1)[..., ::2, ::2],
+        "warped_context": torch.stack([x[:, 45:241], x[:, 241:]], 1)[..., ::16, ::16],
     }
 
 
@@ -99,7 +101,6 @@ def test_the_state_is_that_of_the_published_checkpoint() -> None:
     assert list(state.items()) == list(load_state("dain").items())
     count = sum(parameter.numel() for parameter in network.parameters())
     assert count == load_facts("dain")["parameters"] == 24_031_656
-    assert not network.training
 
 
 def test_frames_and_all_that_leads_to_them_are_the_published_ones(network: DAIN) -> None:
@@ -148,15 +149,13 @@ def from_files(network: DAIN, case: Arrays) -> float:
     left, right, top, bottom = case["padding"]
     assert (padding(128), padding(91)) == ((left, right), (top, bottom))
     with torch.inference_mode():
-        frames = [method.frame(image.to(dtype) / 255) for image in images]
-        assert frames[0].image.shape == (1, 3, 128, 192)
-        pair = method.pair(frames[0], frames[1], 1)
-        box = method_module.kept(images[0])
+        first, second = (DainFrame(method, image.to(dtype) / 255) for image in images)
+        assert first.pixels.shape == (1, 3, 128, 192)
+        pair = method.pair(first, second)
         [t] = case["times"]
-        assert torch.equal(
-            method.between(pair, float(t), box), network.between(pair, float(t), box)[0].clamp(0, 1)
-        )
-        return error(network.between(pair, float(t), box), case, "out")
+        made = interpolate(network, pair, float(t), first.box)
+        assert torch.equal(method.between(pair, float(t), first.box), made[0].clamp(0, 1))
+        return error(made, case, "out")
 
 
 def test_images_of_any_size_are_padded_and_cropped_as_published(network: DAIN) -> None:
@@ -167,7 +166,7 @@ def test_the_stream_shares_between_times_and_pairs_without_changing_the_result(
     network: DAIN, small_padding: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Rectification is most of the work: a stand-in that adds 3 of its inputs.
-    monkeypatch.setattr(network.rectifyNet, "first", lambda x, *_: x[..., 3:-3, 3:-3])
+    monkeypatch.setattr(network.rectifyNet.block1, "forward", lambda x: x[..., 3:-3, 3:-3])
     monkeypatch.setattr(network.rectifyNet, "rest", lambda x: x[:, -3:])
     torch.manual_seed(0)
     frames = list(torch.rand(3, 3, 20, 30))
@@ -188,13 +187,30 @@ def test_a_long_stream_equals_its_pairs_one_by_one(network: DAIN, small_padding:
     frames = torch.rand(12, 3, 20, 30, dtype=torch.float64)
     method = DainMethod(network.double(), Settings(scale=1))
     streamed = dict(method.stream(iter(frames), [0.25, 0.5]))
-    one_by_one = dict(WindowMethod.stream(method, iter(frames), [0.25, 0.5]))
-    assert list(streamed) == list(one_by_one) and len(streamed) == 12 + 2 * 11
+    one_by_one = {float(len(frames) - 1): frames[-1]}
+    for k, pair in enumerate(pairwise(frames)):
+        made = method(torch.stack(pair), [0.25, 0.5])
+        one_by_one |= dict(zip((k, k + 0.25, k + 0.5), made, strict=True))
+    assert sorted(streamed) == sorted(one_by_one) and len(streamed) == 12 + 2 * 11
     for t, frame in streamed.items():
         assert (frame - one_by_one[t]).abs().max() < 1e-10 * one_by_one[t].abs().max()
 
 
-def test_work_by_pieces_and_bands_gives_the_same_frame(
+def pair_of(network: DAIN, images: Tensor, *, contexts: bool = True) -> Pair:
+    """What `tiled.interpolate` reads of two frames."""
+    pyramids = [network.flownets.pyramid(image[None]) for image in images]
+    depths = network.depthNet(images)
+    context = network.context(images, depths)
+    return Pair(
+        (images[:1], images[1:]),
+        (depths[:1], depths[1:]),
+        (context[:1], context[1:]) if contexts else (None, None),
+        (network.flow(pyramids[0], pyramids[1]), network.flow(pyramids[1], pyramids[0])),
+        network.kernels(images[:1], images[1:]),
+    )
+
+
+def test_work_by_pieces_and_bands_is_the_plain_forward(
     network: DAIN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(1)
@@ -203,53 +219,38 @@ def test_work_by_pieces_and_bands_gives_the_same_frame(
     network.double()
     box = Box(3, 44, 10, 57)
     with torch.inference_mode():
-        pair = network.pair(network.frame(images[:1]), network.frame(images[1:]))
-        whole = network.between(pair, 0.5, box)
+        plain = box.cut(network(images[:1], images[1:], [0.25])[:, 0])
+        whole = interpolate(network, pair_of(network, images), 0.25, box)
         assert whole.shape == (1, 3, 41, 47)
-        monkeypatch.setattr(dain_module, "BAND", 1)
-        lazy = [network.frame(image[None], keep_context=False) for image in images]
-        pieces = network.between(network.pair(lazy[0], lazy[1]), 0.5, box, tile=40)
-    assert (whole - pieces).abs().max() < 1e-10 * whole.abs().max()
+        monkeypatch.setattr(tiled, "INPUT_BAND", 1)
+        monkeypatch.setattr(tiled, "SYNTHESIS_BAND", 1)
+        lazy = pair_of(network, images, contexts=False)
+        pieces = interpolate(network, lazy, 0.25, box, tile=40)
+    for found in (whole, pieces):
+        assert (found - plain).abs().max() < 1e-10 * plain.abs().max()
 
 
-def test_what_times_share_of_the_rectification_is_computed_once(network: DAIN) -> None:
+def test_fast_layers_are_the_plain_ones(network: DAIN) -> None:
     torch.manual_seed(2)
     images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     network.double()
+    fused = dain().double()
+    fused.load_state_dict(network.state_dict())
+    accelerate(fused, SWAPS)
+    assert any(type(module) is FastUnit for module in fused.modules())
     with torch.inference_mode():
-        frames = [network.frame(image[None]) for image in images]
-        apart, together = (network.pair(*frames, share=share) for share in (False, True))
-        flows, whole = network.projected(apart, 0.25), Box.whole(images)
-        x, blend = network._to_rectify(apart, 0.25, flows, whole)
-        assert x.shape[1] == 428 and together.shared is not None
-        # The published layer reads the blend, both warped frames, and all of these.
-        warped = x[:, 36:39], x[:, 232:235]
-        published = torch.cat([blend, *warped, x], 1)
-        expected = blend + network.rectifyNet(published)
-        for pair in (apart, together):
-            made = network.between(pair, 0.25)
-            assert (made - expected).abs().max() < 1e-10 * expected.abs().max()
-        counts = [operations_of(partial(network.between, p, 0.25))[0] for p in (apart, together)]
-    assert counts[0] - counts[1] == 64 * 64 * 200_704  # of section 6 of the specification
-
-
-def test_rectification_in_bands_gives_the_same(
-    network: DAIN, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x = torch.randn(1, 128, 80, 6, dtype=torch.float64)
-    with torch.inference_mode():
-        expected = network.double().rectifyNet.rest(x)
-        monkeypatch.setattr(dain_networks, "BAND", 1)
-        found = network.rectifyNet.rest(x)
-    assert (found - expected).abs().max() < 1e-12 * expected.abs().max()
+        for one, other in ((fused.depthNet, network.depthNet), (fused.ctxNet, network.ctxNet)):
+            expected = other(images)
+            assert (one(images) - expected).abs().max() < 1e-12 * expected.abs().max()
+    assert list(fused.state_dict()) == list(network.state_dict())
 
 
 def test_depth_in_bands_is_the_same(network: DAIN, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = torch.rand(1, 3, 144, 16, dtype=torch.float64)
     with torch.inference_mode():
         expected = network.double().depthNet(frame)
-        monkeypatch.setattr(depth, "BAND", 1)
-        assert (network.depthNet(frame) - expected).abs().max() < 1e-12
+        monkeypatch.setattr(tiled, "DEPTH_BAND", 1)
+        assert (log_depth(network.depthNet, frame) - expected).abs().max() < 1e-12
 
 
 def test_depth_learns_from_batch_statistics_while_training() -> None:
@@ -273,23 +274,20 @@ def test_gradients_reach_all_weights_but_the_unused_ones(network: DAIN) -> None:
 def test_untrained_weights_give_numbers(small_padding: None, precision: Any) -> None:
     torch.manual_seed(4)
     method = build("dain", Settings(scale=1, untrained=True, precision=precision))
-    assert isinstance(method, DainMethod)
-    made = method(torch.rand(2, 3, 7, 9), [0.5])
+    made = method(torch.rand(2, 3, 7, 9), [0.5])  # type: ignore[operator]
     assert made.shape == (2, 3, 7, 9) and made.dtype == torch.float32
     assert torch.isfinite(made).all()
     assert method.weights == "untrained"
 
 
-@pytest.mark.parametrize("log_depth", [-1000.0, -50.0, 1000.0])
-def test_no_depth_is_too_near_or_far_to_project_by(network: DAIN, log_depth: float) -> None:
-    frame = network.frame(torch.rand(1, 3, 64, 64))
-    extreme = dain_module.Frame(frame.image, torch.full_like(frame.depth, log_depth), None, [])
-    flow = torch.full((1, 2, 64, 64), 100.3)
-    flow[:, :, 32:] = 3.6
-    pair = dain_module.Pair((extreme, extreme), (flow, flow), (flow, flow))
-    for projected in network.projected(pair, 0.5):
-        assert torch.isfinite(projected).all()
-        assert projected.abs().max() > 1
+@pytest.mark.parametrize("distance", [-1000.0, -50.0, 1000.0])
+def test_no_depth_is_too_near_or_far_to_project_by(network: DAIN, distance: float) -> None:
+    depth = torch.full((1, 1, 64, 64), distance)
+    flow = torch.full((1, 2, 64, 64), 50.15)
+    flow[:, :, 32:] = 1.8
+    projected = network.project(flow, depth)
+    assert torch.isfinite(projected).all()
+    assert projected.abs().max() > 1
 
 
 def test_a_tiny_frame_is_padded_and_cropped() -> None:
@@ -303,7 +301,7 @@ def test_without_a_wanted_moment_nothing_is_computed(network: DAIN) -> None:
     method = DainMethod(network, Settings(scale=1))
     frames = torch.full((3, 3, 9, 9), torch.nan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(method, "frame", lambda _: pytest.fail("computed"))
+        patch.setattr(method, "pair", lambda *_: pytest.fail("computed"))
         times = [
             time for time, _ in method.stream(frames, [0.5], lambda time: time != 0.5 != time - 1)
         ]

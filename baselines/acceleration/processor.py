@@ -1,0 +1,42 @@
+"""What a processor multiplies best, and the memory format of tensors that follows from it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+
+@cache
+def has_amx() -> bool:
+    """Whether the processor multiplies tiles of bfloat16 (AMX, Intel's since 2023).
+
+    Nothing is faster in bfloat16 there than PyTorch's own convolution with channels last, and
+    matrix products in single precision are faster than NNPACK, which does not know AVX-512.
+    """
+    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in every PyTorch
+    return known is not None and bool(known())
+
+
+@cache
+def has_nnpack() -> bool:
+    """PyTorch may be built without it, and NNPACK refuses processors that it does not know."""
+    available = getattr(torch, "_nnpack_available", None)
+    return (
+        hasattr(torch, "_nnpack_spatial_convolution")
+        and available is not None
+        and bool(available())
+    )
+
+
+def memory_format_for(device: torch.device, precision: str) -> torch.memory_format:
+    """The best memory format of frames and weights: channels last, but where NNPACK does the work."""
+    planes = device.type == "cpu" and precision == "fp32" and not has_amx()
+    return torch.contiguous_format if planes else torch.channels_last
+
+
+def memory_format_of(x: Tensor) -> torch.memory_format:
+    """Whether the channels of (B, C, h, w) come last in memory, or planes of pixels."""
+    channels_last = x.stride(1) == 1 and x.shape[1] > 1
+    return torch.channels_last if channels_last else torch.contiguous_format
