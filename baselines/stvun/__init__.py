@@ -91,9 +91,9 @@ SPEC = NetworkSpec(
     multiple=16,
     profile={
         "encoder": ("encoder",),
-        "EFST": ("fuse", "efst.prepare"),
-        "decoder": ("decoder", "decoder.guided"),
-        "flow": ("pyramid", "flows"),
+        "EFST": ("fuse",),
+        "decoder": ("decoder",),
+        "flow": ("pyramid", "flow_of"),
     },
     rest="warping and enlarging",
     checkpoints={

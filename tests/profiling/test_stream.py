@@ -125,7 +125,7 @@ class Blend(WindowMethod):
         return [self.network]
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        return self.network._to_rectify(window)
+        return self.network.project(window)
 
 
 class DAIN(nn.Module):
@@ -135,8 +135,7 @@ class DAIN(nn.Module):
         for owner, name in (
             (self.flownets, "pyramid"),
             (self.flownets, "flows"),
-            (self.rectifyNet, "of_kernels"),
-            (self.rectifyNet, "first"),
+            (self.rectifyNet, "block1"),
             (self.rectifyNet, "rest"),
         ):
             owner.add_module(name, nn.Identity())
@@ -144,12 +143,10 @@ class DAIN(nn.Module):
         for number in ("", "1", "2"):
             self.add_module(f"initScaleNets_filter{number}", nn.Identity())
 
-    def projected(self) -> None: ...
-
     def context(self, x: Tensor) -> Tensor:
         return torch.conv2d(x, torch.ones(5, 3, 1, 1))
 
-    def _to_rectify(self, x: Tensor) -> Tensor:
+    def project(self, x: Tensor) -> Tensor:
         self.context(x)
         made: Tensor = self.depthNet(x)
         return made
@@ -167,8 +164,8 @@ def test_a_part_inside_another_is_counted_for_itself_alone(
     assert counted == {
         "context": 2 * 16 * 15,
         "depth": 2 * 16 * 9,
+        "projection": 0,
         "warping": 0,
-        "the rest": 0,
     }
     assert cost.multiply_accumulates == 2 * 16 * 24
     assert "forward" not in vars(method.network.depthNet)  # nothing of the watch is left behind

@@ -96,5 +96,5 @@ def test_untrained_networks_give_finite_frames_from_offsets_of_zero() -> None:
 
 
 def test_it_enlarges_by_4_alone() -> None:
-    with pytest.raises(MethodError, match="edvr enlarges by 4, not by 2"):
+    with pytest.raises(MethodError, match="edvr enlarges by 4 only, not by 2"):
         build("edvr", Settings(scale=2, untrained=True))
