@@ -1,7 +1,8 @@
-from .build.dry_run import foresee
-from .build.engine import Outcome, cores, prepare
+from .build.dry_run import dry_run
+from .build.engine import cores
 from .build.synthetic_set import prepare_photographs
-from .build.training_set import foresee_training, prepare_training
+from .build.test_set import Outcome, prepare
+from .build.training_set import dry_run_training, prepare_training
 from .build.training_video import Settings
 from .build.verify import Verification, verify
 from .clips.clip import Frame
@@ -65,11 +66,11 @@ __all__ = [
     "cores",
     "coverage",
     "degrade",
+    "dry_run",
+    "dry_run_training",
     "encode_png",
     "encoding",
     "even",
-    "foresee",
-    "foresee_training",
     "frame_files",
     "glimpse",
     "is_training",

@@ -64,7 +64,7 @@ def room(recipe: Recipe) -> dict[str, int | None]:
     return {"archive": published, "unpacked": unpacked, "prepared": prepared}
 
 
-def foreseen(recipe: Recipe, root: Path) -> list[str]:
+def planned(recipe: Recipe, root: Path) -> list[str]:
     """What fetching a recipe's archive would do, in lines; nothing is done."""
     file, target = recipe.file, place(recipe, root)
     if file is None or target is None:

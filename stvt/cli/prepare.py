@@ -87,7 +87,7 @@ def prepare(args: argparse.Namespace) -> int:
             elif is_training(name, args):
                 code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
-                lines = datasets.foresee(name, args.root, args.source, args.partial, args.scenes)
+                lines = datasets.dry_run(name, args.root, args.source, args.partial, args.scenes)
                 print("\n".join(lines))
             else:
                 code = max(code, _prepare(name, args))
@@ -98,7 +98,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 
 def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets import foresee_training
+    from stvt.datasets import dry_run_training
 
     if name == PHOTOGRAPHS or args.photographs:
         given = args.photographs not in (None, True)
@@ -106,7 +106,7 @@ def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
         return [f"{name}: {args.clips} clips are made of {where}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]
-    return foresee_training(name, args.root, args.source, args.list)
+    return dry_run_training(name, args.root, args.source, args.list)
 
 
 def _prepare(name: str, args: argparse.Namespace) -> int:

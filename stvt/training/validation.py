@@ -73,7 +73,7 @@ def on_set(
             torch.from_numpy(read_frame(scene.lr_path(k, low))).permute(2, 0, 1).float() / 255
             for k in numbers
         )
-        height, width = scene.truth_size(low)
+        height, width = scene.gt_size(low)
         scores: dict[str, list[float]] = {}
         for time, made in method.stream(frames, plan.times() if plan.stage == "joint" else []):
             truth = read_frame(scene.gt_path(round(time * step)))[:height, :width]

@@ -33,9 +33,9 @@ from scipy.ndimage import gaussian_filter
 
 from stvt.datasets import prepare
 from stvt.datasets.build.engine import cores
-from stvt.datasets.build.frame_files import record
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import encode_png, frame_files, read_frame, replace_file
+from stvt.datasets.manifest import record_of
 from stvt.datasets.video.color import ToRGB, coding
 from stvt.datasets.video.reader import open_video
 
@@ -91,7 +91,7 @@ def ours_by_stage(video: Path, folder: Path, frames: int, stages: Stages) -> Non
         small = stages.run("blur, subsample", degrade, frame, "BD", SCALE)
         for number, picture in enumerate((frame, small)):
             data = stages.run("store", encode_png, picture)
-            stages.run("checksum", record, data)
+            stages.run("checksum", record_of, data)
             stages.run("store", replace_file, folder / f"{number}.png", data)
 
 

@@ -40,7 +40,7 @@ def training_set(tmp_path: Path, moving_square: Callable[..., list[Frame]]) -> P
             | {"frames": 6, "height": 32, "width": 48, "rate": "240/1", "sha256": written.sha256}
             | {"motion": {"median": 0.5 * number, "p95": 2.0 * number}, "start": 0.0, "end": 1.0}
         )
-    manifest = {"format": 1, "kind": "training", "name": "train", "clips": lines, "refused": []}
+    manifest = {"schema": 2, "kind": "training", "name": "train", "clips": lines, "refused": []}
     (tmp_path / "train" / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
 
