@@ -8,7 +8,7 @@ from ..errors import DatasetError
 from ..manifest import read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
-from ..sources.archive_members import size
+from ..sources.archive_readers import size
 from ..sources.archives import Archive, kind
 from ..sources.download import place, planned
 from ..sources.layout import SceneSelection, is_frames, match_recipe

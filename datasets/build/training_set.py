@@ -14,7 +14,7 @@ from ..curation.extract import Section
 from ..curation.shot_detector import chosen_cuts
 from ..errors import DatasetError
 from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
-from ..sources.archive_members import size
+from ..sources.archive_readers import size
 from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
 from .engine import Run, building, one_by_one, read_record, remove_files
 from .ledger import TrainingOutcome, finish

@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import reason
-from .archive_members import Member, Reader, bomb, said, size, too_many
-from .tar import Tar
-from .zip import Zip
+from .archive_readers import Member, Reader, SevenZip, Tar, Zip, bomb, said, size, too_many
 
 MOST_MEMBERS = 100_000
 MOST_LISTED = 64 << 20  # bytes of a listing that is read
@@ -130,8 +129,6 @@ def _reader(path: Path) -> Reader:
         case "tar":
             return Tar(path)
         case "7z":
-            from .sevenzip import SevenZip  # needs py7zr, which few have
-
             return SevenZip(path)
         case "rar":
             raise DatasetError(f"{path}: RAR archives are not read; unpack it and give the folder")

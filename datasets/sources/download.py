@@ -10,7 +10,7 @@ from stvt.core.fetcher import Fetch
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe
-from .archive_members import size
+from .archive_readers import size
 from .archives import kind
 
 FOLDER = ".fetched"

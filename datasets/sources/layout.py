@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import PICTURES, natural_key, numbering_fault, reason
+from ..frames import PICTURES, natural_key, numbering_fault
 from ..manifest import Missing
 from ..recipes.recipe import Recipe
 from .scenes import VIDEOS, Found, Pictures, Scene, VideoFile, safe_name

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault, reason
+from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".y4m", ".flv", ".f4v", ".3gp"),

@@ -85,8 +85,8 @@ def test_there_is_no_looking_at_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(datasets.DatasetError, match="nothing: is not prepared"):
         inspect("nothing", tmp_path, tmp_path / "out")
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "manifest.json").write_text('{"kind": "training"}')
-    with pytest.raises(datasets.DatasetError, match="is damaged"):
+    (tmp_path / "train" / "manifest.json").write_text('{"schema": 2, "kind": "training"}')
+    with pytest.raises(datasets.DatasetError, match="name: is missing"):
         inspect("train", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
