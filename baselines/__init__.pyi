@@ -16,7 +16,7 @@ from .precomputed import Elsewhere, read_precomputed
 from .registry import ALIASES, METHODS, NETWORKS, MethodEntry, network
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN, UNUSED
-from .tiling.memory import parse_size
+from .tiling.auto import is_out_of_memory, stream_in_tiles
 from .variants import stages_of, trainable
 from .weights import records
 from .weights.catalogue import CHECKPOINTS, checkpoint
@@ -66,11 +66,11 @@ __all__ = [
     "from_tensorflow",
     "home",
     "installed",
+    "is_out_of_memory",
     "loaded",
     "network",
     "networks_of",
     "parse_methods",
-    "parse_size",
     "plain",
     "read_precomputed",
     "read_state",
@@ -80,6 +80,7 @@ __all__ = [
     "split_label",
     "stages_of",
     "start",
+    "stream_in_tiles",
     "terms_accepted",
     "trainable",
     "trainee",

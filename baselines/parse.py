@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -98,7 +97,6 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     if what.startswith(FRAMES) and label != what:
         return Elsewhere(label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale)
     names = parts(ALIASES.get(what, what))
-    settings = replace(settings, alone=len(names) == 1)
     stages = [one(name, settings) for name in checked(label, names)]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label

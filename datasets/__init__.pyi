@@ -22,9 +22,7 @@ from .recipes import DATASETS
 from .recipes.recipe import Recipe
 from .test_set import Prepared, PreparedScene, load
 from .training_set import TrainingClip, TrainingSet, load_training
-from .video.encoder import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
-from .video.encoder_color import Look, look_of
-from .video.mux import Company, join
+from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
 from .video.timestamps import Timeline, checked_rate, timeline
 
@@ -32,21 +30,21 @@ __all__ = [
     "DATASETS",
     "FILE",
     "FORMAT",
+    "LUMA_WEIGHTS",
+    "MATRICES",
+    "PRIMARIES",
     "STORAGES",
-    "SUFFIXES",
     "TEMPLATE",
+    "TRANSFERS",
     "Box",
     "Clip",
-    "Company",
     "Coverage",
     "DatasetError",
-    "Encoding",
     "Frame",
     "Glimpse",
     "Half",
-    "Look",
     "Outcome",
-    "Pieces",
+    "Pixels",
     "Prepared",
     "PreparedScene",
     "Recipe",
@@ -69,16 +67,11 @@ __all__ = [
     "dry_run",
     "dry_run_training",
     "encode_png",
-    "encoding",
-    "even",
     "frame_files",
     "glimpse",
     "is_training",
-    "join",
     "load",
     "load_training",
-    "look_of",
-    "loses_aspect",
     "missing",
     "numbering_fault",
     "open_video",

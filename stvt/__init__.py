@@ -11,17 +11,12 @@ In a notebook:
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stvt.core.version import __version__
 
 __all__ = ["__version__", "evaluate", "load_method", "prepare", "report", "upsample"]
-
-# PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and writes
-# up to twice as fast (docs/performance.md). It looks when it first allocates one.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from stvt.api import load_method, prepare

@@ -57,7 +57,7 @@ class DainMethod(WindowMethod):
     def __init__(self, network: DAIN, settings: Settings, weights: str = "") -> None:
         self.weights = weights
         self.device = torch.device(settings.device)
-        self.precision, self.tiles = settings.precision, Tiles("dain", settings)
+        self.precision, self.tiles = settings.precision, Tiles(settings)
         self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
 

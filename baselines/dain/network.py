@@ -94,8 +94,8 @@ class DAIN(nn.Module):
 
     def context(self, frame: Frame, box: Box) -> Tensor:
         """The context of a part of a frame, the log depth last: (B, 196, h, w)."""
-        wide = box.grown(Context.REACH, Box.whole(frame.image))
-        found = box.inside(wide).cut(self.ctxNet(wide.cut(frame.image)))
+        wide = box.expand(Context.REACH, Box.whole(frame.image))
+        found = box.relative_to(wide).cut(self.ctxNet(wide.cut(frame.image)))
         found = torch.cat([found, box.cut(frame.depth).to(found.dtype)], 1)
         return found.contiguous(memory_format=torch.channels_last)
 
@@ -133,7 +133,7 @@ class DAIN(nn.Module):
             *pair.frames[0].image.shape[:2], kept.height, kept.width
         )
         for piece in kept.pieces(tile or kept.height, tile or kept.width):
-            piece.inside(kept).cut(made)[:] = self._piece(pair, t, projected, piece)
+            piece.relative_to(kept).cut(made)[:] = self._piece(pair, t, projected, piece)
         return made
 
     def projected(self, pair: Pair, t: float) -> tuple[Tensor, Tensor]:
@@ -149,13 +149,13 @@ class DAIN(nn.Module):
     def _piece(self, pair: Pair, t: float, projected: tuple[Tensor, Tensor], piece: Box) -> Tensor:
         """A part of the frame at time `t`."""
         whole = Box.whole(pair.frames[0].image)
-        near = piece.grown(Rectification.REST_REACH, whole)
+        near = piece.expand(Rectification.REST_REACH, whole)
         weight = self.rectifyNet.weights_at(t, kernels=pair.shared is None)
         firsts, blends = [], []
         # In float64 PyTorch's convolution unfolds its input on a CPU, 49 times as large here.
         pixels = BAND >> 5 if pair.frames[0].image.dtype == torch.float64 else BAND
         for band in near.pieces(max(pixels // near.width, 16), near.width):
-            wide = band.grown(Rectification.FIRST_REACH, whole)
+            wide = band.expand(Rectification.FIRST_REACH, whole)
             # Zeros stand for what is beyond the frame, where alone `wide` is less than 3 more.
             missing = (
                 Rectification.FIRST_REACH - (band.left - wide.left),
@@ -166,9 +166,9 @@ class DAIN(nn.Module):
             x, blend = self._to_rectify(pair, t, projected, wide, missing)
             added = None if pair.shared is None else band.cut(pair.shared)
             firsts.append(self.rectifyNet.first(x, weight, added))
-            blends.append(band.inside(wide).cut(blend))
+            blends.append(band.relative_to(wide).cut(blend))
         added = self.rectifyNet.rest(torch.cat(firsts, 2))
-        return piece.inside(near).cut(torch.cat(blends, 2) + added)
+        return piece.relative_to(near).cut(torch.cat(blends, 2) + added)
 
     def _to_rectify(
         self,

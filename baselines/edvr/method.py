@@ -71,7 +71,7 @@ class EdvrMethod(WindowMethod):
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
-        self.tiles = Tiles(_size(network), settings)
+        self.tiles = Tiles(settings)
         self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
         self.before = self.after = network.frames // 2
@@ -138,19 +138,12 @@ class EdvrMethod(WindowMethod):
         centre = frames[self.before]
         with self._precision():
             large = self.network.restore(window, centre)
-        return kept.times(4).cut(large).to(centre.dtype).clamp(0, 1)
+        return kept.scale(4).cut(large).to(centre.dtype).clamp(0, 1)
 
     def _precision(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, DTYPES[self.precision])
-
-
-def _size(network: EDVR) -> str:
-    """Under whose name what a network needs was measured."""
-    channels = network.conv_l2_1.out_channels
-    names = ("edvr-s", "edvr-m")
-    return next((name for name in names if channels <= CHANNELS[name]), "edvr")
 
 
 class Seen:

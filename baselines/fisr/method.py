@@ -68,7 +68,7 @@ class FisrMethod(Method):
     ) -> None:
         self.weights = weights
         self.device = torch.device(settings.device)
-        self.precision, self.tiles = settings.precision, Tiles("fisr", settings)
+        self.precision, self.tiles = settings.precision, Tiles(settings)
         on_gpu = self.device.type == "cuda"
         layout = torch.channels_last if on_gpu else torch.contiguous_format
         self.network = network.eval().to(self.device).to(memory_format=layout)
@@ -140,7 +140,7 @@ class FisrMethod(Method):
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
         for fed, kept in tiles(whole, side, side):
             made = self._network(fed.cut(window))
-            kept.times(2).cut(large).copy_(kept.inside(fed).times(2).cut(made))
+            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(made))
         return large
 
     def cut(self, tile: int) -> Cut:

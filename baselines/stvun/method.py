@@ -16,9 +16,8 @@ from ..errors import MethodError
 from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from ..variants import size_of, trainable
+from ..variants import trainable
 from ..weights.load import State, give_weights
-from .aligned_fusion import AlignedFusion
 from .network import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion
 
 MULTIPLE = 16  # of which the network needs height and width to be
@@ -54,8 +53,7 @@ class StvunMethod(WindowMethod):
     ) -> None:
         self.name, self.scale, self.weights = name, network.scale, weights
         self.device = torch.device(settings.device)
-        aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
-        self.tiles = Tiles(f"stvun{size_of(name)}{aligned}", settings)
+        self.tiles = Tiles(settings)
         self.precision = settings.precision
         self.layout = layout_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
@@ -70,7 +68,7 @@ class StvunMethod(WindowMethod):
 
         def compute(around: Box, kept: Box) -> Tensor:
             large = self._joint([Seen(self, around.cut(one)) for one in window], times)
-            return kept.times(self.scale).cut(large)
+            return kept.scale(self.scale).cut(large)
 
         whole = Box.whole(window)
         height, width = self.scale * whole.height, self.scale * whole.width

@@ -23,7 +23,6 @@ PAPER_PROTOCOL = {
     "inputs": "prepared",
     "precision": "fp32",
     "tile": None,
-    "memory": None,
 }
 
 

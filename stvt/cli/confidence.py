@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
+
 HELP = "how much STVUN trusts each frame of its window, as a figure (Fig. 6)"
 
 
@@ -21,12 +23,10 @@ def add(commands: Any) -> None:
         metavar="[NAME=]FILE",
         help="a checkpoint; again for another (default: stvun's, where its weights are kept)",
     )
-    command.add_argument("--untrained", action="store_true", help="random weights, to try it out")
+    options.add_untrained(command)
     command.add_argument("--frame", type=int, metavar="N", help="the centre (default: the middle)")
-    command.add_argument("--device", default="cpu")
-    command.add_argument(
-        "--out", type=Path, default=Path("confidence"), metavar="FILE", help="without .png, .pdf"
-    )
+    options.add_device(command)
+    options.add_out(command, "FILE", Path("confidence"), "confidence.png and .pdf")
 
 
 def confidence(args: argparse.Namespace) -> int:
@@ -37,8 +37,10 @@ def confidence(args: argparse.Namespace) -> int:
     from stvt.baselines import Settings, StvunMethod
     from stvt.core.errors import UsageError
     from stvt.datasets import frame_files, read_frame
+    from stvt.device import usable_device
     from stvt.reports import confidence_figure
 
+    device = usable_device(args.device)
     files = frame_files(args.clip)
     if not files:
         raise UsageError(f"{args.clip}: no frames there")
@@ -55,7 +57,7 @@ def confidence(args: argparse.Namespace) -> int:
         name, equals, file = text.partition("=")
         file = file if equals else text
         settings = Settings(
-            device=args.device,
+            device=device,
             weights={"stvun": Path(file)} if file else {},
             untrained=args.untrained,
         )
@@ -64,7 +66,7 @@ def confidence(args: argparse.Namespace) -> int:
             raise UsageError(f"{method.name} has no confidence scores; only stvun has")
         label = name if equals else Path(file).stem or method.name
         label += " (untrained)" if args.untrained else ""
-        scores[label] = method.confidence(frames.to(args.device)).float().cpu().numpy()
+        scores[label] = method.confidence(frames.to(device)).float().cpu().numpy()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     for made in confidence_figure(window, scores, args.out):
         print(made)

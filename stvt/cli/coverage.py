@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.cli import options
+
 if TYPE_CHECKING:
     from stvt.datasets import Coverage, Half
 
@@ -22,9 +24,7 @@ def add(commands: Any) -> None:
             metavar=name.upper(),
             help="a training set, its folder or manifest, or a list (.csv)",
         )
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of sets (default: data)"
-    )
+    options.add_root(command)
     command.add_argument(
         "--frames", action="store_true", help="compare frame by frame, reading every clip of both"
     )
@@ -35,16 +35,16 @@ def add(commands: Any) -> None:
 def coverage(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
+    from stvt.core.files import write_json
     from stvt.core.progress import progress_line
     from stvt.datasets import coverage as compared
     from stvt.datasets import read_holding
-    from stvt.evaluation import store as results
 
     a, b = (read_holding(what, args.root) for what in (args.a, args.b))
     with progress_line("clip") as show:
         found = compared(a, b, args.frames, show)
     if args.json:
-        results.write_json(args.json, found.facts())
+        write_json(args.json, found.facts())
     print(tabulate(rows(found), headers="keys", tablefmt="simple"))
     for letter, half, other in zip("AB", found.halves, found.halves[::-1], strict=True):
         if not half.lost:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
+
 HELP = "the optical flow from one frame to another, as colours"
 
 
@@ -18,9 +20,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--fastest", type=float, metavar="PIXELS", help="of the full colour (default: the most)"
     )
-    command.add_argument(
-        "--out", type=Path, default=Path("flow"), metavar="FILE", help="without .png, .pdf"
-    )
+    options.add_out(command, "FILE", Path("flow"), "flow.png and .pdf")
 
 
 def flow(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
 from stvt.cli.options import positive
 
 LISTED = 40  # scenes in the terminal; the page has all
@@ -15,10 +16,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser("inspect", help="look at a set: contact sheet, motion, scenes")
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of sets (default: data)"
-    )
-    command.add_argument("--out", type=Path, metavar="FOLDER", help="(default: runs/inspect-NAME)")
+    options.add_root(command)
+    options.add_out(command, "FOLDER", words="runs/inspect-NAME")
     command.add_argument(
         "--scenes", type=positive, default=24, metavar="N", help="shown at most (default: 24)"
     )

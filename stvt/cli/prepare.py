@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stvt.cli.options import memory_size, positive
+from stvt.cli import options
+from stvt.cli.options import byte_size, names
 from stvt.cli.prepare_training import (
     PHOTOGRAPHS,
     add_options,
@@ -32,18 +33,14 @@ def add(commands: Any) -> None:
         help="where its frames are: a video, a folder of frames, of scenes, or of videos, or a "
         "zip, tar or 7z archive of these (default for a known set: fetched)",
     )
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of prepared sets (default: data)"
-    )
+    options.add_root(command)
     command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
     command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    command.add_argument(
-        "--workers", type=positive, help="processes (default: all cores; with --list 1)"
-    )
+    options.add_workers(command, None, "all cores; with --list 1")
     command.add_argument(
         "--partial", action="store_true", help="of a known set, take what is there of it"
     )
-    command.add_argument("--scenes", type=_names, default=(), metavar="A,B", help="only these")
+    command.add_argument("--scenes", type=names, default=(), metavar="A,B", help="only these")
     command.add_argument(
         "--prune",
         action="store_true",
@@ -65,7 +62,7 @@ def add(commands: Any) -> None:
         "--cookies", type=Path, metavar="FILE", help="to send, in Netscape's format (cookies.txt)"
     )
     fetching.add_argument(
-        "--limit-rate", type=memory_size, metavar="SIZE", help="bytes a second, as in 2MB"
+        "--limit-rate", type=byte_size, metavar="SIZE", help="bytes a second, as in 2MB"
     )
     add_options(command)
 
@@ -155,7 +152,3 @@ def _in_megabytes(
         show(done // 1_000_000, None if total is None else total // 1_000_000, what)
 
     return shown
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stvt.cli.options import positive
+from stvt.cli.options import add_cluster, positive
 
 PHOTOGRAPHS = "photographs"
 NAMES = ("youtube240", PHOTOGRAPHS)
@@ -64,7 +64,7 @@ def add_options(command: Any) -> None:
     group.add_argument(
         "--storage", help="of clips: magicyuv or npy (default: magicyuv, of photographs npy)"
     )
-    group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
+    add_cluster(group)
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     group.add_argument("--cookies-from", metavar="BROWSER", help="as in firefox")
     group.add_argument("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")

@@ -137,10 +137,10 @@ def convert(args: argparse.Namespace) -> int:
 
 
 def join(args: argparse.Namespace) -> int:
-    from stvt.training.weights import join, weights_of
+    from stvt.training.weights import join_weights, run_weights
 
-    files = [weights_of(path.expanduser()) for path in args.parts]
-    number = join(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
+    files = [run_weights(path.expanduser()) for path in args.parts]
+    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
     print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
     return 0
 

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.files import write_json
 from stvt.core.version import __version__
 from stvt.evaluation import store as results
 
@@ -53,7 +54,7 @@ def write_run(plan: Plan) -> None:
         "datasets": {
             name: {
                 "scenes": list(prepared.scenes),
-                "manifest_sha256": plan.digest(prepared),
+                "manifest_sha256": plan.digests[name],
                 **_lacks(prepared),
             }
             for name, prepared in plan.prepared.items()
@@ -70,7 +71,7 @@ def write_run(plan: Plan) -> None:
         "shown": _shown(plan),
         **facts(plan),
     }
-    results.write_json(plan.run / "run.json", record)
+    write_json(plan.run / "run.json", record)
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:
@@ -90,7 +91,7 @@ def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
 def facts(plan: Plan) -> dict[str, Any]:
     """What `run.json` says beside the protocol, data and methods, without folders and times."""
     from stvt.baselines import sha256_of
-    from stvt.profiling.timing import device_name
+    from stvt.device import device_name
 
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
     return {
@@ -183,12 +184,12 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
     before = sessions(run)
     began = datetime.now(UTC)
     now: dict[str, Any] = {"began": began.isoformat(timespec="seconds"), **about}
-    results.write_json(file, {"sessions": [*before, now]})
+    write_json(file, {"sessions": [*before, now]})
     yield now
     ended = datetime.now(UTC)
     now["ended"] = ended.isoformat(timespec="seconds")
     now["seconds"] = round((ended - began).total_seconds(), 3)
-    results.write_json(file, {"sessions": [*before, now]})
+    write_json(file, {"sessions": [*before, now]})
 
 
 def sessions(run: Path) -> list[dict[str, Any]]:

@@ -24,8 +24,7 @@ def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
     if facts is None or not {"datasets", "methods", "signature"} <= facts.keys():
         raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
     records = [
-        results.read_json(results.unit_file(run, dataset, scene, method))
-        or {"dataset": dataset, "scene": scene, "method": method, "failure": "not run yet"}
+        results.read_unit(run, dataset, scene, method)
         for dataset, about in facts["datasets"].items()
         for scene in about["scenes"]
         for method in facts["methods"]

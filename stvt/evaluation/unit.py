@@ -17,13 +17,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Elsewhere, Method, Scene, Settings, read_precomputed
+from stvt.baselines import (
+    Elsewhere,
+    Method,
+    Scene,
+    Settings,
+    is_out_of_memory,
+    read_precomputed,
+    stream_in_tiles,
+)
 from stvt.core.errors import StvtError
+from stvt.core.files import write_json
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails as clips
 from stvt.evaluation.protocol import Position, Protocol
-from stvt.evaluation.threads import ahead, beside
+from stvt.evaluation.threads import ordered_pool, prefetch
 
 if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
@@ -36,15 +45,16 @@ THREADS = 4  # that score, at most: each holds some frames
 class Unit:
     """What it takes to score one scene by one method, in any process that sees the folders.
 
+    prepared: the scene; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code.
     key:    whatever the scores depend on. A record with the same key is not made again.
     """
 
     run: Path
-    root: Path
     dataset: str
-    scene: str
+    prepared: PreparedScene
+    moving: bool
     method: str
     label: str
     settings: Settings
@@ -55,6 +65,10 @@ class Unit:
     save_frames: bool
     fingerprint: str
     key: str
+
+    @property
+    def scene(self) -> str:
+        return self.prepared.name
 
     @property
     def file(self) -> Path:
@@ -78,7 +92,7 @@ class Unit:
 
 
 @dataclass
-class Spent:
+class Cost:
     """Seconds of a unit by the wall clock, those in which its method computed, and those of the
     processor in all threads."""
 
@@ -91,10 +105,10 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     """Scores the unit and keeps the record, which is also returned, with `spent`.
 
     A failure is a record too, with its reason in one line: it must not stop the other units.
-    spent: what `Spent` holds, which is not kept: a unit's record is the same each time.
+    spent: what `Cost` holds, which is not kept: a unit's record is the same each time.
     on_frame: called after each scored frame.
     """
-    spent = Spent()
+    spent = Cost()
     try:
         if not unit.positions:
             raise datasets.DatasetError(
@@ -109,28 +123,27 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     # A method may be anybody's code: whatever it raises is this unit's failure, not the run's.
     except Exception as error:  # noqa: BLE001
         reason = one_line(f"{type(error).__name__}: {error}")
-        if "out of memory" in reason.lower():
-            reason = f"out of memory; try --tile or --precision ({reason})"
+        if is_out_of_memory(error):
+            reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
-    results.write_json(unit.file, record)
+    write_json(unit.file, record)
     return record | {"spent": vars(spent)}
 
 
-def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> dict[str, Any]:
+def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Cost) -> dict[str, Any]:
     begun, processor = clock.perf_counter(), clock.process_time()
-    prepared = datasets.load(unit.dataset, unit.root)
-    scene = prepared.scenes[unit.scene]
+    scene = unit.prepared
     method = _method(unit.method, unit.settings, unit.fingerprint)
     computed = method.seconds
     protocol = unit.protocol
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    moving = unit.scene in [*prepared.scenes][: clips.SCENES]
-    judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
+    judge = _Judge(unit, scene, clips.kept(unit.positions) if unit.moving else ())
     if isinstance(method, Elsewhere):
         judge.saw = method.saw
     scores: list[list[object]] = []
+    warnings: list[str] = []
 
     def done(rows: list[list[object]]) -> None:
         scores.extend(rows)
@@ -140,15 +153,14 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     # Frames are read ahead, and truths read, scores made and pictures written by other threads,
     # while this one computes.
     with (
-        closing(ahead(_inputs(scene, protocol, unit.settings.device))) as inputs,
-        beside(done, min(torch.get_num_threads(), THREADS)) as give,
+        closing(prefetch(_inputs(scene, protocol, unit.settings.device))) as inputs,
+        ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
     ):
-        for position, restored in _restored(unit, method, inputs, judge):
-            give(partial(judge, position, restored))
-    warnings: list[str] = []
+        for position, restored in _restored(unit, method, inputs, judge, warnings.append):
+            submit(partial(judge, position, restored))
     if isinstance(method, Elsewhere):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
-        warnings = list(method.warnings)
+        warnings += method.warnings
     fps = None if scene.fps is None else str(scene.fps)
     spent.passed, spent.computed = clock.perf_counter() - begun, method.seconds - computed
     spent.processor = clock.process_time() - processor
@@ -156,7 +168,11 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
 
 
 def _restored(
-    unit: Unit, method: Method, inputs: Iterator[Tensor], judge: _Judge
+    unit: Unit,
+    method: Method,
+    inputs: Iterator[Tensor],
+    judge: _Judge,
+    tell: Callable[[str], None],
 ) -> Iterator[tuple[Position, Callable[[], Frame]]]:
     """Each wanted output as the method makes it, and a function that gives it as it is scored.
 
@@ -170,9 +186,14 @@ def _restored(
             yield position, partial(_read_restored, method, frame, judge)
         return
     protocol = unit.protocol
-    outputs = method.stream(
-        inputs, protocol.times, lambda time: _frame_at(time, protocol) in wanted
-    )
+
+    def needed(time: float) -> bool:
+        return _frame_at(time, protocol) in wanted
+
+    if protocol.tile == "auto":
+        outputs = stream_in_tiles(method, inputs, protocol.times, needed, tell)
+    else:
+        outputs = method.stream(inputs, protocol.times, needed)
     for time, large in outputs:
         frame = _frame_at(time, protocol)
         if frame not in wanted:

@@ -16,12 +16,13 @@ import stvt
 from stvt.cli import compare as compare_command
 from stvt.cli import reproduce as reproduce_command
 from stvt.core.errors import UsageError
+from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
 from stvt.evaluation import report as reporting
 from stvt.evaluation.plan import Plan
 from stvt.evaluation.protocol import with_options
-from stvt.evaluation.store import read_json, write_json
+from stvt.evaluation.store import read_json
 
 METHODS = "bicubic+blend,bilinear+repeat"
 

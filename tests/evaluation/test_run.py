@@ -14,6 +14,7 @@ import pytest
 
 import stvt
 from stvt.cli.main import main
+from stvt.core.files import write_json
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.evaluation import store as results
 from stvt.metrics.psnr import psnr
@@ -224,7 +225,7 @@ def test_what_is_left_half_written_is_removed_by_the_next_start(
 ) -> None:
     file = results.unit_file(tmp_path, "squares", "left", "bicubic+blend")
     monkeypatch.setattr(Path, "replace", lambda *_: None)  # as if killed before
-    results.write_json(file, {})
+    write_json(file, {})
     monkeypatch.undo()
     assert len(list(file.parent.iterdir())) == 1
     results.remove_leftovers(tmp_path)

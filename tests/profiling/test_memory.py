@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from stvt.cli import bench as bench_command
-from stvt.profiling.bench import Comparison, Form, Part, ceilings, parts_table
-from stvt.profiling.breakdown import Spent
+from stvt.profiling.breakdown import Cost
 from stvt.profiling.flops import operations_and_bytes_of
 from stvt.profiling.memory import Case, peak_here
+from stvt.profiling.stream import Comparison, Form, Part, parts_table
+from stvt.profiling.timing import ceilings
 
 ASK = "THP_MEM_ALLOC_ENABLE"
 HUGE, MAPPED = (
@@ -36,7 +37,7 @@ def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_not
 
 
 def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
-    laps = [Spent(0.5, 0.5)]
+    laps = [Cost(0.5, 0.5)]
     form = Form("stream", laps, {"all of it": Part(laps, 1e9, 4e9)}, 1e9)
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, [form], 0.0)
     part, whole = parts_table(made, 1e10, copying=16e9)
@@ -46,13 +47,14 @@ def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
 
 
 def with_stvt(program: str, asked: str | None = None) -> str:
-    """What a program says after `import stvt`, in a process that is or is not told of huge pages."""
+    """What a program says after the command line ran, told of huge pages or not."""
     environment = {key: value for key, value in os.environ.items() if key != ASK}
     if asked:
         environment[ASK] = asked
-    command = [sys.executable, "-c", f"import os, stvt; {program}"]
+    start = "import os; from stvt.cli.main import main; main(['list', 'metrics'])"
+    command = [sys.executable, "-c", f"{start}; {program}"]
     ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return ran.stdout.strip()
+    return ran.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("asked", "kept"), [(None, "1"), ("0", "0")])

@@ -300,7 +300,7 @@ def test_the_whole_video_agrees_in_every_step(
     made = torch.empty(3, 3, 128, 256, dtype=dtype)
     for fed, kept in tiles(Box.whole(window), 32, 64):
         large = network(fed.cut(window))[0]
-        kept.times(2).cut(made).copy_(kept.inside(fed).times(2).cut(large))
+        kept.scale(2).cut(made).copy_(kept.relative_to(fed).scale(2).cut(large))
     made = made[..., ::3, ::3]
     assert error(made, case, "out_tiled") < limit
     png = (255 * made.clamp(0, 1)).floor()

@@ -15,6 +15,7 @@ from PIL import Image
 from stvt.cli import confidence as confidence_command
 from stvt.cli import flow as flow_command
 from stvt.core.errors import UsageError
+from stvt.core.files import write_json
 from stvt.evaluation import figures
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails as clips
@@ -39,7 +40,7 @@ def run(tmp_path: Path) -> Path:
         "methods": {NAME: {"weights": ""}},
         "shown": {"d": {"s": 2}},
     }
-    results.write_json(tmp_path / "run.json", facts)
+    write_json(tmp_path / "run.json", facts)
     scores = [[frame, 0.5, "psnr", "rgb", 20.0 + frame] for frame in range(5)]
     unit = {
         "dataset": "d",
@@ -49,7 +50,7 @@ def run(tmp_path: Path) -> Path:
         "weights": "",
         "fps": "25",
     }
-    results.write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
+    write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
     clip = tmp_path / "clips" / "d" / "s"
     for frame in range(5):
         clips.keep(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
@@ -172,6 +173,6 @@ def test_a_video_skips_frames_that_a_view_lacks_and_none_is_made_of_nothing(run:
 
 def test_a_run_without_moving_pictures_says_so(tmp_path: Path) -> None:
     facts = {"signature": "", "datasets": {}, "methods": {}, "shown": {}}
-    results.write_json(tmp_path / "run.json", facts)
+    write_json(tmp_path / "run.json", facts)
     with pytest.raises(UsageError, match="no moving pictures"):
         list(figures.videos(tmp_path))

@@ -1,7 +1,12 @@
-"""What a faster arithmetic costs in quality: each frame made in it and in float32, and scored."""
+"""What a faster arithmetic costs in quality: each frame made in it and in float32, and scored.
+
+python -P tests/benchmarks/precision.py --set vid4 [--precision bf16] [--methods stvun-s] [--frames 2]
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,14 +15,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from tabulate import tabulate
 from torch import Tensor
 
-from stvt import datasets
+from stvt import baselines, datasets
 from stvt.baselines import Method, Precision
+from stvt.cli import options
+from stvt.cli.options import positive
+from stvt.core.files import write_json
 from stvt.datasets import read_frame
-from stvt.doctor import with_what_is_there
+from stvt.device import usable_device
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
+from stvt.profiling.stream import reach
+from stvt.profiling.synthetic import available_method
 
 LOW = "BDx4"
 STEP = 2  # of the paper: every second frame is given, one new between two
@@ -61,7 +72,7 @@ def measure(
     """
     prepared = datasets.load(name, root)
     prepared.require(LOW)
-    plain, fast = (with_what_is_there(spec, device, kind) for kind in ("fp32", precision))
+    plain, fast = (available_method(spec, device, kind) for kind in ("fp32", precision))
     compared = []
     for scene in prepared.scenes.values():
         if found := _of_scene(plain, fast, scene, device, frames):
@@ -74,8 +85,7 @@ def _of_scene(
     plain: Method, fast: Method, scene: datasets.PreparedScene, device: str, frames: int | None
 ) -> Compared | None:
     inputs, times = (scene.frames - 1) // STEP + 1, (1 / STEP,)
-    reach = [plain.support(t, times) for t in (0.0, *times)]
-    before, after = max(b for b, _ in reach), max(a for _, a in reach)
+    before, after = reach(plain, (0.0, *times), times)
     places = range(2 * before, 2 * (inputs - after))
     if frames is not None:
         middle = max(0, len(places) // 2 - frames // 2)
@@ -132,3 +142,40 @@ def _row(method: str, scene: str, compared: Sequence[Compared]) -> dict[str, obj
 def facts(compared: Sequence[Compared]) -> list[dict[str, Any]]:
     """As plain values for JSON."""
     return [{**vars(one), "difference": one.difference} for one in compared]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--set", default="vid4", metavar="NAME")
+    parser.add_argument("--methods", default="stvun-s", metavar="A,B")
+    parser.add_argument("--precision", choices=["bf16", "fp16"], default="bf16")
+    parser.add_argument("--frames", type=positive, metavar="N", help="a scene (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options.add_root(parser)
+    options.add_device(parser)
+    args = parser.parse_args(arguments)
+    compared = [
+        one
+        for spec in baselines.parse_methods(args.methods)
+        for one in measure(
+            spec,
+            args.set,
+            args.root,
+            args.precision,
+            device=usable_device(args.device),
+            frames=args.frames,
+            progress=lambda scene: print(f"{args.set} {scene}", file=sys.stderr),
+        )
+    ]
+    if not compared:
+        raise SystemExit(f"no scene of {args.set} has the whole window of a method")
+    if args.json:
+        write_json(
+            args.json, {"set": args.set, "precision": args.precision, "rows": facts(compared)}
+        )
+    print(f"{args.set}, {args.precision} against float32; PSNR in RGB to the truth, between both")
+    print(tabulate(table(compared), headers="keys", tablefmt="simple", disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()

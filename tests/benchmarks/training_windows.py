@@ -1,7 +1,11 @@
-"""How fast training windows come: from stored clips, and from a folder of pictures, in turns."""
+"""How fast training windows come: from stored clips, and from a folder of pictures, in turns.
+
+python -P tests/benchmarks/training_windows.py [--set NAME] [--patch 128,256] [--rounds 7]
+"""
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time as clock
 from collections.abc import Iterator, Sequence
@@ -11,7 +15,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from tabulate import tabulate
 
+from stvt.cli import options
+from stvt.cli.options import positive, size
+from stvt.core.files import write_json
 from stvt.datasets import (
     STORAGES,
     Box,
@@ -227,3 +235,45 @@ def table(measured: Sequence[Measured]) -> list[dict[str, object]]:
                 }
             )
     return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--set", metavar="NAME", help="a training set (default: a textured scene)")
+    parser.add_argument("--patch", default="128,256", metavar="A,B", help="sides of the crops")
+    parser.add_argument("--size", type=size, default=(540, 960), metavar="WxH", help="of the scene")
+    parser.add_argument("--times", type=positive, default=1, metavar="N", help="new frames")
+    parser.add_argument("--rounds", type=positive, default=7, metavar="N")
+    parser.add_argument("--windows", type=positive, default=8, metavar="N", help="of a round")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options.add_root(parser)
+    args = parser.parse_args(arguments)
+    height, width = args.size
+    measured = measure(
+        args.set,
+        args.root,
+        [positive(part) for part in args.patch.split(",")],
+        between=args.times,
+        size=args.size,
+        rounds=args.rounds,
+        number=args.windows,
+    )
+    if args.json:
+        write_json(args.json, {"windows": [one.facts() for one in measured]})
+    what = f"clips of {args.set}" if args.set else f"a textured scene of {width}x{height}"
+    one = measured[0].sampling
+    print(
+        f"{what}: windows of {one.frames} consecutive input frames and {1 + args.times} true ones, "
+        f"{one.degradation}x{one.scale} made on the fly, cropped, flipped, turned, reversed"
+    )
+    print(
+        f"{args.rounds} rounds of {args.windows} windows each in turn; processor time of one "
+        "thread, files in the memory of the system"
+    )
+    print(tabulate(table(measured), headers="keys", tablefmt="simple"))
+    if not all(one.same for one in measured):
+        raise SystemExit("the ways to store clips gave different windows")
+
+
+if __name__ == "__main__":
+    main()

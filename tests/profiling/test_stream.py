@@ -1,4 +1,4 @@
-"""The benchmarks: that parts add up, that what is shared is counted once, that outputs agree."""
+"""The stream comparison: parts add up, what is shared is counted once, outputs agree."""
 
 import argparse
 import copy
@@ -9,10 +9,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
@@ -23,10 +21,10 @@ from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.cli import bench as bench_command
-from stvt.core.errors import UsageError
-from stvt.datasets.frames import read_frame
-from stvt.profiling import bench, bench_demo
-from stvt.profiling.bench import (
+from stvt.cli.main import main
+from stvt.profiling import stream
+from stvt.profiling.breakdown import Breakdown, Cost
+from stvt.profiling.stream import (
     Comparison,
     Form,
     FormName,
@@ -35,7 +33,6 @@ from stvt.profiling.bench import (
     parts_table,
     stream_table,
 )
-from stvt.profiling.breakdown import Parts, Spent
 from stvt.profiling.synthetic import moving_scene
 
 
@@ -54,12 +51,12 @@ def test_a_stream_gives_what_windows_give(compared: Comparison) -> None:
 def test_features_of_a_window_of_three_are_computed_once_instead_of_thrice(
     compared: Comparison,
 ) -> None:
-    windows, stream = compared.forms
+    windows, streamed = compared.forms
     name = "features and pyramids"
-    once, thrice = (form.parts[name].multiply_accumulates for form in (stream, windows))
+    once, thrice = (form.parts[name].multiply_accumulates for form in (streamed, windows))
     assert thrice == 3 * once > 0
     for name in ("alignment", "fusion", "reconstruction"):
-        here, there = (form.parts[name].multiply_accumulates for form in (windows, stream))
+        here, there = (form.parts[name].multiply_accumulates for form in (windows, streamed))
         assert here == there > 0
 
 
@@ -80,7 +77,7 @@ def test_every_form_is_timed_as_often(compared: Comparison) -> None:
 
 def test_tables_are_medians_for_each_megapixel_with_the_spread_of_ratios() -> None:
     def form(name: FormName, *seconds: float) -> Form:
-        laps = [Spent(one, one) for one in seconds]
+        laps = [Cost(one, one) for one in seconds]
         return Form(name, laps, {"all of it": Part(laps, 4e9)}, 4e9)
 
     made = Comparison(
@@ -108,7 +105,7 @@ def test_tables_are_medians_for_each_megapixel_with_the_spread_of_ratios() -> No
 
 
 def test_a_part_that_runs_in_one_form_alone_has_no_ratio() -> None:
-    lap = Spent(0.5, 0.5)
+    lap = Cost(0.5, 0.5)
     forms = [Form("windows", [lap], {}, 0), Form("stream", [lap], {"one": Part([lap])}, 0)]
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, forms, 0.0)
     part, _ = parts_table(made, ceiling=1e11)
@@ -159,17 +156,17 @@ class DAIN(nn.Module):
 
 def test_a_part_inside_another_is_counted_for_itself_alone() -> None:
     method = Blend()
-    parts = Parts(method)
-    with parts.watched(counting=True), torch.inference_mode():
-        _, spent = parts.whole(lambda: method(torch.rand(2, 3, 4, 4), [0.5]))
-    counted = {name: one.multiply_accumulates for name, one in parts.spent.items()}
+    breakdown = Breakdown(method)
+    with breakdown.measuring(counting=True), torch.inference_mode():
+        _, cost = breakdown.run(lambda: method(torch.rand(2, 3, 4, 4), [0.5]))
+    counted = {name: one.multiply_accumulates for name, one in breakdown.costs.items()}
     assert counted == {
         "context": 2 * 16 * 15,
         "depth": 2 * 16 * 9,
         "warping": 0,
         "the rest": 0,
     }
-    assert spent.multiply_accumulates == 2 * 16 * 24
+    assert cost.multiply_accumulates == 2 * 16 * 24
     assert "forward" not in vars(method.network.depthNet)  # nothing of the watch is left behind
 
 
@@ -180,14 +177,14 @@ def test_times_of_a_pair_share_what_the_pair_gives() -> None:
         network.double()  # in single precision roundings move where flows point to
     forms: tuple[FormName, ...] = ("moments", "windows", "stream")
     made = compare("dain", method, 8, 8, (0.25, 0.5), forms=forms, rounds=0)
-    moments, windows, stream = made.forms
+    moments, windows, streamed = made.forms
     assert made.outputs == 2 and made.difference < 1e-10
     flow = [form.parts["flow"].multiply_accumulates for form in made.forms]
     depth = [form.parts["depth"].multiply_accumulates for form in made.forms]
     assert flow[0] == 2 * flow[1] > 2 * flow[2] > 0
     assert depth[0] == 2 * depth[1] == 4 * depth[2] > 0
     assert moments.multiply_accumulates > windows.multiply_accumulates
-    assert windows.multiply_accumulates > stream.multiply_accumulates
+    assert windows.multiply_accumulates > streamed.multiply_accumulates
 
 
 def test_the_scene_moves_has_texture_and_is_the_same_each_time() -> None:
@@ -199,11 +196,12 @@ def test_the_scene_moves_has_texture_and_is_the_same_each_time() -> None:
 
 
 @pytest.mark.parametrize("what", ["model", "stream"])
-def test_the_short_form_runs_through(
+def test_the_command_prints_tables_and_writes_every_number(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "bench.json"
-    assert run(["bench", what, "--short", "--device", "cpu", "--json", str(file)]) == 0
+    options = ["--methods", "edvr-m", "--size", "48x32", "--rounds", "1", "--device", "cpu"]
+    assert run(["bench", what, *options, "--json", str(file)]) == 0
     printed = capsys.readouterr()
     assert "48x32, fp32" in printed.out and "edvr-m" in printed.out
     assert "GMAC/s in fp32 matrix products" in printed.out
@@ -227,35 +225,8 @@ def test_the_published_form_is_plain_and_in_single_precision() -> None:
     made = compare("stvun-s", method, 64, 64, (), forms=forms, rounds=0, precision="bf16")
     assert 1e-5 < made.difference < 0.1
     assert method.precision == "bf16"  # type: ignore[attr-defined]
-    published, stream = made.forms
-    assert published.multiply_accumulates > stream.multiply_accumulates
-
-
-@pytest.mark.slow
-def test_the_demo_reads_pads_and_blurs_every_frame_seven_times(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    read: list[Path] = []
-
-    def noted(file: Path) -> NDArray[np.uint8]:
-        read.append(file)
-        return read_frame(file)
-
-    monkeypatch.setattr(bench_demo, "read_frame", noted)
-    method = build("stvun-s", Settings(untrained=True))
-    forms: tuple[FormName, ...] = ("demo", "stream")
-    made = compare("stvun-s", method, 64, 64, (0.5,), forms=forms, rounds=1, count=False)
-    demo, stream = made.forms
-    assert len(demo.laps) == len(stream.laps) == 1 and made.megapixels == 2 * 64 * 64 / 1e6
-    assert not any(file.exists() for file in read)
-    # Both for the scene, the stream, and each of the two windows that it is in.
-    assert read.count(sorted(set(read))[3]) == 4
-
-
-def test_the_demo_is_of_stvun_alone() -> None:
-    method = build("edvr-m", Settings(untrained=True))
-    with pytest.raises(UsageError, match="the published demo is of STVUN"):
-        compare("edvr-m", method, 32, 48, forms=("demo",), rounds=0, count=False)
+    published, streamed = made.forms
+    assert published.multiply_accumulates > streamed.multiply_accumulates
 
 
 def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
@@ -271,7 +242,7 @@ def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
         return graph
 
     shown = partial(compile_networks, backend=backend)
-    monkeypatch.setattr(bench, "compile_networks", shown)
+    monkeypatch.setattr(stream, "compile_networks", shown)
     compared = compare("edvr", method, 32, 48, forms=["stream", "compiled"], rounds=1)
     assert compared.difference < 1e-10 and runs
     counts = {form.multiply_accumulates for form in compared.forms}
@@ -279,7 +250,7 @@ def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
     copied = copy.deepcopy(method)
     shown(copied, "parts", "cpu")
     own = {name: part.forward for name, part in copied.networks()[0].named_children()}
-    with Parts(copied).watched():
+    with Breakdown(copied).measuring():
         pass
     kept = {name: part.forward for name, part in copied.networks()[0].named_children()}
     assert own == kept
@@ -315,3 +286,23 @@ def test_a_form_that_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         run(["bench", "stream", "--forms", "windows,twice"])
     assert "no form 'twice'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["data", "metrics", "evaluate", "precision"])
+def test_what_was_moved_is_one_line_that_says_where(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["bench", what, "--set", "vid4"])
+    said = capsys.readouterr().err
+    (file,) = (word for word in said.split() if word.startswith("tests/benchmarks/"))
+    assert end.value.code == 2 and len(said.splitlines()) == 1
+    assert (Path(__file__).parents[2] / file).is_file()
+
+
+def test_a_number_below_zero_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["bench", "stream", "--times", "-1"])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and len(said.splitlines()) == 1
+    assert "'-1' is not a whole number from 0 on" in said

@@ -1,4 +1,6 @@
-"""`stvt evaluate` of frames made elsewhere, against what it cannot do without, in turns.
+"""`stvt evaluate` of stored frames, against what it cannot do without, in turns.
+
+    python -P tests/benchmarks/evaluate.py [--size 960x540] [--frames 301] [--workers N] [--rounds 3]
 
 The least is to decode both PNG files of every frame and to compute the metrics, by the same
 functions, in as many processes, timed after their start. What scoring a scene does beside that is
@@ -9,6 +11,7 @@ and its report, which no number of frames makes longer, are in what the command 
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import subprocess
@@ -23,10 +26,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tabulate import tabulate
 
 from stvt import datasets, metrics
 from stvt.baselines import read_precomputed
-from stvt.core.errors import UsageError
+from stvt.cli.options import positive, size
+from stvt.core.files import write_json
 from stvt.datasets import encode_png, frame_files, read_frame
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.provenance import sessions
@@ -85,7 +90,7 @@ def command(arguments: Sequence[str]) -> Spent:
         [sys.executable, "-m", "stvt", *arguments], capture_output=True, text=True, check=False
     )
     if ran.returncode:
-        raise UsageError(f"evaluating failed: {''.join(ran.stderr.strip().splitlines()[-1:])}")
+        raise SystemExit(f"evaluating failed: {''.join(ran.stderr.strip().splitlines()[-1:])}")
     wall = clock.perf_counter() - wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -210,3 +215,28 @@ def _percent(shares: np.ndarray[Any, np.dtype[np.float64]]) -> str:
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", type=size, default=(540, 960), metavar="WxH")
+    parser.add_argument("--frames", type=positive, default=301, metavar="N", help="a scene")
+    parser.add_argument("--workers", type=positive, default=cores(), metavar="N")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args(arguments)
+    height, width = args.size
+    measured = measure(height, width, args.frames, args.workers, args.rounds)
+    if args.json:
+        write_json(args.json, {"size": [width, height], **measured.facts()})
+    print(
+        f"{args.workers} scenes of {measured.frames // args.workers} frames of {width}x{height}, "
+        f"{args.workers} workers on {cores()} cores, {args.rounds} rounds in turn; medians (p10-p90)"
+    )
+    decoding = sum(measured.decoding) / sum(one.process for one in measured.least)
+    print(f"decode + metrics: {100 * decoding:.0f} % of it is decoding")
+    print(tabulate(table(measured), headers="keys", tablefmt="simple"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,16 @@
-"""PSNR and SSIM against scikit-image, in turns: A B A B on one thread, on the same frames."""
+"""PSNR and SSIM against scikit-image, in turns: A B A B on one thread, on the same frames.
+
+python -P tests/benchmarks/metrics.py [--size 960x540] [--rounds 15] [--json FILE]
+"""
 
 from __future__ import annotations
 
+import argparse
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import cv2
@@ -13,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import color as skimage_colour
 from skimage import metrics as skimage_metrics
+from tabulate import tabulate
 
+from stvt.cli.options import positive, size
+from stvt.core.files import write_json
 from stvt.metrics import Channel, psnr, ssim
 
 Frame = NDArray[np.uint8]
@@ -138,3 +146,23 @@ def table(compared: Sequence[Compared]) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", type=size, default=(540, 960), metavar="WxH")
+    parser.add_argument("--rounds", type=positive, default=15, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args(arguments)
+    height, width = args.size
+    compared = measure(height, width, args.rounds)
+    if args.json:
+        write_json(args.json, {"size": [width, height], "rows": [one.facts() for one in compared]})
+    print(f"{width}x{height}, one thread, {args.rounds} rounds in turn; processor time, medians")
+    print(tabulate(table(compared), headers="keys", tablefmt="simple"))
+    if any(one.difference > NEARNESS for one in compared):
+        raise SystemExit(f"they differ by more than {NEARNESS:g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,45 +1,37 @@
-"""What sharing saves: methods run as a stream and window by window, in turns, on the same frames."""
+"""The stream comparison: a method as a stream and window by window, in turns, on the same frames."""
 
 from __future__ import annotations
 
 import copy
-import time as clock
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import DTYPES, METHODS, Method, StvunMethod, compile_networks, plain
-from stvt.core.errors import UsageError
-from stvt.profiling.bench_demo import demo, reduced, written
-from stvt.profiling.breakdown import Parts, Spent
+from stvt.baselines import METHODS, Method, compile_networks, plain
+from stvt.device import device_name
+from stvt.profiling.breakdown import Breakdown, Cost
 from stvt.profiling.flops import device_of
 from stvt.profiling.synthetic import moving_scene
-from stvt.profiling.timing import device_name
 
-FormName = Literal["demo", "published", "moments", "windows", "stream", "compiled", "graphs"]
+FormName = Literal["published", "moments", "windows", "stream", "compiled", "graphs"]
+FORMS: tuple[FormName, ...] = get_args(FormName)
 COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
-PUBLISHED: tuple[FormName, ...] = ("demo", "published")  # in float32, by plain convolutions
 COUNTED = "multiply_accumulates", "bytes"
 MEGAPIXEL = 1e6
-# Of the square matrices whose product is a device's ceiling, and of what is copied: what fits the
-# caches of a CPU counts there as it does in a convolution; a GPU must have enough to do.
-SIDES = {"cpu": 1024, "cuda": 8192}
-COPIED = {"cpu": 64 << 20, "cuda": 1 << 30}
 
 
 @dataclass
 class Part:
     """What a part of a method cost in each lap; multiply-accumulates and bytes are of one lap."""
 
-    laps: list[Spent] = field(default_factory=list)
+    laps: list[Cost] = field(default_factory=list)
     multiply_accumulates: float = 0.0
     bytes: float = 0.0
 
@@ -52,7 +44,7 @@ class Form:
     """
 
     name: FormName
-    laps: list[Spent] = field(default_factory=list)
+    laps: list[Cost] = field(default_factory=list)
     parts: dict[str, Part] = field(default_factory=dict)
     multiply_accumulates: float = 0.0
 
@@ -120,7 +112,6 @@ def compare(
 ) -> Comparison:
     """Runs a method by each form in turn, interval by interval: A B A B.
 
-    demo:    STVUN's published program as a whole (`bench_demo`); the stream then reads files too.
     published: all outputs of an interval by themselves, in float32, by PyTorch's convolutions
              in its default layout, whatever the precision of the others.
     moments: every output by itself, from the input frames that it reads alone.
@@ -134,50 +125,40 @@ def compare(
     kind = METHODS[spec].kind if spec in METHODS else "space-time"
     times = () if kind == "spatial" else tuple(times)
     moments = times if kind == "temporal" else (0.0, *times)
-    reach = [method.support(t, times) for t in moments]
-    before, after = max(b for b, _ in reach), max(a for _, a in reach)
-    low = -(-height // method.scale), -(-width // method.scale)
+    before, after = reach(method, moments, times)
     uncounted = 1 + count
     dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
     double = torch.float64 if dtype == torch.float64 else torch.float32
-    number, stack = before + uncounted + rounds + after + 1, ExitStack()
-    files: list[Path] = []
-    if "demo" in forms:
-        size = method.scale * low[0], method.scale * low[1]
-        files = stack.enter_context(written(moving_scene(number, *size)))
-        scene = [reduced(file, method.scale) for file in files]
-    else:
-        scene = moving_scene(number, *low)
+    low = -(-height // method.scale), -(-width // method.scale)
+    scene = moving_scene(before + uncounted + rounds + after + 1, *low)
     frames = [frame.to(device_of(method), double) for frame in scene]
-    ways = {name: _way(name, method) for name in forms}
-    runs = {name: _run(name, way, frames, files, times, moments) for name, way in ways.items()}
+    methods = {name: _method(name, method) for name in forms}
+    runs = {name: _run(name, one, frames, times, moments) for name, one in methods.items()}
     results = [Form(name) for name in forms]
-    watches = {name: Parts(way) for name, way in ways.items()}
+    breakdowns = {name: Breakdown(one) for name, one in methods.items()}
     difference, pixels = 0.0, 0
     for lap in range(uncounted + rounds):
         first: list[Tensor] = []
         for result in results:
             counting, timed = count and lap == 1, lap >= uncounted
-            watch = watches[result.name]
-            plainly = plain() if result.name in PUBLISHED else nullcontext()
-            with torch.inference_mode(), plainly, watch.watched(counting=counting):
-                made, spent = watch.whole(partial(next, runs[result.name]))
-            for name, one in watch.spent.items() if counting or timed else ():
+            breakdown = breakdowns[result.name]
+            kernels = plain() if result.name == "published" else nullcontext()
+            with torch.inference_mode(), kernels, breakdown.measuring(counting=counting):
+                outputs, cost = breakdown.run(partial(next, runs[result.name]))
+            for name, one in breakdown.costs.items() if counting or timed else ():
                 part = result.parts.setdefault(name, Part())
                 if timed:
                     part.laps.append(one)
                 else:
                     part.multiply_accumulates, part.bytes = one.multiply_accumulates, one.bytes
             if counting:
-                result.multiply_accumulates = spent.multiply_accumulates
+                result.multiply_accumulates = cost.multiply_accumulates
             if timed:
-                result.laps.append(spent)
-            watch.reset()
-            pixels = sum(frame[0].numel() for frame in made)
-            if result.name != "demo":  # which samples the frames at other places
-                first = first or made
-                difference = max(difference, *map(_difference, first, made))
-    stack.close()
+                result.laps.append(cost)
+            breakdown.reset()
+            pixels = sum(frame[0].numel() for frame in outputs)
+            first = first or outputs
+            difference = max(difference, *map(_difference, first, outputs))
     device = device_of(method)
     return Comparison(
         method=method.name,
@@ -195,12 +176,19 @@ def compare(
     )
 
 
-def _way(form: FormName, method: Method) -> Method:
+def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
+    """How many input frames before and after its own the outputs at some moments read."""
+    read = [method.support(t, times) for t in moments]
+    return max(before for before, _ in read), max(after for _, after in read)
+
+
+def _method(form: FormName, method: Method) -> Method:
+    """The method, or a copy of it, as the form runs it."""
     if form in COMPILED:
         copied = copy.deepcopy(method)
         compile_networks(copied, COMPILED[form], device_of(method).type)
         return copied
-    return _as_published(method) if form in PUBLISHED else method
+    return _as_published(method) if form == "published" else method
 
 
 def _as_published(method: Method) -> Method:
@@ -219,27 +207,17 @@ def _run(
     form: FormName,
     method: Method,
     frames: Sequence[Tensor],
-    files: Sequence[Path],
     times: tuple[float, ...],
     moments: Sequence[float],
 ) -> Iterator[list[Tensor]]:
     """The outputs of one interval after another, from the first whose window is full."""
-    reach = [method.support(t, times) for t in moments]
-    before, after = max(b for b, _ in reach), max(a for _, a in reach)
-    if form == "demo":
-        if not isinstance(method, StvunMethod):
-            raise UsageError(f"the published demo is of STVUN, not of {method.name}")
-        yield from demo(method, files, times)
-        return
+    before, after = reach(method, moments, times)
     if form == "stream" or form in COMPILED:
-        come = (reduced(file, method.scale).to(frames[0]) for file in files)
         outputs = method.stream(
-            come if files else iter(frames),
-            times,
-            lambda t: t >= before and any(t % 1 == m for m in moments),
+            iter(frames), times, lambda t: t >= before and any(t % 1 == m for m in moments)
         )
-        while made := [frame for _, frame in islice(outputs, len(moments))]:
-            yield made
+        while interval := [frame for _, frame in islice(outputs, len(moments))]:
+            yield interval
         return
     groups = [[m] for m in moments] if form == "moments" else [list(moments)]
     for k in range(before, len(frames) - after):
@@ -262,36 +240,12 @@ def _alone(
     return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
 
 
-def _seconds_of(lap: Spent) -> dict[str, float]:
+def _seconds_of(lap: Cost) -> dict[str, float]:
     return {"wall": lap.wall, "process": lap.process}
 
 
 def _difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
-
-
-def ceilings(
-    device: torch.device, precision: str = "fp32", rounds: int = 20
-) -> tuple[float, float]:
-    """What the device does at best: multiply-accumulates a second in products of square matrices
-    of that precision, and bytes a second that it copies (read and written)."""
-    side, size = (table.get(device.type, table["cpu"]) for table in (SIDES, COPIED))
-    a, b = torch.rand(2, side, side, device=device).to(DTYPES[precision])
-    made = torch.empty_like(a)
-    much = torch.rand(size // 4, device=device)
-    there = much.clone()  # fresh memory would be measured with the system that hands it out
-    product = min(_seconds(partial(torch.mm, a, b, out=made), device) for _ in range(rounds))
-    copy = min(_seconds(partial(there.copy_, much), device) for _ in range(rounds))
-    return side**3 / product, 2 * much.nbytes / copy
-
-
-def _seconds(run: Any, device: torch.device) -> float:
-    start = clock.process_time() if device.type == "cpu" else clock.perf_counter()
-    run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    now = clock.process_time() if device.type == "cpu" else clock.perf_counter()
-    return max(now - start, 1e-9)
 
 
 def parts_table(

@@ -1,4 +1,4 @@
-"""`stvt bench data`: the same windows by every way to store clips, and the time each takes."""
+"""Training windows: the same by every way to store clips, and the time each takes."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stvt.cli.main import main
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.frames import write_frame
-from stvt.profiling.bench_data import PictureFolder, measure, table
+from tests.benchmarks.training_windows import PictureFolder, main, measure, table
 
 
 def test_every_way_gives_the_same_windows_in_each_round(tmp_path: Path) -> None:
@@ -52,13 +51,11 @@ def test_the_command_prints_a_table_and_writes_every_number(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "data.json"
-    arguments = ["bench", "data", "--short", "--size", "64x56", "--rounds", "1"]
-    assert main([*arguments, "--json", str(file)]) == 0
+    arguments = ["--size", "64x56", "--rounds", "1", "--windows", "2", "--patch", "32"]
+    main([*arguments, "--json", str(file)])
     out = capsys.readouterr().out
     assert "windows/s" in out and "magicyuv" in out and "64x56" in out
     (one,) = json.loads(file.read_text())["windows"]
     assert one["same"] and len(one["ways"]["npy"]["seconds"]) == 1
-    with pytest.raises(SystemExit):
-        main(["bench", "data", "--patch", "none"])
-    assert main(["bench", "data", "--short", "--patch", "4096"]) == 2
-    assert "take a smaller patch" in capsys.readouterr().err
+    with pytest.raises(DatasetError, match="take a smaller patch"):
+        main([*arguments[:-1], "4096"])

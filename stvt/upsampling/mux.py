@@ -1,4 +1,4 @@
-"""Pieces of video, and what came with the source, as one file."""
+"""Muxer: segments of video and the other streams of the source, as one file; nothing is coded again."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 
-from ..errors import DatasetError
-from .encoder import REFUSED, Encoding, container_format, pieces, writable
-from .encoder_color import Look
-from .probe import opened
+from stvt.core.errors import UsageError
+from stvt.upsampling.color import VUI
+from stvt.upsampling.encoder import (
+    UNSUPPORTED,
+    EncoderSettings,
+    container_format,
+    list_segments,
+    open_input,
+    open_output,
+)
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
 # Written anew by every muxer.
-NOT_KEPT = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
-# What phones write. mp4 and mov hold it beside `FREE` keys alone, which fewer players show; so only
+MUXER_KEYS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+# What phones write. mp4 and mov hold it only with `ANY_KEYS`, whose keys fewer players show; so only
 # where there is any.
 PHONES = ("com.", "make", "model")
-FREE = "+use_metadata_tags"
+ANY_KEYS = "+use_metadata_tags"
 
 
 @dataclass(frozen=True)
-class Company:
-    """What comes along from the source: sound, subtitles, chapters, and when.
+class SourceStreams:
+    """The other streams of the source that are copied: sound, subtitles, chapters, and from when.
 
     opening: time of the source that becomes time 0 of the file; None where its beginning is cut
              off, so that the first frame is at 0 and no sound is from before it.
@@ -49,98 +55,97 @@ class Company:
     picture: int | None = None
 
 
-def join(
+def mux_segments(
     folder: Path,
     output: Path,
-    encoding: Encoding,
-    look: Look,
+    settings: EncoderSettings,
+    vui: VUI,
     rate: Fraction,
-    company: Company | None = None,
+    streams: SourceStreams | None = None,
 ) -> list[str]:
-    """Write the pieces of a folder, and their company, as `output`; returns notes on what is not.
+    """Write the segments of a folder and the source's streams as `output`; returns notes on what is left out.
 
     Frame n is shown at exactly n / rate after the first; nothing is coded again.
-    Raises DatasetError if a piece is not of this encoding, or the container refuses the video.
+    Raises UsageError if segments are not coded alike, or the container refuses the video.
     """
     try:
-        return _joined(folder, output, encoding, look, rate, company)
+        return _mux(folder, output, settings, vui, rate, streams)
     except av.ArgumentError as error:
         kind = container_format(output)
         why = f"{kind} refuses what should go into it ({error.strerror})"
-        if company is None or not company.sound:
-            raise DatasetError(f"{output.name}: {why}; the pieces in {folder} play") from error
-        alone = join(folder, output, encoding, look, rate, replace(company, sound=False))
+        if streams is None or not streams.sound:
+            raise UsageError(f"{output.name}: {why}; the segments in {folder} play") from error
+        alone = mux_segments(folder, output, settings, vui, rate, replace(streams, sound=False))
         kept = [note for note in alone if not note.startswith(("sound", "subtitles"))]
         return [*kept, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
-def _joined(
+def _mux(
     folder: Path,
     output: Path,
-    encoding: Encoding,
-    look: Look,
+    settings: EncoderSettings,
+    vui: VUI,
     rate: Fraction,
-    company: Company | None,
+    streams: SourceStreams | None,
 ) -> list[str]:
-    whole = pieces(folder)
+    segments = [file for _, _, file in list_segments(folder)]
     notes: list[str] = []
-    orders = [_order(file, rate) for _, _, file in whole]
+    orders = [_order(file, rate) for file in segments]
     delay = max(place - shown for order in orders for place, shown in enumerate(order))
     options = {"fflags": "+bitexact"}
-    source = opened(company.source) if company is not None else None
-    told = _told(source.metadata) if source is not None else {}
+    source = open_input(streams.source) if streams is not None else None
+    metadata = _global_metadata(source.metadata) if source is not None else {}
     kind = container_format(output)
     if kind in ("mp4", "mov"):
-        phone = any(key.lower().startswith(PHONES) for key in told)
-        options["movflags"] = "+faststart" + (FREE if phone else "")
-    with writable(output, kind, options) as container:
-        container.metadata.update(told)
-        first = opened(whole[0][2])
+        phone = any(key.lower().startswith(PHONES) for key in metadata)
+        options["movflags"] = "+faststart" + (ANY_KEYS if phone else "")
+    with open_output(output, kind, options) as container:
+        container.metadata.update(metadata)
+        first = open_input(segments[0])
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
         stream.codec_context.framerate = rate
-        stream.codec_context.sample_aspect_ratio = look.aspect
-        if encoding.encoder == "libx265" and container.format.name in ("mp4", "mov"):
+        stream.codec_context.sample_aspect_ratio = vui.aspect
+        if settings.encoder == "libx265" and container.format.name in ("mp4", "mov"):
             stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
         begin = 0
         packets: list[Iterable[Timed]] = []
-        if company is not None and source is not None:
-            _describe(stream, source, company)
-            opening = company.start if company.opening is None else company.opening
-            begin = math.ceil((company.start - opening) * rate)
-            zero = company.start - begin / rate
-            packets.append(_company(source, container, company, zero, notes))
-        files = [file for _, _, file in whole]
-        video = _video(files, orders, stream, rate, begin, delay)
+        if streams is not None and source is not None:
+            _describe(stream, source, streams)
+            opening = streams.start if streams.opening is None else streams.opening
+            begin = math.ceil((streams.start - opening) * rate)
+            zero = streams.start - begin / rate
+            packets.append(_copy_streams(source, container, streams, zero, notes))
+        video = _video_packets(segments, orders, stream, rate, begin, delay)
         for _, packet in heapq.merge(video, *packets, key=lambda timed: timed[0]):
             container.mux(packet)
         first.close()
         if source is not None:
             source.close()
-    with opened(output) as made:
-        there = {key.lower() for key in made.metadata}
+    with open_input(output) as result:
+        there = {key.lower() for key in result.metadata}
     # "title-eng" repeats "title".
-    if lost := [key for key in told if key.lower() not in there and key[:-4] not in told]:
+    if lost := [key for key in metadata if key.lower() not in there and key[:-4] not in metadata]:
         notes.append(f"metadata left out: {', '.join(lost)}; .mkv holds them")
     return notes
 
 
-def _told(metadata: dict[str, str]) -> dict[str, str]:
-    """What a file says of itself, without what is about the file alone."""
-    return {key: value for key, value in metadata.items() if key.lower() not in NOT_KEPT}
+def _global_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """The metadata of a file, without what is about its container alone."""
+    return {key: value for key, value in metadata.items() if key.lower() not in MUXER_KEYS}
 
 
-def _describe(stream: Any, source: InputContainer, company: Company) -> None:
-    """What the source says of its picture: its language, its title, when it was made."""
-    if company.picture is None:
+def _describe(stream: Any, source: InputContainer, streams: SourceStreams) -> None:
+    """Copies the metadata of the source's picture: its language, its title, when it was made."""
+    if streams.picture is None:
         return
-    said = _told(source.streams[company.picture].metadata)
-    stream.metadata.update({k: v for k, v in said.items() if k.lower() != "vendor_id"})
+    metadata = _global_metadata(source.streams[streams.picture].metadata)
+    stream.metadata.update({k: v for k, v in metadata.items() if k.lower() != "vendor_id"})
 
 
 def _order(file: Path, rate: Fraction) -> list[int]:
-    """The number of the frame that each packet of a piece holds, as they are stored."""
-    with opened(file) as container:
+    """The number of the frame that each packet of a segment holds, in the order of decoding."""
+    with open_input(file) as container:
         stamps = [
             packet.pts * Fraction(packet.time_base)
             for packet in container.demux(container.streams.video[0])
@@ -148,21 +153,21 @@ def _order(file: Path, rate: Fraction) -> list[int]:
         ]
     order = [round(stamp * rate) for stamp in stamps]
     if sorted(order) != list(range(len(order))):
-        raise DatasetError(f"{file}: is damaged; delete it and go on with --resume")
+        raise UsageError(f"{file}: is damaged; delete it and go on with --resume")
     return order
 
 
-def _video(
+def _video_packets(
     files: list[Path], orders: list[list[int]], stream: Any, rate: Fraction, begin: int, delay: int
 ) -> Iterator[Timed]:
     tick = 1 / rate
     extradata: bytes | None = None
     shown, stored = begin, begin
     for file, order in zip(files, orders, strict=True):
-        with opened(file) as container:
+        with open_input(file) as container:
             own = bytes(container.streams.video[0].codec_context.extradata or b"")
             if extradata not in (None, own):
-                raise DatasetError(f"{file}: is not coded as those before it; delete its folder")
+                raise UsageError(f"{file}: is not coded as those before it; delete its folder")
             extradata = own
             coded = (p for p in container.demux(container.streams.video[0]) if p.size)
             for packet, place in zip(coded, order, strict=True):
@@ -173,27 +178,27 @@ def _video(
         shown += len(order)
 
 
-def _company(
+def _copy_streams(
     source: InputContainer,
     container: OutputContainer,
-    company: Company,
+    streams: SourceStreams,
     zero: Fraction,
     notes: list[str],
 ) -> Iterator[Timed]:
-    """Takes over streams of the source; gives their packets, their times from `zero`."""
+    """Adds copies of the source's streams; returns their packets, with times from `zero`."""
     if others := [one for one in source.streams if one.type in ("data", "attachment")]:
         listed = ", ".join(str(one.index) for one in others)
         notes.append(f"what is no picture, sound or subtitle left out (streams {listed})")
-    streams: dict[int, Any] = {}
+    copies: dict[int, Any] = {}
     for stream in chain(source.streams.audio, source.streams.subtitles):
         what = "sound" if stream.type == "audio" else "subtitles"
-        if not company.sound:
+        if not streams.sound:
             notes.append(f"{what} (stream {stream.index}) left out: they would not keep time")
             continue
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         kind = container.format.name
         try:
-            if name in REFUSED.get(kind, ()):
+            if name in UNSUPPORTED.get(kind, ()):
                 raise ValueError(name)
             copy = container.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError):
@@ -205,21 +210,21 @@ def _company(
             continue
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
         copy.disposition = stream.disposition
-        streams[stream.index] = copy
-    if company.sound and (chapters := source.chapters()):
-        container.set_chapters(_shifted(chapters, zero, company.end))
-    return _packets(source, streams, company, zero)
+        copies[stream.index] = copy
+    if streams.sound and (chapters := source.chapters()):
+        container.set_chapters(_shifted(chapters, zero, streams.end))
+    return _source_packets(source, copies, streams, zero)
 
 
-def _packets(
-    source: InputContainer, streams: dict[int, Any], company: Company, zero: Fraction
+def _source_packets(
+    source: InputContainer, copies: dict[int, Any], streams: SourceStreams, zero: Fraction
 ) -> Iterator[Timed]:
-    if not streams:
+    if not copies:
         return
-    run_up = Fraction(0 if company.opening is None else 1, 5)
+    run_up = Fraction(0 if streams.opening is None else 1, 5)
     latest: dict[int, int] = {}
     try:
-        for packet in source.demux([source.streams[index] for index in streams]):
+        for packet in source.demux([source.streams[index] for index in copies]):
             if not packet.size or packet.pts is None or packet.time_base is None:
                 continue
             tick = Fraction(packet.time_base)
@@ -231,9 +236,9 @@ def _packets(
                 packet.pts = packet.dts = math.ceil(zero / tick)
                 at = packet.pts * tick
             # A little sound before the first is its decoder's run-up.
-            if at < zero - run_up or (company.end is not None and at >= company.end):
+            if at < zero - run_up or (streams.end is not None and at >= streams.end):
                 continue
-            copy = streams[packet.stream.index]
+            copy = copies[packet.stream.index]
             shift = round(zero / tick)
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift

@@ -1,4 +1,4 @@
-"""`stvt bench evaluate` and `precision`: what is measured, and that the numbers fit each other."""
+"""The benchmarks of evaluating and of precision: that their numbers fit each other."""
 
 import json
 import time as clock
@@ -9,10 +9,9 @@ import pytest
 
 from stvt import datasets
 from stvt.cli.main import main
-from stvt.profiling.bench_evaluate import Measured, Spent, least, measure, table
-from stvt.profiling.bench_precision import Compared
-from stvt.profiling.bench_precision import measure as measure_precision
-from stvt.profiling.bench_precision import table as precision_table
+from tests.benchmarks import evaluate, precision
+from tests.benchmarks.evaluate import Measured, Spent, least, measure, table
+from tests.benchmarks.precision import Compared
 
 
 def test_shares_are_of_what_the_scenes_took() -> None:
@@ -48,24 +47,6 @@ def test_the_same_frames_are_scored_and_then_read_again() -> None:
     assert measured.least[0].process >= measured.decoding[0] >= 0
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["evaluate", "--size", "8x8"], "8x8 less 0 pixels at each border is too small"),
-        (["stream", "--times", "-1"], "'-1' is not a whole number from 0 on"),
-    ],
-)
-def test_what_cannot_be_measured_is_one_line(
-    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        code = main(["bench", *options])
-    except SystemExit as left:
-        code = int(left.code or 0)
-    printed = capsys.readouterr()
-    assert code == 2 and said in printed.err and len(printed.err.splitlines()) == 1
-
-
 def test_the_least_is_to_decode_and_to_score(tmp_path: Path) -> None:
     import numpy as np
 
@@ -83,8 +64,8 @@ def test_the_short_form_runs_the_command_in_processes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "evaluate.json"
-    arguments = ["bench", "evaluate", "--short", "--workers", "2", "--json", str(file)]
-    assert main(arguments) == 0
+    options = ["--size", "64x48", "--frames", "7", "--workers", "2", "--rounds", "1"]
+    evaluate.main([*options, "--json", str(file)])
     out = capsys.readouterr().out
     assert "2 scenes of 7 frames of 64x48" in out and "its scenes" in out
     told = json.loads(file.read_text())
@@ -96,7 +77,7 @@ def test_a_method_without_arithmetic_to_lose_is_the_same_in_every_precision(
 ) -> None:
     datasets.prepare("sample", tmp_path)
     scenes = datasets.load("sample", tmp_path).scenes
-    compared = measure_precision("bicubic+blend", "sample", tmp_path, "bf16", frames=2)
+    compared = precision.measure("bicubic+blend", "sample", tmp_path, "bf16", frames=2)
     assert [one.scene for one in compared] == list(scenes)
     assert all(one.frames == 2 and one.difference == 0 for one in compared)
 
@@ -104,7 +85,7 @@ def test_a_method_without_arithmetic_to_lose_is_the_same_in_every_precision(
 def test_the_table_of_precisions_ends_with_the_mean_of_the_scenes() -> None:
     one = Compared("net", "", "a", 2, 30.0, 29.995, 60.0)
     other = Compared("net", "", "b", 6, 20.0, 20.001, 50.0)
-    *_, mean = precision_table([one, other])
+    *_, mean = precision.table([one, other])
     assert mean["scene"] == "mean" and mean["frames"] == 8
     assert mean["float32 dB"] == 25 and mean["difference"] == "-0.0020"
 
@@ -114,7 +95,9 @@ def test_the_short_form_of_precision_runs_on_the_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "precision.json"
-    assert main(["bench", "precision", "--short", "--json", str(file), "--device", "cpu"]) == 0
+    datasets.prepare("sample", tmp_path)
+    options = ["--set", "sample", "--root", str(tmp_path), "--frames", "1", "--device", "cpu"]
+    precision.main([*options, "--json", str(file)])
     assert "bf16 against float32" in capsys.readouterr().out
     told = json.loads(file.read_text())
     assert told["set"] == "sample" and all(abs(row["difference"]) < 0.5 for row in told["rows"])
