@@ -10,10 +10,10 @@ from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from ..sources.archive_readers import size
 from ..sources.archives import Archive, kind
-from ..sources.download import place, planned
+from ..sources.download import archive_path, fetch_plan
 from ..sources.layout import SceneSelection, is_frames, match_recipe
-from ..sources.resolve import layout_of, opened_archive, scene_files
-from ..sources.scenes import VIDEOS, Found, Pictures, VideoFile, find_scenes, set_name
+from ..sources.resolve import layout_of, open_known_archive, scene_files
+from ..sources.scenes import VIDEOS, Pictures, SourceScenes, VideoFile, find_scenes, set_name
 
 
 def dry_run(
@@ -39,8 +39,8 @@ def dry_run(
             return [line for path in there for line in _taken(name, recipe, path, selection)]
     lines = []
     if source is None and recipe:
-        lines = planned(recipe, Path(root))
-        source = place(recipe, Path(root))
+        lines = fetch_plan(recipe, Path(root))
+        source = archive_path(recipe, Path(root))
         if source is None or not source.exists():
             return lines
     if source is None:
@@ -54,7 +54,7 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
     archive: Archive | None = None
     if source.is_file() and kind(source) and source.suffix.lower() not in VIDEOS:
-        archive = opened_archive(recipe, source)
+        archive = open_known_archive(recipe, source)
     if recipe:
         layout = layout_of(recipe, source, archive)
         found, _ = match_recipe(recipe, layout, source, selection)
@@ -73,7 +73,7 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
     return lines
 
 
-def _counted(found: Found) -> str:
+def _counted(found: SourceScenes) -> str:
     frames = sum(len(scene.files) for scene in found.scenes if isinstance(scene, Pictures))
     videos = sum(isinstance(scene, VideoFile) for scene in found.scenes)
     said = f"{len(found.scenes)} scenes, {frames} frames"

@@ -26,7 +26,7 @@ from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..manifest import FileRecord
+from ..records import FileRecord
 
 BUILDING = ".building"
 _UNIT = "unit.json"

@@ -13,15 +13,8 @@ from typing import Any
 from stvt.core.files import write_text
 
 from ..curation.phash import lookalikes
-from ..manifest import (
-    LEDGER,
-    SCHEMA,
-    TRAINING,
-    ClipRecord,
-    RefusedRecord,
-    TrainingManifest,
-    write_manifest,
-)
+from ..manifest import LEDGER, SCHEMA, TRAINING, TrainingManifest, write_manifest
+from ..records import ClipRecord, RefusedRecord
 from .training_video import VideoRecord
 
 _COLUMNS = (

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatasetError
-from ..manifest import GT, VIDEOS, FileRecord, Manifest, TestSetManifest, TrainingManifest
+from ..manifest import GT, VIDEOS, Manifest, TestSetManifest, TrainingManifest
+from ..records import FileRecord
 from ..sources.resolve import ResolvedSource, resolve
 from .engine import BUILDING, CannotWrite, building, cores
 from .scene_units import GtUnit, LrUnit

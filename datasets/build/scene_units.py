@@ -15,8 +15,8 @@ from stvt.core.files import reason, write_bytes
 from ..degradation import degrade
 from ..errors import DatasetError
 from ..frames import Frame, decode, encode_png, read_bytes
-from ..manifest import (
-    GT,
+from ..manifest import GT
+from ..records import (
     FileRecord,
     GtRecord,
     LrRecord,
@@ -129,8 +129,8 @@ class GtUnit:
                 sizes.append(size)
                 if size != sizes[0]:
                     raise DatasetError(
-                        f"its frames differ in size: {self._called(0)} is {said(sizes[0])}, "
-                        f"{self._called(len(sizes) - 1)} is {said(size)}"
+                        f"its frames differ in size: {self._called(0)} is {size_text(sizes[0])}, "
+                        f"{self._called(len(sizes) - 1)} is {size_text(size)}"
                     )
                 frames.append(frame)
                 if self.show:
@@ -221,7 +221,7 @@ class LrUnit:
         kind, scale = self.parameters["kind"], int(self.parameters["scale"])
         height, width = self.gt.height // scale, self.gt.width // scale
         if not height or not width:
-            small = said((self.gt.height, self.gt.width))
+            small = size_text((self.gt.height, self.gt.width))
             raise DatasetError(f"a frame of {small} is too small for scale {scale}")
         store = partial(
             _store_lr, place=folder / self.label / self.scene, degradation=kind, scale=scale
@@ -270,7 +270,7 @@ def cropped(frame: Frame, multiple: int, least: int = 0) -> Frame:
     return frame[: height - height % multiple, : width - width % multiple]
 
 
-def said(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
     """(height, width) in words."""
     return f"{size[1]}x{size[0]}"
 

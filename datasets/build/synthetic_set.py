@@ -19,14 +19,12 @@ from ..manifest import (
     FILE,
     SCHEMA,
     TRAINING,
-    ClipRecord,
-    FileRecord,
     TrainingManifest,
-    fingerprint_of,
     kind_of,
     read_manifest,
     write_manifest,
 )
+from ..records import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
 from .engine import building
 

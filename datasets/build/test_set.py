@@ -18,11 +18,6 @@ from ..manifest import (
     PREPARING,
     SCHEMA,
     TEST,
-    GtRecord,
-    LrRecord,
-    Missing,
-    RecipeRecord,
-    SceneRecord,
     TestSetManifest,
     is_training,
     meta_info_name,
@@ -31,30 +26,15 @@ from ..manifest import (
     write_manifest,
 )
 from ..recipes import DATASETS
-from ..recipes.recipe import Recipe
+from ..records import GtRecord, LrRecord, RecipeRecord, SceneRecord
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import set_name
 from .engine import Builder, CannotWrite, Result, building, cores, remove_files
-from .scene_units import GtUnit, LrUnit, said
+from .outcome import Outcome, missing_together, notes_on
+from .scene_units import GtUnit, LrUnit
 
 Progress = Callable[[int, int | None, str], None]
-
-
-@dataclass
-class Outcome:
-    """What `prepare` did.
-
-    prepared, unchanged: names of scenes. failures: a line for each that could not be prepared.
-    notes: lines on what was cropped, guessed, left out or only partly decoded.
-    """
-
-    name: str
-    folder: Path
-    prepared: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def prepare(
@@ -366,7 +346,7 @@ class _Run:
             where = self.folder / FILE
             self.outcome.failures.append(f"{where}: cannot be written: {reason(error)}")
         if self.gone:
-            self.outcome.notes.append(self._said_of_gone(bool(pruned)))
+            self.outcome.note_gone(self.gone, bool(pruned))
 
     def _write(self, scenes: Mapping[str, SceneRecord]) -> None:
         held = {label for scene in scenes.values() for label in scene.lr}
@@ -382,56 +362,19 @@ class _Run:
         )
         write_manifest(self.folder, manifest)
 
-    def _said_of_gone(self, removed: bool) -> str:
-        more = f" and {len(self.gone) - 8} more" if len(self.gone) > 8 else ""
-        names = ", ".join(self.gone[:8]) + more
-        if removed:
-            return f"{names}: no longer in the source; removed"
-        if self.outcome.failures:
-            return f"{names}: not whole in the source; what is prepared stays"
-        return f"{names}: no longer in the source; what is prepared stays, unless with --prune"
-
     def _recipe_record(self) -> RecipeRecord | None:
         recipe = self.recipe
         if recipe is None:
             return None
         facts = (recipe.name, recipe.title, recipe.licence, recipe.citation, recipe.version)
-        return RecipeRecord(*facts, self._missing(recipe))
-
-    def _missing(self, recipe: Recipe) -> Missing | None:
-        """How the set is not whole, once the scenes that were asked for are beside the others."""
         was = self.before.recipe.missing if self.before and self.before.recipe else None
         if len(self.sources) > 1:
-            return was
+            return RecipeRecord(*facts, was)
         now, found = self.sources[0].missing, self.sources[0].found
-        if not (self.asked and found and self.earlier.keys() - set(self.asked)):
-            return now
-        if was is None or now is None:
-            return None  # it was whole, and still is
-        names = self.earlier.keys() | {scene.name for scene in found.scenes}
-        share = f"{len(names)} of {recipe.number} scenes, as chosen"
-        chosen = tuple(dict.fromkeys([*was.chosen, *now.chosen])) if was.chosen else ()
-        return Missing(share, chosen, was.partial or now.partial)
-
-
-def notes_on(name: str, scene: SceneRecord, before: SceneRecord | None, multiple: int) -> list[str]:
-    """What is new of a scene and worth a line: cropping, damage, changes of its source."""
-    gt, notes = scene.gt, []
-    if gt.original and (before is None or before.gt.original != gt.original):
-        notes.append(
-            f"{name}: cropped from {said(gt.original)} to {said((gt.height, gt.width))}, "
-            f"a multiple of {multiple}"
-        )
-    for label, lr in scene.lr.items():
-        if lr.crop and (before is None or label not in before.lr):
-            notes.append(f"{name}: {label} was made of the frames cropped to {said(lr.crop)}")
-    if len(gt.frames) < 3 and before is None:
-        notes.append(f"{name}: of {len(gt.frames)} frames none lies between two input frames")
-    if before is not None and gt.frames != before.gt.frames:
-        old = before.gt.frames
-        new = sum(i >= len(old) or old[i] != frame for i, frame in enumerate(gt.frames))
-        notes.append(f"{name}: the source has changed; {new} of {len(gt.frames)} frames differ")
-    return notes + [f"{name}: {note}" for note in gt.notes]
+        if self.asked and found and self.earlier.keys() - set(self.asked):
+            names = self.earlier.keys() | {scene.name for scene in found.scenes}
+            now = missing_together(was, now, len(names), recipe.number)
+        return RecipeRecord(*facts, now)
 
 
 def _units(scene: SceneRecord) -> dict[str, GtRecord | LrRecord]:

@@ -21,7 +21,8 @@ from ..curation.letterbox import Box
 from ..curation.segments import Piece, Wanted
 from ..errors import DatasetError
 from ..frames import frame_files
-from ..manifest import FILE, VIDEOS, ClipRecord, FileRecord, fingerprint_of
+from ..manifest import FILE, VIDEOS
+from ..records import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
 from ..video.timestamps import timeline
 from .engine import read_record

@@ -15,13 +15,13 @@ from ..manifest import (
     LEDGER,
     PREPARING,
     VIDEOS,
-    FileRecord,
     Manifest,
     TestSetManifest,
     TrainingManifest,
     meta_info_name,
     read_manifest,
 )
+from ..records import FileRecord
 from ..sources.scenes import set_name
 from ..test_set import command
 from .engine import cores

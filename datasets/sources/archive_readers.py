@@ -52,21 +52,21 @@ class Reader(Protocol):
         ...
 
 
-def checked(path: Path, name: str, what: str = "") -> str:
+def member_name(path: Path, name: str, what: str = "") -> str:
     """The name of a member of the archive `path`, without a leading "./".
 
     what: "" for a file or folder, else what it is instead.
     Raises DatasetError for what must not be unpacked.
     """
     if what:
-        raise DatasetError(f"{path}: is not unpacked: it holds {what}, {said(name)}")
+        raise DatasetError(f"{path}: is not unpacked: it holds {what}, {quoted(name)}")
     parts = name.split("/")
     while parts[:1] == ["."]:
         parts = parts[1:]
     if not name or name.startswith("/") or ".." in parts or "\0" in name or name[1:2] == ":":
-        raise DatasetError(f"{path}: is not unpacked: {said(name)} would lie outside")
+        raise DatasetError(f"{path}: is not unpacked: {quoted(name)} would lie outside")
     if "\\" in name:
-        raise DatasetError(f"{path}: is not unpacked: {said(name)} is no name on every system")
+        raise DatasetError(f"{path}: is not unpacked: {quoted(name)} is no name on every system")
     return "/".join(part for part in parts if part)
 
 
@@ -84,7 +84,7 @@ def bomb(path: Path, packed: int, unpacked: int) -> DatasetError | None:
     )
 
 
-def said(name: str) -> str:
+def quoted(name: str) -> str:
     """A member's name in a message: one line, not endless."""
     text = ascii(name)
     return text if len(text) <= 80 else f"{text[:76]}...'"
@@ -115,11 +115,11 @@ class Zip:
             for info in opened.infolist():
                 form = stat.S_IFMT(info.external_attr >> 16)
                 link = "" if form in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or device"
-                name = checked(self.path, info.filename, link)
+                name = member_name(self.path, info.filename, link)
                 if info.is_dir():
                     continue
                 if info.flag_bits & 1:
-                    raise DatasetError(f"{self.path}: {said(name)} is encrypted; unpack it first")
+                    raise DatasetError(f"{self.path}: {quoted(name)} is encrypted; unpack it first")
                 if error := bomb(self.path, info.compress_size, info.file_size):
                     raise error
                 yield Member(name, info.file_size, _stamp(info.date_time))
@@ -127,7 +127,7 @@ class Zip:
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with zipfile.ZipFile(self.path) as opened:
             for info in opened.infolist():
-                name = checked(self.path, info.filename)
+                name = member_name(self.path, info.filename)
                 if name in names and not info.is_dir():
                     with opened.open(info) as content:
                         yield name, content
@@ -172,7 +172,9 @@ class Tar:
             if number > most:  # folders count, too
                 raise too_many(self.path, most)
             plain = info.isdir() or (info.isreg() and not info.issparse())
-            name = checked(self.path, info.name, "" if plain else "a link, device or sparse file")
+            name = member_name(
+                self.path, info.name, "" if plain else "a link, device or sparse file"
+            )
             if not info.isdir():
                 yield Member(name, info.size, int(info.mtime) * 10**9)
 
@@ -181,7 +183,7 @@ class Tar:
         for info in self._infos():
             if not left:
                 return
-            if info.isreg() and (name := checked(self.path, info.name)) in left:
+            if info.isreg() and (name := member_name(self.path, info.name)) in left:
                 left.discard(name)
                 content = self._opened.extractfile(info)
                 if content is not None:
@@ -258,7 +260,7 @@ class SevenZip:
         with self._opened() as opened:
             for file in opened.files:
                 plain = not (file.is_symlink or file.is_junction or file.is_socket)
-                name = checked(self.path, file.filename, "" if plain else "a link or device")
+                name = member_name(self.path, file.filename, "" if plain else "a link or device")
                 if file.is_directory:
                     continue
                 changed = file.lastwritetime
@@ -270,7 +272,7 @@ class SevenZip:
             tempfile.TemporaryDirectory(dir=room, prefix=".7z.") as unpacked,
             self._opened() as opened,
         ):
-            called = {checked(self.path, name): name for name in opened.getnames()}
+            called = {member_name(self.path, name): name for name in opened.getnames()}
             wanted = [name for name in called if name in names]
             opened.extract(path=unpacked, targets=[called[name] for name in wanted])
             for name in wanted:

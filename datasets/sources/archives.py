@@ -24,7 +24,7 @@ from typing import IO
 from stvt.core.files import reason
 
 from ..errors import DatasetError
-from .archive_readers import Member, Reader, SevenZip, Tar, Zip, bomb, said, size, too_many
+from .archive_readers import Member, Reader, SevenZip, Tar, Zip, bomb, quoted, size, too_many
 
 MOST_MEMBERS = 100_000
 MOST_LISTED = 64 << 20  # bytes of a listing that is read
@@ -46,11 +46,11 @@ class Archive:
     def read(self, name: str) -> bytes:
         """The content of one small file. Raises DatasetError if it is large or damaged."""
         if self.members[name].bytes > MOST_LISTED:
-            raise DatasetError(f"{self.path}: {said(name)} is too large for a list of scenes")
+            raise DatasetError(f"{self.path}: {quoted(name)} is too large for a list of scenes")
         with _one_line(self.path), tempfile.TemporaryDirectory() as room:
             for _, content in _reader(self.path).contents({name}, Path(room)):
                 return content.read(MOST_LISTED)
-        raise DatasetError(f"{self.path}: {said(name)} cannot be read")
+        raise DatasetError(f"{self.path}: {quoted(name)} cannot be read")
 
     def unpack(self, names: Collection[str], into: Path) -> None:
         """Write the named files below a folder that is made for it; on failure nothing is left.
@@ -72,7 +72,7 @@ class Archive:
                     _write(into, self.members[name], content)
                     wanted.discard(name)
                 if wanted:
-                    raise DatasetError(f"{self.path}: {said(min(wanted))} cannot be unpacked")
+                    raise DatasetError(f"{self.path}: {quoted(min(wanted))} cannot be unpacked")
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
@@ -88,7 +88,7 @@ def open_archive(path: Path, most: int = MOST_MEMBERS) -> Archive:
     with _one_line(path):
         for member in _reader(path).members(most):
             if member.name in members:
-                raise DatasetError(f"{path}: is not unpacked: it holds {said(member.name)} twice")
+                raise DatasetError(f"{path}: is not unpacked: it holds {quoted(member.name)} twice")
             members[member.name] = member
             unpacked += member.bytes
             if len(members) > most:
@@ -159,5 +159,5 @@ def _write(into: Path, member: Member, content: IO[bytes]) -> None:
                 break
             opened.write(block)
     if written != member.bytes:
-        raise ValueError(f"{said(member.name)} has not the {member.bytes} bytes that it should")
+        raise ValueError(f"{quoted(member.name)} has not the {member.bytes} bytes that it should")
     os.utime(target, ns=(member.stamp, member.stamp))

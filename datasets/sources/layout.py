@@ -12,9 +12,9 @@ from stvt.core.files import reason
 
 from ..errors import DatasetError
 from ..frames import PICTURES, natural_key, numbering_fault
-from ..manifest import Missing
 from ..recipes.recipe import Recipe
-from .scenes import VIDEOS, Found, Pictures, Scene, VideoFile, safe_name
+from ..records import Missing
+from .scenes import VIDEOS, Pictures, Scene, SourceScenes, VideoFile, safe_name
 
 _DEPTH = 8  # folders below a source
 _ABOVE = 3  # folders that may lie above a layout, as an archive's own name does
@@ -174,7 +174,7 @@ ALL = SceneSelection()
 
 def match_recipe(
     recipe: Recipe, layout: Layout, source: Path, selection: SceneSelection
-) -> tuple[Found, Missing | None]:
+) -> tuple[SourceScenes, Missing | None]:
     """The scenes to prepare, their files by paths in the source; and how the set is not whole.
 
     One line of failure says what was expected and what was found instead; with `selection.partial`
@@ -188,7 +188,7 @@ def match_recipe(
         raise DatasetError(
             f"{recipe.name}: expected --scenes of {_shortened(names)}, found {unknown[0]}"
         )
-    found = Found()
+    found = SourceScenes()
     wrong: list[str] = []
     chosen = [name for name in names if not selection.scenes or name in selection.scenes]
     for name in chosen:
@@ -211,7 +211,7 @@ def match_recipe(
 
 
 def _add(
-    found: Found,
+    found: SourceScenes,
     recipe: Recipe,
     name: str,
     files: list[str] | None,
@@ -257,7 +257,7 @@ def _scene(name: str, files: list[str]) -> Scene | str:
 
 def _missing(
     recipe: Recipe,
-    found: Found,
+    found: SourceScenes,
     number: int,
     wrong: list[str],
     source: Path,

@@ -13,13 +13,14 @@ from pathlib import Path
 from stvt.core.fetcher import Fetch
 
 from ..errors import DatasetError
-from ..manifest import FILE, GT, FileRecord, Missing, TestSetManifest
+from ..manifest import FILE, GT, TestSetManifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
+from ..records import FileRecord, Missing
 from .archives import MOST_MEMBERS, Archive, kind, open_archive
-from .download import fetched
+from .download import fetch_archive
 from .layout import ALL, Layout, SceneSelection, find_layout, is_frames, match_recipe, paths_in
-from .scenes import VIDEOS, Found, Pictures, Rendered, Scene, VideoFile, find_scenes
+from .scenes import VIDEOS, Pictures, Rendered, Scene, SourceScenes, VideoFile, find_scenes
 
 ARCHIVES = (".zip", ".tar", ".7z", ".tgz", ".gz", ".bz2", ".xz", ".rar")
 
@@ -38,7 +39,7 @@ class ResolvedSource:
 
     path: str | None
     base: Path | None = None
-    found: Found | None = None
+    found: SourceScenes | None = None
     archive: FileRecord | None = None
     missing: Missing | None = None
     frames: Mapping[str, int | None] = field(default_factory=dict)
@@ -80,7 +81,7 @@ def resolve(
             yield sources
         else:
             if source is None and recipe:
-                source = fetched(recipe, folder.parent, fetch)
+                source = fetch_archive(recipe, folder.parent, fetch)
             if source is None:
                 raise DatasetError(
                     f"{name}: no data set of that name is known; known are {', '.join(DATASETS)}; "
@@ -170,7 +171,7 @@ def _resolve(
         layout = layout_of(recipe, source)
         yield _placed(recipe, source, base, layout, selection)
     else:
-        yield ResolvedSource(str(source), source, chosen_scenes(find_scenes(source), selection))
+        yield ResolvedSource(str(source), source, select_scenes(find_scenes(source), selection))
 
 
 def layout_of(recipe: Recipe, source: Path, archive: Archive | None = None) -> Layout:
@@ -182,7 +183,7 @@ def layout_of(recipe: Recipe, source: Path, archive: Archive | None = None) -> L
     return find_layout(recipe, paths, lambda path: (base / path).read_bytes(), source)
 
 
-def opened_archive(recipe: Recipe | None, source: Path) -> Archive:
+def open_known_archive(recipe: Recipe | None, source: Path) -> Archive:
     """An archive that holds no more files than the recipe allows."""
     return open_archive(source, recipe.file.members if recipe and recipe.file else MOST_MEMBERS)
 
@@ -192,7 +193,7 @@ def _unpacked(
     recipe: Recipe | None, source: Path, folder: Path, selection: SceneSelection
 ) -> Iterator[ResolvedSource]:
     """The source that an archive is, unpacked beside the set as long as it is used."""
-    archive = opened_archive(recipe, source)
+    archive = open_known_archive(recipe, source)
     into = folder.with_name(f".{folder.name}.unpacked")
     shutil.rmtree(into, ignore_errors=True)  # that a killed run left
     if recipe:
@@ -211,7 +212,7 @@ def _unpacked(
             yield replace(_placed(recipe, source, into, layout, selection), archive=record)
         else:
             base = _inner(into)
-            found = chosen_scenes(find_scenes(base), selection)
+            found = select_scenes(find_scenes(base), selection)
             yield ResolvedSource(str(source), base, found, record)
     finally:
         shutil.rmtree(into, ignore_errors=True)
@@ -258,7 +259,7 @@ def _inner(folder: Path) -> Path:
         folder = entries[0]
 
 
-def chosen_scenes(found: Found, selection: SceneSelection) -> Found:
+def select_scenes(found: SourceScenes, selection: SceneSelection) -> SourceScenes:
     """The scenes of a source of one's own, only those that were asked for."""
     if not selection.scenes:
         return found
@@ -290,11 +291,11 @@ def _is_as_it_was(
         return False
 
 
-def _rendered(recipe: Recipe) -> Found:
+def _rendered(recipe: Recipe) -> SourceScenes:
     render = recipe.render
     if render is None:
         raise ValueError(f"{recipe.name} is not rendered")
     scenes = recipe.scenes.items()
-    return Found(
+    return SourceScenes(
         [Rendered(n, frames or 0, partial(render, n), recipe.version) for n, frames in scenes]
     )

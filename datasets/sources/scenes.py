@@ -54,7 +54,7 @@ Scene = Pictures | VideoFile | Rendered
 
 
 @dataclass
-class Found:
+class SourceScenes:
     """The scenes of a source, by rising name; a line for each that is none, and for what was left out."""
 
     scenes: list[Scene] = field(default_factory=list)
@@ -62,14 +62,14 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find_scenes(source: Path) -> Found:
+def find_scenes(source: Path) -> SourceScenes:
     """The scenes of a video, of a folder of frames, or of a folder of scenes and videos.
 
     Where a folder holds a subfolder named as true frames usually are (GT, HR, ...), that is
     looked into instead.
     Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
     """
-    found = Found()
+    found = SourceScenes()
     taken: set[str] = set()
     if source.is_file() and source.suffix.lower() in PICTURES:
         raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
@@ -131,7 +131,7 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
 
 
 def _add_pictures(
-    found: Found, name: str, folder: Path, files: list[Path], taken: set[str]
+    found: SourceScenes, name: str, folder: Path, files: list[Path], taken: set[str]
 ) -> None:
     if fault := numbering_fault(files):
         found.failures.append(f"{name}: {folder}: {fault}")

@@ -80,7 +80,7 @@ def prepare(args: argparse.Namespace) -> int:
     for name in args.names:
         try:
             if is_training(name, args) and args.dry_run:
-                print("\n".join(_foreseen_training(name, args)))
+                print("\n".join(_dry_run_training(name, args)))
             elif is_training(name, args):
                 code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
@@ -94,7 +94,7 @@ def prepare(args: argparse.Namespace) -> int:
     return code
 
 
-def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
+def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
     from stvt.datasets import dry_run_training
 
     if name == PHOTOGRAPHS or args.photographs:

@@ -35,7 +35,7 @@ from stvt.datasets import prepare
 from stvt.datasets.build.engine import cores
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import encode_png, frame_files, read_frame, replace_file
-from stvt.datasets.manifest import record_of
+from stvt.datasets.records import record_of
 from stvt.datasets.video.color import ToRGB, coding
 from stvt.datasets.video.reader import open_video
 
