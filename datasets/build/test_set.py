@@ -74,7 +74,13 @@ def prepare(
     if is_training(folder):
         raise DatasetError(f"{folder}: holds a training set; give the test set another name")
     with building(folder) as builder:
-        before = _earlier(folder, outcome.notes)
+        try:
+            before = read_test_manifest(folder)
+        except DatasetError as error:
+            if source is None and name not in DATASETS:
+                raise DatasetError(f"{error}, with --source") from error
+            before = None
+            outcome.notes.append(f"{error} (made anew)")
         read_plan(folder)  # refused before anything is done, if it is not ours
         given = None if source is None else Path(source)
         with resolve(name, folder, given, before, selection, fetch) as sources:
@@ -379,12 +385,3 @@ class _Run:
 
 def _units(scene: SceneRecord) -> dict[str, GtRecord | LrRecord]:
     return {GT: scene.gt, **scene.lr}
-
-
-def _earlier(folder: Path, notes: list[str]) -> TestSetManifest | None:
-    """The manifest of the set as it is; one that cannot be read counts for nothing, with a note."""
-    try:
-        return read_test_manifest(folder)
-    except DatasetError as error:
-        notes.append(f"{error} (made anew)")
-        return None

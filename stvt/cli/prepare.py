@@ -110,10 +110,11 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.fetcher import fetcher
     from stvt.core.progress import progress_line
-    from stvt.terms import show_once
 
     recipe = datasets.DATASETS.get(name)
     if recipe and not recipe.render:
+        from stvt.terms import show_once  # which knows where weights are, and so loads torch
+
         show_once(name, recipe.terms)
     with progress_line() as show, progress_line("MB") as show_megabytes:
         outcome = datasets.prepare(

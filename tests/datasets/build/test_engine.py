@@ -234,6 +234,21 @@ def test_a_manifest_is_read_once_as_long_as_it_stays(
     assert load("mine", tmp_path).degradations.keys() == {"BDx4", "BIx4"}
 
 
+def test_a_set_of_another_version_is_made_anew_where_its_source_is_given(
+    tmp_path: Path, moving_square: Clip, write_clip: Write
+) -> None:
+    write_clip(tmp_path / "source" / "a", moving_square(3))
+    prepare("mine", tmp_path, tmp_path / "source")
+    before = tree(tmp_path / "mine")
+    (tmp_path / "mine" / FILE).write_text(json.dumps({"schema": 1, "scenes": {}}))
+    for call in (lambda: prepare("mine", tmp_path), lambda: load("mine", tmp_path)):
+        with pytest.raises(DatasetError, match="of another version .* prepare the set again"):
+            call()
+    (note,) = prepare("mine", tmp_path, tmp_path / "source").notes
+    assert "of another version" in note and note.endswith("(made anew)")
+    assert tree(tmp_path / "mine") == before
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
