@@ -57,11 +57,11 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
         archive = open_known_archive(recipe, source)
     if recipe:
         layout = layout_of(recipe, source, archive)
-        found, _ = match_recipe(recipe, layout, source, selection)
+        contents, _ = match_recipe(recipe, layout, source, selection)
         where = layout.base or "its top"
-        lines = [f"{name}: would take {_counted(found)} of {source}, in {where}"]
-        lines += [f"  {line}" for line in (*found.notes, *found.failures)]
-        files = [path.as_posix() for scene in found.scenes for path in scene_files(scene)]
+        lines = [f"{name}: would take {_counted(contents)} of {source}, in {where}"]
+        lines += [f"  {line}" for line in (*contents.notes, *contents.failures)]
+        files = [path.as_posix() for scene in contents.scenes for path in scene_files(scene)]
     elif archive:
         files = [path for path in archive.members if is_frames(path)]
         lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
@@ -73,8 +73,8 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
     return lines
 
 
-def _counted(found: SourceScenes) -> str:
-    frames = sum(len(scene.files) for scene in found.scenes if isinstance(scene, Pictures))
-    videos = sum(isinstance(scene, VideoFile) for scene in found.scenes)
-    said = f"{len(found.scenes)} scenes, {frames} frames"
+def _counted(contents: SourceScenes) -> str:
+    frames = sum(len(scene.files) for scene in contents.scenes if isinstance(scene, Pictures))
+    videos = sum(isinstance(scene, VideoFile) for scene in contents.scenes)
+    said = f"{len(contents.scenes)} scenes, {frames} frames"
     return f"{said}, {videos} videos" if videos else said

@@ -287,10 +287,10 @@ def _commit(folder: Path, records: str, name: str) -> None:
 def _move(folder: Path, records: str, ready: Path) -> None:
     """Moves a unit's files to their places, its record last; ends what a killed run began."""
     if (ready / _UNIT).is_file():
-        said = read_json(ready / _UNIT, DatasetError)
-        if not isinstance(said, dict):
+        entry = read_json(ready / _UNIT, DatasetError)
+        if not isinstance(entry, dict):
             raise UnsafeName(f"{ready / _UNIT}: is no record of a unit; delete {ready.parent}")
-        for path in said.get("removes", []):
+        for path in entry.get("removes", []):
             (folder / _owned(path, ready)).unlink(missing_ok=True)
         for file in sorted(ready.rglob("*")):
             if file.name == _UNIT or (file.is_dir() and not file.is_symlink()):
@@ -302,7 +302,7 @@ def _move(folder: Path, records: str, ready: Path) -> None:
                 continue  # so that a file that stays is not written anew
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-        write_json(folder / records / f"{ready.stem}.json", said.get("record"))
+        write_json(folder / records / f"{ready.stem}.json", entry.get("record"))
     shutil.rmtree(ready)
 
 

@@ -96,13 +96,13 @@ def _line(clip: ClipRecord, validation: set[str]) -> ClipRecord:
     return replace(clip, split=split, hashes=())  # these are in the videos' records
 
 
-def _ledger(records: Sequence[VideoRecord], wanted: set[str]) -> str:
+def _ledger(records: Sequence[VideoRecord], names: set[str]) -> str:
     """One line a video, as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     for record in records:
-        clips = [clip for clip in record.clips if clip.name in wanted]
+        clips = [clip for clip in record.clips if clip.name in names]
         alike = "all of its clips look like others" if record.clips and not clips else ""
         writer.writerow(
             {

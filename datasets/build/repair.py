@@ -39,6 +39,7 @@ def repair(
     """Makes faulty files again; returns the faults that are left, saying why, and those repaired."""
     left: list[FileFault] = []
     repaired: list[FileFault] = []
+    units = manifest.files()
     records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
     with building(folder, records) as builder, ExitStack() as meanwhile:
         builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
@@ -46,7 +47,7 @@ def repair(
         # Ground truth first: low-resolution frames are made of it.
         for unit in sorted({fault.unit for fault in faults}, key=lambda u: not u.startswith(GT)):
             mine = [fault for fault in faults if fault.unit == unit]
-            files = manifest.files()[unit]
+            files = units[unit]
             try:
                 whys = _made_again(again, folder, unit, files, mine)
             except CannotWrite:
@@ -73,10 +74,10 @@ def _made_again(
         part.mkdir(parents=True)
         again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
         for fault in faults:
-            made, place = part / fault.path, folder / fault.path
-            if made.is_file() and FileRecord.of(made) == files[fault.path]:
+            new, place = part / fault.path, folder / fault.path
+            if new.is_file() and FileRecord.of(new) == files[fault.path]:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                made.replace(place)
+                new.replace(place)
             else:
                 whys[fault.path] = "other bytes came out; prepare the set again"
     finally:
@@ -109,7 +110,7 @@ def _again(
         except DatasetError as error:
             sources, gone = [], str(error)
         for source in sources:
-            for scene in source.found.scenes if source.found else ():
+            for scene in source.contents.scenes if source.contents else ():
                 scenes[scene.name] = source, scene
 
     def test_unit(unit: str, numbers: frozenset[int]) -> GtUnit | LrUnit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -94,17 +94,19 @@ class SyntheticUnit:
         return record.fingerprint == self.fingerprint
 
     def build(self, folder: Path) -> SyntheticRecord:
-        said = self.settings
+        settings = self.settings
         names = list(self.pictures)
-        held = names[EVERY - 1 :: EVERY] if said.source else HELD_BACK
+        held = names[EVERY - 1 :: EVERY] if settings.source else HELD_BACK
         learnt = [picture for name, picture in self.pictures.items() if name not in held]
         others = [picture for name, picture in self.pictures.items() if name in held]
         clips = []
-        for number in range(said.clips):
+        for number in range(settings.clips):
             held_back = number % EVERY == EVERY - 1
-            file = f"clips/{number:05d}{suffix(said.storage)}"
+            file = f"clips/{number:05d}{suffix(settings.storage)}"
             shown = others if held_back else learnt
-            frames = clip(shown, number, frames=said.frames, side=said.side, fastest=said.fastest)
+            frames = clip(
+                shown, number, frames=settings.frames, side=settings.side, fastest=settings.fastest
+            )
             written = write_clip(folder / file, frames)
             clips.append(
                 ClipRecord(
@@ -122,7 +124,7 @@ class SyntheticUnit:
                 )
             )
             if self.show:
-                self.show(number + 1, said.clips, file)
+                self.show(number + 1, settings.clips, file)
         return SyntheticRecord(self.fingerprint, tuple(clips))
 
 
@@ -164,9 +166,10 @@ def prepare_photographs(
         result = builder.build([unit])[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
-        said = {**asdict(settings), "photographs": list(unit.pictures)}
-        said["fingerprint"] = unit.fingerprint
-        manifest = TrainingManifest(SCHEMA, TRAINING, name, storage, result.record.clips, (), said)
+        known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
+        manifest = TrainingManifest(
+            SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
+        )
         write_manifest(folder, manifest)
     return folder
 

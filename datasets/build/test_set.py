@@ -168,16 +168,16 @@ class _Run:
         tasks = {}
         for source in self.sources:
             self.outcome.notes += source.notes
-            if source.found is None:
+            if source.contents is None:
                 for name, known in self.earlier.items():
                     if known.gt.source.path == source.path and name in (self.asked or (name,)):
                         tasks[name] = _Task(name, None, known)
                 if missing := [name for name in self.asked if name not in self.earlier]:
                     raise DatasetError(f"expected scene {missing[0]}, and its source is not there")
                 continue
-            self.outcome.failures += source.found.failures
-            self.outcome.notes += source.found.notes
-            for scene in source.found.scenes:
+            self.outcome.failures += source.contents.failures
+            self.outcome.notes += source.contents.notes
+            for scene in source.contents.scenes:
                 if scene.name not in tasks:
                     gt = self._unit(source, scene)
                     tasks[scene.name] = _Task(scene.name, gt, self.earlier.get(scene.name))
@@ -188,7 +188,7 @@ class _Run:
         return list(tasks.values())
 
     def _unit(self, source: ResolvedSource, scene: Any) -> GtUnit:
-        scales = [int(said["scale"]) for said in self.degradations.values()]
+        scales = [int(parameters["scale"]) for parameters in self.degradations.values()]
         return GtUnit(
             scene=scene,
             origin=source,
@@ -283,8 +283,9 @@ class _Run:
         return next(p for p, known in files.items() if not self.builder.are_there({p: known}))
 
     def _lr_unit(self, name: str, label: str, gt: GtRecord) -> LrUnit:
-        said = self.degradations[label]
-        return LrUnit(name, label, said, gt, self.folder, self.workers, self._show)
+        return LrUnit(
+            *(name, label, self.degradations[label], gt, self.folder, self.workers, self._show)
+        )
 
     def _low_resolution(self, task: _Task) -> None:
         if task.record is None:
@@ -376,9 +377,9 @@ class _Run:
         was = self.before.recipe.missing if self.before and self.before.recipe else None
         if len(self.sources) > 1:
             return RecipeRecord(*facts, was)
-        now, found = self.sources[0].missing, self.sources[0].found
-        if self.asked and found and self.earlier.keys() - set(self.asked):
-            names = self.earlier.keys() | {scene.name for scene in found.scenes}
+        now, contents = self.sources[0].missing, self.sources[0].contents
+        if self.asked and contents and self.earlier.keys() - set(self.asked):
+            names = self.earlier.keys() | {scene.name for scene in contents.scenes}
             now = missing_together(was, now, len(names), recipe.number)
         return RecipeRecord(*facts, now)
 

@@ -168,9 +168,9 @@ def _found(
     units: list[VideoUnit] = []
     taken: set[str] = set()
     for source in sources:
-        found = find_scenes(Path(source))
-        outcome.failures += found.failures
-        for scene in found.scenes:
+        contents = find_scenes(Path(source))
+        outcome.failures += contents.failures
+        for scene in contents.scenes:
             match scene:
                 case VideoFile(file=path) | Pictures(folder=path):
                     name = safe_name(scene.name, taken)

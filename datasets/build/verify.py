@@ -64,39 +64,45 @@ def verify(
     manifest = read_manifest(folder)
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
-    found = Verification(name, folder)
-    faults = list(_faults(manifest, folder, found, workers or cores(), progress))
+    verification = Verification(name, folder)
+    faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
     if fix and faults:
         faults, fixed = repair(manifest, folder, faults)
-        found.fixed += [f"{fault}; made again" for fault in fixed]
-    found.problems += [str(fault) for fault in faults]
+        verification.fixed += [f"{fault}; made again" for fault in fixed]
+    verification.problems += [str(fault) for fault in faults]
     if isinstance(manifest, TestSetManifest):
-        _check_list(manifest, folder, found, fix)
+        _check_list(manifest, folder, verification, fix)
     elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
         again = f"`stvt prepare {name}` with its source or list makes it again"
-        found.problems.append(f"{LEDGER}: is missing; {again}")
+        verification.problems.append(f"{LEDGER}: is missing; {again}")
     if (folder / PREPARING).exists():
-        found.problems.append(f"preparing was cut short; run `{command(name, known_source=True)}`")
-    found.problems += [f"{extra}: is no file of the set" for extra in _extra(manifest, folder)]
-    return found
+        verification.problems.append(
+            f"preparing was cut short; run `{command(name, known_source=True)}`"
+        )
+    verification.problems += [
+        f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
+    ]
+    return verification
 
 
-def _check_list(manifest: TestSetManifest, folder: Path, found: Verification, fix: bool) -> None:
+def _check_list(
+    manifest: TestSetManifest, folder: Path, verification: Verification, fix: bool
+) -> None:
     """Compares the list of scenes, which is made of the manifest."""
     file = folder / meta_info_name(manifest.name)
     if file.is_file() and file.read_text() == manifest.meta_info():
         return
     if fix:
         write_text(file, manifest.meta_info())
-        found.fixed.append(f"{file.name}: written again")
+        verification.fixed.append(f"{file.name}: written again")
     else:
-        found.problems.append(f"{file.name}: is missing or altered")
+        verification.problems.append(f"{file.name}: is missing or altered")
 
 
 def _faults(
     manifest: Manifest,
     folder: Path,
-    found: Verification,
+    verification: Verification,
     workers: int,
     progress: Progress | None,
 ) -> Iterator[FileFault]:
@@ -105,7 +111,7 @@ def _faults(
         for unit, paths in manifest.files().items()
         for path, known in paths.items()
     ]
-    found.files = len(files)
+    verification.files = len(files)
 
     def fault(file: tuple[str, str, FileRecord]) -> str | None:
         _, path, known = file

@@ -272,11 +272,11 @@ class SevenZip:
             tempfile.TemporaryDirectory(dir=room, prefix=".7z.") as unpacked,
             self._opened() as opened,
         ):
-            called = {member_name(self.path, name): name for name in opened.getnames()}
-            wanted = [name for name in called if name in names]
-            opened.extract(path=unpacked, targets=[called[name] for name in wanted])
-            for name in wanted:
-                file = Path(unpacked) / called[name]
+            names_in_archive = {member_name(self.path, name): name for name in opened.getnames()}
+            chosen = [name for name in names_in_archive if name in names]
+            opened.extract(path=unpacked, targets=[names_in_archive[name] for name in chosen])
+            for name in chosen:
+                file = Path(unpacked) / names_in_archive[name]
                 with file.open("rb") as content:
                     yield name, content
                 file.unlink()

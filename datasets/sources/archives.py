@@ -57,8 +57,8 @@ class Archive:
 
         Raises DatasetError, one line, if the archive is damaged or the disk does not take it.
         """
-        wanted = set(names)
-        total = sum(self.members[name].bytes for name in wanted)
+        remaining = set(names)
+        total = sum(self.members[name].bytes for name in remaining)
         try:
             into.mkdir(parents=True)
             free = shutil.disk_usage(into).free
@@ -68,11 +68,11 @@ class Archive:
                     f"{size(free)} free; make room, or choose another --root"
                 )
             with _one_line(self.path):
-                for name, content in _reader(self.path).contents(wanted.copy(), into):
+                for name, content in _reader(self.path).contents(remaining.copy(), into):
                     _write(into, self.members[name], content)
-                    wanted.discard(name)
-                if wanted:
-                    raise DatasetError(f"{self.path}: {quoted(min(wanted))} cannot be unpacked")
+                    remaining.discard(name)
+                if remaining:
+                    raise DatasetError(f"{self.path}: {quoted(min(remaining))} cannot be unpacked")
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise

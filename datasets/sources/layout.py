@@ -80,10 +80,10 @@ def find_layout(
     anything: Layout | None = None
     for pattern in recipe.layouts:
         for base, scenes in _under(pattern, units, known):
-            found = _chosen(base, scenes, known)
-            if not known or found.scenes.keys() & known.keys():
-                return found
-            anything = anything or found
+            contents = _chosen(base, scenes, known)
+            if not known or contents.scenes.keys() & known.keys():
+                return contents
+            anything = anything or contents
     if anything is None:
         expected = " or ".join(recipe.layouts)
         raise DatasetError(
@@ -188,30 +188,34 @@ def match_recipe(
         raise DatasetError(
             f"{recipe.name}: expected --scenes of {_shortened(names)}, found {unknown[0]}"
         )
-    found = SourceScenes()
-    wrong: list[str] = []
+    contents = SourceScenes()
+    differences: list[str] = []
     chosen = [name for name in names if not selection.scenes or name in selection.scenes]
     for name in chosen:
-        wrong += _add(found, recipe, name, layout.scenes.get(name), known.get(name), selection)
+        differences += _add(
+            contents, recipe, name, layout.scenes.get(name), known.get(name), selection
+        )
     extra = [
         name
         for name in layout.others
         if selection.partial and (not selection.scenes or name in selection.scenes)
     ]
     for name in extra:
-        wrong += _add(found, recipe, name, layout.scenes[name], None, selection)
-        wrong.append(f"expected no scene {name}, found {len(layout.scenes[name])} frames of it")
+        differences += _add(contents, recipe, name, layout.scenes[name], None, selection)
+        differences.append(
+            f"expected no scene {name}, found {len(layout.scenes[name])} frames of it"
+        )
     if recipe.count and len(names) != recipe.count and not selection.scenes:
-        wrong.append(f"expected {recipe.count} scenes, found {len(names)}")
+        differences.append(f"expected {recipe.count} scenes, found {len(names)}")
     left_out = [name for name in layout.others if name not in extra]
     if left_out:
-        found.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
-    there_of_it = len(found.scenes) - sum(scene.name in extra for scene in found.scenes)
-    return found, _missing(recipe, found, there_of_it, wrong, source, selection)
+        contents.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
+    there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
+    return contents, _missing(recipe, contents, there_of_it, differences, source, selection)
 
 
 def _add(
-    found: SourceScenes,
+    contents: SourceScenes,
     recipe: Recipe,
     name: str,
     files: list[str] | None,
@@ -225,7 +229,7 @@ def _add(
         return
     scene = _scene(name, files)
     if isinstance(scene, str):
-        found.failures.append(scene)
+        contents.failures.append(scene)
         return
     number = len(files) if isinstance(scene, Pictures) else None  # a video's is not known yet
     if number is not None and frames not in (None, number):
@@ -233,10 +237,10 @@ def _add(
     elif number is not None and number < recipe.least:
         yield f"expected {name} with at least {recipe.least} frames, found {number}"
     else:
-        found.scenes.append(scene)
+        contents.scenes.append(scene)
         return
     if selection.partial:
-        found.scenes.append(scene)
+        contents.scenes.append(scene)
 
 
 def _scene(name: str, files: list[str]) -> Scene | str:
@@ -257,9 +261,9 @@ def _scene(name: str, files: list[str]) -> Scene | str:
 
 def _missing(
     recipe: Recipe,
-    found: SourceScenes,
+    contents: SourceScenes,
     number: int,
-    wrong: list[str],
+    differences: list[str],
     source: Path,
     selection: SceneSelection,
 ) -> Missing | None:
@@ -267,12 +271,12 @@ def _missing(
 
     number: of the set's own scenes that are there.
     """
-    more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-    line = "; ".join(wrong[:_SHOWN]) + more
+    more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    line = "; ".join(differences[:_SHOWN]) + more
     share = f"{number} of {recipe.number} scenes"
-    partial = bool(wrong) and selection.partial
-    if wrong and not partial:
-        found.failures.append(
+    partial = bool(differences) and selection.partial
+    if differences and not partial:
+        contents.failures.append(
             f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
             "is there, and for other frames choose another name"
         )
@@ -281,7 +285,7 @@ def _missing(
     missing = Missing(
         f"{share}: {line}" if partial else f"{share}, as chosen", selection.scenes, partial
     )
-    found.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
+    contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
     return missing
 
 

@@ -29,17 +29,17 @@ ARCHIVES = (".zip", ".tar", ".7z", ".tgz", ".gz", ".bz2", ".xz", ".rar")
 class ResolvedSource:
     """The frames that scenes of a set are to be made of.
 
-    path:    absolute; None if they are rendered. archive: of the file there, if it is one.
-    base:    the folder that the scenes are in.
-    found:   the scenes. None: the source is as it was or no longer there, and the ground-truth
-             frames are taken as they are.
-    missing: how a known set is not whole, as it was asked for.
-    frames:  scene -> the number of frames that it must have.
+    path:     absolute; None if they are rendered. archive: of the file there, if it is one.
+    base:     the folder that the scenes are in.
+    contents: the scenes; None: the source is as it was or no longer there, and the ground-truth
+              frames are taken as they are.
+    missing:  how a known set is not whole, as it was asked for.
+    frames:   scene -> the number of frames that it must have.
     """
 
     path: str | None
     base: Path | None = None
-    found: SourceScenes | None = None
+    contents: SourceScenes | None = None
     archive: FileRecord | None = None
     missing: Missing | None = None
     frames: Mapping[str, int | None] = field(default_factory=dict)
@@ -67,15 +67,15 @@ def resolve(
         raise DatasetError(f"{name}: is made by the program itself; leave the source out")
     with ExitStack() as unpacked:
         if recipe and recipe.render:
-            yield [ResolvedSource(None, found=_rendered(recipe), frames=recipe.scenes)]
-        elif source is None and (known := _sources(manifest)) and manifest:
+            yield [ResolvedSource(None, contents=_rendered(recipe), frames=recipe.scenes)]
+        elif source is None and (paths := _sources(manifest)) and manifest:
             sources = []
-            for path, scenes in known.items():
-                one = _selection(manifest, selection, scenes, several=len(known) > 1)
+            for path, scenes in paths.items():
+                one = _selection(manifest, selection, scenes, several=len(paths) > 1)
                 if one is not None:
                     looks = look or bool(selection.scenes)
                     again = _again(recipe, folder, manifest, path, one, looks)
-                    sources.append(_own(unpacked.enter_context(again), known))
+                    sources.append(_own(unpacked.enter_context(again), paths))
             if not sources:
                 raise DatasetError(f"expected scene {selection.scenes[0]}, which is not prepared")
             yield sources
@@ -117,13 +117,13 @@ def _selection(
     return SceneSelection(missing.partial, missing.chosen) if missing else ALL
 
 
-def _own(source: ResolvedSource, known: Mapping[str, list[str]]) -> ResolvedSource:
+def _own(source: ResolvedSource, paths: Mapping[str, list[str]]) -> ResolvedSource:
     """A source of several without the scenes that were taken from another of them."""
-    if source.found is None:
+    if source.contents is None:
         return source
-    others = {name for path, names in known.items() if path != source.path for name in names}
-    scenes = [scene for scene in source.found.scenes if scene.name not in others]
-    return replace(source, found=replace(source.found, scenes=scenes))
+    others = {name for path, names in paths.items() if path != source.path for name in names}
+    scenes = [scene for scene in source.contents.scenes if scene.name not in others]
+    return replace(source, contents=replace(source.contents, scenes=scenes))
 
 
 @contextmanager
@@ -139,14 +139,14 @@ def _again(
     archive = next(
         s.gt.source.archive for s in manifest.scenes.values() if s.gt.source.path == path
     )
-    known = ResolvedSource(
+    earlier = ResolvedSource(
         path, archive=archive, missing=manifest.recipe.missing if manifest.recipe else None
     )
     if not Path(path).exists():
         note = f"{path} is no longer there: the true frames are taken as they are"
-        yield replace(known, notes=(note,))
+        yield replace(earlier, notes=(note,))
     elif archive and not look and _is_as_it_was(Path(path), folder, manifest, archive):
-        yield known
+        yield earlier
     else:
         with _resolve(recipe, Path(path), folder, selection) as source:
             yield source
@@ -162,8 +162,8 @@ def _resolve(
         raise DatasetError(f"{source}: lies inside the set that it would be the source of")
     is_video, suffix = source.suffix.lower() in VIDEOS, source.suffix.lower()
     if source.is_file() and kind(source) and not is_video:
-        with _unpacked(recipe, source, folder, selection) as found:
-            yield found
+        with _unpacked(recipe, source, folder, selection) as contents:
+            yield contents
     elif source.is_file() and not is_video and (recipe or suffix in ARCHIVES):
         raise DatasetError(f"{source}: expected a folder, a video, or a zip, tar or 7z archive")
     elif recipe and (source.is_dir() or is_video):
@@ -198,8 +198,8 @@ def _unpacked(
     shutil.rmtree(into, ignore_errors=True)  # that a killed run left
     if recipe:
         layout = layout_of(recipe, source, archive)
-        found, _ = match_recipe(recipe, layout, source, selection)
-        paths = [path.as_posix() for scene in found.scenes for path in scene_files(scene)]
+        contents, _ = match_recipe(recipe, layout, source, selection)
+        paths = [path.as_posix() for scene in contents.scenes for path in scene_files(scene)]
         paths = [path for path in paths if path in archive.members]
     else:
         paths = [path for path in archive.members if is_frames(path)]
@@ -212,8 +212,8 @@ def _unpacked(
             yield replace(_placed(recipe, source, into, layout, selection), archive=record)
         else:
             base = _inner(into)
-            found = select_scenes(find_scenes(base), selection)
-            yield ResolvedSource(str(source), base, found, record)
+            contents = select_scenes(find_scenes(base), selection)
+            yield ResolvedSource(str(source), base, contents, record)
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
@@ -222,16 +222,16 @@ def _placed(
     recipe: Recipe, source: Path, root: Path, layout: Layout, selection: SceneSelection
 ) -> ResolvedSource:
     """A source whose scenes' files are below a folder."""
-    found, missing = match_recipe(recipe, layout, source, selection)
+    contents, missing = match_recipe(recipe, layout, source, selection)
     scenes: list[Scene] = []
-    for scene in found.scenes:
+    for scene in contents.scenes:
         if isinstance(scene, Pictures):
             files = [root / file for file in scene.files]
             scenes.append(replace(scene, folder=root / scene.folder, files=files))
         elif isinstance(scene, VideoFile):
             scenes.append(replace(scene, file=root / scene.file))
     frames = {} if missing and missing.partial else layout.known
-    placed = replace(found, scenes=scenes)
+    placed = replace(contents, scenes=scenes)
     return ResolvedSource(str(source), root / layout.base, placed, missing=missing, frames=frames)
 
 
@@ -259,15 +259,15 @@ def _inner(folder: Path) -> Path:
         folder = entries[0]
 
 
-def select_scenes(found: SourceScenes, selection: SceneSelection) -> SourceScenes:
+def select_scenes(contents: SourceScenes, selection: SceneSelection) -> SourceScenes:
     """The scenes of a source of one's own, only those that were asked for."""
     if not selection.scenes:
-        return found
-    names = [scene.name for scene in found.scenes]
+        return contents
+    names = [scene.name for scene in contents.scenes]
     if missing := [name for name in selection.scenes if name not in names]:
         raise DatasetError(f"expected scene {missing[0]}, found {', '.join(names[:8])}")
-    scenes = [scene for scene in found.scenes if scene.name in selection.scenes]
-    return replace(found, scenes=scenes, failures=[])  # those are of scenes not asked for
+    scenes = [scene for scene in contents.scenes if scene.name in selection.scenes]
+    return replace(contents, scenes=scenes, failures=[])  # those are of scenes not asked for
 
 
 def _is_as_it_was(

@@ -21,6 +21,7 @@ from stvt.datasets.build.engine import Job, one_by_one
 from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
 from stvt.datasets.clips.storage import open_clip
+from stvt.datasets.training_set import load_training
 
 Frames = NDArray[np.uint8]
 SETTINGS = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
@@ -261,6 +262,25 @@ def test_killed_ten_times_and_continued_it_comes_out_the_same(tmp_path: Path) ->
         return {str(f.relative_to(root)): f.read_bytes() for f in files}
 
     assert content(tmp_path / "killed") == content(tmp_path / "calm")
+
+
+def test_a_set_whose_clips_were_being_changed_is_not_trained_on(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film())
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    write_video(tmp_path / "in" / "a.mkv", film(seed=1))
+    write_video(tmp_path / "in" / "b.mkv", film(seed=2))
+
+    def interrupted(work: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+        yield jobs[0], work(jobs[0])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=interrupted)
+    with pytest.raises(DatasetError, match="was cut short; prepare it again"):
+        load_training("set", tmp_path)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert {clip.video for clip in load_training("set", tmp_path).clips} == {"a", "b"}
+    assert verify("set", tmp_path).problems == []
 
 
 def test_without_list_or_source_it_says_what_to_give(tmp_path: Path) -> None:
