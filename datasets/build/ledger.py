@@ -15,7 +15,7 @@ from stvt.core.files import write_text
 from ..curation.phash import lookalikes
 from ..manifest import LEDGER, SCHEMA, TRAINING, TrainingManifest, write_manifest
 from ..records import ClipRecord, RefusedRecord
-from .training_video import VideoRecord
+from .video_record import VideoRecord
 
 _COLUMNS = (
     *("video", "outcome", "class", "reason", "width", "height", "rate", "frames"),

@@ -16,9 +16,10 @@ from ..errors import DatasetError
 from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
 from ..sources.archive_readers import size
 from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
-from .engine import Run, building, one_by_one, read_record, remove_files
+from .engine import Run, building, one_by_one, remove_files
 from .ledger import TrainingOutcome, finish
-from .training_video import Settings, VideoRecord, VideoSource, VideoUnit
+from .training_video import Settings, VideoUnit
+from .video_record import VideoRecord, VideoSource, read_video_record
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -60,7 +61,7 @@ def prepare_training(
         builder.folder = folder.absolute()  # workers of a cluster are in folders of their own
         done = {unit.name: builder.done(unit) for unit in units}
         outcome.unchanged = sum(record is not None for record in done.values())
-        changing = [u.name for u in units if not done[u.name] and _record(folder, u.name)]
+        changing = [u.name for u in units if not done[u.name] and read_video_record(folder, u.name)]
         if changing:
             write_json(folder / PREPARING, {"scenes": changing})
         count = outcome.unchanged
@@ -73,7 +74,7 @@ def prepare_training(
 
         records = {}
         for video, result in builder.build(units, run=run, show=show).items():
-            records[video] = result.record or _record(folder, video) or _failed(video)
+            records[video] = result.record or read_video_record(folder, video) or _failed(video)
             if result.failure:
                 line = result.failure.removeprefix(f"{video}: ")
                 outcome.failures.append(f"{video}: {line}")
@@ -108,7 +109,9 @@ def dry_run_training(
             what = f"{unit.path}, {size(held)}"
             if unit.path.is_dir():
                 what = f"{counted(len(files), 'frame')} in {unit.path}"
-        done = "; looked at by an earlier run" if _record(outcome.folder, unit.name) else ""
+        done = (
+            "; looked at by an earlier run" if read_video_record(outcome.folder, unit.name) else ""
+        )
         lines.append(f"{unit.name}: {what}{part}{done}")
     far = sum(bool(unit.url) for unit in units)
     lines.append(
@@ -179,11 +182,6 @@ def _found(
     return units
 
 
-def _record(folder: Path, video: str) -> VideoRecord | None:
-    record: VideoRecord | None = read_record(folder, VIDEOS, video, VideoRecord)
-    return record
-
-
 def _failed(video: str) -> VideoRecord:
     """The record of a video whose worker died; it is not written, so that it is tried again."""
     return VideoRecord(video, "", VideoSource(), "failed", "died", "its process died")
@@ -209,6 +207,6 @@ def _remove_others(folder: Path, videos: Collection[str]) -> None:
     """Removes the clips and records of videos that are no longer asked for."""
     for file in sorted((folder / VIDEOS).glob("*.json")):
         if file.stem not in videos:
-            record = _record(folder, file.stem)
+            record = read_video_record(folder, file.stem)
             remove_files(folder, record.files(file.stem) if record else ())
             file.unlink()

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from stvt.core.files import sha256_of
 from stvt.core.records import from_dict
-from stvt.core.safe_names import UnsafeName
 
 from ..clips.storage import suffix
 from ..collect.ytdlp import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
@@ -25,7 +24,7 @@ from ..manifest import FILE, VIDEOS
 from ..records import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
 from ..video.timestamps import timeline
-from .engine import read_record
+from .video_record import RefusedPart, VideoRecord, VideoSource, has_clips, read_video_record
 
 VERSION = 4  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
@@ -56,69 +55,6 @@ class Settings:
     validation: float = 0.05
     storage: str = "npy"
     cuts: str = "built-in"
-
-
-@dataclass(frozen=True)
-class VideoSource:
-    """Where a video came from.
-
-    path:     absolute, of the file or of the folder of its frames; None with a `url`.
-    sections: (start, end) in seconds, as fractions; an end of None is the video's.
-    rate:     frames a second as filmed, as its list says. sha256: that it must have, if not empty.
-    """
-
-    path: str | None = None
-    url: str = ""
-    sections: tuple[tuple[str, str | None], ...] = ()
-    rate: str | None = None
-    sha256: str = ""
-
-
-@dataclass(frozen=True)
-class RefusedPart:
-    """A part of a video that gave no clip, in seconds, and why."""
-
-    start: float
-    end: float
-    frames: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class VideoRecord:
-    """What became of a video, in `videos/NAME.json`.
-
-    outcome: "kept" if it gave clips. failure: the class of what went wrong, of `ytdlp` or
-             "unreadable"; empty for a video that could be read.
-    asked:   how it was asked for, as far as that may decide on whether it is given.
-    """
-
-    video: str
-    fingerprint: str
-    source: VideoSource
-    outcome: str
-    failure: str = ""
-    reason: str = ""
-    frames: int = 0
-    rate: str | None = None
-    width: int | None = None
-    height: int | None = None
-    constant_rate: bool = False
-    crop: tuple[int, int, int, int] | None = None
-    notes: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
-    clips: tuple[ClipRecord, ...] = ()
-    refused: tuple[RefusedPart, ...] = ()
-
-    def files(self, unit: str) -> dict[str, FileRecord]:
-        return {clip.file: clip.stored or FileRecord(0, "") for clip in self.clips}
-
-    def check(self, unit: str, folder: Path, file: Path) -> None:
-        """Raises UnsafeName if it names another video, or a clip that leads out of the set."""
-        if self.video != unit:
-            raise UnsafeName(f"{file}: video: {self.video!r} is another; delete that file")
-        for clip in self.clips:
-            clip.check(folder, file)
 
 
 @dataclass(frozen=True)
@@ -216,28 +152,9 @@ class VideoUnit:
         return record
 
 
-def has_clips(folder: Path, video: str) -> bool:
-    """Whether a video gave clips before, and all of them are there."""
-    before = read_record(folder, VIDEOS, video, VideoRecord)
-    if before is None or not before.clips:
-        return False
-    files = before.files(video).items()
-    there = [(folder / path, known.bytes) for path, known in files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in there)
-
-
-def recorded_files(folder: Path) -> set[str]:
-    """The clips of all videos that a set has records of, those that look like others too."""
-    files: set[str] = set()
-    for file in (folder / VIDEOS).glob("*.json"):
-        record = read_record(folder, VIDEOS, file.stem, VideoRecord)
-        files |= record.files(file.stem).keys() if record else set()
-    return files
-
-
 def unit_again(folder: Path, video: str, settings: dict[str, Any]) -> VideoUnit:
     """The unit of a video that the set has a record of; DatasetError if its source is not there."""
-    record = read_record(folder, VIDEOS, video, VideoRecord)
+    record = read_video_record(folder, video)
     if record is None:
         raise DatasetError(f"{VIDEOS}/{video}.json is missing or damaged; prepare the set again")
     source = record.source

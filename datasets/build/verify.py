@@ -26,7 +26,7 @@ from ..sources.scenes import set_name
 from ..test_set import command
 from .engine import cores
 from .repair import FileFault, repair
-from .training_video import recorded_files
+from .video_record import recorded_files
 
 Progress = Callable[[int, int | None, str], None]
 

@@ -9,9 +9,8 @@ from typing import Any, Self
 
 import pytest
 
-from stvt.datasets.build.engine import read_record
 from stvt.datasets.build.training_set import prepare_training
-from stvt.datasets.build.training_video import Settings, VideoRecord
+from stvt.datasets.build.training_video import Settings
 from stvt.datasets.collect.video_list import TEMPLATE, read_list
 from stvt.datasets.collect.ytdlp import (
     NotTransferred,
@@ -166,7 +165,7 @@ def test_videos_come_over_http_and_what_is_gone_is_in_the_ledger(
         )
         assert (outcome.clips, len(outcome.failures)) == (1, 1)
         assert outcome.unchanged == 2 * again  # what was removed stays so: it is not asked for
-    record = read_record(tmp_path / "set", "videos", "gone", VideoRecord)
+    record = read_video_record(tmp_path / "set", "gone")
     assert record is not None and (record.outcome, record.failure) == ("failed", "removed")
     assert "gone,failed,removed" in (tmp_path / "set" / "ledger.csv").read_text()
     assert not list((tmp_path / "set" / ".transfer").glob("*"))
