@@ -11,6 +11,7 @@ import pytest
 
 from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
+from stvt.datasets.build.video_record import read_video_record
 from stvt.datasets.collect.video_list import TEMPLATE, read_list
 from stvt.datasets.collect.ytdlp import (
     NotTransferred,
