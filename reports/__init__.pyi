@@ -4,7 +4,7 @@ from .figures.confidence import confidence_figure
 from .figures.crops import Crop, scene_picture
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
-from .figures.motion import SceneLook, contact_sheet, motion_figure
+from .figures.motion import SceneLook, motion_figure
 from .figures.training_curves import curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
@@ -29,7 +29,6 @@ __all__ = [
     "ReportError",
     "SceneLook",
     "confidence_figure",
-    "contact_sheet",
     "curves",
     "error_figure",
     "file_name",

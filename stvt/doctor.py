@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stvt.baselines import home
 from stvt.core.version import __version__
-from stvt.datasets import missing
+from stvt.datasets import missing_tools
 from stvt.device import device_name, processor_name
 
 LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "safetensors")
@@ -47,7 +47,7 @@ def machine(root: Path) -> list[Line]:
             (name, _version(name) or f"not installed; only for {use}")
             for name, use in EXTRAS.items()
         ),
-        *(("training sets", line) for line in missing()),
+        *(("training sets", line) for line in missing_tools()),
         ("ffmpeg", shutil.which("ffmpeg") or "none; only PyAV's own is used"),
     ]
 

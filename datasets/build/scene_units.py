@@ -114,9 +114,9 @@ class GtUnit:
             case Rendered(frames=frames):
                 return frames
             case VideoFile(file=file):
-                from ..video.probe import promised_frames
+                from ..video.probe import header_frames
 
-                return promised_frames(file)
+                return header_frames(file)
 
     def build(self, folder: Path) -> GtRecord:
         place = folder / GT / self.scene.name

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from stvt.core.files import write_json
 
 from ..collect.video_list import read_list
-from ..collect.ytdlp import Transfer
+from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
-from ..curation.shot_detector import chosen_cuts
 from ..errors import DatasetError
 from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
 from ..sources.archive_readers import size
@@ -30,7 +29,7 @@ def prepare_training(
     source: Path | str | Sequence[Path | str] | None = None,
     clips_list: Path | str | None = None,
     settings: Settings | None = None,
-    transfer: Transfer | None = None,
+    transfer: YtdlpOptions | None = None,
     run: Run = one_by_one,
     progress: Progress | None = None,
     prune: bool = False,
@@ -49,8 +48,7 @@ def prepare_training(
     Raises DatasetError if there is nothing to make a set of; one video's failure is a line of the
     outcome.
     """
-    settings, transfer = settings or Settings(), transfer or Transfer()
-    settings = replace(settings, cuts=chosen_cuts(settings.cuts))
+    settings, transfer = settings or Settings(), transfer or YtdlpOptions()
     folder = Path(root) / set_name(name)
     outcome = TrainingOutcome(name, folder)
     units, splits = _units(source, clips_list, settings, transfer, outcome)
@@ -95,7 +93,7 @@ def dry_run_training(
     Raises DatasetError as it would, as far as that can be known.
     """
     outcome = TrainingOutcome(name, Path(root) / set_name(name))
-    units, _ = _units(source, clips_list, Settings(), Transfer(), outcome)
+    units, _ = _units(source, clips_list, Settings(), YtdlpOptions(), outcome)
     lines, here = [], 0
     for unit in units:
         whole = unit.sections == (Section(),)
@@ -129,7 +127,7 @@ def _units(
     source: Path | str | Sequence[Path | str] | None,
     clips_list: Path | str | None,
     settings: Settings,
-    transfer: Transfer,
+    transfer: YtdlpOptions,
     outcome: TrainingOutcome,
 ) -> tuple[list[VideoUnit], dict[str, str]]:
     """The videos that are to be done, and on which side of the split a list wants them.
@@ -149,7 +147,7 @@ def _units(
 
 
 def _listed(
-    path: Path, settings: Settings, transfer: Transfer, folder: Path, splits: dict[str, str]
+    path: Path, settings: Settings, transfer: YtdlpOptions, folder: Path, splits: dict[str, str]
 ) -> list[VideoUnit]:
     units = []
     for video in read_list(path):

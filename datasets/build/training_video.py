@@ -14,16 +14,22 @@ from stvt.core.files import sha256_of
 from stvt.core.records import from_dict
 
 from ..clips.storage import suffix
-from ..collect.ytdlp import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
-from ..curation.extract import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
-from ..curation.letterbox import Box
-from ..curation.segments import Piece, Wanted
+from ..collect.ytdlp import TRIED_AGAIN, DownloadFailed, YtdlpOptions, fetch_video
+from ..curation.extract import (
+    FrameFolder,
+    FrameSource,
+    Section,
+    Survey,
+    scaled_size,
+    survey,
+    write_clips,
+)
+from ..curation.segments import ClipRequirements, ClipSegment
 from ..errors import DatasetError
-from ..frames import frame_files
+from ..frames import Box, frame_files
 from ..manifest import FILE, VIDEOS
 from ..records import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
-from ..video.timestamps import timeline
 from .video_record import RefusedPart, VideoRecord, VideoSource, has_clips, read_video_record
 
 VERSION = 4  # of what is made: a record of another is made anew
@@ -42,7 +48,6 @@ class Settings:
     height, width: to scale down to, for pictures wider than high; None leaves them as they are.
     min_side:    pixels of the shorter side that a clip must have.
     validation:  part of the videos that is for validation.
-    cuts:        what finds them: "built-in", "scenedetect", or "auto" for that if it is installed.
     """
 
     min_rate: str = "240"
@@ -54,7 +59,6 @@ class Settings:
     min_side: int = 128
     validation: float = 0.05
     storage: str = "npy"
-    cuts: str = "built-in"
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class VideoUnit:
     folder: Path
     url: str = ""
     sha256: str = ""
-    transfer: Transfer = field(default_factory=Transfer)
+    transfer: YtdlpOptions = field(default_factory=YtdlpOptions)
 
     @property
     def files(self) -> list[Path]:
@@ -134,9 +138,9 @@ class VideoUnit:
             if self.url:
                 unit = replace(self, path=fetch_video(self.url, holding, self.transfer))
             if self.sha256 and sha256_of(unit.files[0]) != self.sha256:
-                raise NotTransferred("hash", f"{self.name}: its sha256 is not the one of the list")
+                raise DownloadFailed("hash", f"{self.name}: its sha256 is not the one of the list")
             record = _built(unit, folder, record)
-        except NotTransferred as error:
+        except DownloadFailed as error:
             record = replace(record, failure=error.kind, reason=str(error))
         except DatasetError as error:
             # Without the folder: a set made from another copy of its source is the same set.
@@ -182,33 +186,35 @@ def unit_again(folder: Path, video: str, settings: dict[str, Any]) -> VideoUnit:
 def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     """The record of a video that could be had, its clips written below `folder`."""
     settings = unit.settings
-    footage, steady, about, notes = _opened(unit)
-    speed = _speed(unit, steady, about, notes)
-    wanted = Wanted(Fraction(settings.min_rate), settings.clip_frames, settings.min_frames)
-    found = survey(footage, unit.sections, wanted, steady, about, speed, settings.cuts)
-    notes += footage.notes
+    source, rate, constant, notes = _open(unit)
+    slowdown = _slowdown(unit, rate, constant, notes)
+    required = ClipRequirements(
+        Fraction(settings.min_rate), settings.clip_frames, settings.min_frames
+    )
+    result = survey(source, unit.sections, required, rate, constant, slowdown)
+    notes += source.notes
     notes += [
         f"a logo of {one.width}x{one.height} pixels at {one.left},{one.top} is cut off"
-        for one in found.logos
-        if not found.fault
+        for one in result.watermarks
+        if not result.fault
     ]
-    box = found.box
-    height, width = (box.height, box.width) if box else (footage.height, footage.width)
-    size = scaled(height, width, settings.height, settings.width)
-    fault = found.fault
+    box = result.crop
+    height, width = (box.height, box.width) if box else (source.height, source.width)
+    size = scaled_size(height, width, settings.height, settings.width)
+    fault = result.fault
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
     refused = [
         RefusedPart(_seconds(each.start), _seconds(each.end), each.frames, each.reason)
-        for each in found.refused
+        for each in result.rejections
     ]
     clips: list[ClipRecord] = []
     if fault:
-        refused += [_refused(piece, fault) for piece in found.pieces]
+        refused += [_refused(segment, fault) for segment in result.segments]
     else:
-        _write(unit, folder, footage, found.pieces, box, size, clips, refused)
-    reason = fault or ("" if found.pieces else _main_reason(found))
+        _write(unit, folder, source, result.segments, box, size, clips, refused)
+    reason = fault or ("" if result.segments else _main_reason(result))
     refused.sort(key=lambda each: each.start)
     if not clips and not reason:
         reason = refused[0].reason
@@ -216,11 +222,11 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
         record,
         outcome="kept" if clips else "refused",
         reason=reason,
-        frames=found.frames,
-        rate=_fraction(about),
-        width=footage.width,
-        height=footage.height,
-        constant_rate=steady is not None,
+        frames=result.frames,
+        rate=_fraction(rate),
+        width=source.width,
+        height=source.height,
+        constant_rate=constant,
         crop=(box.top, box.left, box.height, box.width) if box else None,
         notes=tuple(notes),
         clips=tuple(clips),
@@ -231,84 +237,82 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
 def _write(
     unit: VideoUnit,
     folder: Path,
-    footage: Footage,
-    pieces: Sequence[Piece],
+    source: FrameSource,
+    segments: Sequence[ClipSegment],
     box: Box | None,
     size: tuple[int, int],
     clips: list[ClipRecord],
     refused: list[RefusedPart],
 ) -> None:
-    """Writes the pieces of a video as clips; those in which nothing moves are refused."""
+    """Writes the segments of a video as clips; those in which nothing moves are refused."""
     ending = suffix(unit.settings.storage)
-    names = [f"{unit.name}_{piece.frames[0]:06d}" for piece in pieces]
+    names = [f"{unit.name}_{segment.frames[0]:06d}" for segment in segments]
     files = [f"clips/{name}{ending}" for name in names]
-    paths = [(piece, folder / file) for piece, file in zip(pieces, files, strict=True)]
-    written = write_pieces(footage, paths, box, size)
-    for name, file, made in zip(names, files, written, strict=True):
-        if made.motion["p95"] < LEAST_MOTION:
+    paths = [(segment, folder / file) for segment, file in zip(segments, files, strict=True)]
+    written = write_clips(source, paths, box, size)
+    for name, file, clip in zip(names, files, written, strict=True):
+        if clip.motion["p95"] < LEAST_MOTION:
             (folder / file).unlink()
             why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            refused.append(_refused(made.piece, why))
+            refused.append(_refused(clip.segment, why))
             continue
         clips.append(
             ClipRecord(
                 name=name,
                 file=file,
                 video=unit.name,
-                frames=made.written.frames,
-                height=made.written.height,
-                width=made.written.width,
-                start=_seconds(made.piece.start),
-                end=_seconds(made.piece.end),
-                rate=_fraction(made.piece.rate),
-                motion=made.motion,
-                sha256=made.written.sha256,
+                frames=clip.written.frames,
+                height=clip.written.height,
+                width=clip.written.width,
+                start=_seconds(clip.segment.start),
+                end=_seconds(clip.segment.end),
+                rate=_fraction(clip.segment.rate),
+                motion=clip.motion,
+                sha256=clip.written.sha256,
                 stored=FileRecord.of(folder / file),
-                hashes=tuple(f"{bits:016x}" for bits in made.hashes),
+                hashes=tuple(f"{bits:016x}" for bits in clip.hashes),
             )
         )
 
 
-def _speed(unit: VideoUnit, steady: Fraction | None, about: Fraction, notes: list[str]) -> Fraction:
+def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
     """How many times slower than life a video is shown, by what was said of it or by its phone."""
     filmed = unit.rate or unit.settings.rate
     if filmed:
-        return Fraction(filmed) / about
-    captured = None if _is_pictures(unit) else capture_rate(unit.files[0])
+        return Fraction(filmed) / rate
+    captured = None if _is_frames(unit) else capture_rate(unit.files[0])
     # Phones write it into ordinary videos, too, and into such as are slow in one part only.
-    if captured is None or steady is None or max(captured / about, about / captured) < SLOWED:
+    if captured is None or not constant or max(captured / rate, rate / captured) < SLOWED:
         return Fraction(1)
     notes.append(f"filmed at {float(captured):g} frames a second, by its container")
-    return captured / about
+    return captured / rate
 
 
-def _refused(piece: Piece, why: str) -> RefusedPart:
-    return RefusedPart(_seconds(piece.start), _seconds(piece.end), len(piece.frames), why)
+def _refused(segment: ClipSegment, why: str) -> RefusedPart:
+    return RefusedPart(_seconds(segment.start), _seconds(segment.end), len(segment.frames), why)
 
 
-def _is_pictures(unit: VideoUnit) -> bool:
+def _is_frames(unit: VideoUnit) -> bool:
     return unit.path is not None and unit.path.is_dir()
 
 
-def _opened(unit: VideoUnit) -> tuple[Footage, Fraction | None, Fraction, list[str]]:
-    """The footage, its rate if constant, its rate about, and notes."""
-    if _is_pictures(unit):
+def _open(unit: VideoUnit) -> tuple[FrameSource, Fraction, bool, list[str]]:
+    """The source of frames, its rate, whether that is constant, and notes."""
+    if _is_frames(unit):
         rate = unit.rate or unit.settings.rate
         if not rate:
             raise DatasetError("frames have no rate of their own; give --rate")
-        return Pictures(tuple(unit.files), Fraction(rate)), Fraction(rate), Fraction(rate), []
+        return FrameFolder(tuple(unit.files), Fraction(rate)), Fraction(rate), True, []
     from ..video.reader import open_video
 
     video = open_video(unit.files[0])
-    times = timeline(unit.files[0], int(str(video.facts["stream"])))
-    footage: Footage = video
-    return footage, times.rate if times.steady else None, times.rate, []
+    return video, video.timestamps.rate, video.timestamps.constant_rate, []
 
 
-def _main_reason(found: Survey) -> str:
+def _main_reason(result: Survey) -> str:
     """The reason that most frames were refused for."""
     frames: dict[str, int] = {}
-    for each in found.refused:
+    for each in result.rejections:
         frames[each.reason] = frames.get(each.reason, 0) + each.frames
     return (
         max(sorted(frames), key=lambda why: frames[why]) if frames else "no frames in its sections"

@@ -1,4 +1,4 @@
-"""`stvt inspect NAME`: a prepared set to look at, as pictures and a page."""
+"""`stvt inspect NAME`: a page on a prepared set, its frames and its motion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LISTED = 40  # scenes in the terminal; the page has all
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="look at a set: contact sheet, motion, scenes")
+    command = commands.add_parser("inspect", help="look at a set: frames, motion, scenes")
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
     options.add_root(command)
@@ -27,13 +27,13 @@ def inspect(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt.core.progress import progress_line
-    from stvt.inspection import inspect as look
+    from stvt.inspection import inspect as inspect_set
 
     out = args.out or Path("runs") / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        found = look(args.name, args.root, out, args.scenes, show)
-    print(tabulate(found.table[:LISTED], headers="keys", tablefmt="simple"))
-    if len(found.table) > LISTED:
-        print(f"and {len(found.table) - LISTED} more")
-    print(f"contact sheet: {found.sheet}\nmotion: {found.motion}\npage: {found.page}")
+        result = inspect_set(args.name, args.root, out, args.scenes, show)
+    print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
+    if len(result.table) > LISTED:
+        print(f"and {len(result.table) - LISTED} more")
+    print(f"motion: {result.motion}\npage: {result.page}")
     return 0

@@ -17,11 +17,11 @@ from stvt.core.errors import StvtError, UsageError
 from stvt.datasets import (
     DatasetError,
     Prepared,
+    Sample,
+    Sampler,
     Sampling,
     TrainingSet,
-    Window,
-    Windows,
-    batch,
+    collate,
     load,
     load_training,
 )
@@ -34,31 +34,31 @@ VALIDATION_BATCH = 8
 
 @dataclass
 class Batch:
-    """Windows of one step: (B, n, 3, h, w), uint8 as they come, float32 in [-1, 1] once `to` a device.
+    """Samples of one step: (B, n, 3, h, w), uint8 as they come, float32 in [-1, 1] once `to` a device.
 
-    small:   input frames. large: the true centre frame, then the true frames between it and the next.
-    between: the true low-resolution frames of those moments.
+    lq:      input frames. gt: the true centre frame, then the true frames between it and the next.
+    gt_between: the true low-resolution frames of those moments.
     clips:   their names, for whoever must say where something went wrong.
     waited:  seconds that it was waited for.
     """
 
-    small: Tensor
-    large: Tensor
-    between: Tensor
+    lq: Tensor
+    gt: Tensor
+    gt_between: Tensor
     clips: list[str]
     waited: float = 0.0
 
     def to(self, device: torch.device) -> Batch:
-        small, large, between = (
+        lq, gt, gt_between = (
             one.to(device).float().div_(127.5).sub_(1)
-            for one in (self.small, self.large, self.between)
+            for one in (self.lq, self.gt, self.gt_between)
         )
-        return Batch(small, large, between, self.clips, self.waited)
+        return Batch(lq, gt, gt_between, self.clips, self.waited)
 
     def chunks(self, count: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The batch in equal pieces: small, large, between."""
+        """The batch in equal pieces: lq, gt, gt_between."""
         yield from zip(
-            *(one.chunk(count) for one in (self.small, self.large, self.between)), strict=True
+            *(one.chunk(count) for one in (self.lq, self.gt, self.gt_between)), strict=True
         )
 
 
@@ -73,8 +73,8 @@ class TrainingData:
     """
 
     sets: list[TrainingSet]
-    windows: Windows
-    validation: Windows | None
+    windows: Sampler
+    validation: Sampler | None
     test_sets: list[Prepared]
 
     def batches(self, steps: Sequence[int], places: Sequence[int], workers: int) -> Iterator[Batch]:
@@ -104,7 +104,7 @@ class TrainingData:
             return
         for first in range(0, count, VALIDATION_BATCH):
             places = range(first, min(first + VALIDATION_BATCH, count))
-            yield _as_batch(batch([self.validation(0, place) for place in places]))
+            yield _as_batch(collate([self.validation(0, place) for place in places]))
 
 
 def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> TrainingData:
@@ -116,13 +116,13 @@ def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> T
     sets = [(load_training(name, root), weight) for name, weight in recipe.weighted_sets()]
     patch = (recipe.patch, recipe.scale, recipe.degradation)
     sampling = Sampling(recipe.frames, recipe.between, *patch, recipe.tries)
-    windows = Windows([(one.part("train"), weight) for one, weight in sets], sampling, recipe.seed)
+    windows = Sampler([(one.part("train"), weight) for one, weight in sets], sampling, recipe.seed)
     held_back = [(one, one.part("validation"), weight) for one, weight in sets]
     validation = None
     if parts := [(clips, weight) for _, clips, weight in held_back if clips]:
         sampling = Sampling(recipe.frames, recipe.between, *patch, tries=4, augment=False)
         try:
-            validation = Windows(parts, sampling, VALIDATION_SEED)
+            validation = Sampler(parts, sampling, VALIDATION_SEED)
         except DatasetError as error:
             names = ", ".join(one.name for one, clips, _ in held_back if clips)
             raise UsageError(f"the clips of {names} held back for validation: {error}") from error
@@ -147,34 +147,32 @@ def killed_workers() -> Iterator[None]:
 
 
 class _Numbered(Dataset[Any]):
-    """Windows by (step, place); for one that cannot be made, the error.
+    """Samples by (step, place); for one that cannot be made, the error.
 
     DataLoader would raise a worker's error with its whole traceback as the message.
     """
 
-    def __init__(self, windows: Windows) -> None:
+    def __init__(self, windows: Sampler) -> None:
         self.windows = windows
 
-    def __getitem__(self, index: tuple[int, int]) -> Window | StvtError:
+    def __getitem__(self, index: tuple[int, int]) -> Sample | StvtError:
         try:
             return self.windows(*index)
         except StvtError as error:
             return error
 
 
-def _collate(items: list[Window | StvtError]) -> Mapping[str, Any] | StvtError:
+def _collate(items: list[Sample | StvtError]) -> Mapping[str, Any] | StvtError:
     """The arrays of a batch (tensors would go through shared memory), or the first error."""
     for one in items:
         if isinstance(one, StvtError):
             return one
-    return batch([one for one in items if isinstance(one, Window)])
+    return collate([one for one in items if isinstance(one, Sample)])
 
 
 def _as_batch(arrays: Mapping[str, Any], waited: float = 0.0) -> Batch:
-    small, large, between = (
-        torch.from_numpy(arrays[name]) for name in ("small", "large", "between")
-    )
-    return Batch(small, large, between, arrays["clips"], waited)
+    lq, gt, gt_between = (torch.from_numpy(arrays[name]) for name in ("lq", "gt", "gt_between"))
+    return Batch(lq, gt, gt_between, arrays["clips"], waited)
 
 
 def _single_thread(_: int) -> None:

@@ -24,11 +24,11 @@ def psnr_of_windows(
     values: dict[str, list[float]] = {}
     for batch in data.validation_batches(recipe.validate_windows):
         with torch.inference_mode(), autocast(recipe, device):
-            restored = losses.made(batch.to(device).small, recipe.times())
+            restored = losses.made(batch.to(device).lq, recipe.times())
         gt = {
-            "existing": batch.large[:, :1],
-            "new": batch.large[:, 1:],
-            "moved": batch.between,
+            "existing": batch.gt[:, :1],
+            "new": batch.gt[:, 1:],
+            "moved": batch.gt_between,
         }
         for kind, frames in restored.items():
             rounded = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

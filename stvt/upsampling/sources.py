@@ -13,12 +13,11 @@ import numpy as np
 from stvt.core.errors import UsageError
 from stvt.datasets import (
     Pixels,
-    Timeline,
+    Timestamps,
     frame_files,
     numbering_fault,
     open_video,
     read_frame,
-    timeline,
 )
 from stvt.upsampling.color import VUI, source_vui
 from stvt.upsampling.sequence import Timed
@@ -49,7 +48,7 @@ class Source:
 
     path: Path
     part: Part
-    when: Timeline
+    when: Timestamps
     vui: VUI
     bits: int
     width: int
@@ -92,11 +91,11 @@ class Source:
             if number and origin is None:
                 origin = self.when.start
             before = last
-            if self.when.steady or stamp is None or (last is not None and stamp <= last):
+            if self.when.constant_rate or stamp is None or (last is not None and stamp <= last):
                 beginning = origin if origin is not None else stamp
                 if beginning is None:
                     beginning = self.when.start
-                if self.when.steady or last is None:
+                if self.when.constant_rate or last is None:
                     stamp = beginning + number / self.when.rate
                 else:
                     stamp = last + 1 / self.when.rate
@@ -104,7 +103,7 @@ class Source:
             last = stamp
             past = stamp - origin
             if self.part.end is not None and past >= self.part.end:
-                if before is not None and not self.when.steady:
+                if before is not None and not self.when.constant_rate:
                     self.last = origin + self.part.end - before
                 break
             if past < self.part.start:
@@ -135,11 +134,11 @@ class VideoSource(Source):
         self._video = open_video(path, stream, threads=0)
         facts = self._video.facts
         self.stream = int(str(facts["stream"]))
-        when = timeline(path, self.stream)
+        when = self._video.timestamps
         video = self._video
         super().__init__(path, part, when, source_vui(facts), video.bits, video.width, video.height)
         self.notes += video.notes
-        if not when.steady:
+        if not when.constant_rate:
             self.notes.append(
                 f"variable frame rate: new frames are placed by time stamp, the result is steady, "
                 f"from {float(when.rate):g} frames a second"
@@ -150,9 +149,9 @@ class VideoSource(Source):
     def _all(self) -> Iterator[tuple[int, Fraction | None, Pixels]]:
         # Where the first frames cannot be decoded, numbers do not tell times.
         whole = self._video.start == self.when.start
-        entry = self.when.entry(self.part.start) if whole else None
-        timed = self._video.timed(deep=True, entry=entry)
-        for number, (stamp, picture) in enumerate(timed, entry.number if entry else 0):
+        point = self.when.seek_point(self.part.start) if whole else None
+        timed = self._video.timed(deep=True, point=point)
+        for number, (stamp, picture) in enumerate(timed, point.number if point else 0):
             yield number, stamp, picture
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
@@ -168,7 +167,7 @@ class FolderSource(Source):
             raise UsageError(f"{path}: holds no pictures")
         height, width = read_frame(self._files[0]).shape[:2]
         seconds = len(self._files) / rate
-        when = Timeline(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
+        when = Timestamps(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
         super().__init__(path, part, when, VUI(), 8, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")

@@ -8,7 +8,7 @@ import pytest
 
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.frames import write_frame
+from stvt.datasets.frames import Box, write_frame
 from tests.benchmarks.training_windows import PictureFolder, main, measure, table
 
 
@@ -43,7 +43,7 @@ def test_a_folder_of_pictures_is_read_as_a_clip_is(tmp_path: Path) -> None:
         write_frame(tmp_path / f"{number}.png", frame)
     clip = PictureFolder(tmp_path)
     assert (len(clip), clip.shape) == (3, (3, 9, 12, 3))
-    np.testing.assert_array_equal(clip.read([2, 0], (1, 2, 5, 6)), frames[[2, 0], 1:6, 2:8])
+    np.testing.assert_array_equal(clip.read([2, 0], Box(1, 2, 5, 6)), frames[[2, 0], 1:6, 2:8])
     np.testing.assert_array_equal(clip.read([1]), frames[[1]])
 
 

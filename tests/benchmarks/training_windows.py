@@ -26,10 +26,10 @@ from stvt.datasets import (
     Clip,
     DatasetError,
     Frame,
+    Sample,
+    Sampler,
     Sampling,
     TrainingClip,
-    Window,
-    Windows,
     frame_files,
     load_training,
     read_frame,
@@ -63,7 +63,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """Windows of one patch size by several ways. same: whether all gave the same windows."""
+    """Sampler of one patch size by several ways. same: whether all gave the same windows."""
 
     patch: int
     sampling: Sampling
@@ -193,10 +193,10 @@ def _stored(clips: Sequence[tuple[str, Frame]], place: Path) -> Iterator[Way]:
 
 def _measured(ways: list[Way], sampling: Sampling, rounds: int, number: int) -> Measured:
     results = [replace(way, seconds=[], read=[]) for way in ways]
-    drawn = [Windows([(way.clips, 1.0)], sampling, SEED) for way in ways]
+    drawn = [Sampler([(way.clips, 1.0)], sampling, SEED) for way in ways]
     same = True
     for lap in range(rounds + 1):
-        first: list[Window] = []
+        first: list[Sample] = []
         for way, draw in zip(results, drawn, strict=True):
             way.reading[0] = 0.0
             begun = clock.process_time()
@@ -209,7 +209,7 @@ def _measured(ways: list[Way], sampling: Sampling, rounds: int, number: int) -> 
             same &= all(
                 np.array_equal(getattr(a, part), getattr(b, part))
                 for a, b in zip(first, made, strict=True)
-                for part in ("small", "large", "between")
+                for part in ("lq", "gt", "gt_between")
             )
     return Measured(sampling.patch, sampling, results, same)
 

@@ -39,7 +39,7 @@ def test_two_labs_see_what_they_share_and_why_not_the_rest(
     assert "1 of 2 (50.0 %)" in out and "0.5 of 1.5 (33.3 %)" in out and "1 of 1 (100.0 %)" in out
     assert "burnt-in logo" in out and "v, 3 s to 4 s" in out
     facts = json.loads((sets / "facts.json").read_text())
-    assert facts["a"]["frames_same"] == 120 and facts["b"]["lost"] == []
+    assert facts["a"]["frames_same"] == 120 and facts["b"]["missing"] == []
 
 
 def test_a_list_shows_what_can_no_longer_be_had(

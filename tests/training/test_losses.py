@@ -12,7 +12,7 @@ from stvt.baselines.flow_networks.light import LightFlow, optical_flow
 from stvt.baselines.losses import start, trainee
 from stvt.baselines.stvun.network import STVUN
 from stvt.baselines.variants import TRAINABLE, stages_of, trainable
-from stvt.datasets.clips.sampler import Sampling, Windows, batch
+from stvt.datasets.clips.sampler import Sampler, Sampling, collate
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.training_set import TrainingClip
 
@@ -146,9 +146,9 @@ def test_on_one_real_clip_300_steps_go_well_above_bilinear(shared: Path, tmp_pat
         frames = [np.asarray(one.to_ndarray(format="rgb24"), np.uint8) for one in decoded]
     clip = TrainingClip("one", tmp_path / "one.npy", "one", "train", 15, 80, 80, {})
     write_clip(clip.file, [frame[200:280, 300:380] for frame in frames])
-    window = batch([Windows([([clip], 1.0)], Sampling(patch=64, augment=False), 0)(0, 0)])
+    window = collate([Sampler([([clip], 1.0)], Sampling(patch=64, augment=False), 0)(0, 0)])
     small, large, between = (
-        torch.from_numpy(window[name]).float() / 127.5 - 1 for name in ("small", "large", "between")
+        torch.from_numpy(window[name]).float() / 127.5 - 1 for name in ("lq", "gt", "gt_between")
     )
     network = trainable("stvun-s")
     start(network, 0)

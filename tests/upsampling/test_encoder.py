@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.core.errors import UsageError
-from stvt.datasets.video.color import LUMA_WEIGHTS, ToRGB, coding
+from stvt.datasets.video.color import LUMA_WEIGHTS, ToRGB, color_spec
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 from stvt.upsampling.color import VUI, ToFrame, downsample_chroma
 from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, encoder_settings, list_segments
 from stvt.upsampling.mux import mux_segments
@@ -55,7 +55,7 @@ def written(
 @pytest.mark.parametrize("matrix", LUMA_WEIGHTS)
 def test_colours_survive_every_matrix_range_and_depth(matrix: str, full: bool, form: str) -> None:
     frame = ToFrame(form, VUI(matrix, full))(patches())
-    found = coding(frame)
+    found = color_spec(frame)
     assert found.kind == "rgb" or (found.matrix, found.range) == (
         matrix,
         "full" if full else "limited",
@@ -69,7 +69,7 @@ def test_colours_survive_every_matrix_range_and_depth(matrix: str, full: bool, f
 def test_ten_bits_stay_ten() -> None:
     ramp = np.tile(np.linspace(0, 1, 1024, dtype=np.float32)[None, :, None], (4, 1, 3))
     frame = ToFrame("yuv444p10le", VUI())(ramp)
-    got = ToRGB(coding(frame), deep=True)(frame)
+    got = ToRGB(color_spec(frame), deep=True)(frame)
     assert np.abs(got - ramp).max() < 1 / 876  # luma has 876 steps
 
 
@@ -108,8 +108,8 @@ def test_frames_are_shown_at_exact_times_and_tagged(
     error = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(frames, got, strict=True)])
     assert error == 0 if form in ("bgr0", "gbrp") else error < 4
     assert video.facts["pix_fmt"] == form and not video.facts["matrix_guessed"]
-    when = timeline(tmp_path / name, 0)
-    assert (when.rate, when.steady, when.frames, when.start) == (RATE, True, 12, Fraction(0))
+    when = read_timestamps(tmp_path / name, 0)
+    assert (when.rate, when.constant_rate, when.frames, when.start) == (RATE, True, 12, Fraction(0))
 
 
 def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
@@ -131,7 +131,7 @@ def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
     whole = list(open_video(tmp_path / "a.mp4"))
     assert len(whole) == 13
     assert all(np.abs(a.astype(float) - b).mean() < 6 for a, b in zip(whole, frames, strict=True))
-    assert timeline(tmp_path / "a.mp4", 0).rate == RATE
+    assert read_timestamps(tmp_path / "a.mp4", 0).rate == RATE
 
 
 def test_odd_sizes_are_made_even_for_codecs_that_need_it(tmp_path: Path) -> None:

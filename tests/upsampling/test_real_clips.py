@@ -11,7 +11,7 @@ import pytest
 
 from stvt.core.errors import StvtError
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 from stvt.upsampling.sources import Part, VideoSource
 
 from .clips import carry_out, job_of
@@ -61,10 +61,10 @@ def test_every_decodable_clip_goes_through_and_every_other_is_one_line(
         job = job_of(source.path, tmp_path / "out.mp4", lossless=False, overwrite=True)
         job = replace(job, crf=30.0, part=Part(end=end))
         made = carry_out(job, scale)
-        when, got = timeline(job.output, 0), open_video(job.output)
+        when, got = read_timestamps(job.output, 0), open_video(job.output)
         name = source.path.name
         assert when.frames == made.outputs == len(list(got)), name
-        assert when.steady and when.rate == made.rate == 2 * source.when.rate, name
+        assert when.constant_rate and when.rate == made.rate == 2 * source.when.rate, name
         shown = min(end, source.when.seconds)
         assert abs(when.seconds - shown) < 2 / source.when.rate or made.problems, name
         assert got.facts["rotation"] == 0, name

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 from stvt.upsampling.sources import Part
 
 from .clips import carry_out, job_of, scenery, video
@@ -27,7 +27,7 @@ def test_sound_and_title_come_along_unless_motion_is_slowed(tmp_path: Path) -> N
             assert container.metadata["title"] == "a title"
             packets = [p for p in container.demux(audio=0) if p.size] if name != "slow" else []
             sounds.append(len(packets))
-            seconds.append(float(timeline(tmp_path / f"{name}.mp4", 0).seconds))
+            seconds.append(float(read_timestamps(tmp_path / f"{name}.mp4", 0).seconds))
     assert sounds[0] == sounds[1] > 40 and sounds[2] == 0 and 20 < sounds[3] < 30
     assert seconds == pytest.approx([1.2, 1.2, 2.4, 0.6])
     assert any("left out" in note for note in slowed.notes)

@@ -12,7 +12,7 @@ import pytest
 from stvt.core.errors import UsageError
 from stvt.datasets.frames import frame_files, read_frame
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 from stvt.upsampling.frames import upsample
 from stvt.upsampling.sources import Part
 
@@ -31,7 +31,7 @@ def test_n_frames_give_exactly_as_many_as_is_said(
     made = carry_out(job_of(source, tmp_path / "out.mp4", factor=factor, hold=hold))
     got = list(open_video(tmp_path / "out.mp4"))
     assert len(got) == made.outputs == outputs
-    when = timeline(tmp_path / "out.mp4", 0)
+    when = read_timestamps(tmp_path / "out.mp4", 0)
     assert when.rate == 10 * factor and when.seconds == Fraction(outputs, 10 * factor)
     assert got[0].shape == (64, 96, 3)
     if hold:  # the last frame is shown as long as every other
@@ -44,7 +44,7 @@ def test_at_scale_and_time_one_nothing_changes(tmp_path: Path) -> None:
     carry_out(job_of(source, tmp_path / "out.mp4", method=None, factor=1), scale=1)
     for got, frame in zip(open_video(tmp_path / "out.mp4"), frames, strict=True):
         np.testing.assert_array_equal(got, frame)
-    assert timeline(tmp_path / "out.mp4", 0).rate == 10
+    assert read_timestamps(tmp_path / "out.mp4", 0).rate == 10
 
 
 def test_uneven_times_are_placed_by_time_stamp(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_uneven_times_are_placed_by_time_stamp(tmp_path: Path) -> None:
     frames = [np.full((16, 16, 3), 2 * stamp + 20, np.uint8) for stamp in stamps]
     source = video(tmp_path / "in.mp4", frames, stamps)
     made = carry_out(job_of(source, tmp_path / "out.mp4", cuts=False))
-    when = timeline(tmp_path / "out.mp4", 0)
-    assert (when.rate, when.steady, made.outputs) == (Fraction(20), True, 22)
+    when = read_timestamps(tmp_path / "out.mp4", 0)
+    assert (when.rate, when.constant_rate, made.outputs) == (Fraction(20), True, 22)
     for k, got in enumerate(open_video(tmp_path / "out.mp4")):
         assert abs(float(got.mean()) - min(2 * 5 * k + 20, 220)) < 1.2, k
 
@@ -90,7 +90,7 @@ def test_folders_of_frames_go_in_and_out(
     with pytest.raises(UsageError, match="give --fps"):
         carry_out(job_of(folder, tmp_path / "out.mp4"))
     carry_out(job_of(folder, tmp_path / "out.mp4", fps=Fraction(25)))
-    assert timeline(tmp_path / "out.mp4", 0).rate == 50
+    assert read_timestamps(tmp_path / "out.mp4", 0).rate == 50
 
 
 def test_crop_and_preview(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_a_bad_source_costs_a_training_set_no_clip(
     root = tmp_path / "root"
     for number, name in enumerate("ab"):
         write_video(tmp_path / "in" / f"{name}.mkv", film(24, seed=number))
-    options = [*TRAINING, "--storage", "npy", "--cuts", "built-in"]
+    options = [*TRAINING, "--storage", "npy"]
     assert (
         main(["prepare", "t", "--root", str(root), *options, "--source", str(tmp_path / "in")]) == 0
     )

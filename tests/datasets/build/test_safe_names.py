@@ -22,7 +22,7 @@ from stvt.core.safe_names import UnsafeName
 from stvt.datasets import prepare
 from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.clips.storage import write_clip
-from stvt.datasets.collect.clip_index import read_holding
+from stvt.datasets.collect.overlap import read_clip_index
 from stvt.datasets.manifest import PREPARING
 from stvt.datasets.training_set import load_training
 from tests.datasets.build.test_test_set import tree
@@ -249,6 +249,9 @@ def test_fixing_removes_clips_and_no_other_file_of_the_set(place: Path) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_readers_of_training_sets_refuse_a_clip_elsewhere(text: str, place: Path) -> None:
     _, path = spoiled(place, "tset/manifest.json", ("clips", 0, "file"), text)
-    for read in (lambda: load_training("tset", path.parents[1]), lambda: read_holding(str(path))):
+    for read in (
+        lambda: load_training("tset", path.parents[1]),
+        lambda: read_clip_index(str(path)),
+    ):
         with pytest.raises(UnsafeName, match=r"manifest\.json: clips\.file: "):
             read()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.video.timestamps import checked_rate, measured_rate, timeline
+from stvt.datasets.video.timestamps import checked_rate, measured_rate, read_timestamps
 
 
 def test_steady_rates_are_told_from_jitter_and_real_variation() -> None:
@@ -36,5 +36,5 @@ def test_a_file_tells_which_packets_it_shows(shared: Path) -> None:
         ("unordered_pts.avi", 164, True),
         ("vfr_1080p_indoor.mp4", 72, False),
     ):
-        when = timeline(clips / name, 0)
-        assert (when.frames, when.steady) == (frames, steady), name
+        when = read_timestamps(clips / name, 0)
+        assert (when.frames, when.constant_rate) == (frames, steady), name
