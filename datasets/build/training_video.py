@@ -19,7 +19,6 @@ from ..curation.extract import (
     FrameFolder,
     FrameSource,
     Section,
-    Survey,
     scaled_size,
     survey,
     write_clips,
@@ -201,7 +200,7 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     box = result.crop
     height, width = (box.height, box.width) if box else (source.height, source.width)
     size = scaled_size(height, width, settings.height, settings.width)
-    fault = result.fault
+    fault = result.fault if result.frames else "no frames in its sections"
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
@@ -214,14 +213,11 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
         refused += [_refused(segment, fault) for segment in result.segments]
     else:
         _write(unit, folder, source, result.segments, box, size, clips, refused)
-    reason = fault or ("" if result.segments else _main_reason(result))
     refused.sort(key=lambda each: each.start)
-    if not clips and not reason:
-        reason = refused[0].reason
     return replace(
         record,
         outcome="kept" if clips else "refused",
-        reason=reason,
+        reason=fault or ("" if clips else refused[0].reason),
         frames=result.frames,
         rate=_fraction(rate),
         width=source.width,
@@ -307,16 +303,6 @@ def _open(unit: VideoUnit) -> tuple[FrameSource, Fraction, bool, list[str]]:
 
     video = open_video(unit.files[0])
     return video, video.timestamps.rate, video.timestamps.constant_rate, []
-
-
-def _main_reason(result: Survey) -> str:
-    """The reason that most frames were refused for."""
-    frames: dict[str, int] = {}
-    for each in result.rejections:
-        frames[each.reason] = frames.get(each.reason, 0) + each.frames
-    return (
-        max(sorted(frames), key=lambda why: frames[why]) if frames else "no frames in its sections"
-    )
 
 
 def _fraction(rate: Fraction) -> str:

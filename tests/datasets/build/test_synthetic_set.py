@@ -22,12 +22,17 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def photographs(root: Path, pictures: Path, **options: int) -> list[int]:
+def photographs(root: Path, pictures: Path, clips: int = 3) -> list[int]:
     """Prepare a small set; how many clips were built."""
     built: list[int] = []
-    sizes = {"clips": 3, "frames": 3, "side": 32} | options
     prepare_photographs(
-        root, name="moving", source=pictures, progress=lambda k, *_: built.append(k), **sizes
+        root,
+        name="moving",
+        source=pictures,
+        clips=clips,
+        frames=3,
+        side=32,
+        progress=lambda done, *_: built.append(done),
     )
     return built
 

@@ -186,6 +186,13 @@ def test_a_list_takes_sections_rates_and_splits(tmp_path: Path) -> None:
     ] * 2
 
 
+def test_a_list_of_times_after_the_end_of_a_video_is_a_refusal(tmp_path: Path) -> None:
+    write_video(tmp_path / "short.mkv", film(24))
+    (tmp_path / "list.csv").write_text("video,start,end\nshort.mkv,70,80\n")
+    outcome = prepare_training("set", tmp_path, clips_list=tmp_path / "list.csv", settings=SETTINGS)
+    assert outcome.refused == ["short: no frames in its sections"]
+
+
 @pytest.mark.parametrize(
     ("captured", "rate"), [("240.000000", "240/1"), ("29.5", "30/1"), ("?", "30/1")]
 )
