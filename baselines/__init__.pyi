@@ -16,7 +16,7 @@ from .precomputed import Elsewhere, read_precomputed
 from .registry import ALIASES, METHODS, NETWORKS, MethodEntry, network
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN, UNUSED
-from .tiling.auto import is_out_of_memory, stream_in_tiles
+from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .variants import stages_of, trainable
 from .weights import records
 from .weights.catalogue import CHECKPOINTS, checkpoint
@@ -82,6 +82,7 @@ __all__ = [
     "start",
     "stream_in_tiles",
     "terms_accepted",
+    "tile_in_use",
     "trainable",
     "trainee",
     "verify",

@@ -21,7 +21,7 @@ from stvt.datasets import (
     preview,
     read_frame,
 )
-from stvt.reports import SceneLook, inspect_page, motion_figure
+from stvt.reports import SceneOverview, inspect_page, motion_figure
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -67,7 +67,7 @@ def inspect(
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
-    shown: list[SceneLook] = []
+    shown: list[SceneOverview] = []
     lengths: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for place, scene in enumerate(scenes):
         motions[place] = scene.motion
@@ -135,8 +135,8 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneLook:
-    return SceneLook(
+def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneOverview:
+    return SceneOverview(
         scene.name, _facts(scene, motion), view.frames, view.flow, max(scene.frames - 1, 0) // 2
     )
 

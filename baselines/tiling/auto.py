@@ -30,6 +30,11 @@ def tiles_of(method: Method) -> list[Tiles]:
     return [tiles for tiles in found if isinstance(tiles, Tiles)]
 
 
+def tile_in_use(method: Method) -> int | None:
+    """The side of the smallest tiles that a method's networks work in; None: on whole frames."""
+    return min((one.tile for one in tiles_of(method) if one.tile is not None), default=None)
+
+
 def stream_in_tiles(
     method: Method,
     frames: Iterable[Tensor],

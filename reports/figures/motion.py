@@ -1,4 +1,4 @@
-"""Motion figures: scenes with their frames and flow, and histograms of motion."""
+"""The motion of scenes: histograms, and a scene at a glance with its flow as colours."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 @dataclass(frozen=True)
-class SceneLook:
-    """A scene as it is shown.
+class SceneOverview:
+    """A scene at a glance: some of its frames, and the flow after one of them.
 
     facts:    said beside it, name by name.
     pictures: (number, uint8 (H, W, 3)) of some of its frames, in order.
@@ -55,13 +55,13 @@ def thumbnail(picture: Frame, width: int, height: int) -> Image:
     """The picture no larger than that, its proportions kept."""
     from PIL import Image
 
-    made = Image.fromarray(picture)
-    part = min(width / made.width, height / made.height)
-    size = (max(round(made.width * part), 1), max(round(made.height * part), 1))
-    return made.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
+    image = Image.fromarray(picture)
+    part = min(width / image.width, height / image.height)
+    size = (max(round(image.width * part), 1), max(round(image.height * part), 1))
+    return image.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
 
 
-def flow_caption(scene: SceneLook) -> str:
+def flow_caption(scene: SceneOverview) -> str:
     return f"motion {scene.flow_at} to {scene.flow_at + 1}, full colour {scene.fastest():.3g} px"
 
 

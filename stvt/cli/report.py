@@ -64,9 +64,9 @@ def print_report(scores: DataFrame) -> int:
     """Prints a run's table, warnings and failures; the exit code, 2 if there are failures."""
     from stvt import reports
 
-    facts = scores.attrs["facts"]
-    print(reports.table(scores, facts, format="terminal"))
-    for line in facts["warnings"]:
+    info = scores.attrs["info"]
+    print(reports.run_table(scores, info, format="terminal"))
+    for line in info.warnings:
         print(f"stvt: WARNING: {line}", file=sys.stderr)
     for line in scores.attrs["failures"]:
         print(f"stvt: {line}", file=sys.stderr)

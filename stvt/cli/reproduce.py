@@ -30,7 +30,7 @@ def reproduce(args: argparse.Namespace) -> int:
     from stvt.evaluation.reproduce import reproduce
 
     with progress_line() as show:
-        made = reproduce(
+        reproduction = reproduce(
             args.run_json,
             root=args.root,
             out=args.out,
@@ -40,11 +40,11 @@ def reproduce(args: argparse.Namespace) -> int:
             tell=lambda line: print(f"stvt reproduce: {line}", file=sys.stderr),
             progress=show,
         )
-    for line in made.changed:
+    for line in reproduction.changed:
         print(f"changed: {line}")
-    for line in made.differing:
+    for line in reproduction.differing:
         print(f"differs: {line}")
-    if not made.differing:
-        print(f"the same: {made.compared} scores are equal")
-    print(f"run: {made.run}")
-    return 1 if made.differing else 0
+    if not reproduction.differing:
+        print(f"the same: {reproduction.compared} scores are equal")
+    print(f"run: {reproduction.run}")
+    return 1 if reproduction.differing else 0

@@ -19,7 +19,7 @@ from stvt.evaluation import provenance, store
 from stvt.evaluation.plan import Plan
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.protocol import Protocol, with_options
-from stvt.evaluation.report import report
+from stvt.evaluation.report import PAGE, report
 from stvt.evaluation.unit import Unit, one_line, score
 from stvt.profiling import timing
 from stvt.profiling.flops import count, device_of
@@ -97,7 +97,8 @@ def evaluate(
     with locked(plan.run, "being evaluated into", UsageError):
         plan.check_run_folder()  # which another process may have filled meanwhile
         store.remove_leftovers(plan.run)
-        provenance.write_run(plan)
+        is_other = provenance.write_run(plan)
+        is_current = not is_other and _is_reported(plan.run)
         with provenance.session(
             plan.run,
             root=str(plan.root),
@@ -108,8 +109,8 @@ def evaluate(
             units = [unit for unit in plan.units if not _done(unit)]
             computed = _score_all(units, workers, cluster, show)
             facts["computed"] = computed
-            _cost_all(plan, *runtime_size, runtime, show)
-        scores = report(plan.run)
+            counted = _cost_all(plan, *runtime_size, runtime, show)
+            scores = report(plan.run, is_current=is_current and not (units or counted))
     scores.attrs["computed"] = computed
     return scores
 
@@ -127,6 +128,12 @@ def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
     each = [f"{name} {one['computed'] / one['passed']:.0%}" for name, one in own.items()]
     line = f"computed {spent / passed:.0%} of the {passed:.0f} s of scoring: {', '.join(each)}"
     return line.replace("%", " %")
+
+
+def _is_reported(run: Path) -> bool:
+    """Whether the last session of a run came to its end, which is after its report."""
+    sessions = provenance.sessions(run)
+    return bool(sessions) and "ended" in sessions[-1] and (run / "report" / PAGE).exists()
 
 
 def _done(unit: Unit) -> bool:
@@ -171,10 +178,10 @@ def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
     return score(unit, partial(on_frame, unit))
 
 
-def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> None:
+def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> int:
     """Counts the operations of each network, and times each method that computes if `runtime`.
 
-    Each is kept in RUN/runtime.
+    Each is kept in RUN/runtime. Returns for how many methods that was not known already.
     """
     methods = [
         (spec, method)
@@ -182,6 +189,7 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
         if not isinstance(method, Elsewhere) and (runtime or method.networks())
     ]
     what = "timing" if runtime else "counting"
+    new = 0
     for number, (spec, method) in enumerate(methods):
         show(number, len(methods), f"{what} {method.name}")
         file = store.runtime_file(plan.run, method.name)
@@ -191,8 +199,10 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
         if "multiply_accumulates" in known and ("runtime" in known or not runtime):
             continue
         write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
+        new += 1
     if methods:
         show(len(methods), len(methods), what)
+    return new
 
 
 def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from stvt.core import files
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
+from stvt.core.safe_names import file_name
 from stvt.reports import COLUMNS
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     """Where the scores of one scene by one method are.
 
-    >>> unit_file(Path("r"), "vid4", "city", "a/b+c").as_posix()
-    'r/units/vid4/city/a%2Fb+c.json'
+    >>> unit_file(Path("r"), "vid4", "city", "edvr+dain").as_posix()
+    'r/units/vid4/city/edvr+dain.json'
     """
     return run / "units" / dataset / scene / f"{file_name(method)}.json"
 
@@ -39,17 +39,11 @@ def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     return run / "pictures" / dataset / scene / "methods" / f"{file_name(method)}.png"
 
 
-def file_name(method: str) -> str:
-    """A method's name as a file name, one to one."""
-    return quote(method, safe="+=")
-
-
 @dataclass(frozen=True)
 class UnitRecord:
     """What is kept of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
-    tile:   side of the tiles that memory was enough for, with `--tile auto`.
     """
 
     key: str
@@ -59,7 +53,6 @@ class UnitRecord:
     signature: str
     weights: str = ""
     fps: str | None = None
-    tile: int | None = None
     scores: list[tuple[int, float, str, str, float | str]] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None

@@ -25,12 +25,13 @@ from stvt.baselines import (
     is_out_of_memory,
     read_precomputed,
     stream_in_tiles,
+    tile_in_use,
 )
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
+from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
-from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails as clips
+from stvt.evaluation import store, thumbnails
 from stvt.evaluation.protocol import Position, Protocol
 from stvt.evaluation.threads import ordered_pool, prefetch
 
@@ -72,7 +73,7 @@ class Unit:
 
     @property
     def file(self) -> Path:
-        return results.unit_file(self.run, self.dataset, self.scene, self.label)
+        return store.unit_file(self.run, self.dataset, self.scene, self.label)
 
     @property
     def shown(self) -> Position:
@@ -108,14 +109,14 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     spent: what `Cost` holds, which is not kept: a unit's record is the same each time.
     on_frame: called after each scored frame.
     """
-    spent = Cost()
+    cost = Cost()
     try:
         if not unit.positions:
             raise datasets.DatasetError(
                 "the scene is too short: no frame of it has the whole window of every method; "
                 "leave the scene out or give --ends replicate"
             )
-        record = unit.record(**_scored(unit, on_frame, spent))
+        record = unit.record(**_scored(unit, on_frame, cost))
     except (StvtError, OSError) as error:
         record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
@@ -127,10 +128,10 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
             reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
     write_json(unit.file, record)
-    return record | {"spent": vars(spent)}
+    return record | {"spent": vars(cost)}
 
 
-def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Cost) -> dict[str, Any]:
+def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict[str, Any]:
     begun, processor = clock.perf_counter(), clock.process_time()
     scene = unit.prepared
     method = _method(unit.method, unit.settings, unit.fingerprint)
@@ -139,7 +140,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Cost) -> dic
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    judge = _Judge(unit, scene, clips.kept(unit.positions) if unit.moving else ())
+    judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, Elsewhere):
         judge.saw = method.saw
     scores: list[list[object]] = []
@@ -156,14 +157,16 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Cost) -> dic
         closing(prefetch(_inputs(scene, protocol, unit.settings.device))) as inputs,
         ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
     ):
-        for position, restored in _restored(unit, method, inputs, judge, warnings.append):
+        for position, restored in _restored(unit, method, inputs, judge):
             submit(partial(judge, position, restored))
     if isinstance(method, Elsewhere):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
         warnings += method.warnings
+    if protocol.tile == "auto" and (side := tile_in_use(method)):
+        warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
-    spent.passed, spent.computed = clock.perf_counter() - begun, method.seconds - computed
-    spent.processor = clock.process_time() - processor
+    cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
+    cost.processor = clock.process_time() - processor
     return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
 
 
@@ -172,7 +175,6 @@ def _restored(
     method: Method,
     inputs: Iterator[Tensor],
     judge: _Judge,
-    tell: Callable[[str], None],
 ) -> Iterator[tuple[Position, Callable[[], Frame]]]:
     """Each wanted output as the method makes it, and a function that gives it as it is scored.
 
@@ -191,7 +193,7 @@ def _restored(
         return _frame_at(time, protocol) in wanted
 
     if protocol.tile == "auto":
-        outputs = stream_in_tiles(method, inputs, protocol.times, needed, tell)
+        outputs = stream_in_tiles(method, inputs, protocol.times, needed)
     else:
         outputs = method.stream(inputs, protocol.times, needed)
     for time, large in outputs:
@@ -232,7 +234,7 @@ class _Judge:
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
         self.saw: Callable[[int, Frame, Frame], None] | None = None
         if moving:
-            clips.begin(self.clip, unit.label)
+            thumbnails.remove_copies(self.clip, unit.label)
 
     def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
         """One row a metric: frame, time, metric, channel, value. From any thread."""
@@ -250,7 +252,7 @@ class _Judge:
             self.saw(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
-            clips.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
+            thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
         return rows
 
     def finished(self, large: Tensor) -> Frame:
@@ -336,10 +338,10 @@ def _keep_frames(
     """Writes the frames asked for, and those that the report shows."""
     files: dict[Path, Frame] = {}
     if unit.save_frames:
-        folder = unit.run / "frames" / results.file_name(unit.label) / unit.dataset / unit.scene
+        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
-        picture = results.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
+        picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
         files[picture] = restored
         files[picture.parents[1] / "truth.png"] = truth
         files[picture.parents[1] / "input.png"] = _low(scene, unit.protocol, position.k)

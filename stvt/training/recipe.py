@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_type_hints
 
 from stvt.core.errors import UsageError
@@ -47,7 +47,7 @@ class TrainingRecipe:
     network: str = _value(
         "stvun",
         "stvun, stvun-s, stvun-wo-efst, stvun-w-af, edvr-s ... (docs/training.md)",
-        "",
+        "the name of a network",
         bool,
     )
     stage: str = _one_of("space", "flow, space or joint", *STAGES)
@@ -98,10 +98,10 @@ class TrainingRecipe:
     def __post_init__(self) -> None:
         kinds = get_type_hints(TrainingRecipe)
         for one in fields(self):
-            value, kind = getattr(self, one.name), kinds[one.name]
-            if one.name == "data":
+            if not one.metadata:  # the training sets, below
                 continue
-            allowed = one.metadata["allowed"] or f"a value of type {kind.__name__}"
+            value, kind = getattr(self, one.name), kinds[one.name]
+            allowed = one.metadata["allowed"]
             typed = type(value) is kind or (kind is float and type(value) is int)
             if not typed or not one.metadata["test"](value):
                 raise UsageError(f"{option_of(one.name)} {value}: expected {allowed}")
@@ -121,15 +121,14 @@ class TrainingRecipe:
     def changed(self, **values: Any) -> TrainingRecipe:
         return replace(self, **values)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "data": list(self.data)}
-
     def times(self) -> list[float]:
         """The moments between two input frames, each in (0, 1)."""
         return [(k + 1) / (self.between + 1) for k in range(self.between)]
 
     def weighted_sets(self) -> list[tuple[str, float]]:
         """The training sets, and how often each is drawn from."""
+        if not isinstance(self.data, tuple):
+            raise UsageError(f"--data {self.data}: expected a tuple of names")
         sets = []
         for text in self.data:
             name, colon, given = text.partition(":")

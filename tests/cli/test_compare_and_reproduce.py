@@ -23,6 +23,7 @@ from stvt.evaluation import report as reporting
 from stvt.evaluation.plan import Plan
 from stvt.evaluation.protocol import with_options
 from stvt.evaluation.store import read_json
+from stvt.reports import RunInfo
 
 METHODS = "bicubic+blend,bilinear+repeat"
 
@@ -115,7 +116,7 @@ def test_what_changed_between_two_runs_is_said(
     write_json(copy / "run.json", facts)
     before = {**facts, "versions": provenance.versions(), "git": {"commit": "c" * 40}}
     before["methods"] = {"bicubic+blend": {"weights": ""}}
-    lines = provenance.changes(before, facts)
+    lines = provenance.changes(*(RunInfo.read(of, "run.json") for of in (before, facts)))
     assert f"torch: {provenance.versions()['torch']} -> 1.0" in lines
     assert f"code: {'c' * 12} -> {'a' * 12}" in lines
     assert f"bicubic+blend weights: none -> {'b' * 12}" in lines

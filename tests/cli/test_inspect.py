@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stvt import datasets
 from stvt.datasets.clips.storage import write_clip
 from stvt.inspection import inspect
-from stvt.reports.figures.motion import EDGES, SceneLook, motion_shares
+from stvt.reports.figures.motion import EDGES, SceneOverview, motion_shares
 from stvt.reports.page.inspect_page import inspect_page
 
 Frame = NDArray[np.uint8]
@@ -69,6 +69,7 @@ def test_of_a_training_set_some_clips_are_shown_and_all_are_listed(training_set:
         "split": "train",
     }
     page = found.page.read_text("utf-8")
+    assert "frames 6 · size 48x32" in page and "<b>5</b> · frames" in page
     assert "2 of 5 scenes are shown" in page and "5 train, 0 validation" in page
 
 
@@ -99,7 +100,7 @@ def test_every_length_of_motion_falls_in_one_bin() -> None:
 def test_a_page_of_odd_shapes_is_still_a_page(tmp_path: Path) -> None:
     wide = np.zeros((2, 900, 3), np.uint8)
     tall = np.zeros((900, 2, 3), np.uint8)
-    look = SceneLook("x" * 300, {"frames": "2"}, [(0, wide), (1, tall)], None, 0)
+    look = SceneOverview("x" * 300, {"frames": "2"}, [(0, wide), (1, tall)], None, 0)
     (tmp_path / "motion.png").write_bytes(b"")
     page = inspect_page("odd", {}, [look], [], tmp_path / "motion.png", "a note")
     assert "a note" in page and "There are none." in page

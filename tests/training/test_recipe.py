@@ -97,7 +97,10 @@ def test_a_value_out_of_its_range_is_one_line_from_python_and_from_the_command_l
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(("name", "value"), [("steps", 2.5), ("batch", True), ("rate", "1e-3")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("steps", 2.5), ("batch", True), ("rate", "1e-3"), ("data", "photographs")],
+)
 def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(UsageError, match=f"^--{name} {value}: expected a"):
         TrainingRecipe(**{name: value})  # type: ignore[arg-type]

@@ -1,13 +1,16 @@
 """Upsampling of a sequence: places of new frames, cuts, windows, and what is skipped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
-from stvt.baselines.method import WindowMethod
+from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.tiling.tiles import Tiles
+from stvt.core.errors import UsageError
 from stvt.upsampling.frames import upsample
 from stvt.upsampling.sequence import Placement, Upsampling, even_times
 
@@ -79,3 +82,36 @@ def test_a_method_that_breaks_says_at_which_frame() -> None:
     with pytest.raises(ValueError, match="a bug") as caught:
         list(Upsampling(Breaks(), Placement((0.5,))).outputs(numbered(12, 6), lambda: Fraction(1)))
     assert caught.value.__notes__ == ["stvt upsample: frame 5 was the last that window was given"]
+
+
+class Crowded(WindowMethod):
+    """Blends a frame and the next, where its tiles are no larger than 32 pixels."""
+
+    name, scale, after = "crowded", 1, 1
+
+    def __init__(self, enough: int = 32) -> None:
+        self.tiles, self.enough = Tiles(Settings(tile="auto")), enough
+
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        if (self.tiles.of(window) or max(window.shape[-2:])) > self.enough:
+            raise RuntimeError("CUDA out of memory")
+        return torch.stack([(1 - t) * window[0] + t * window[1] for t in (0.0, *times)])
+
+
+def test_where_memory_runs_out_the_work_goes_on_in_tiles_or_says_what_to_give() -> None:
+    frames = [(Fraction(k, 10), np.full((16, 64, 3), 20 * k, np.uint8)) for k in range(4)]
+
+    def outputs(method: Crowded, tell: Callable[[str], None] | None) -> list[Tensor]:
+        upsampling = Upsampling(method, Placement((0.5,)), False, tell)
+        return list(upsampling.outputs(iter(frames), lambda: Fraction(1, 10)))
+
+    lines: list[str] = []
+    found = outputs(Crowded(), lines.append)
+    expected = outputs(Crowded(64), None)
+    assert len(found) == len(expected) == 8
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert lines == ["crowded: out of memory; it goes on in tiles of 32 pixels"]
+    with pytest.raises(UsageError, match="frame 1: crowded runs out of memory; give --tile auto"):
+        outputs(Crowded(), None)
+    with pytest.raises(UsageError, match="give a smaller --tile or --precision bf16"):
+        outputs(Crowded(16), lines.append)

@@ -8,7 +8,13 @@ from torch import Tensor
 
 from stvt.baselines import build
 from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
-from stvt.baselines.tiling.auto import LEAST, is_out_of_memory, stream_in_tiles, tiles_of
+from stvt.baselines.tiling.auto import (
+    LEAST,
+    is_out_of_memory,
+    stream_in_tiles,
+    tile_in_use,
+    tiles_of,
+)
 from stvt.baselines.tiling.tiles import Tiles
 
 TIMES = (1 / 3, 2 / 3)
@@ -78,7 +84,7 @@ def test_the_side_is_remembered_for_the_next_scene() -> None:
     lines: list[str] = []
     for _ in range(2):
         list(stream_in_tiles(method, numbered(2), TIMES, everything, lines.append))
-    assert len(lines) == 1 and tiles_of(method)[0].tile == 64
+    assert len(lines) == 1 and tile_in_use(method) == 64
 
 
 def test_tiles_that_cannot_be_smaller_end_it() -> None:
@@ -131,7 +137,8 @@ def test_networks_go_on_in_tiles_of_half_their_side(
 
 
 def test_methods_without_tiles_have_none() -> None:
-    assert tiles_of(build("bicubic+blend", Settings())) == []
+    method = build("bicubic+blend", Settings())
+    assert tiles_of(method) == [] and tile_in_use(method) is None
 
 
 def test_what_says_that_memory_ran_out() -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stvt.reports import COLUMNS, NAMES, TABLE_1, TABLE_2, ReportError, table
+from stvt.reports import COLUMNS, FORMATS, NAMES, TABLE_1, TABLE_2, ReportError
 from stvt.reports.published.later_papers import ZSM
-from stvt.reports.tables.table import FORMATS
+from tests.reports.builders import table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER: dict[str, Any] = {

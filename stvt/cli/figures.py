@@ -1,4 +1,4 @@
-"""The `stvt confidence` command: the paper's Fig. 6 for any clip and any checkpoints of STVUN."""
+"""The commands `stvt confidence` and `stvt flow`: figures of any frames, without a run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from stvt.cli import options
 
-HELP = "how much STVUN trusts each frame of its window, as a figure (Fig. 6)"
-
 
 def add(commands: Any) -> None:
-    """Add the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("confidence", help=HELP)
+    """Add the two commands to the sub-parsers of `stvt`."""
+    command = commands.add_parser(
+        "confidence", help="how much STVUN trusts each frame of its window, as a figure (Fig. 6)"
+    )
     command.set_defaults(run=confidence)
     command.add_argument("clip", type=Path, metavar="FOLDER", help="small frames, as a method gets")
     command.add_argument(
@@ -27,6 +27,17 @@ def add(commands: Any) -> None:
     command.add_argument("--frame", type=int, metavar="N", help="the centre (default: the middle)")
     options.add_device(command)
     options.add_out(command, "FILE", Path("confidence"), "confidence.png and .pdf")
+
+    command = commands.add_parser(
+        "flow", help="the optical flow from one frame to another, as colours"
+    )
+    command.set_defaults(run=flow)
+    command.add_argument("first", type=Path, metavar="FIRST")
+    command.add_argument("second", type=Path, metavar="SECOND")
+    command.add_argument(
+        "--fastest", type=float, metavar="PIXELS", help="of the full colour (default: the most)"
+    )
+    options.add_out(command, "FILE", Path("flow"), "flow.png and .pdf")
 
 
 def confidence(args: argparse.Namespace) -> int:
@@ -69,5 +80,26 @@ def confidence(args: argparse.Namespace) -> int:
         scores[label] = method.confidence(frames.to(device)).float().cpu().numpy()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     for made in confidence_figure(window, scores, args.out):
+        print(made)
+    return 0
+
+
+def flow(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from stvt.baselines import Flow
+    from stvt.core.errors import UsageError
+    from stvt.datasets import read_frame
+    from stvt.reports import flow_figure
+
+    if args.fastest is not None and not args.fastest > 0:
+        raise UsageError(f"--fastest {args.fastest}: more than 0")
+    first, second = (read_frame(file) for file in (args.first, args.second))
+    if first.shape != second.shape:
+        raise UsageError(f"{args.second}: not of the size of {args.first}")
+    levels = np.float32(255)
+    motion = Flow().motion(np.divide(first, levels), np.divide(second, levels))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    for made in flow_figure(motion.transpose(2, 0, 1), args.out, args.fastest):
         print(made)
     return 0

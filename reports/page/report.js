@@ -1,9 +1,5 @@
-"""The script of report.html but for its player: theme, sorting, curves.
-
-Text from the run is only ever set as text, never as HTML.
-"""
-
-SCRIPT = r"""
+// report.html but for its player: theme, sorting, curves.
+// Text from the run is only ever set as text, never as HTML.
 "use strict";
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const $ = id => document.getElementById(id);
@@ -208,4 +204,3 @@ class Curves {
     return found;
   }
 }
-"""
