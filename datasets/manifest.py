@@ -17,7 +17,7 @@ from stvt.core.safe_names import UnsafeName, name_in, path_in
 
 from .errors import DatasetError
 from .frames import natural_key
-from .records import (
+from .schema import (
     ClipRecord,
     FileRecord,
     GtRecord,

@@ -10,7 +10,7 @@ from .errors import DatasetError
 from .frames import natural_key
 from .manifest import GT, PREPARING, TestSetManifest, read_plan, read_test_manifest
 from .recipes import DATASETS
-from .records import LrRecord, Missing, SceneRecord, frame_name
+from .schema import LrRecord, Missing, SceneRecord, frame_name
 from .sources.scenes import set_name
 
 

@@ -26,7 +26,7 @@ from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..records import FileRecord
+from ..schema import FileRecord
 
 BUILDING = ".building"
 _UNIT = "unit.json"

@@ -14,7 +14,7 @@ from stvt.core.files import write_text
 
 from ..curation.phash import lookalikes
 from ..manifest import LEDGER, SCHEMA, TRAINING, TrainingManifest, write_manifest
-from ..records import ClipRecord, RefusedRecord
+from ..schema import ClipRecord, RefusedRecord
 from .video_record import VideoRecord
 
 _COLUMNS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..records import Missing, SceneRecord
+from ..schema import Missing, SceneRecord
 from .scene_units import size_text
 
 

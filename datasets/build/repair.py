@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import DatasetError
 from ..manifest import GT, VIDEOS, Manifest, TestSetManifest, TrainingManifest
-from ..records import FileRecord
+from ..schema import FileRecord
 from ..sources.resolve import ResolvedSource, resolve
 from .engine import BUILDING, CannotWrite, building, cores
 from .scene_units import GtUnit, LrUnit

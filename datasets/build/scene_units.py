@@ -16,7 +16,7 @@ from ..degradation import degrade
 from ..errors import DatasetError
 from ..frames import Frame, decode, encode_png, read_bytes
 from ..manifest import GT
-from ..records import (
+from ..schema import (
     FileRecord,
     GtRecord,
     LrRecord,

@@ -24,7 +24,7 @@ from ..manifest import (
     read_manifest,
     write_manifest,
 )
-from ..records import ClipRecord, FileRecord, fingerprint_of
+from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
 from .engine import building
 

@@ -26,7 +26,7 @@ from ..manifest import (
     write_manifest,
 )
 from ..recipes import DATASETS
-from ..records import GtRecord, LrRecord, RecipeRecord, SceneRecord
+from ..schema import GtRecord, LrRecord, RecipeRecord, SceneRecord
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import set_name

@@ -27,7 +27,7 @@ from ..curation.segments import ClipRequirements, ClipSegment
 from ..errors import DatasetError
 from ..frames import Box, frame_files
 from ..manifest import FILE, VIDEOS
-from ..records import ClipRecord, FileRecord, fingerprint_of
+from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
 from .video_record import RefusedPart, VideoRecord, VideoSource, has_clips, read_video_record
 

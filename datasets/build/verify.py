@@ -21,7 +21,7 @@ from ..manifest import (
     meta_info_name,
     read_manifest,
 )
-from ..records import FileRecord
+from ..schema import FileRecord
 from ..sources.scenes import set_name
 from ..test_set import command
 from .engine import cores

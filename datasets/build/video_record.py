@@ -8,7 +8,7 @@ from pathlib import Path
 from stvt.core.safe_names import UnsafeName
 
 from ..manifest import VIDEOS
-from ..records import ClipRecord, FileRecord
+from ..schema import ClipRecord, FileRecord
 from .engine import read_record
 
 

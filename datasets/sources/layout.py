@@ -13,7 +13,7 @@ from stvt.core.files import reason
 from ..errors import DatasetError
 from ..frames import PICTURES, natural_key, numbering_fault
 from ..recipes.recipe import Recipe
-from ..records import Missing
+from ..schema import Missing
 from .scenes import VIDEOS, Pictures, Scene, SourceScenes, VideoFile, safe_name
 
 _DEPTH = 8  # folders below a source

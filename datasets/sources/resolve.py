@@ -16,7 +16,7 @@ from ..errors import DatasetError
 from ..manifest import FILE, GT, TestSetManifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
-from ..records import FileRecord, Missing
+from ..schema import FileRecord, Missing
 from .archives import MOST_MEMBERS, Archive, kind, open_archive
 from .download import fetch_archive
 from .layout import ALL, Layout, SceneSelection, find_layout, is_frames, match_recipe, paths_in

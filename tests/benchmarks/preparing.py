@@ -36,7 +36,7 @@ from stvt.datasets import prepare
 from stvt.datasets.build.engine import cores
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import encode_png, frame_files, read_frame
-from stvt.datasets.records import record_of
+from stvt.datasets.schema import record_of
 from stvt.datasets.video.color import ToRGB, color_spec
 from stvt.datasets.video.reader import open_video
 

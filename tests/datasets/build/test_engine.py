@@ -21,7 +21,7 @@ from stvt.datasets import DatasetError, load, prepare, verify
 from stvt.datasets.build.engine import BUILDING, CannotWrite, building
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import FILE, read_manifest
-from stvt.datasets.records import FileRecord
+from stvt.datasets.schema import FileRecord
 from tests.datasets.build.test_test_set import tree
 
 Clip = Callable[..., list[NDArray[np.uint8]]]

@@ -1,4 +1,4 @@
-"""The records of what a set holds: dataclasses of plain values, as manifests keep them."""
+"""The schema of manifests: what is recorded of scenes, frames and clips, as plain values."""
 
 from __future__ import annotations
 
