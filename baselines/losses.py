@@ -1,34 +1,21 @@
-"""What a network learns by: the losses of a batch of windows, stage by stage.
+"""The form of a network's losses: a module that gives them for a batch of windows, by name.
 
-Source: the paper's section 3.3, equations 7 (L_M: "flow"), 9 (L_S: "space") and 11 (L_F:
-"between"); all are mean absolute differences, in the network's range of [-1, 1].
+The paper's section 3.3 names three: "flow" (L_M, equation 7: the small frames that the flow moved),
+"space" (L_S, 9: the centre frame) and "between" (L_F, 11: the new frames); all are mean absolute
+differences, in the range [-1, 1].
 """
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d as area
 
-from .edvr.alignment import Analysis, Levels, as_training_starts
-from .edvr.network import EDVR
-from .flow_networks.light import LightFlow, optical_flow
-from .stvun.network import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion, blend
-from .weights.load import initialise
-
-Stage = Literal["flow", "space", "joint"]
-# Steps away from the centre frame of a window, ahead and back.
-STEPS = [(3, 4), (4, 5), (5, 6), (3, 2), (2, 1), (1, 0)]
-FLOW_WEIGHT = 0.05  # of a pixel's error in the joint stage, beside differences of about 0.01
 Losses = dict[str, Tensor]
 
 
-class Trainee(nn.Module, ABC):
+class LossModule(nn.Module, ABC):
     """A network with its losses; called so that DistributedDataParallel can stand around it."""
 
     network: nn.Module
@@ -46,7 +33,7 @@ class Trainee(nn.Module, ABC):
         """
 
     @abstractmethod
-    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+    def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         """What is compared with the truth in validation: "existing", "new", or in the flow's stage
         "moved" (the low-resolution frames between), each (B, n, 3, ., .) in [-1, 1]."""
 
@@ -55,169 +42,5 @@ class Trainee(nn.Module, ABC):
         return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
 
 
-class StvunTrainee(Trainee):
-    """STVUN. "space" trains all but the flow network, "flow" that alone, "joint" everything.
-
-    The paper starts from a published flow network and has no stage "flow".
-    """
-
-    def __init__(self, network: STVUN, stage: Stage) -> None:
-        super().__init__()
-        self.network: STVUN = network
-        self.stage = stage
-        for name, parameter in network.named_parameters():
-            of_flow = name.startswith("pwcnet.")
-            parameter.requires_grad = stage == "joint" or of_flow == (stage == "flow")
-            if re.search(UNUSED, name):  # so never given a gradient
-                parameter.requires_grad = False
-
-    def forward(
-        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
-    ) -> Losses:
-        if self.stage == "flow":
-            return {"flow": self._taught(small, large, between, times[0])}
-        frames = small[:, :FRAMES]
-        window = _by_frame(self.network.encode(frames.flatten(0, 1)), frames.shape[0])
-        made, guide = self.network.space(frames[:, CENTRE], window, self._motion(frames))
-        losses = {"space": _difference(made, large[:, 0])}
-        if self.stage == "space":
-            return losses
-        first, second = self._pair(frames)
-        ends = [(frames[:, CENTRE + k], window[CENTRE + k].features) for k in (0, 1)]
-        for k, t in enumerate(times):
-            moved, features = blend(t, (*ends[0], first), (*ends[1], second))
-            made = self.network.finished(moved, features, guide)
-            _add(losses, "between", _difference(made, large[:, 1 + k]) / len(times))
-            _add(losses, "flow", _difference(moved, between[:, k]) / len(times))
-        if self.network.aligned:  # which needs each flow, and equation 7 sees both together
-            truth = self._true_flow(large[:, 0], large[:, 1], first) / times[0]
-            _add(losses, "flow", FLOW_WEIGHT * _difference(first, truth))
-        return losses
-
-    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        if self.stage == "flow":
-            there, back = self._pair(small)
-            ends = [(small[:, CENTRE + j], list[Tensor]()) for j in (0, 1)]
-            moved = [blend(t, (*ends[0], there), (*ends[1], back))[0] for t in times]
-            return {"moved": torch.stack(moved, 1)}
-        made = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
-        return {"existing": made[:, :1]} | ({"new": made[:, 1:]} if self.stage == "joint" else {})
-
-    def _pair(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        pyramids = [self.network.pyramid(frames[:, CENTRE + k]) for k in (0, 1)]
-        return self.network.flows(*pyramids)
-
-    def _motion(self, frames: Tensor) -> Motion | None:
-        """The flows that features are brought to the centre by; alignment does not train them."""
-        if not self.network.aligned:
-            return None
-        with torch.no_grad():
-            pyramids = self.network.pyramid(frames.transpose(0, 1).flatten(0, 1))
-            each = [level.view(FRAMES, -1, *level.shape[1:]) for level in pyramids]
-            first, second = (
-                [level[list(frames)].flatten(0, 1) for level in each] for frames in zip(*STEPS)
-            )
-            flow = self.network.way(first, second)
-            flows = flow.view(len(STEPS), -1, *flow.shape[1:]).unbind(0)
-        return flows[:CENTRE], flows[CENTRE:]
-
-    def _taught(self, small: Tensor, large: Tensor, between: Tensor, t: float) -> Tensor:
-        """How far the flow is from that of the full-size frames, in pixels of the small ones.
-
-        Equation 7 alone left a light network without a start: a frame halfway depends only on the
-        difference of both flows, and hardly on motions below a pixel.
-        """
-        now, then, end = small[:, CENTRE], between[:, 0], small[:, CENTRE + 1]
-        there = self._true_flow(large[:, 0], large[:, 1], now)
-        back = self._true_flow(large[:, 1], large[:, 0], now)
-        truth = torch.cat([there, back, there / t])
-        first = self.network.pyramid(torch.cat([now, then, now]))
-        second = self.network.pyramid(torch.cat([then, now, end]))
-        loss = small.new_zeros(())
-        for found in self.network.pwcnet.flows(first, second):
-            coarse = area(truth, tuple(found.shape[-2:])) * (found.shape[-1] / truth.shape[-1])
-            loss = loss + _difference(found, coarse)
-        return loss
-
-    def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:
-        """The flow of full-size frames at the size of the small ones, in their pixels."""
-        return (
-            area(optical_flow(first, second), (small.shape[-2], small.shape[-1]))
-            / self.network.scale
-        )
-
-
-class EdvrTrainee(Trainee):
-    """EDVR, which reads frames in [0, 1]; its loss is in [-1, 1] as STVUN's."""
-
-    def __init__(self, network: EDVR) -> None:
-        super().__init__()
-        self.network: EDVR = network
-
-    def forward(
-        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
-    ) -> Losses:
-        reach = self.network.frames // 2
-        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        analysis = self.network.analyse(frames.flatten(0, 1))
-        count = frames.shape[1]
-
-        def of(part: Levels, k: int) -> Levels:
-            one, two, three = (level.view(-1, count, *level.shape[1:])[:, k] for level in part)
-            return one, two, three
-
-        window = [Analysis(*(of(part, k) for part in analysis)) for k in range(count)]
-        made = self.network.restore(window, frames[:, reach])
-        return {"space": _difference(2 * made - 1, large[:, 0])}
-
-    def made(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        reach = self.network.frames // 2
-        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        return {"existing": 2 * self.network(frames).unsqueeze(1) - 1}
-
-
-def trainee(network: nn.Module, stage: Stage) -> Trainee:
-    """The network with its losses. Raises ValueError if it has no such stage."""
-    if isinstance(network, STVUN) and (stage != "flow" or isinstance(network.pwcnet, LightFlow)):
-        return StvunTrainee(network, stage)
-    if stage != "space" or not isinstance(network, EDVR):
-        raise ValueError(f"{type(network).__name__} has no stage {stage!r}")
-    return EdvrTrainee(network)
-
-
-def start(network: nn.Module, seed: int) -> None:
-    """Weights as training starts: He normal (the published code's choice), residuals and flows faint."""
-    initialise(network, seed)
-    as_training_starts(network)
-    with torch.no_grad():
-        if isinstance(network, STVUN):
-            network.decoder.rconv1.weight.mul_(0.1)
-            if isinstance(network.pwcnet, LightFlow):
-                for name, parameter in network.pwcnet.named_parameters():
-                    if name.startswith("predict"):
-                        parameter.mul_(0.01)
-        elif isinstance(network, EDVR):
-            network.conv_last.weight.mul_(0.1)
-
-
-def _by_frame(encoded: Encoded, batch: int) -> list[Encoded]:
-    """What was encoded of all frames of a batch of windows at once, frame by frame."""
-
-    def of(tensor: Tensor, k: int) -> Tensor:
-        return tensor.view(batch, FRAMES, *tensor.shape[1:])[:, k]
-
-    return [
-        Encoded(
-            [of(level, k) for level in encoded.features],
-            [[of(one, k) for one in level] for level in encoded.prepared],
-        )
-        for k in range(FRAMES)
-    ]
-
-
-def _difference(made: Tensor, truth: Tensor) -> Tensor:
-    return (made.float() - truth).abs().mean()
-
-
-def _add(losses: Losses, name: str, loss: Tensor) -> None:
-    losses[name] = losses[name] + loss if name in losses else loss
+def mean_absolute_difference(prediction: Tensor, truth: Tensor) -> Tensor:
+    return (prediction.float() - truth).abs().mean()

@@ -1,4 +1,4 @@
-"""What a notebook calls beside `stvt.evaluate` and `stvt.report`."""
+"""The functions for notebooks: `stvt.prepare` and `stvt.load_method`."""
 
 from __future__ import annotations
 

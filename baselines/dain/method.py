@@ -11,26 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..acceleration.convolution import layout_for
-from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from ..method import DTYPES, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
-from ..weights.load import State, give_weights
 from .modules import Rectification
 from .network import DAIN, Frame, Pair
-
-SPARE = r"num_batches_tracked$|^flownets\.deconv2\."  # entries that take no part in the result
-
-
-def dain_method(settings: Settings) -> Method:
-    """DAIN with the weights that the settings name."""
-    network = DAIN()
-    known = network.state_dict().keys()
-
-    def only_known(state: State) -> State:
-        return {key: value for key, value in state.items() if key in known}
-
-    weights = give_weights(network, "dain", settings, only_known, spare=SPARE)
-    return DainMethod(network, settings, weights)
 
 
 def padding(size: int) -> tuple[int, int]:
@@ -49,13 +34,14 @@ class DainMethod(WindowMethod):
     `stream` computes once what successive pairs and the times of a pair share.
     """
 
-    name = "dain"
     scale = 1
     before = 0
     after = 1
 
-    def __init__(self, network: DAIN, settings: Settings, weights: str = "") -> None:
-        self.weights = weights
+    def __init__(
+        self, network: DAIN, settings: Settings, weights: str = "", name: str = "dain"
+    ) -> None:
+        self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
         self.precision, self.tiles = settings.precision, Tiles(settings)
         self.layout = layout_for(self.device, self.precision)

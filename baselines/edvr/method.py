@@ -11,48 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..acceleration.convolution import layout_for
-from ..errors import MethodError
-from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from ..method import DTYPES, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from ..variants import edvr_s
-from ..weights.load import find_weights, initialise, load_weights, read_state
-from .alignment import Analysis, as_training_starts
-from .network import EDVR, edvr_l, edvr_m, form_of, own_names
+from .alignment import Analysis
+from .network import EDVR
 
-NETWORKS = {"edvr": edvr_l, "edvr-m": edvr_m, "edvr-s": edvr_s}
-CHANNELS = {"edvr": 128, "edvr-m": 64, "edvr-s": 24}
 MARGIN = 64  # low-resolution pixels around a tile, at most
-
-
-def edvr_method(settings: Settings, variant: str = "edvr") -> Method:
-    """EDVR-L ("edvr", 128 channels), EDVR-M ("edvr-m", 64) or a compact one ("edvr-s", 24).
-
-    How many frames it reads (7 and 5, untrained), whether it has TSA and the pre-deblur part, is
-    as in the file of weights.
-    """
-    if settings.scale != 4:
-        raise MethodError(f"{variant} enlarges by 4, not by {settings.scale}")
-    if settings.untrained and variant not in settings.weights:
-        network = NETWORKS[variant]()
-        initialise(network)
-        as_training_starts(network)
-        return EdvrMethod(network, settings, variant, "untrained")
-    file = find_weights(variant, settings)
-    try:
-        form = form_of(own_names(read_state(file, variant)))
-    except ValueError as error:
-        raise MethodError(f"{variant}: {file} is of another network; {error}") from error
-    if form["channels"] != CHANNELS[variant]:
-        raise MethodError(
-            f"{variant}: {file} has {form['channels']} channels, {variant} has "
-            f"{CHANNELS[variant]}; "
-            + " and ".join(f"{name} is of {number}" for name, number in CHANNELS.items())
-        )
-    if form["full_size"]:
-        raise MethodError(f"{variant}: {file} only deblurs; take one whose name says SR")
-    network = EDVR(**form)
-    return EdvrMethod(network, settings, variant, load_weights(network, file, variant, own_names))
 
 
 class EdvrMethod(WindowMethod):

@@ -11,35 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..acceleration.convolution import layout_for
-from ..edvr.alignment import as_training_starts
-from ..errors import MethodError
-from ..method import DTYPES, Method, Outputs, Settings, Wanted, WindowMethod, everything, windows
+from ..method import DTYPES, Outputs, Settings, Wanted, WindowMethod, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
-from ..variants import trainable
-from ..weights.load import State, give_weights
-from .network import CENTRE, FRAMES, STVUN, UNUSED, Encoded, Motion
+from .network import CENTRE, FRAMES, STVUN, Encoded, Motion
 
 MULTIPLE = 16  # of which the network needs height and width to be
-
-
-def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
-    """STVUN, an ablation of it, or a compact size: a name of `compact.TRAINABLE`."""
-    if settings.scale not in (2, 3, 4):
-        raise MethodError(f"{variant} enlarges by 2, 3 or 4, not by {settings.scale}")
-    if settings.precision == "fp16" and settings.device == "cpu":
-        raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
-    network = trainable(variant, settings.scale)
-    assert isinstance(network, STVUN)
-    weights = give_weights(network, variant, settings, published_names, spare=UNUSED)
-    if weights == "untrained":
-        as_training_starts(network)
-    return StvunMethod(network, settings, variant, weights)
-
-
-def published_names(state: State) -> State:
-    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
-    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
 
 
 class StvunMethod(WindowMethod):

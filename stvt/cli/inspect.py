@@ -13,7 +13,7 @@ LISTED = 40  # scenes in the terminal; the page has all
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="look at a set: frames, motion, scenes")
+    command = commands.add_parser("inspect", help="look at a set: its scenes and motion, as a page")
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
     options.add_root(command)

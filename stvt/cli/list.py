@@ -40,7 +40,7 @@ def _methods() -> list[Row]:
             "method": name,
             "kind": entry.kind,
             "scales": " ".join(map(str, entry.scales)),
-            "weights": _weights(name) if entry.needs_weights else "none",
+            "weights": _weights(name) if entry.networks else "none",
             "what it is": entry.summary,
         }
         for name, entry in baselines.METHODS.items()

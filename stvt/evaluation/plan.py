@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Compiled, Method, Scene, Settings, networks_of, resolved, split_label
+from stvt.baselines import (
+    Compiled,
+    Method,
+    Scene,
+    Settings,
+    networks_of,
+    split_label,
+    with_absolute_paths,
+)
 from stvt.core.errors import UsageError
 from stvt.datasets import phase
 from stvt.device import usable_device
@@ -153,7 +161,7 @@ class Plan:
             dataset=dataset,
             prepared=scene,
             moving=moving,
-            method=resolved(spec),
+            method=with_absolute_paths(spec),
             label=method.name,
             settings=self.settings,
             protocol=self.protocol,

@@ -94,7 +94,7 @@ def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
 
 def facts(plan: Plan) -> dict[str, Any]:
     """What `run.json` says beside the protocol, data and methods, without folders and times."""
-    from stvt.baselines import sha256_of
+    from stvt.core.files import sha256_of
     from stvt.device import device_name
 
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import baselines
-from stvt.baselines import Compiled, Elsewhere, Method
+from stvt.baselines import Compiled, Method, PrecomputedFrames
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, write_json
 from stvt.core.version import __version__
@@ -186,7 +186,7 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
     methods = [
         (spec, method)
         for spec, method in plan.methods.items()
-        if not isinstance(method, Elsewhere) and (runtime or method.networks())
+        if not isinstance(method, PrecomputedFrames) and (runtime or method.networks())
     ]
     what = "timing" if runtime else "counting"
     new = 0

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from stvt import baselines, datasets, metrics
 from stvt.baselines import (
-    Elsewhere,
     Method,
+    PrecomputedFrames,
     Scene,
     Settings,
     is_out_of_memory,
@@ -141,8 +141,8 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
     judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
-    if isinstance(method, Elsewhere):
-        judge.saw = method.saw
+    if isinstance(method, PrecomputedFrames):
+        judge.saw = method.observe
     scores: list[list[object]] = []
     warnings: list[str] = []
 
@@ -159,7 +159,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     ):
         for position, restored in _restored(unit, method, inputs, judge):
             submit(partial(judge, position, restored))
-    if isinstance(method, Elsewhere):
+    if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
         warnings += method.warnings
     if protocol.tile == "auto" and (side := tile_in_use(method)):
@@ -181,7 +181,7 @@ def _restored(
     Raises MethodError after the last if the method left some out.
     """
     wanted = {position.frame: position for position in unit.positions}
-    if isinstance(method, Elsewhere) and method.scene is not None:
+    if isinstance(method, PrecomputedFrames) and method.scene is not None:
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
         for frame, position in wanted.items():
@@ -213,7 +213,7 @@ def _restored(
         )
 
 
-def _read_restored(method: Elsewhere, frame: int, judge: _Judge) -> Frame:
+def _read_restored(method: PrecomputedFrames, frame: int, judge: _Judge) -> Frame:
     return judge.checked(read_precomputed(method.files[frame], method.name))
 
 

@@ -12,48 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stvt.baselines import Method
+from stvt.baselines import Method, spec_of
 from stvt.profiling.flops import device_of, operations_and_bytes_of
-
-# Class of a network -> (its part -> what of the network computes it; "" is the network itself,
-# and what the rest is called).
-PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
-    "STVUN": (
-        {
-            "encoder": ("encoder",),
-            "EFST": ("fuse", "efst.prepare"),
-            "decoder": ("decoder", "decoder.guided"),
-            "flow": ("pyramid", "flows"),
-        },
-        "warping and enlarging",
-    ),
-    "EDVR": (
-        {
-            "features and pyramids": ("analyse",),
-            "alignment": ("pcd_align",),
-            "fusion": ("fusion",),
-        },
-        "reconstruction",
-    ),
-    "DAIN": (
-        {
-            "flow": ("flownets.pyramid", "flownets.flows"),
-            "depth": ("depthNet",),
-            "context": ("context",),
-            "kernels": (
-                "initScaleNets_filter",
-                "initScaleNets_filter1",
-                "initScaleNets_filter2",
-            ),
-            "projection": ("projected",),
-            "warping": ("_to_rectify",),
-            "rectification": ("rectifyNet.of_kernels", "rectifyNet.first", "rectifyNet.rest"),
-        },
-        "the rest",
-    ),
-    "FISR": ({"network": ("",)}, "colours and warping"),
-    "FISRPWCNet": ({"flow": ("pyramid", "flows")}, "colours and warping"),
-}
 
 
 @dataclass
@@ -88,7 +48,10 @@ class Breakdown:
         for stage in method.stages:
             before = f"{stage.name}: " if several else ""
             for network in stage.networks():
-                parts, rest = PARTS.get(type(network).__name__, ({"network": ("",)}, "the rest"))
+                spec = spec_of(network)
+                parts, rest = (
+                    (spec.profile, spec.rest) if spec else ({"network": ("",)}, "the rest")
+                )
                 rests.append(before + rest)
                 for part, paths in parts.items():
                     self.places += [(before + part, *_place(network, path)) for path in paths]

@@ -53,8 +53,8 @@ def available_method(
     spec: str, device: str, precision: Precision = "fp32", tile: int | None = None
 ) -> Method:
     """A method with its weights if they are here, else untrained, as its `weights` then says."""
-    # Every published network enlarges by 4 but FISR.
-    scale = 2 if spec == "fisr" else 4
+    known = baselines.METHODS.get(spec)
+    scale = known.scales[-1] if known and known.kind != "temporal" else 4
     names = baselines.ALIASES.get(spec, spec).split("+")
     return baselines.build(
         spec,
@@ -69,8 +69,6 @@ def available_method(
 
 
 def _has_weights(name: str) -> bool:
-    if name not in baselines.METHODS or not baselines.METHODS[name].needs_weights:
-        return True
     try:
         for network in baselines.networks_of([name]):
             find_weights(network, Settings())

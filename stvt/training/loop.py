@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from stvt.baselines import start, trainable
+from stvt import baselines
+from stvt.baselines import init_weights
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, read_json, write_json
 from stvt.core.records import from_dict
@@ -219,9 +220,9 @@ def initial_network(
     say: Say,
 ) -> tuple[nn.Module, dict[str, str]]:
     """The network before the first step, and the file and sha256 of its flow's weights, if any."""
-    network = trainable(recipe.network, recipe.scale)
     check_stage(recipe)
-    start(network, recipe.seed)
+    network = baselines.network(recipe.network, recipe.scale)
+    init_weights(recipe.network, network, recipe.seed)
     given = load_initial(network, initial, say)
     flow: dict[str, str] = {}
     if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_type_hints
 
+from stvt.baselines import NETWORKS, stages_of
 from stvt.core.errors import UsageError
 
 STAGES = ("flow", "space", "joint")
@@ -105,8 +106,10 @@ class TrainingRecipe:
             typed = type(value) is kind or (kind is float and type(value) is int)
             if not typed or not one.metadata["test"](value):
                 raise UsageError(f"{option_of(one.name)} {value}: expected {allowed}")
-        if self.patch % (16 * self.scale):
-            raise UsageError(f"--patch {self.patch}: is no multiple of {16 * self.scale}")
+        spec = NETWORKS.get(self.network)  # which `check_stage` says if there is none
+        multiple = self.scale * (spec.multiple if spec else 1)
+        if self.patch % multiple:
+            raise UsageError(f"--patch {self.patch}: is no multiple of {multiple}")
         if self.batch % self.accumulate:
             raise UsageError(
                 f"--batch {self.batch}: cannot be computed in {self.accumulate} pieces (--accumulate)"
@@ -233,8 +236,11 @@ def preset_recipe(preset: str, stage: str | None, **values: Any) -> TrainingReci
 
 def check_stage(recipe: TrainingRecipe) -> None:
     """Raises UsageError, with what there is instead, if the network has no such stage."""
-    from stvt.baselines import stages_of  # torch, which a recipe can do without
-
+    trainable = [name for name, spec in NETWORKS.items() if spec.losses]
+    if recipe.network not in trainable:
+        raise UsageError(
+            f"no network {recipe.network!r} can be trained; there are {', '.join(trainable)}"
+        )
     stages = stages_of(recipe.network)
     if recipe.stage not in stages:
         others = "; that one is for compact sizes: stvun-s, stvun-m" * (recipe.stage == "flow")

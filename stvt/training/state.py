@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from stvt.baselines import Trainee, trainee
+from stvt.baselines import LossModule, loss_module
 from stvt.core.errors import UsageError
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
@@ -28,7 +28,7 @@ class TrainingState:
     best:  the highest mean PSNR in validation so far.
     """
 
-    losses: Trainee
+    losses: LossModule
     model: nn.Module
     average: AveragedModel
     optimizer: torch.optim.Adam
@@ -37,7 +37,7 @@ class TrainingState:
     best: float = -math.inf
 
     @property
-    def averaged(self) -> Trainee:
+    def averaged(self) -> LossModule:
         """The network with its averaged weights."""
         module: Any = self.average.module
         return module  # type: ignore[no-any-return]
@@ -83,7 +83,7 @@ def initial_state(
     """The state before the first step. channels_last: None takes the layout measured to be faster."""
     if recipe.precision == "fp16" and context.device.type == "cpu":
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
-    losses = trainee(network, recipe.stage)  # type: ignore[arg-type]
+    losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
     losses.to(context.device)
     if _prefers_channels_last(recipe, context.device) if channels_last is None else channels_last:
         losses.to(memory_format=torch.channels_last)

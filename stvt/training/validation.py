@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import Method, Settings, Trainee
+from stvt.baselines import LossModule, Settings, method_of
 from stvt.datasets import Prepared, phase, read_frame
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
@@ -18,13 +18,13 @@ from stvt.training.state import autocast
 
 
 def psnr_of_windows(
-    losses: Trainee, recipe: TrainingRecipe, data: TrainingData, device: torch.device
+    losses: LossModule, recipe: TrainingRecipe, data: TrainingData, device: torch.device
 ) -> dict[str, float]:
     """The mean PSNR in dB, RGB, on windows held back, by kind: "existing", "new", "moved"."""
     values: dict[str, list[float]] = {}
     for batch in data.validation_batches(recipe.validate_windows):
         with torch.inference_mode(), autocast(recipe, device):
-            restored = losses.made(batch.to(device).lq, recipe.times())
+            restored = losses.predict(batch.to(device).lq, recipe.times())
         gt = {
             "existing": batch.gt[:, :1],
             "new": batch.gt[:, 1:],
@@ -44,7 +44,9 @@ def psnr_of_test_set(
 
     As `stvt evaluate` has it, RGB in 8 bits, but frames near the ends count, too.
     """
-    method = _method(network, recipe, device)
+    phase_of_pixels = phase(recipe.degradation, recipe.scale)
+    settings = Settings(scale=recipe.scale, phase=phase_of_pixels, device=str(device))
+    method = method_of(recipe.network, [network], settings)
     low = f"{recipe.degradation}x{recipe.scale}"
     step = recipe.between + 1
     times = recipe.times() if recipe.stage == "joint" else []
@@ -68,15 +70,3 @@ def psnr_of_test_set(
 def _pictures(frames: Tensor) -> Any:
     """(B, n, 3, H, W) uint8 as pictures (H, W, 3), one after another."""
     return np.ascontiguousarray(frames.flatten(0, 1).permute(0, 2, 3, 1).cpu().numpy())
-
-
-def _method(network: nn.Module, recipe: TrainingRecipe, device: torch.device) -> Method:
-    """A network as the method that `stvt evaluate` would build of its weights."""
-    from stvt.baselines import EDVR, STVUN, EdvrMethod, StvunMethod
-
-    phase_of_pixels = phase(recipe.degradation, recipe.scale)
-    settings = Settings(scale=recipe.scale, phase=phase_of_pixels, device=str(device))
-    if isinstance(network, STVUN):
-        return StvunMethod(network, settings, recipe.network)
-    assert isinstance(network, EDVR)
-    return EdvrMethod(network, settings, recipe.network)

@@ -11,17 +11,17 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from stvt import baselines
 from stvt.baselines import (
     STVUN,
-    UNUSED,
     MethodError,
     PWCNet,
     Settings,
     State,
     find_weights,
-    loaded,
+    load_network,
+    network_spec,
     read_state,
-    trainable,
 )
 from stvt.core.errors import UsageError
 from stvt.core.files import write_bytes
@@ -84,7 +84,7 @@ def load_pretrained_flow(
             f"--flow-weights: stage {stage} of {name} trains no PWC-Net; it is for the joint stage "
             "of the full STVUN and its ablations"
         )
-    pretrained, sha256 = loaded("pwcnet", file)
+    pretrained, sha256 = load_network("pwcnet", file)
     flow.load_state_dict(convert_pwcnet(pretrained.state_dict()), strict=False)
     say(f"{file}: PWC-Net's weights, from which the flow network starts")
     return {"file": file.name, "sha256": sha256}
@@ -111,7 +111,8 @@ def convert_pwcnet(state: State) -> State:
     for last in ("predict_flow2", "dc_conv7"):
         for kind in ("weight", "bias"):
             converted[f"{last}.{kind}"] = state[f"{last}.{kind}"] * (20 / PWCNet.enlarge)
-    return {key: one for key, one in converted.items() if not re.search(UNUSED, f"pwcnet.{key}")}
+    unread = network_spec("stvun").optional_keys
+    return {key: one for key, one in converted.items() if not re.search(unread, f"pwcnet.{key}")}
 
 
 def join_weights(
@@ -129,10 +130,11 @@ def join_weights(
     half: in float16, half the size. Returns the number of parameters.
     Raises UsageError if a part is in none of the files, or does not fit; nothing is written then.
     """
-    network = trainable(name, scale)
+    network = baselines.network(name, scale)
     given = load_initial(network, files, say)
     missing = [key for key in network.state_dict() if key not in given]
-    if missing := [key for key in missing if not re.search(UNUSED, key)]:
+    optional = network_spec(name).optional_keys
+    if missing := [key for key in missing if not (optional and re.search(optional, key))]:
         raise UsageError(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"

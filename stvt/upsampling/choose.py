@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines import Elsewhere, Method, MethodError, Settings, find_weights
+from stvt.baselines import (
+    Method,
+    MethodError,
+    PrecomputedFrames,
+    Settings,
+    find_weights,
+    networks_of,
+)
 
-# The best first, each with the networks whose weights it needs.
-PREFERRED = {"stvun": ("stvun",), "v2f": ("edvr", "dain"), "stvun-s": ("stvun-s",)}
+# The best first.
+PREFERRED = ("stvun", "v2f", "stvun-s")
 FALLBACK = "bicubic+flow"  # which needs no weights
 IDENTITY = "repeat"  # at scale 1 and without new frames
 
@@ -67,7 +74,7 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
         parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
         expression = "+".join(parts)
     method = baselines.build(expression, settings, larger=settings.scale > 1, new=new)
-    if isinstance(method, Elsewhere):
+    if isinstance(method, PrecomputedFrames):
         raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
     if settings.scale == 1 and method.scale != 1:
         raise MethodError(f"{expression} enlarges; for --scale 1 take flow, blend, dain or repeat")
@@ -82,7 +89,7 @@ def _has_weights(name: str, settings: Settings) -> bool:
     if settings.untrained:
         return False
     try:
-        for network in PREFERRED[name]:
+        for network in networks_of([name]):
             find_weights(network, settings)
     except MethodError:
         return False

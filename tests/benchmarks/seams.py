@@ -70,8 +70,8 @@ def seams(
     Raises MethodError for a method without a network, or that does not work in tiles.
     """
     entry = baselines.METHODS.get(spec)
-    if entry is None or not entry.needs_weights:
-        named = ", ".join(name for name, one in baselines.METHODS.items() if one.needs_weights)
+    if entry is None or not entry.networks:
+        named = ", ".join(name for name, one in baselines.METHODS.items() if one.networks)
         raise MethodError(f"{spec}: no network that works in tiles; there are {named}")
     whole = available_method(spec, device, precision)
     tiled = available_method(spec, device, precision, tile)

@@ -20,6 +20,7 @@ from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
+from stvt.baselines.registry import NETWORKS
 from stvt.cli import bench as bench_command
 from stvt.cli.main import main
 from stvt.profiling import stream
@@ -154,7 +155,10 @@ class DAIN(nn.Module):
         return made
 
 
-def test_a_part_inside_another_is_counted_for_itself_alone() -> None:
+def test_a_part_inside_another_is_counted_for_itself_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(NETWORKS, "dain", replace(NETWORKS["dain"], network=DAIN))
     method = Blend()
     breakdown = Breakdown(method)
     with breakdown.measuring(counting=True), torch.inference_mode():

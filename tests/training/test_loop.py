@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 import stvt
-from stvt.baselines.losses import start
-from stvt.baselines.variants import trainable
+from stvt import baselines
+from stvt.baselines.weights.load import init_weights
 from stvt.core.errors import StvtError, UsageError
 from stvt.training.loop import train
 from stvt.training.state import exponential_average
@@ -78,8 +78,8 @@ def test_lambda_m_is_of_the_moved_frame_which_only_the_flow_can_mend(
 ) -> None:
     recipe = tiny("joint", steps=1, lambda_m=1.0, lambda_s=0.0, lambda_f=0.0)
     made = load_file(train(recipe, data, tmp_path / "run", say=quiet).weights)
-    before = trainable(recipe.network)
-    start(before, recipe.seed)
+    before = baselines.network(recipe.network)
+    init_weights(recipe.network, before, recipe.seed)
     moved = {name for name, one in before.state_dict().items() if not torch.equal(made[name], one)}
     assert moved
     assert all(name.startswith("pwcnet.") for name in moved), "L_M says nothing of the decoder"

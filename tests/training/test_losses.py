@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from stvt import baselines
 from stvt.baselines.flow_networks.light import LightFlow, optical_flow
-from stvt.baselines.losses import start, trainee
+from stvt.baselines.registry import NETWORKS, loss_module, network_spec, stages_of
 from stvt.baselines.stvun.network import STVUN
-from stvt.baselines.variants import TRAINABLE, stages_of, trainable
+from stvt.baselines.weights.load import init_weights
 from stvt.datasets.clips.sampler import Sampler, Sampling, collate
 from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.training_set import TrainingClip
@@ -39,7 +40,7 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
     # A slope of 0.01 a pixel moves right by two pixels a frame; nothing else adds to the enlarged
     # frames, for the last convolution is zero.
     network = STVUN(width=4, flow=Still(2.0))
-    start(network, 0)
+    init_weights("stvun", network, 0)
     with torch.no_grad():
         for parameter in network.decoder.rconv1.parameters():
             parameter.zero_()
@@ -48,7 +49,7 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
     large = torch.full((1, 2, 3, 128, 128), 0.5)
     between = (slope - 0.02 * 3.5)[:, None]
     with torch.no_grad():
-        losses = trainee(network, "joint")(small, large, between, [0.5])
+        losses = loss_module("stvun", network, "joint")(small, large, between, [0.5])
         enlarged = torch.nn.functional.interpolate(small[:, 3], scale_factor=4, mode="bilinear")
     assert losses["space"].item() == pytest.approx((enlarged - 0.5).abs().mean().item(), abs=1e-6)
     # Moved by half the flow from either side it is the truth but for the columns at the ends.
@@ -61,8 +62,8 @@ def test_losses_are_those_of_the_equations_on_a_case_made_by_hand() -> None:
 
 def test_losses_have_the_gradients_of_finite_differences() -> None:
     network = STVUN(width=4, flow=LightFlow()).double()
-    start(network, 1)
-    learner = trainee(network, "joint").double()
+    init_weights("stvun", network, 1)
+    learner = loss_module("stvun", network, "joint").double()
     random = torch.Generator().manual_seed(0)
     small, large, between = (
         torch.rand(shape, generator=random).double() * 2 - 1
@@ -93,9 +94,9 @@ def test_a_light_flow_network_is_taught_the_motion_of_the_full_size_frames() -> 
     flow = optical_flow(first, second)[0, :, 24:-24, 24:-24]
     assert flow[0].median() == pytest.approx(4, abs=0.1)
     assert flow[1].median() == pytest.approx(0, abs=0.1)
-    network = trainable("stvun-s")
-    start(network, 0)
-    learner = trainee(network, "flow")
+    network = baselines.network("stvun-s")
+    init_weights("stvun-s", network, 0)
+    learner = loss_module("stvun-s", network, "flow")
     small = torch.nn.functional.avg_pool2d(torch.cat([first, second]), 4)
     between, large = small[1:, None], torch.stack([first, second], 1)
     window = small[:1, None].repeat(1, 8, 1, 1, 1)
@@ -109,18 +110,18 @@ def test_a_light_flow_network_is_taught_the_motion_of_the_full_size_frames() -> 
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
     with pytest.raises(ValueError, match="no stage 'flow'"):
-        trainee(STVUN(width=4), "flow")
+        loss_module("stvun", STVUN(width=4), "flow")
 
 
 def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -> None:
-    assert {"stvun", "stvun-wo-efst", "stvun-w-af", "stvun-s", "stvun-m", "edvr-s"} <= set(
-        TRAINABLE
-    )
+    trained = {name for name in NETWORKS if stages_of(name)}
+    assert {"stvun", "stvun-wo-efst", "stvun-w-af", "stvun-s", "stvun-m", "edvr-s"} <= trained
+    assert trained <= set(baselines.METHODS)
     small, large = torch.zeros(1, 8, 3, 32, 32), torch.zeros(1, 2, 3, 128, 128)
     for name in ("stvun-s", "stvun-s-wo-efst", "stvun-s-wo-d", "stvun-s-w-af", "edvr-s"):
-        network = trainable(name)
-        start(network, 0)
-        learner = trainee(network, "joint" if name.startswith("stvun") else "space")
+        network = baselines.network(name)
+        init_weights(name, network, 0)
+        learner = loss_module(name, network, "joint" if name.startswith("stvun") else "space")
         losses = learner(small, large, torch.zeros(1, 1, 3, 32, 32), [0.5])
         torch.stack([*losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
         without = [k for k, one in learner.learning().items() if one.grad is None]
@@ -128,15 +129,15 @@ def test_every_network_that_can_be_trained_has_a_step_and_a_name_in_evaluate() -
 
 
 def test_the_stages_of_a_network_are_those_that_have_losses() -> None:
-    for name in TRAINABLE:
+    for name in (name for name in NETWORKS if network_spec(name).losses):
         with torch.device("meta"):
-            network = trainable(name)
+            network = baselines.network(name)
         for stage in ("flow", "space", "joint"):
             if stage in stages_of(name):
-                trainee(network, stage)
+                loss_module(name, network, stage)
             else:
                 with pytest.raises(ValueError, match="no stage"):
-                    trainee(network, stage)
+                    loss_module(name, network, stage)
 
 
 @pytest.mark.slow
@@ -150,9 +151,9 @@ def test_on_one_real_clip_300_steps_go_well_above_bilinear(shared: Path, tmp_pat
     small, large, between = (
         torch.from_numpy(window[name]).float() / 127.5 - 1 for name in ("lq", "gt", "gt_between")
     )
-    network = trainable("stvun-s")
-    start(network, 0)
-    learner = trainee(network, "joint")
+    network = baselines.network("stvun-s")
+    init_weights("stvun-s", network, 0)
+    learner = loss_module("stvun-s", network, "joint")
     optimiser = torch.optim.Adam(learner.parameters(), 1e-3)
     for _ in range(300):
         optimiser.zero_grad()

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 import stvt
+from stvt import baselines
 from stvt.baselines.flow_networks.pwcnet import PWCNet
-from stvt.baselines.losses import trainee
-from stvt.baselines.variants import trainable
+from stvt.baselines.registry import loss_module
 from stvt.baselines.weights.load import initialise
 from stvt.cli.main import main
 from stvt.training.loop import train
@@ -42,8 +42,8 @@ def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
 
 
 def test_full_stvun_is_evaluated_without_the_entries_that_nothing_reads(tmp_path: Path) -> None:
-    network = trainable("stvun")
-    learnt = trainee(network, "joint").learning()
+    network = baselines.network("stvun")
+    learnt = loss_module("stvun", network, "joint").learning()
     file = tmp_path / "stvun-last.safetensors"
     write_weights(file, learnt, "as a joint stage leaves it")
     assert len(stvt.load_method("stvun", weights={"stvun": file}).weights) == 64
@@ -122,7 +122,7 @@ def test_flow_weights_name_a_file_and_what_nothing_reads_is_one_line(
 
     assert "weights are not here" in errors(*full, "--flow-weights", "pwcnet")
     assert "write pwcnet" in errors(*full, "--flow-weights", "raft")
-    assert "cannot read" in errors(*full, "--flow-weights", f"pwcnet={tmp_path}/none.pth")
+    assert "there is no such file" in errors(*full, "--flow-weights", f"pwcnet={tmp_path}/none.pth")
     given = ["--flow-weights", f"pwcnet={pwcnet}"]
     assert "trains no PWC-Net" in errors("--stage", "joint", *given)
     assert "trains no PWC-Net" in errors("--network", "stvun", "--stage", "space", *given)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 import stvt.baselines
+from stvt.baselines import build
 from stvt.baselines.edvr.alignment import Deformable, Fusion, as_training_starts
-from stvt.baselines.edvr.method import EdvrMethod, edvr_method
+from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m, form_of, own_name, own_names
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
@@ -343,7 +344,7 @@ def test_tiles_differ_from_the_whole_only_by_what_lies_beyond_their_margin() -> 
 
 def test_untrained_networks_give_finite_frames_from_offsets_of_zero() -> None:
     for variant, frames in (("edvr", 7), ("edvr-m", 5)):
-        method = edvr_method(Settings(untrained=True), variant)
+        method = build(variant, Settings(untrained=True))
         assert (method.name, method.weights, method.scale) == (variant, "untrained", 4)
         assert method.support(0, ()) == (frames // 2, frames // 2)
         (network,) = method.networks()
@@ -368,7 +369,7 @@ def test_the_files_of_all_three_publishers_load(who: str, tmp_path: Path) -> Non
         content = {aliases[name]: value for name, value in state.items()}
     if who == "mmagic":
         content = {"state_dict": content | {"step_counter": torch.zeros(1)}, "meta": {}}
-    method = edvr_method(saved(tmp_path / "m.pth", content), "edvr-m")
+    method = build("edvr-m", saved(tmp_path / "m.pth", content))
     (network,) = method.networks()
     assert len(method.weights) == 64
     for name, value in network.state_dict().items():
@@ -377,7 +378,7 @@ def test_the_files_of_all_three_publishers_load(who: str, tmp_path: Path) -> Non
 
 def test_the_file_says_what_is_read_and_fused(tmp_path: Path) -> None:
     network = EDVR(64, frames=3, extract_blocks=1, reconstruction_blocks=1, tsa=False)
-    method = edvr_method(saved(tmp_path / "m.pth", network.state_dict()), "edvr-m")
+    method = build("edvr-m", saved(tmp_path / "m.pth", network.state_dict()))
     assert method.support(0, ()) == (1, 1)
     assert not isinstance(network.fusion, Fusion)
 
@@ -385,7 +386,10 @@ def test_the_file_says_what_is_read_and_fused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "state, said",
     [
-        (lambda: small().state_dict(), "has 8 channels, edvr-m has 64; edvr is of 128"),
+        (
+            lambda: small().state_dict(),
+            "edvr-m: .* is of another network; it has 8 channels, not 64",
+        ),
         (lambda: {"conv.weight": torch.zeros(3)}, "is of another network; not a state of EDVR"),
         (
             lambda: EDVR(64, 3, 8, 1, 1, predeblur=True, full_size=True).state_dict(),
@@ -399,12 +403,12 @@ def test_the_file_says_what_is_read_and_fused(tmp_path: Path) -> None:
 )
 def test_a_file_of_something_else_is_refused(state: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(MethodError, match=said):
-        edvr_method(saved(tmp_path / "m.pth", state()), "edvr-m")
+        build("edvr-m", saved(tmp_path / "m.pth", state()))
 
 
 def test_it_enlarges_by_4_alone() -> None:
-    with pytest.raises(MethodError, match="edvr enlarges by 4, not by 2"):
-        edvr_method(Settings(scale=2, untrained=True))
+    with pytest.raises(MethodError, match="edvr enlarges by 4 only, not by 2"):
+        build("edvr", Settings(scale=2, untrained=True))
 
 
 def test_a_state_survives_its_translation() -> None:

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import from_tensorflow
+from stvt.baselines import build
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fisr import method as method_module
+from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.inputs import (
     joined,
     remapped,
@@ -22,7 +23,7 @@ from stvt.baselines.fisr.inputs import (
     yuv_from_rgb,
 )
 from stvt.baselines.fisr.losses import losses
-from stvt.baselines.fisr.method import FisrMethod, Pair, Seen, fisr_method
+from stvt.baselines.fisr.method import FisrMethod, Pair, Seen
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet, costs, enlarged, warp_against
 from stvt.baselines.fisr.resize import doubled, enlarge_from_corner, halved
@@ -50,7 +51,7 @@ def flow_network() -> FISRPWCNet:
 
 @pytest.fixture(scope="module")
 def untrained() -> FisrMethod:
-    method = fisr_method(Settings(scale=2, untrained=True))
+    method = build("fisr", Settings(scale=2, untrained=True))
     assert isinstance(method, FisrMethod)
     return method
 
@@ -454,7 +455,7 @@ def test_other_scales_and_half_precision_on_a_cpu_are_refused_in_one_line(
     settings: Settings, message: str
 ) -> None:
     with pytest.raises(MethodError, match=message):
-        fisr_method(settings)
+        build("fisr", settings)
 
 
 def test_without_weights_it_says_what_to_type(
@@ -462,7 +463,7 @@ def test_without_weights_it_says_what_to_type(
 ) -> None:
     monkeypatch.setenv("STVT_HOME", str(tmp_path))
     with pytest.raises(MethodError, match="stvt weights convert fisr CHECKPOINT") as refused:
-        fisr_method(Settings(scale=2))
+        build("fisr", Settings(scale=2))
     assert "\n" not in str(refused.value)
 
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from stvt import baselines
+from stvt.baselines import build
 from stvt.baselines.acceleration.convolution import plain
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
-from stvt.baselines.stvun.method import StvunMethod, stvun_method
+from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import EFST, STVUN, Encoded, blend, intermediate_flows
-from stvt.baselines.variants import trainable
 from stvt.baselines.weights.load import initialise
 from stvt.profiling.flops import operations_of
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
@@ -219,7 +220,7 @@ def test_wrong_shapes_are_refused(untrained: STVUN) -> None:
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (13, 18)])
 def test_any_size_is_enlarged_exactly(scale: int, size: tuple[int, int]) -> None:
-    method = stvun_method(Settings(scale=scale, untrained=True))
+    method = build("stvun", Settings(scale=scale, untrained=True))
     assert isinstance(method, WindowMethod)
     assert method.weights == "untrained" and method.scale == scale
     made = method(moving(7, *size), [0.5])
@@ -237,7 +238,7 @@ def test_any_size_is_enlarged_exactly(scale: int, size: tuple[int, int]) -> None
     ],
 )
 def test_a_stream_equals_its_windows_one_by_one(variant: str) -> None:
-    method = stvun_method(Settings(untrained=True), variant)
+    method = build(variant, Settings(untrained=True))
     assert isinstance(method, StvunMethod) and method.name == variant
     assert_the_stream_equals_its_windows(method, moving(3, 13, 16))
 
@@ -260,7 +261,7 @@ def assert_the_stream_equals_its_windows(method: StvunMethod, frames: Tensor) ->
 
 
 def test_a_compact_network_fuses_what_shows_the_same() -> None:
-    network = trainable("stvun-s").eval()
+    network = baselines.network("stvun-s")
     assert isinstance(network, STVUN) and network.aligned
     ground = torch.rand(1, 3, 32, 96)
     frames = [ground[..., 8 * k : 8 * k + 48] for k in range(7)]  # moves left by 8 pixels a frame
@@ -317,10 +318,10 @@ def test_users_reach_the_confidence_of_each_frame(untrained: STVUN) -> None:
 
 
 def test_other_scales_are_refused_in_one_line() -> None:
-    with pytest.raises(MethodError, match="2, 3 or 4"):
-        stvun_method(Settings(scale=8, untrained=True))
+    with pytest.raises(MethodError, match="2 or 3 or 4"):
+        build("stvun", Settings(scale=8, untrained=True))
 
 
 def test_half_precision_on_a_cpu_is_refused_in_one_line() -> None:
     with pytest.raises(MethodError, match="bf16 or fp32"):
-        stvun_method(Settings(precision="fp16", untrained=True))
+        build("stvun", Settings(precision="fp16", untrained=True))

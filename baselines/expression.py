@@ -1,4 +1,4 @@
-"""From what is typed, as in `bicubic+blend,mine=frames:/x`, to methods that run."""
+"""Method expressions, as in `bicubic+blend,mine=frames:/x`: parsed, and built into methods."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import custom as own
+from . import registry
 from .cascade import Cascade
+from .custom import from_entry_point, from_file
 from .errors import MethodError
 from .method import Method, Settings
-from .precomputed import Elsewhere
-from .registry import ALIASES, METHODS
+from .precomputed import PrecomputedFrames
+from .registry import ALIASES, METHODS, network_spec
+from .spec import load
+from .weights.load import ready_network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LABEL = re.compile(r"(?P<label>[^=:/\\+,]+)=(?P<what>.+)", re.DOTALL)
 FILE = re.compile(r"(?P<file>.+\.py):(?P<name>\w+)", re.DOTALL)
@@ -59,26 +66,26 @@ def networks_of(specs: Iterable[str]) -> list[str]:
     >>> networks_of(["bicubic+blend", "mine=v2f"])
     ['edvr', 'dain']
     """
-    names = [
-        name
+    return [
+        network
         for _, what in map(split_label, specs)
-        for name in parts(ALIASES.get(what, what))
-        if name in METHODS and METHODS[name].needs_weights
+        for name in components(ALIASES.get(what, what))
+        if name in METHODS
+        for network in METHODS[name].networks
     ]
-    return names + ["fisr_pwcnet"] * ("fisr" in names)
 
 
-def resolved(spec: str) -> str:
+def with_absolute_paths(spec: str) -> str:
     """The same with the paths of folders and files whole, for a process that works elsewhere.
 
-    >>> resolved("mine=frames:/x/../y"), resolved("bicubic+blend")
+    >>> with_absolute_paths("mine=frames:/x/../y"), with_absolute_paths("bicubic+blend")
     ('mine=frames:/y', 'bicubic+blend')
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
         return f"{label}={FRAMES}{Path(what.removeprefix(FRAMES)).expanduser().resolve()}"
     names = []
-    for name in parts(what):
+    for name in components(what):
         file = FILE.fullmatch(name)
         path = Path(file["file"]).expanduser().resolve() if file else None
         names.append(f"{path}:{file['name']}" if file and path else name)
@@ -95,9 +102,12 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
-        return Elsewhere(label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale)
-    names = parts(ALIASES.get(what, what))
-    stages = [one(name, settings) for name in checked(label, names)]
+        return PrecomputedFrames(
+            label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale
+        )
+    names = components(ALIASES.get(what, what))
+    check_composition(label, names)
+    stages = [single_method(name, settings) for name in names]
     method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handover)
     method.name = label
     if settings.compiled:
@@ -113,10 +123,10 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     return method
 
 
-def parts(what: str) -> list[str]:
+def components(what: str) -> list[str]:
     """The methods of a composition; a + in the name of a file is none.
 
-    >>> parts("bicubic+a+b.py:Mine")
+    >>> components("bicubic+a+b.py:Mine")
     ['bicubic', 'a', 'b.py:Mine']
     """
     file = FILE.fullmatch(what)
@@ -125,33 +135,56 @@ def parts(what: str) -> list[str]:
     return [name.strip() for name in what.split("+")]
 
 
-def checked(label: str, names: Sequence[str]) -> Sequence[str]:
-    """The methods of a composition, if they can be composed at all."""
+def check_composition(label: str, names: Sequence[str]) -> None:
+    """Raises MethodError if these methods cannot be composed at all."""
     if len(names) > 2:
         raise MethodError(f"{label}: a composition is of two methods, one spatial, one temporal")
     for name in names:
         if len(names) > 1 and name in METHODS and METHODS[name].kind == "space-time":
             raise MethodError(f"{label}: {name} does both in one; write it alone")
-    return names
 
 
-def one(name: str, settings: Settings) -> Method:
+def single_method(name: str, settings: Settings) -> Method:
     """A method by its name, here or installed, or by its file and class."""
     if name in METHODS:
-        entry = METHODS[name]
-        if entry.kind != "temporal" and settings.scale not in entry.scales:
-            scales = " or ".join(map(str, entry.scales))
-            raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
-        return entry.build(settings)
+        return registered_method(name, settings)
     if file := FILE.fullmatch(name):
-        return own.from_file(Path(file["file"]).expanduser(), file["name"], settings)
-    installed = own.installed()
+        return from_file(Path(file["file"]).expanduser(), file["name"], settings)
+    installed = registry.installed()
     if name in installed:
-        return own.from_entry_point(installed[name], settings)
-    raise MethodError(unknown(name, [*METHODS, *ALIASES, *installed]))
+        return from_entry_point(installed[name], settings)
+    raise MethodError(unknown_name(name, [*METHODS, *ALIASES, *installed]))
 
 
-def unknown(name: str, names: Sequence[str]) -> str:
+def registered_method(name: str, settings: Settings) -> Method:
+    """A method of `METHODS`, its networks with weights as the settings ask."""
+    spec = METHODS[name]
+    if spec.kind != "temporal" and settings.scale not in spec.scales:
+        scales = " or ".join(map(str, spec.scales))
+        raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
+    method: Method
+    if not spec.networks:
+        method = load(spec.method)(settings, *spec.arguments)
+        return method
+    if settings.precision == "fp16" and settings.device == "cpu":
+        raise MethodError(f"{name}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
+    ready = [ready_network(network, settings) for network in spec.networks]
+    labels = [label for _, label in ready]
+    weights = "untrained" if "untrained" in labels else "+".join(labels)
+    return method_of(name, [network for network, _ in ready], settings, weights)
+
+
+def method_of(
+    name: str, networks: Sequence[nn.Module], settings: Settings, weights: str = ""
+) -> Method:
+    """The method that runs networks at hand, the first of which is the one of that name."""
+    method: Method = load(network_spec(name).method)(
+        *networks, settings=settings, name=name, weights=weights
+    )
+    return method
+
+
+def unknown_name(name: str, names: Sequence[str]) -> str:
     if name in ALIASES:
         return f"{name} stands for {ALIASES[name]} and composes with nothing"
     if name.startswith(FRAMES):
