@@ -1,7 +1,9 @@
-from .build.dry_run import foresee
-from .build.engine import Outcome, cores, prepare
+from .build.dry_run import dry_run
+from .build.engine import cores
+from .build.outcome import Outcome
 from .build.synthetic_set import prepare_photographs
-from .build.training_set import foresee_training, prepare_training
+from .build.test_set import prepare
+from .build.training_set import dry_run_training, prepare_training
 from .build.training_video import Settings
 from .build.verify import Verification, verify
 from .clips.sampler import Sample, Sampler, Sampling, collate
@@ -69,9 +71,9 @@ __all__ = [
     "cores",
     "coverage",
     "degrade",
+    "dry_run",
+    "dry_run_training",
     "encode_png",
-    "foresee",
-    "foresee_training",
     "frame_files",
     "is_training",
     "load",

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from stvt.core.files import atomic_write, reading, write_bytes
-from stvt.core.files import reason as reason  # noqa: PLC0414  (for datasets/sources)
+from stvt.core.files import reading, reason, write_bytes
 
 from .errors import DatasetError
 
@@ -204,17 +203,3 @@ def encode_png(frame: Frame) -> bytes:
 def write_frame(path: Path, frame: Frame) -> None:
     """Write a frame, uint8 RGB, (H, W, 3), as PNG: whole under its name, or not at all."""
     write_bytes(path, encode_png(frame), sync=False)
-
-
-# What follows is for datasets/build and goes with the engine, which uses `core.files` itself.
-def replace_file(path: Path, data: bytes, mtime_ns: int | None = None, sync: bool = False) -> None:
-    """Write a file atomically; mtime_ns: the time of last change to give it."""
-    with atomic_write(path, sync=sync) as temporary:
-        temporary.write_bytes(data)
-        if mtime_ns is not None:
-            os.utime(temporary, ns=(mtime_ns, mtime_ns))
-
-
-def is_leftover(name: str) -> bool:
-    """Whether a file of this name is what a killed writer leaves behind."""
-    return name.startswith(".") and name.endswith(".tmp")

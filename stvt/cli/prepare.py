@@ -80,11 +80,11 @@ def prepare(args: argparse.Namespace) -> int:
     for name in args.names:
         try:
             if is_training(name, args) and args.dry_run:
-                print("\n".join(_foreseen_training(name, args)))
+                print("\n".join(_dry_run_training(name, args)))
             elif is_training(name, args):
                 code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
-                lines = datasets.foresee(name, args.root, args.source, args.partial, args.scenes)
+                lines = datasets.dry_run(name, args.root, args.source, args.partial, args.scenes)
                 print("\n".join(lines))
             else:
                 code = max(code, _prepare(name, args))
@@ -94,8 +94,8 @@ def prepare(args: argparse.Namespace) -> int:
     return code
 
 
-def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets import foresee_training
+def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
+    from stvt.datasets import dry_run_training
 
     if name == PHOTOGRAPHS or args.photographs:
         given = args.photographs not in (None, True)
@@ -103,17 +103,18 @@ def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
         return [f"{name}: {args.clips} clips are made of {where}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]
-    return foresee_training(name, args.root, args.source, args.list)
+    return dry_run_training(name, args.root, args.source, args.list)
 
 
 def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.fetcher import fetcher
     from stvt.core.progress import progress_line
-    from stvt.terms import show_once
 
     recipe = datasets.DATASETS.get(name)
     if recipe and not recipe.render:
+        from stvt.terms import show_once  # which knows where weights are, and so loads torch
+
         show_once(name, recipe.terms)
     with progress_line() as show, progress_line("MB") as show_megabytes:
         outcome = datasets.prepare(

@@ -89,8 +89,7 @@ def _shown(plan: Plan) -> dict[str, dict[str, int]]:
 
 def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
     """What a known set was prepared without, which makes its means no others' means."""
-    lacks = (prepared.manifest.recipe or {}).get("lacks")
-    return {"lacks": str(lacks)} if lacks else {}
+    return {"lacks": prepared.missing.share} if prepared.missing else {}
 
 
 def facts(plan: Plan) -> dict[str, Any]:

@@ -321,7 +321,7 @@ def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
     """Height and width of the part of the true frames that the inputs show."""
     if protocol.inputs == "authors":
         return scene.height, scene.width
-    return scene.truth_size(protocol.low_folder)
+    return scene.gt_size(protocol.low_folder)
 
 
 def levels(frame: Tensor) -> Frame:

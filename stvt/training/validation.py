@@ -56,7 +56,7 @@ def psnr_of_test_set(
             torch.from_numpy(read_frame(scene.lr_path(k, low))).permute(2, 0, 1).float() / 255
             for k in range(0, scene.frames, step)
         )
-        height, width = scene.truth_size(low)
+        height, width = scene.gt_size(low)
         values: dict[str, list[float]] = {}
         for time, restored in method.stream(frames, times):
             gt = read_frame(scene.gt_path(round(time * step)))[:height, :width]

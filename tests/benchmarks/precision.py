@@ -95,7 +95,7 @@ def _of_scene(
     first = max(places[0] // 2 - before, 0)
     last = min(places[-1] // 2 + after + 1, inputs - 1)
     wanted = {place / 2 - first for place in places}
-    height, width = scene.truth_size(LOW)
+    height, width = scene.gt_size(LOW)
     made = (
         method.stream(_inputs(scene, range(first, last + 1), device), times, wanted.__contains__)
         for method in (plain, fast)

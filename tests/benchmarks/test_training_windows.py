@@ -29,7 +29,7 @@ def test_clips_of_a_training_set_are_measured(tmp_path: Path) -> None:
     written = write_clip(tmp_path / "set" / "clips" / "x.npy", frames)
     clip: dict[str, object] = {"name": "x", "file": "clips/x.npy", "video": "v", "split": "train"}
     clip |= {"frames": 16, "height": 64, "width": 64, "sha256": written.sha256}
-    manifest = {"format": 1, "kind": "training", "name": "set", "clips": [clip], "refused": []}
+    manifest = {"schema": 2, "kind": "training", "name": "set", "clips": [clip], "refused": []}
     (tmp_path / "set" / "manifest.json").write_text(json.dumps(manifest))
     (one,) = measure("set", tmp_path, [32], rounds=1, number=1)
     assert one.same and one.ways[1].frame_bytes == pytest.approx(64 * 64 * 3 + 8)

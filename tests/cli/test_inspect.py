@@ -39,7 +39,7 @@ def training_set(tmp_path: Path, moving_square: Callable[..., list[Frame]]) -> P
             | {"frames": 6, "height": 32, "width": 48, "rate": "240/1", "sha256": written.sha256}
             | {"motion": {"median": 0.5 * number, "p95": 2.0 * number}, "start": 0.0, "end": 1.0}
         )
-    manifest = {"format": 1, "kind": "training", "name": "train", "clips": lines, "refused": []}
+    manifest = {"schema": 2, "kind": "training", "name": "train", "clips": lines, "refused": []}
     (tmp_path / "train" / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
 
@@ -83,8 +83,8 @@ def test_there_is_no_looking_at_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(datasets.DatasetError, match="nothing: is not prepared"):
         inspect("nothing", tmp_path, tmp_path / "out")
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "manifest.json").write_text('{"kind": "training"}')
-    with pytest.raises(datasets.DatasetError, match="is damaged"):
+    (tmp_path / "train" / "manifest.json").write_text('{"schema": 2, "kind": "training"}')
+    with pytest.raises(datasets.DatasetError, match="name: is missing"):
         inspect("train", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

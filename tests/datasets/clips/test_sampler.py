@@ -96,13 +96,17 @@ def test_a_photograph_in_motion_is_the_same_each_time_and_moves() -> None:
     assert not np.array_equal(one[0], one[3])
 
 
+HEAD = {"schema": 2, "kind": "training", "name": "x"}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("{", "damaged"),
-        (json.dumps({"kind": "test"}), "test set"),
-        (json.dumps({"kind": "training", "format": 9}), "format 9"),
-        (json.dumps({"kind": "training", "format": 1, "clips": [{}]}), "damaged"),
+        (json.dumps(HEAD | {"kind": "test", "recipe": None, "multiple": 4}), "test set"),
+        (json.dumps(HEAD | {"schema": 9}), "another version .* prepare the set again"),
+        (json.dumps({"kind": "training", "format": 1}), "another version"),  # of 0.1.0
+        (json.dumps(HEAD | {"clips": [{}]}), r"clips\[0\].name: is missing"),
     ],
 )
 def test_a_manifest_that_is_none_of_a_training_set_is_said(

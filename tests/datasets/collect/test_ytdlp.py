@@ -10,7 +10,8 @@ from typing import Any, Self
 import pytest
 
 from stvt.datasets.build.training_set import prepare_training
-from stvt.datasets.build.training_video import Settings, read_record
+from stvt.datasets.build.training_video import Settings
+from stvt.datasets.build.video_record import read_video_record
 from stvt.datasets.collect.video_list import read_list
 from stvt.datasets.collect.ytdlp import (
     DownloadFailed,
@@ -36,7 +37,7 @@ def listed(tmp_path: Path, text: str) -> Path:
         ("[youtube] x: Sign in to confirm you’re not a bot", "blocked"),
         ("[youtube] x: The uploader has not made this video available in your country", "blocked"),
         ("unable to download video data: HTTP Error 403: Forbidden", "blocked"),
-        ("Unable to download webpage: HTTP Error 404: Not Found", "removed"),
+        ("Unable to download webpage: HTTP Error 404: Not SourceScenes", "removed"),
         ("Unable to download webpage: HTTP Error 503: Service Unavailable", "network"),
         ("Unable to download webpage: <urlopen error timed out>", "network"),
         ("[youtube] x: Requested format is not available", "format"),
@@ -133,7 +134,7 @@ def test_videos_come_over_http_and_what_is_gone_is_in_the_ledger(
         )
         assert (outcome.clips, len(outcome.failures)) == (1, 1)
         assert outcome.unchanged == 2 * again  # what was removed stays so: it is not asked for
-    record = read_record(tmp_path / "set", "gone")
-    assert record is not None and (record["outcome"], record["class"]) == ("failed", "removed")
+    record = read_video_record(tmp_path / "set", "gone")
+    assert record is not None and (record.outcome, record.failure) == ("failed", "removed")
     assert "gone,failed,removed" in (tmp_path / "set" / "ledger.csv").read_text()
     assert not list((tmp_path / "set" / ".transfer").glob("*"))
