@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -94,11 +93,8 @@ def inspect(
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     clips = load_training(name, root).clips
-    lines = json.loads((root / name / "manifest.json").read_bytes())["clips"]
-    rates = {line["name"]: line.get("rate") for line in lines}
     scenes = []
     for clip in clips:
-        rate = rates.get(clip.name)
         known = "median" in clip.motion and "p95" in clip.motion
 
         def read(number: int, clip: TrainingClip = clip) -> Frame:
@@ -111,7 +107,7 @@ def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
                 clip.frames,
                 clip.height,
                 clip.width,
-                Fraction(rate) if rate else None,
+                clip.rate,
                 {"video": clip.video, "split": clip.split},
                 (clip.motion["median"], clip.motion["p95"]) if known else None,
                 read,

@@ -9,13 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from stvt.core.files import read_json
-from stvt.core.records import from_dict
-from stvt.core.safe_names import name_in, path_in
-
 from ..clips.storage import open_clip
 from ..errors import DatasetError
-from ..manifest import FILE, TRAINING
+from ..manifest import FILE, TrainingManifest, read_manifest
 from .video_list import read_list
 
 Spans = list[tuple[float, float]]
@@ -72,50 +68,22 @@ def read_clip_index(what: str, root: Path | str = "data") -> ClipIndex:
             for one in video.sections
         ]
         return ClipIndex(path.stem, True, ranges)
-    for file in (path, path / FILE, Path(root) / what / FILE):
-        if file.is_file():
-            return _read_set(file)
+    for folder in (path.parent if path.name == FILE else path, Path(root) / what):
+        if (folder / FILE).is_file():
+            return _read_set(folder)
     raise DatasetError(
         f"{what}: is no training set under {root}, no folder of one, no manifest and no list (.csv)"
     )
 
 
-@dataclass(frozen=True)
-class _Clip:
-    name: str
-    video: str
-    start: float
-    end: float
-    frames: int
-    sha256: str
-    file: str | None = None
-
-
-@dataclass(frozen=True)
-class _Refused:
-    video: str
-    start: float | None
-    end: float | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Set:
-    name: str
-    clips: list[_Clip]
-    refused: list[_Refused]
-
-
-def _read_set(file: Path) -> ClipIndex:
-    content = read_json(file, DatasetError)
-    if not isinstance(content, dict) or content.get("kind") != TRAINING:
-        raise DatasetError(f"{file}: is no manifest of a training set")
-    manifest = from_dict(_Set, content, f"{file}: is damaged, prepare the set again", DatasetError)
+def _read_set(folder: Path) -> ClipIndex:
+    manifest = read_manifest(folder)
+    if not isinstance(manifest, TrainingManifest):
+        raise DatasetError(f"{folder / FILE}: is no manifest of a training set")
     clips = [
         ClipRange(
-            *(clip.video, clip.start, clip.end, name_in(clip.name, file, "clips.name")),
-            *(clip.frames, clip.sha256),
-            None if clip.file is None else path_in(file.parent, clip.file, file, "clips.file"),
+            *(clip.video, clip.start, clip.end, clip.name, clip.frames, clip.sha256),
+            folder / clip.file,
         )
         for clip in manifest.clips
     ]
@@ -123,7 +91,7 @@ def _read_set(file: Path) -> ClipIndex:
         ClipRange(one.video, one.start or 0.0, one.end, reason=one.reason)
         for one in manifest.refused
     ]
-    return ClipIndex(name_in(manifest.name, file, "name"), False, clips, refused)
+    return ClipIndex(manifest.name, False, clips, refused)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,14 @@ def clip(video: str, start: float, end: float, sha256: str = "") -> dict[str, An
         "end": end,
         "frames": round((end - start) * 240),
         "sha256": sha256 or f"{video}{start}",
+        "file": f"clips/{video}-{start:g}.npy",
+        "height": 16,
+        "width": 16,
     }
 
 
 def write(root: Path, name: str, clips: list[Any], refused: list[Any] | None = None) -> Path:
-    manifest = {"format": 1, "kind": "training", "name": name, "clips": clips}
+    manifest = {"schema": 2, "kind": "training", "name": name, "clips": clips}
     file = root / name / "manifest.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({**manifest, "refused": refused or []}))
@@ -153,9 +156,9 @@ def test_other_files_are_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nothing: is no training set under"):
         read_clip_index("nothing", tmp_path)
     file = write(tmp_path, "set", [])
-    file.write_text('{"kind": "test"}')
+    file.write_text('{"schema": 2, "kind": "test", "name": "set", "recipe": null, "multiple": 4}')
     with pytest.raises(DatasetError, match="no manifest of a training set"):
         read_clip_index("set", tmp_path)
-    file.write_text('{"kind": "training", "name": "set"}')
-    with pytest.raises(DatasetError, match="is damaged, prepare the set again: clips: is missing"):
+    file.write_text('{"schema": 2, "kind": "training"}')
+    with pytest.raises(DatasetError, match="name: is missing"):
         read_clip_index("set", tmp_path)

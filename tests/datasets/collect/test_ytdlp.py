@@ -37,7 +37,7 @@ def listed(tmp_path: Path, text: str) -> Path:
         ("[youtube] x: Sign in to confirm you’re not a bot", "blocked"),
         ("[youtube] x: The uploader has not made this video available in your country", "blocked"),
         ("unable to download video data: HTTP Error 403: Forbidden", "blocked"),
-        ("Unable to download webpage: HTTP Error 404: Not SourceScenes", "removed"),
+        ("Unable to download webpage: HTTP Error 404: Not Found", "removed"),
         ("Unable to download webpage: HTTP Error 503: Service Unavailable", "network"),
         ("Unable to download webpage: <urlopen error timed out>", "network"),
         ("[youtube] x: Requested format is not available", "format"),
