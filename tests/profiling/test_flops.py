@@ -12,7 +12,6 @@ from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
 from stvt.baselines import METHODS, MethodError, build, network
-from stvt.baselines.acceleration.reference import reference_kernels
 from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
