@@ -17,7 +17,7 @@ from stvt.cli.main import main
 from stvt.datasets.build import synthetic_set as photograph_set
 from stvt.datasets.frames import write_frame
 from stvt.datasets.training_set import load_training
-from tests.datasets.build.test_training_set import film, write_video
+from tests.builders.training_videos import film, write_video
 
 SMALL = ("--training", "--min-side", "32", "--min-frames", "12", "--clip-frames", "24")
 

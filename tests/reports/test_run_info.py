@@ -19,7 +19,7 @@ from stvt.evaluation import store
 from stvt.evaluation.report import read_info, read_run
 from stvt.evaluation.run import evaluate
 from stvt.reports import ReportError, RunInfo
-from tests.reports.builders import run_info
+from tests.builders.reports import run_info
 
 WHOLE = {
     "signature": "scale:4",

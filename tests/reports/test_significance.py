@@ -14,7 +14,7 @@ from scipy import stats
 
 from stvt.reports import COLUMNS, Comparison, ReportError, RunInfo, run_table
 from stvt.reports.significance import difference, interval
-from tests.reports.builders import run_info
+from tests.builders.reports import run_info
 
 SIGNATURE = "scale:4|window:3+3|channel:rgb|stvt:0.1.0"
 

@@ -8,7 +8,7 @@ import torch
 
 from stvt.baselines.acceleration.swap import accelerate
 from stvt.baselines.edvr.fast import SWAPS, FastPairConv
-from tests.baselines.edvr.small import small
+from tests.builders.small_edvr import small
 
 
 def test_fast_layers_are_the_plain_ones() -> None:

@@ -14,7 +14,7 @@ from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.expression import build
 from stvt.baselines.method import Settings, windows
-from tests.baselines.edvr.small import small
+from tests.builders.small_edvr import small
 
 
 @pytest.fixture(autouse=True)

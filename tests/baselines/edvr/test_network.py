@@ -12,7 +12,7 @@ from torch import Tensor
 
 import stvt.baselines
 from stvt.baselines.edvr.network import EDVR, edvr_l, edvr_m
-from tests.baselines.edvr.small import small
+from tests.builders.small_edvr import small
 from tests.golden_cases import GOLDEN, case_names, error, filled, load_case, load_state, tensors
 
 PRECISIONS = [(torch.float64, 1e-4), (torch.float32, 1e-3)]

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.weights.load import (
     initialise,
 )
-
-State = dict[str, Tensor]
+from tests.builders.checkpoints import State, saved
 
 
 @pytest.fixture
@@ -35,8 +32,3 @@ def edvr_m() -> State:
 def file(edvr_m: State, tmp_path: Path) -> Path:
     """Weights of an EDVR-M under a name of no meaning."""
     return saved(edvr_m, tmp_path / "mine.pth")
-
-
-def saved(state: object, file: Path) -> Path:
-    torch.save(state, file)
-    return file

@@ -36,8 +36,8 @@ from stvt.baselines.weights.verify import (
     verify_weights,
 )
 from stvt.training.weights import write_weights
-from tests.baselines.fisr.test_convert import Small, write_checkpoint
-from tests.baselines.weights.conftest import State, saved
+from tests.builders.checkpoints import State, saved
+from tests.builders.tensorflow_checkpoints import Small, write_checkpoint
 from tests.golden_cases import fill
 from tests.lying_server import QUOTA, Act, Server, serving
 

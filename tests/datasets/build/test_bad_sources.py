@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from stvt.cli.main import main
 from stvt.datasets import DATASETS, Recipe, load, prepare, verify
 from stvt.datasets.frames import read_frame, write_frame
-from tests.datasets.build.test_test_set import tree
-from tests.datasets.build.test_training_set import film, write_video
-from tests.datasets.recipes.test_recipes import names, small, stand_in
+from tests.builders.folders import tree
+from tests.builders.published_archives import names, small, stand_in
+from tests.builders.training_videos import film, write_video
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]

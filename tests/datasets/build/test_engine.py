@@ -22,7 +22,7 @@ from stvt.datasets.build.engine import BUILDING, CannotWrite, building
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import FILE, read_manifest
 from stvt.datasets.schema import FileRecord
-from tests.datasets.build.test_test_set import tree
+from tests.builders.folders import tree
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]

@@ -25,8 +25,8 @@ from stvt.datasets.clips.storage import write_clip
 from stvt.datasets.collect.overlap import read_clip_index
 from stvt.datasets.manifest import PREPARING
 from stvt.datasets.training_set import load_training
-from tests.datasets.build.test_test_set import tree
-from tests.datasets.build.test_training_set import SETTINGS, film, write_video
+from tests.builders.folders import tree
+from tests.builders.training_videos import SETTINGS, film, write_video
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]

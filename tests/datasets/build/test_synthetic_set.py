@@ -9,7 +9,7 @@ import pytest
 
 from stvt.datasets import DatasetError, load_training, prepare_photographs, verify
 from stvt.datasets.frames import write_frame
-from tests.datasets.build.test_test_set import tree
+from tests.builders.folders import tree
 
 
 @pytest.fixture

@@ -23,18 +23,10 @@ from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import PREPARING
 from stvt.datasets.recipes.recipe import Published, Recipe
+from tests.builders.folders import tree
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """Every file below a folder, hidden ones too, and its checksum."""
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
 
 
 @pytest.fixture

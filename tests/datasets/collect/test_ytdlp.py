@@ -21,7 +21,7 @@ from stvt.datasets.collect.ytdlp import (
     missing_tools,
     search_videos,
 )
-from tests.datasets.build.test_training_set import film, write_video
+from tests.builders.training_videos import film, write_video
 
 
 def listed(tmp_path: Path, text: str) -> Path:

@@ -13,7 +13,7 @@ from stvt.datasets.build.training_video import Settings
 from stvt.datasets.curation.duplicates import DuplicateDetector
 from stvt.datasets.curation.filters import FlickerDetector
 from stvt.datasets.curation.frame_stats import FrameStats, FrameStatsMeter
-from tests.datasets.build.test_training_set import film, write_video
+from tests.builders.training_videos import film, write_video
 
 Frames = NDArray[np.uint8]
 

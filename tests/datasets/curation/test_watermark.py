@@ -13,7 +13,7 @@ from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
 from stvt.datasets.curation.watermark import WatermarkDetector, without_watermarks
 from stvt.datasets.frames import Box
-from tests.datasets.build.test_training_set import write_video
+from tests.builders.training_videos import write_video
 
 Frames = NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from stvt.datasets.video.reader import open_video
-from tests.datasets.video.videos import (
+from tests.builders.coded_videos import (
     PATCHES,
     WEIGHTS,
     Array,

@@ -14,7 +14,7 @@ from PIL import Image
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import read_timestamps
-from tests.datasets.video.videos import greys, noise, put, said, write
+from tests.builders.coded_videos import greys, noise, put, said, write
 
 
 def test_variable_frame_rate_gives_every_frame_once_and_says_the_gaps(tmp_path: Path) -> None:

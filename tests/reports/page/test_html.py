@@ -19,8 +19,7 @@ from stvt.reports import ClipFiles, write_report
 from stvt.reports.page import scene_data
 from stvt.reports.page.html import html_page
 from stvt.reports.scores import averages, checked
-from tests.reports.builders import run_info
-from tests.reports.page.test_report import NASTY, made_info, made_picture, made_scores
+from tests.builders.reports import NASTY, example_info, example_picture, example_scores, run_info
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"
 
@@ -45,8 +44,8 @@ def made_page(
     tmp_path: Path, methods: Sequence[str], scenes: Sequence[str] = ("s",), **changes: Any
 ) -> str:
     """report.html of the data set vid4, whose first scene has moving pictures."""
-    rows = checked(made_scores(methods, scenes, kinds=("new", "existing")))
-    info = made_info(methods, **changes)
+    rows = checked(example_scores(methods, scenes, kinds=("new", "existing")))
+    info = example_info(methods, **changes)
     moving = {"vid4": {scenes[0]: made_clips(tmp_path / "clips" / "d" / "s", methods)}}
     return html_page(rows, averages(rows, info), info, moving, tmp_path)
 
@@ -84,9 +83,9 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
 
 
 def test_links_of_the_page_lead_to_files(tmp_path: Path) -> None:
-    picture = made_picture(tmp_path / "in", ["a"], (48, 64))
+    picture = example_picture(tmp_path / "in", ["a"], (48, 64))
     moving = {"vid4": {"s": made_clips(tmp_path / "clips" / "d" / "s", ["a"])}}
-    scores, info = made_scores(["a"], ["s"]), made_info(["a"])
+    scores, info = example_scores(["a"], ["s"]), example_info(["a"])
     page = write_report(scores, info, {"vid4": {"s": picture}}, tmp_path / "out", moving)
     page = page.with_suffix(".html")
     text = page.read_text()
@@ -351,11 +350,11 @@ def test_the_page_fits_a_phone_in_both_themes(page: Any, theme: str) -> None:
 
 @pytest.mark.slow
 def test_odd_runs_open_without_a_console_message(browser: Any, tmp_path: Path) -> None:
-    identical = made_scores(["a", "b"], ["s"], frames=1)
+    identical = example_scores(["a", "b"], ["s"], frames=1)
     identical.loc[identical["method"] == "b", "value"] = float("inf")
-    unscored = made_scores(["a"], ["s"]).assign(value=float("nan"))
-    random = made_scores(["a"], ["s"], untrained=["a"])
-    for scores in (identical, unscored, random, made_scores([], [])):
+    unscored = example_scores(["a"], ["s"]).assign(value=float("nan"))
+    random = example_scores(["a"], ["s"], untrained=["a"])
+    for scores in (identical, unscored, random, example_scores([], [])):
         rows = checked(scores)
         info = run_info(methods={"a": {"weights": ""}})
         text = html_page(rows, averages(rows, info), info, {}, tmp_path)

@@ -8,85 +8,25 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
-from stvt.reports import COLUMNS, FrameFiles, ReportError, RunInfo, write_report
+from stvt.reports import FrameFiles, ReportError, write_report
 from stvt.reports.figures import per_frame as plots
 from stvt.reports.figures.crops import scene_picture
 from stvt.reports.figures.style import method_styles
-from tests.reports.builders import run_info
-
-SIGNATURE = "scale:4|channel:rgb"
-NASTY = "_a<b>|c_ & 5% $x$"
-
-
-def made_scores(
-    methods: Sequence[str],
-    scenes: Sequence[str],
-    frames: int = 3,
-    kinds: Sequence[str] = ("new",),
-    untrained: Sequence[str] = (),
-) -> pd.DataFrame:
-    found = [
-        (frame, kind)
-        for frame in range(2 * frames)
-        if (kind := "new" if frame % 2 else "existing") in kinds
-    ]
-    made = [
-        (
-            "vid4",
-            scene,
-            method,
-            frame,
-            frame % 2 / 2,
-            kind,
-            metric,
-            "rgb",
-            (20 + number + frame / 7) * (1 if metric == "psnr" else 0.01),
-            "untrained" if method in untrained else "",
-            SIGNATURE,
-        )
-        for scene in scenes
-        for number, method in enumerate(methods)
-        for frame, kind in found
-        for metric in ("psnr", "ssim")
-    ]
-    return pd.DataFrame(made, columns=list(COLUMNS))
-
-
-def made_info(methods: Sequence[str], **changes: Any) -> RunInfo:
-    runtime = {"median": 0.2, "device": "cpu", "precision": "fp32", "height": 540, "width": 960}
-    about = {
-        method: {
-            "parameters": 10**7 * number,
-            "runtime": {**runtime, "median": 0.1 * 2**number},
-            "weights": "",
-        }
-        for number, method in enumerate(methods)
-    }
-    return run_info(signature=SIGNATURE, version="0.1.0", methods=about, **changes)
-
-
-def made_picture(folder: Path, methods: Sequence[str], size: tuple[int, int]) -> FrameFiles:
-    generator = np.random.default_rng(0)
-    truth = generator.integers(0, 256, (*size, 3), np.uint8)
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(truth).save(folder / "truth.png")
-    Image.fromarray(truth[::4, ::4]).save(folder / "input.png")
-    files = {}
-    for number, method in enumerate(methods):
-        files[method] = folder / f"{number}.png"
-        noise = generator.integers(0, 40 + number, truth.shape, np.uint8)
-        Image.fromarray(np.minimum(truth, 255 - noise) + noise).save(files[method])
-    return FrameFiles(3, folder / "truth.png", folder / "input.png", files)
+from tests.builders.reports import (
+    NASTY,
+    SIGNATURE,
+    example_info,
+    example_picture,
+    example_scores,
+    run_info,
+)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -103,9 +43,9 @@ def linked(page: Path) -> list[Path]:
 
 def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
     methods = ["a+b", "net"]
-    scores = made_scores(methods, ["s", "t"], kinds=("new", "existing"), untrained=["net"])
-    shown = {"vid4": {"s": made_picture(tmp_path / "in", methods, (48, 64))}}
-    info = made_info(methods)
+    scores = example_scores(methods, ["s", "t"], kinds=("new", "existing"), untrained=["net"])
+    shown = {"vid4": {"s": example_picture(tmp_path / "in", methods, (48, 64))}}
+    info = example_info(methods)
     page = write_report(scores, info, shown, tmp_path / "one")
     write_report(scores.sample(frac=1, random_state=0), info, shown, tmp_path / "two")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
@@ -131,10 +71,10 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
 
 
 def test_a_report_made_again_keeps_no_figure_of_the_last(tmp_path: Path) -> None:
-    shown = {"vid4": {"s": made_picture(tmp_path / "in", ["a"], (48, 64))}}
-    write_report(made_scores(["a"], ["s"]), made_info(["a"]), shown, tmp_path / "out")
+    shown = {"vid4": {"s": example_picture(tmp_path / "in", ["a"], (48, 64))}}
+    write_report(example_scores(["a"], ["s"]), example_info(["a"]), shown, tmp_path / "out")
     (tmp_path / "out" / "figures" / "mine.png").write_bytes(b"")
-    write_report(made_scores(["a"], ["s"]), run_info(), {}, tmp_path / "out")
+    write_report(example_scores(["a"], ["s"]), run_info(), {}, tmp_path / "out")
     left = {name for name in digests(tmp_path / "out") if name.startswith("figures/")}
     assert left == {
         "figures/mine.png",
@@ -145,11 +85,11 @@ def test_a_report_made_again_keeps_no_figure_of_the_last(tmp_path: Path) -> None
 
 def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path: Path) -> None:
     methods = [NASTY, "b"]
-    scores = made_scores(methods, ["s", NASTY], frames=1)
+    scores = example_scores(methods, ["s", NASTY], frames=1)
     scores.loc[scores["method"] == "b", "value"] = math.inf
     failure = {"dataset": "vid4", "scene": "x|y", "method": "<c>", "reason": "line 1\n| line 2"}
-    info = made_info(methods, failures=[failure], warnings=["<script>"], protocol={"name": "p"})
-    picture = made_picture(tmp_path / "in", methods, (48, 64))
+    info = example_info(methods, failures=[failure], warnings=["<script>"], protocol={"name": "p"})
+    picture = example_picture(tmp_path / "in", methods, (48, 64))
     picture = replace(picture, methods={**picture.methods, "b": tmp_path / "missing.png"})
     page = write_report(scores, info, {"vid4": {NASTY: picture}}, tmp_path / "out")
     text = page.read_text()
@@ -160,7 +100,7 @@ def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path:
 
 
 def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
-    empty = made_scores([], [])
+    empty = example_scores([], [])
     assert "No method was scored" in write_report(empty, run_info(), {}, tmp_path / "a").read_text()
     methods = {"a": {"parameters": 1, "weights": "untrained"}}
     info = run_info(methods=methods, datasets={"vid4": {"scenes": ["s", "t"]}})
@@ -169,22 +109,22 @@ def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
 
 def test_what_is_listed_has_spaces_between(tmp_path: Path) -> None:
     methods = ["a", "b"]
-    info = made_info(methods)
+    info = example_info(methods)
     text = write_report(
-        made_scores(methods, ["s"], untrained=methods), info, {}, tmp_path
+        example_scores(methods, ["s"], untrained=methods), info, {}, tmp_path
     ).read_text()
     assert "> **a**, **b**: untrained: the network" in text
     slow = {"runtime": {"out_of_memory": True}}
-    info = made_info([*methods, "c"])
+    info = example_info([*methods, "c"])
     info = replace(
         info, methods={"c": info.methods["c"], **run_info(methods={"a": slow, "b": slow}).methods}
     )
-    text = write_report(made_scores([*methods, "c"], ["s"]), info, {}, tmp_path).read_text()
+    text = write_report(example_scores([*methods, "c"], ["s"]), info, {}, tmp_path).read_text()
     assert "Not drawn: a ran out of memory; b ran out of memory.\n" in text
 
 
 def test_scores_that_cannot_share_a_table_write_nothing(tmp_path: Path) -> None:
-    scores = made_scores(["a"], ["s"])
+    scores = example_scores(["a"], ["s"])
     scores.loc[0, "signature"] = "scale:2|channel:rgb"
     with pytest.raises(ReportError, match="scale is 2 or 4"):
         write_report(scores, run_info(), {}, tmp_path / "out")
@@ -197,7 +137,7 @@ def test_three_hundred_scenes_are_listed_and_the_first_few_drawn(
     monkeypatch.setattr(plots, "PANELS_A_PAGE", 2)
     monkeypatch.setattr(plots, "PAGES_A_DATASET", 2)
     scenes = [f"{number:03}" for number in range(300)]
-    page = write_report(made_scores(["a"], scenes, frames=1), run_info(), {}, tmp_path)
+    page = write_report(example_scores(["a"], scenes, frames=1), run_info(), {}, tmp_path)
     text = page.read_text()
     assert "The first 4 of 300 scenes are drawn." in text
     assert all(f"| {scene} |" in text for scene in scenes)

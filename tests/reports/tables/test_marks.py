@@ -15,7 +15,7 @@ import pytest
 from stvt.reports import COLUMNS
 from stvt.reports.page.html import html_page
 from stvt.reports.scores import Rank, averages, checked
-from tests.reports.builders import run_info, table
+from tests.builders.reports import run_info, table
 
 NUMBER = r"\d+\.\d+"
 # How a number that is marked stands in each format.

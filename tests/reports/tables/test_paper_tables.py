@@ -18,7 +18,7 @@ import pytest
 
 from stvt.reports import COLUMNS, FORMATS, NAMES, TABLE_1, TABLE_2, ReportError
 from stvt.reports.published.later_papers import ZSM
-from tests.reports.builders import table
+from tests.builders.reports import table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER: dict[str, Any] = {

@@ -24,7 +24,7 @@ from stvt.reports import (
 )
 from stvt.reports.scores import averages, checked
 from stvt.reports.tables.escape import code, latex, markdown, plain
-from tests.reports.builders import run_info, table
+from tests.builders.reports import run_info, table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER = {"name": "paper", "scale": 4, "degradation": "BD", "frames": "new", "channel": "rgb"}
