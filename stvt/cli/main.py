@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and
     # writes up to twice as fast (docs/performance.md). It looks when it first allocates one.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    args = _parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     try:
         code: int = args.run(args)
     except KeyboardInterrupt:
@@ -70,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with every sub-command's options."""
     parser = _Parser(
         prog="stvt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
