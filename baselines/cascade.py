@@ -155,7 +155,7 @@ class Dense:
         )
 
     def number(self, frames: int) -> int:
-        """How many positions so many input frames make."""
+        """The number of positions that so many input frames give."""
         return max((frames - 1) * len(self.times) + 1, 0)
 
 
@@ -172,7 +172,7 @@ class FrameCounter:
             yield frame
 
     def total(self) -> int:
-        """How many there were in all, those included that nobody cared to read."""
+        """The number of frames in all, those included that nobody read."""
         for _ in self:
             pass
         return self.number

@@ -1,4 +1,4 @@
-"""What can be wrong with a method, its weights or its inputs."""
+"""The error of methods: something wrong with a method, its weights or its inputs."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def networks_of(specs: Iterable[str]) -> list[str]:
 
 
 def with_absolute_paths(spec: str) -> str:
-    """The same with the paths of folders and files whole, for a process that works elsewhere.
+    """A method expression with absolute paths, for a process with another working directory.
 
     >>> with_absolute_paths("mine=frames:/x/../y"), with_absolute_paths("bicubic+blend")
     ('mine=frames:/y', 'bicubic+blend')

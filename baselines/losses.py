@@ -34,7 +34,7 @@ class LossModule(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        """What is compared with the truth in validation: "existing", "new", or in the flow's stage
+        """The outputs that validation compares with the truth: "existing", "new", or in the flow's stage
         "moved" (the low-resolution frames between), each (B, n, 3, ., .) in [-1, 1]."""
 
     def learning(self) -> dict[str, nn.Parameter]:

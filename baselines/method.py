@@ -1,4 +1,4 @@
-"""What a method is: low-resolution frames in, in order; (time, larger frame) out."""
+"""The interface of a method: low-resolution frames in, in order; (time, larger frame) out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Frame = TypeVar("Frame")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a method is told when it is built; the same for every method of a run.
+    """The settings that a method is built with; the same for every method of a run.
 
     scale:     high-resolution pixels for one low-resolution pixel, in each direction.
     phase:     where the degradation took its samples: low-resolution pixel k is centred on
@@ -130,13 +130,13 @@ class Method(ABC):
 
     @property
     def window(self) -> tuple[int, int]:
-        """How many input frames before and after frame k its outputs from k on read at most."""
+        """The most input frames before and after frame k that the outputs from k on read."""
         reach = [self.support(t, (0.5,)) for t in (0.0, 0.5)]
         return max(before for before, _ in reach), max(after for _, after in reach)
 
     @abstractmethod
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
-        """How many input frames before and after k the output at k + t reads.
+        """The number of input frames before and after k that the output at k + t reads.
 
         t: 0 (the frame in register with input k) or one of `times`.
         """
@@ -194,7 +194,7 @@ class WindowMethod(Method):
         return frame
 
     def compute(self, window: Sequence[Any], times: Sequence[float]) -> Tensor:
-        """What `__call__` gives, of a window of frames by `cached_frame`."""
+        """The outputs of `__call__` for a window of frames made by `cached_frame`."""
         return self(torch.stack(list(window)), times)
 
 

@@ -32,7 +32,7 @@ class CachedFrame:
 
     @cached_property
     def pixels(self) -> Tensor:
-        """As the network reads it, (1, 3, h, w)."""
+        """The frame as the network reads it, (1, 3, h, w)."""
         pixels: Tensor = self.method.normalize(self.source)
         return pixels
 
@@ -66,11 +66,11 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
 
     @abstractmethod
     def outputs(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
-        """What `__call__` gives, of frames that are worked on whole."""
+        """The outputs of `__call__` for whole frames, without tiles."""
 
     @abstractmethod
     def cut(self, tile: int) -> Cut:
-        """How tiles of that side are cut."""
+        """The kept side and the margin of tiles of that side."""
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
         with self.autocast():

@@ -22,7 +22,7 @@ ANY_SCALE = (2, 3, 4)
 
 
 def load(place: Place) -> Any:
-    """What a place names."""
+    """The object that a place names."""
     if not isinstance(place, str):
         return place
     module, name = place.split(":")

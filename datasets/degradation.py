@@ -41,7 +41,7 @@ def phase(degradation: str, scale: int) -> float:
 
 
 def parameters(degradation: str, scale: int) -> dict[str, Any]:
-    """What a manifest says of a degradation."""
+    """The parameters of a degradation, as a manifest records them."""
     taps, _ = _taps(checked(degradation, scale), scale)
     says: dict[str, Any] = {
         "kind": checked(degradation, scale),

@@ -1,4 +1,4 @@
-"""What can be wrong with a data set or a source of frames."""
+"""The error of data sets: something wrong with a set or a source of frames."""
 
 from __future__ import annotations
 

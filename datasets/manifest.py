@@ -39,7 +39,7 @@ VIDEOS = "videos"  # the folder of the records of a training set's videos
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the manifests of all sets have."""
+    """The fields that the manifests of all sets have."""
 
     schema: int
     kind: str

@@ -116,7 +116,7 @@ class SceneRecord:
 
 @dataclass(frozen=True)
 class Missing:
-    """How a known set is not whole, as it was asked for.
+    """The scenes and frames that a known set lacks, as it was asked for.
 
     share:   "1 of 2 scenes, as chosen".
     chosen:  scenes that were asked for alone. partial: whether what was there was to do.
@@ -129,7 +129,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class RecipeRecord:
-    """What a manifest says of the recipe of a known set."""
+    """The recipe of a known set, as a manifest records it."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""A prepared test set, as those who evaluate on it see it."""
+"""A prepared test set, read back: its scenes, and the frames of each."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Prepared:
 
     @property
     def missing(self) -> Missing | None:
-        """How a known set is not whole, as it was asked for; None if it is."""
+        """The scenes and frames that a known set lacks, as it was asked for; None if it is whole."""
         return self.manifest.recipe.missing if self.manifest.recipe else None
 
     @property
@@ -95,7 +95,7 @@ class Prepared:
         return self.manifest.digest()
 
     def digest(self, label: str) -> str:
-        """The same of the true frames and one degradation, whatever others are prepared."""
+        """The digest of the true frames and one degradation, whatever others are prepared."""
         self.require(label)
         return self.manifest.digest(label)
 

@@ -1,4 +1,4 @@
-"""How near a restored frame is to the true one. Light to import: a metric loads when opened."""
+"""Metrics of a restored frame against the true one. Light to import: a metric loads when opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a metric or what it needs."""
+"""The error of metrics: something wrong with a metric or what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a metric compares: two frames that fit each other, cropped, and the luma of BT.601."""
+"""Preprocessing of frames for metrics: a check that they fit each other, border crop, and luma of BT.601."""
 
 from __future__ import annotations
 

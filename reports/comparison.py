@@ -99,7 +99,7 @@ class Comparison:
         return any(of.verdict == "worse" or of.lacking_b for _, _, of in self.differences)
 
     def verdict(self) -> str:
-        """One line: what was found in all."""
+        """The verdict over all comparisons, in one line."""
         if self.worse:
             incomplete = sum(bool(of.lacking_b) for _, _, of in self.differences)
             much = sum(of.verdict == "worse" for _, _, of in self.differences)

@@ -1,4 +1,4 @@
-"""What can be wrong with a report or the scores that it is made from."""
+"""The error of reports: something wrong with a report or the scores that it is made from."""
 
 from __future__ import annotations
 

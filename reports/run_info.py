@@ -1,4 +1,4 @@
-"""What is known of a run: its protocol, data sets, methods and their cost, what failed in it."""
+"""The description of a run: its protocol, data sets, methods and their cost, what failed in it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Runtime:
 
     @property
     def size(self) -> str:
-        """As in "960x540", or nothing."""
+        """The size as text, "960x540", or nothing."""
         return f"{self.width}x{self.height}" if self.width and self.height else ""
 
     @property
@@ -132,7 +132,7 @@ class RunInfo:
         return from_dict(cls, value, where, error)
 
     def method(self, name: str) -> MethodInfo:
-        """Of a method, empty where only scores are known of it."""
+        """The description of a method, empty where only scores are known of it."""
         return self.methods.get(name) or MethodInfo()
 
 

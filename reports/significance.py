@@ -51,7 +51,7 @@ class Difference:
     identical_b: int = 0
 
     def notes(self) -> list[str]:
-        """What a reader has to know beside the numbers."""
+        """Notes that a reader needs with the numbers."""
         sentences = []
         if self.scenes == 1:
             sentences.append("One scene: no interval, the difference alone decides.")
@@ -103,7 +103,7 @@ def by_scene(rows: DataFrame) -> Scenes:
 def difference(
     a: Scenes, b: Scenes, metric: str, tolerance: float | None = None, seed: int = SEED
 ) -> Difference:
-    """How the scores `b` differ from `a`, both as `by_scene` gives them.
+    """The difference of the scores `b` from `a`, both as `by_scene` gives them.
 
     Averaged over the frames of a scene, and paired over scenes. A scene counts where both have
     the same frames of it.

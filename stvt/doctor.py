@@ -1,4 +1,4 @@
-"""What this machine has: versions, devices, prepared sets, weights. Without importing torch, slowly."""
+"""The state of this machine: versions, devices, prepared sets, weights; without importing torch, which is slow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Line = tuple[str, str]
 
 
 def machine(root: Path) -> list[Line]:
-    """What there is, one line each: what, and what was found."""
+    """The rows of `stvt doctor`: a part of this machine and its state."""
     sets = sorted(file.parent.name for file in root.glob("*/manifest.json"))
     weights = home() / "weights"
     files = sorted(path.name for path in weights.glob("*")) if weights.is_dir() else []

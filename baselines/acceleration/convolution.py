@@ -81,7 +81,7 @@ def can_fill_buffers(x: Tensor) -> bool:
 
 
 def buffer(x: Tensor, channels: int) -> Tensor:
-    """So many channels of the size of x, yet to be filled, in the type that `conv2d` computes in."""
+    """An uninitialised tensor of so many channels, of x's size and of the type that `conv2d` computes in."""
     batch, _, height, width = x.shape
     dtype = _output_dtype(x)
     channels_last = dtype == torch.bfloat16 or memory_format_of(x) == torch.channels_last

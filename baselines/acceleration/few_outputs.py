@@ -16,7 +16,7 @@ WORKSPACE = 32 << 20  # bytes of products at once, so work goes in strips of row
 def few_outputs(
     image: Tensor, weight: Tensor, bias: Tensor | None, padding: int
 ) -> Iterator[tuple[int, Tensor]]:
-    """What each tap makes of each pixel, in one product; then shifted and added.
+    """Convolution as one matrix product for all taps and pixels, then a shifted sum.
 
     image: (C, h, w). weight: (K, C, k, k), k odd. padding: k // 2.
     Yields strips of rows, each with the row where it starts, (K, rows, w).

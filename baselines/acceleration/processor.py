@@ -1,4 +1,4 @@
-"""What a processor multiplies best, and the memory format of tensors that follows from it."""
+"""Processor features (AMX, AVX-512, NNPACK), and the memory format of tensors that suits them."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _filled(mean: Tensor, got: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Taps:
-    """Which pixels of a frame each output pixel mixes, and how much of each.
+    """Indices and weights of the pixels that adaptive warping mixes for each output pixel.
 
     rows, columns: (B, h, w, F), pixels of the frame; every row goes with every column.
     factors:       (B, h, w, F, F), row by column.

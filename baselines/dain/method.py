@@ -21,7 +21,7 @@ from .tiled import Pair, interpolate, log_depth
 
 
 def padding(size: int) -> tuple[int, int]:
-    """How many pixels DAIN's own program puts before and after a dimension of that size.
+    """The padding that DAIN's own program puts before and after a dimension of that size, in pixels.
 
     >>> padding(448), padding(1080), padding(128)
     ((32, 32), (36, 36), (32, 32))
@@ -91,7 +91,7 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
         return torch.stack(frames)
 
     def pair(self, first: DainFrame, second: DainFrame) -> Pair:
-        """What two frames give, for all times between them."""
+        """Flow, depth, context and kernels of two frames, for all times between them."""
         with full_precision(self.device):
             # Both directions as a batch of two
             both, swapped = (

@@ -83,7 +83,7 @@ def kernel_head() -> nn.Sequential:
 
 
 class SynthesisNet(nn.Module):
-    """What to add to the blend of the warped frames: (B, 437, H, W) to (B, 3, H, W).
+    """Frame synthesis, the residual of the blend of the warped frames: (B, 437, H, W) to (B, 3, H, W).
 
     `block1` pads nothing: its input has `PADDING` pixels more on each side, zeros beyond the frame.
     """

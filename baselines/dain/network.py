@@ -66,7 +66,7 @@ class DAIN(nn.Module):
         return self.initScaleNets_filter1(x), self.initScaleNets_filter2(x)
 
     def context(self, frame: Tensor, log_depth: Tensor) -> Tensor:
-        """What is warped besides the frame: (B, 196, H, W), the frame first, the depth last."""
+        """Context features, which are warped as the frame is: (B, 196, H, W), the frame first, the depth last."""
         return torch.cat([self.ctxNet(frame), log_depth], 1)
 
     def project(self, flow: Tensor, log_depth: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ DEPTH_REACH = 8  # rows that the finest level sees on either side: 3 of its firs
 
 @dataclass(frozen=True)
 class Pair:
-    """What two frames give for all times between them, each for the first and the second frame.
+    """Flow, depth, context and kernels of two frames, each for the first and the second.
 
     images:   (B, 3, H, W).
     depths:   (B, 1, H, W), their logarithm.
@@ -103,7 +103,7 @@ def synthesize(
 def synthesis_input(
     network: DAIN, pair: Pair, flows: tuple[Tensor, Tensor], t: float, band: Box
 ) -> tuple[Tensor, Tensor]:
-    """What `SynthesisNet.block1` reads for a part of the frame, and the blend of warped frames."""
+    """The input of `SynthesisNet.block1` for a part of the frame, and the blend of warped frames."""
     whole, padding = Box.whole(pair.images[0]), SynthesisNet.PADDING
     wide = band.expand(padding, whole)
     frames, contexts = [], []

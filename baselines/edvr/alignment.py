@@ -147,7 +147,7 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv
 
 
 def lrelu(x: Tensor) -> Tensor:
-    """In the place of its argument: the output of a layer, which nothing else reads."""
+    """Leaky ReLU in place, on the output of a layer that nothing else reads."""
     return functional.leaky_relu(x, 0.1, inplace=True)
 
 

@@ -41,7 +41,7 @@ class FastPairConv(PairConv):
         return self.part("f", f) + self.part("r", r)
 
     def part(self, name: str, x: Tensor) -> Tensor:
-        """Of the convolution: of its first argument "f", or of the second "r" with the bias."""
+        """The part of the convolution that reads its first argument, "f", or the second, "r", with the bias."""
         weight = self.weight
         version = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
         if vars(self).get("version") != version:

@@ -1,4 +1,4 @@
-"""How EDVR is trained: where its weights start, and its loss, that of STVUN's centre frame."""
+"""The training of EDVR: initial weights, and its loss, that of STVUN's centre frame."""
 
 from __future__ import annotations
 

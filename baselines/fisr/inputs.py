@@ -1,4 +1,4 @@
-"""What FISR is fed: colours, warped frames, and the 29 channels; and the tiles that it works in."""
+"""The inputs of FISR: colours, warped frames, and the 29 channels; and the tiles that it works in."""
 
 from __future__ import annotations
 

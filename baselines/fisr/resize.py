@@ -1,4 +1,4 @@
-"""The ways in which FISR and its flow network resize: each has its own idea of where pixels lie."""
+"""Resizing in FISR and its flow network: each has its own convention of where pixels lie."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How STVUN is trained: where its weights start, and its losses, stage by stage.
+"""The training of STVUN: initial weights, and its losses, stage by stage.
 
 Source: the paper's section 3.3, equations 7 (L_M: "flow"), 9 (L_S: "space") and 11 (L_F:
 "between").

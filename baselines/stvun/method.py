@@ -35,7 +35,7 @@ class StvunFrame(CachedFrame):
         return self.method.network.pyramid(self.pixels)
 
     def flow_to(self, other: StvunFrame) -> Tensor:
-        """The same in every window; computed once, too."""
+        """The flow to another frame; the same in every window, and computed once."""
         if other not in self._flows:
             self._flows[other] = self.method.network.flow_of(self.pyramid, other.pyramid)
         return self._flows[other]

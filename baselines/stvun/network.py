@@ -139,7 +139,7 @@ class STVUN(nn.Module):
         return aligned
 
     def confidence(self, frames: Tensor) -> Tensor:
-        """How much EFST trusts each frame at each place: the maps of the paper's Figure 6.
+        """The confidence maps s_t of EFST, one a frame and level, as in the paper's Figure 6.
 
         frames: (B, 7, 3, h, w) in [-1, 1].
         Returns (B, 4, 7, h, w) in (0, 1), the deepest level first.
@@ -241,7 +241,7 @@ class EFST(nn.Module):
         return cast(Tensor, alpha * E + beta)  # (3)
 
     def confidence(self, e: Sequence[Tensor]) -> list[Tensor]:
-        """Of each of seven frames, (B, 1, h, w) in (0, 1)."""
+        """The confidence score s_t of each of seven frames, (B, 1, h, w) in (0, 1)."""
         assert self.ff is not None
         return self.ff.confidence(self.early_fusion(torch.cat(list(e), 1)), e)
 

@@ -44,12 +44,12 @@ class Box:
         )
 
     def relative_to(self, outer: Box) -> Box:
-        """The same pixels, counted from the corner of another box."""
+        """The box with its coordinates relative to the corner of another."""
         top, left = self.top - outer.top, self.left - outer.left
         return Box(top, top + self.height, left, left + self.width)
 
     def scale(self, factor: int) -> Box:
-        """The same part of the frame enlarged."""
+        """The box of the same part in a frame enlarged by a factor."""
         return Box(factor * self.top, factor * self.bottom, factor * self.left, factor * self.right)
 
     def pieces(self, height: int, width: int) -> Iterator[Box]:

@@ -14,7 +14,7 @@ from .box import Box
 
 @dataclass(frozen=True)
 class Cut:
-    """How a tile is cut: the side of the part that is kept, and the margin that is seen around it.
+    """The size of a tile: the side of the part that is kept, and the margin around it.
 
     Both in low-resolution pixels and multiples of what the network's coarsest level needs, so that
     this level of a tile lies on the frame's.

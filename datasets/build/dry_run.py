@@ -23,7 +23,7 @@ def dry_run(
     partial: bool = False,
     scenes: tuple[str, ...] = (),
 ) -> list[str]:
-    """What `prepare` would fetch, unpack and take, and the room that this needs: lines for a person.
+    """The plan of `prepare` in lines for a person: what it would fetch, unpack and take, and the room needed.
 
     Raises DatasetError as `prepare` would, as far as that can be known without doing it.
     """

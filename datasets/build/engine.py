@@ -30,7 +30,7 @@ from ..schema import FileRecord
 
 BUILDING = ".building"
 _UNIT = "unit.json"
-# What units consist of; no other file is ever moved or removed.
+# The files that units consist of; no other file is ever moved or removed.
 _OWNED = re.compile(
     r"(GT|[A-Z]{2}x[1-9])/[\w+-][\w.+-]*/\d{8}\.png|clips/[\w+-][\w.+-]*\.(npy|avi)"
 )
@@ -41,7 +41,7 @@ class CannotWrite(DatasetError):
 
 
 class Record(Protocol):
-    """What is known of a unit that was built: a dataclass of plain values."""
+    """The record of a built unit: a dataclass of plain values."""
 
     @property
     def fingerprint(self) -> str: ...
@@ -65,7 +65,7 @@ class Unit(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Of its inputs and settings; DatasetError if these cannot be read."""
+        """The fingerprint of its inputs and settings; DatasetError if these cannot be read."""
         ...
 
     def is_current(self, record: Any) -> bool:
@@ -82,7 +82,7 @@ class Unit(Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a unit: its record, or why there is none; `built` if it was made just now."""
+    """The result of a unit: its record, or why there is none; `built` if it was made just now."""
 
     record: Any = None
     failure: str = ""
@@ -178,7 +178,7 @@ class Builder:
                 _commit(self.folder, self.records, name)
 
     def _recorded(self, unit: Unit) -> list[Record]:
-        """What is recorded of a unit, the latest first."""
+        """The records of a unit, the latest first."""
         records = [read_record(self.folder, self.records, unit.name, unit.record_type)]
         return [one for one in (*records, self.known.get(unit.name)) if one is not None]
 
@@ -243,7 +243,7 @@ def make(job: Job) -> Result:
 
 
 def read_record(folder: Path, records: str, unit: str, record_type: type[Any]) -> Any | None:
-    """What is recorded of a unit; None if nothing, or nothing that can be read.
+    """The stored record of a unit; None if there is none that can be read.
 
     Raises UnsafeName if it names what it must not.
     """

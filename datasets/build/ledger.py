@@ -25,7 +25,7 @@ _COLUMNS = (
 
 @dataclass
 class TrainingOutcome:
-    """What `prepare_training` did.
+    """The outcome of `prepare_training`.
 
     videos: of the list or the source; unchanged: of these, done by an earlier run.
     kept:   videos that gave clips; clips, frames: in the set.

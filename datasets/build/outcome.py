@@ -11,7 +11,7 @@ from .scene_units import size_text
 
 @dataclass
 class Outcome:
-    """What `prepare` did.
+    """The outcome of `prepare`: scenes prepared, failures and notes.
 
     prepared, unchanged: names of scenes. failures: a line for each that could not be prepared.
     notes: lines on what was cropped, guessed, left out or only partly decoded.
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def notes_on(name: str, scene: SceneRecord, before: SceneRecord | None, multiple: int) -> list[str]:
-    """What is new of a scene and worth a line: cropping, damage, changes of its source."""
+    """Notes on a scene, a line each: cropping, damage, changes of its source."""
     gt, notes = scene.gt, []
     if gt.original and (before is None or before.gt.original != gt.original):
         notes.append(
@@ -60,7 +60,7 @@ def notes_on(name: str, scene: SceneRecord, before: SceneRecord | None, multiple
 def missing_together(
     was: Missing | None, now: Missing | None, scenes: int, of: int | None
 ) -> Missing | None:
-    """How a known set is not whole, once the scenes that were asked for are beside the others."""
+    """The scenes and frames that a known set lacks, once those asked for stand with the others."""
     if was is None or now is None:
         return None  # it was whole, and still is
     chosen = tuple(dict.fromkeys([*was.chosen, *now.chosen])) if was.chosen else ()

@@ -23,7 +23,7 @@ Again = Callable[[str, frozenset[int]], Any]  # (unit, numbers of files) -> what
 
 @dataclass(frozen=True)
 class FileFault:
-    """What is wrong with one file of a unit, by its path in the set."""
+    """A fault of one file of a unit, by its path in the set."""
 
     unit: str
     path: str

@@ -37,7 +37,7 @@ Show = Callable[[str], None]
 
 
 class Video(Protocol):
-    """What is used of an opened video; `notes` and `facts` are whole after the last frame."""
+    """The interface of an opened video; `notes` and `facts` are complete after the last frame."""
 
     fps: Any
     notes: list[str]

@@ -36,7 +36,7 @@ SMALLEST = 32  # pixels of a side
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """How the clips are to be; what the manifest says of them.
+    """The settings of synthetic clips, as the manifest records them.
 
     source: absolute, of a folder of pictures; None for the photographs of scikit-image.
     photographs, fingerprint: names and checksum of the pictures, once they were read.

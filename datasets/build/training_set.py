@@ -88,7 +88,7 @@ def dry_run_training(
     source: Path | str | Sequence[Path | str] | None = None,
     clips_list: Path | str | None = None,
 ) -> list[str]:
-    """What `prepare_training` would transfer and read: lines for a person; nothing is done.
+    """The plan of `prepare_training` in lines for a person: what it would transfer and read.
 
     Raises DatasetError as it would, as far as that can be known.
     """

@@ -39,7 +39,7 @@ TRANSFER = ".transfer"  # the folder in the set for videos that are being transf
 
 @dataclass(frozen=True)
 class Settings:
-    """How clips are to be.
+    """The settings of the clips of a training set.
 
     min_rate:    least frames a second, as filmed.
     rate:        frames a second as filmed of every video, where its file says another.
@@ -97,7 +97,7 @@ class VideoUnit:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the settings and of its files' sizes and times: to read every video takes too long."""
+        """The fingerprint of the settings and of its files' sizes and times: to read every video takes too long."""
         try:
             stats = [file.stat() for file in self.files]
         except OSError:
@@ -119,7 +119,7 @@ class VideoUnit:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """How the video is asked for, as far as that may decide on whether it is given."""
+        """The request for the video, as far as it may decide on whether it is given."""
         t = self.transfer
         said = (t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes)
         return said if self.url else ()

@@ -33,7 +33,7 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass
 class Verification:
-    """What `verify` found.
+    """The result of `verify`.
 
     problems: a line for each file that is missing, altered or too many, and is so still.
     fixed:    a line for each that was, and has been made again.

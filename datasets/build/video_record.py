@@ -40,7 +40,7 @@ class RefusedPart:
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """What became of a video, in `videos/NAME.json`.
+    """The record of a video and of what became of it, `videos/NAME.json`.
 
     outcome: "kept" if it gave clips. failure: the class of what went wrong, of `ytdlp` or
              "unreadable"; empty for a video that could be read.
@@ -76,7 +76,7 @@ class VideoRecord:
 
 
 def read_video_record(folder: Path, video: str) -> VideoRecord | None:
-    """What is recorded of a video; None if nothing, or nothing that can be read.
+    """The stored record of a video; None if there is none that can be read.
 
     Raises UnsafeName if it names another video, or a clip that leads out of the set.
     """

@@ -44,7 +44,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How samples are drawn.
+    """The settings by which samples are drawn.
 
     frames:  of the input: 7, or 8, which time reversal leaves with the same pair in the middle.
     between: moments between two input frames; the input is every (between + 1)-th frame.

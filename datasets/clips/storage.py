@@ -44,7 +44,7 @@ class Clip(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """What `write_clip` wrote: `sha256` is of the frames' bytes, RGB, one frame after another."""
+    """The result of `write_clip`: `sha256` is of the frames' bytes, RGB, one frame after another."""
 
     frames: int
     height: int

@@ -40,7 +40,7 @@ class ClipRange:
 
 @dataclass
 class ClipIndex:
-    """What a training set holds, or a list asks for: ranges of videos.
+    """The index of a training set or a list: the ranges of videos that it holds or asks for.
 
     clips: what is there, or what a list asks for; refused: what was left out, and why.
     """
@@ -110,7 +110,7 @@ class MissingRange:
 
 @dataclass(frozen=True)
 class SideOverlap:
-    """What one side has, and how much of it the other has too.
+    """The content of one side, and how much of it the other has too.
 
     seconds:  of its ranges, those without an end aside; frames: of its clips.
     videos_shared, seconds_shared: by id, and by range of the same id.
@@ -153,7 +153,7 @@ class Coverage:
     sides: tuple[SideOverlap, SideOverlap]
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
+        """The result as plain values for JSON."""
         return {"a": asdict(self.sides[0]), "b": asdict(self.sides[1])}
 
 
@@ -232,7 +232,7 @@ def _by_video(clips: Iterable[ClipRange]) -> dict[str, Spans]:
 
 
 def _without(spans: Spans, others: Spans) -> Spans:
-    """What of some spans is in none of the others.
+    """The parts of some spans that are in none of the others.
 
     >>> _without([(0, 10), (20, 30)], [(2, 3), (9, 25)])
     [(0, 2), (3, 9), (25, 30)]
@@ -260,7 +260,7 @@ def _within(span: tuple[float, float], others: Spans) -> bool:
 
 
 def _explain(video: str, missing: Spans, other: ClipIndex, known: bool) -> Iterator[MissingRange]:
-    """What is missing, cut where the reasons that the other side gives begin and end."""
+    """The missing ranges, cut where the reasons that the other side gives begin and end."""
     parts: list[tuple[Spans, str]] = []
     for refused in other.refused:
         if refused.video == video:

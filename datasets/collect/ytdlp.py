@@ -66,7 +66,7 @@ class DownloadFailed(DatasetError):
 
 @dataclass(frozen=True)
 class YtdlpOptions:
-    """How to download videos.
+    """The options of downloading videos by yt-dlp.
 
     cookies: a file in Netscape's format; browser: to take cookies from ("firefox").
     pause:   seconds between two videos; rate: bytes a second at most.
@@ -83,7 +83,7 @@ class YtdlpOptions:
     tries: int = TRIES
 
     def for_ytdlp(self) -> dict[str, Any]:
-        """As yt-dlp names them."""
+        """The options under yt-dlp's own names."""
         settings: dict[str, Any] = {
             "format": self.format,
             "noplaylist": True,
@@ -202,7 +202,7 @@ def search_videos(
 
 
 def missing_tools() -> list[str]:
-    """What downloading videos lacks on this machine, a line each; empty if nothing."""
+    """The tools for downloading videos that this machine lacks, a line each."""
     lacking = []
     if importlib.util.find_spec("yt_dlp") is None:
         lacking.append("yt-dlp is not installed: pip install 'stvt[train-data]'")

@@ -1,4 +1,4 @@
-"""What is known of a data set before its frames are seen: data, not code."""
+"""A recipe, what is known of a data set before its frames are read: data, not code."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class Recipe:
 
     @property
     def number(self) -> int | None:
-        """How many scenes the whole set has."""
+        """The number of scenes of the whole set."""
         return self.count or len(self.scenes) or None
 
     @property
     def pixels(self) -> int | None:
-        """Of all frames of the whole set, where that is known."""
+        """The number of pixels of the whole set's frames, where it is known."""
         if self.count and self.frames and self.size:
             return self.count * self.frames * self.size[0] * self.size[1]
         total = 0

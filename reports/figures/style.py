@@ -70,7 +70,7 @@ METADATA: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """How a method is drawn."""
+    """The colour, marker and line of a method."""
 
     colour: str
     marker: str

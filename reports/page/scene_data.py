@@ -1,4 +1,4 @@
-"""What report.html holds of each scene: its moving pictures and its scores frame by frame."""
+"""Data of each scene in report.html: its moving pictures and its scores frame by frame."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ RGB: dict[str, object] = {"channel": "rgb"}  # of the paper's numbers, whatever 
 
 
 def departures(info: RunInfo, options: Mapping[str, object]) -> list[str]:
-    """What of a run's protocol is otherwise than these options, in words."""
+    """The options of a run's protocol that differ from these, in words."""
     if not info.protocol:
         return ["it is not known"]
     return [

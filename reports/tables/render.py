@@ -19,7 +19,7 @@ Wrap = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Style:
-    """How a format writes text, the marks of a cell and the numbers of its notes."""
+    """The style of a format: how it writes text, the marks of a cell and the numbers of its notes."""
 
     escape: Wrap
     best: Wrap

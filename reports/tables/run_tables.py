@@ -69,7 +69,7 @@ def _over_methods(
 
 
 def cost_table(info: RunInfo) -> Table:
-    """What each method costs: parameters, operations, time, memory, and its stages."""
+    """The cost of each method: parameters, operations, time, memory, and its stages."""
     table = Table(
         "Cost of each method.",
         [
@@ -130,7 +130,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
 
 
 def own_keys(method: str) -> dict[str, str]:
-    """Of a method of this run, in CSV."""
+    """The keys of a method of this run, in CSV."""
     return {"method": method, "source": "this run"}
 
 
@@ -169,7 +169,7 @@ def cost_columns(time: str) -> list[TableColumn]:
 
 
 def cost_cells(about: MethodInfo) -> list[Cell]:
-    """Of `cost_columns`."""
+    """The cells of `cost_columns`."""
     device: dict[str, object] = {"device": about.runtime.device if about.runtime else None}
     time = time_cell(about.runtime)
     return [
@@ -188,7 +188,7 @@ def time_cell(runtime: Runtime | None) -> Cell:
 
 
 def summary_caption(means: Averages, info: RunInfo) -> str:
-    """What the main table's cells hold, in one sentence with the protocol's signature."""
+    """The caption of the main table: what its cells hold, with the protocol's signature."""
     if not means.columns or not means.methods:
         return "Nothing was scored."
     channels = " and ".join(dict.fromkeys(name(c) for _, c in means.columns if c))

@@ -91,16 +91,16 @@ class Table:
         return {note: number for number, note in enumerate(dict.fromkeys(every), 1)}
 
     def footnotes(self) -> list[tuple[str, str]]:
-        """All that stands below the table: (number or nothing, sentence)."""
+        """The notes below the table: (number or nothing, sentence)."""
         numbered = [(str(number), note) for note, number in self.notes().items()]
         return [*numbered, *(("", remark) for remark in self.remarks)]
 
     def marks(self) -> set[str]:
-        """Which marks its cells have: "best", "second"."""
+        """The marks that its cells have: "best", "second"."""
         return {cell.mark for row in self.rows for cell in row.cells if cell.mark}
 
     def legend(self) -> str:
-        """What the marks mean, where there are any."""
+        """The meaning of the marks, where there are any."""
         marks = self.marks()
         second = ", second underlined" if "second" in marks else ""
         return f"Best in bold{second}." if "best" in marks else ""

@@ -68,7 +68,7 @@ def add_options(command: Any) -> None:
 
 
 def misplaced_options(args: argparse.Namespace) -> str:
-    """What is wrong with options that a set of this kind would leave unread; empty if nothing."""
+    """The complaint about options that a set of this kind would leave unread; empty if there are none."""
     if args.cuts:
         return (
             f"--cuts {args.cuts}: shot boundaries are found in one way now, the same on every "

@@ -38,7 +38,7 @@ def fetcher(
     timeout: float = TIMEOUT,
     pause: Pause = time.sleep,
 ) -> Fetch:
-    """What `datasets.prepare` calls for a published file: see `Fetch`.
+    """The function that `datasets.prepare` calls for a published file: see `Fetch`.
 
     rate:    bytes a second at most.
     cookies: a file of cookies in Netscape's format, for servers that ask for a log-in.

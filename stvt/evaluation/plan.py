@@ -1,4 +1,4 @@
-"""What a run consists of, settled before any work so that mistakes show at once."""
+"""The plan of a run: its units of work, settled before any of it so that mistakes show at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a method is judged: which frames go in, which come out, and how a score is made."""
+"""The evaluation protocol: which frames go in, which come out, and how a score is made."""
 
 from __future__ import annotations
 

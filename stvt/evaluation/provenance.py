@@ -1,4 +1,4 @@
-"""Where a run's scores come from: the command, versions, state of the code, device, weights.
+"""The provenance of a run's scores: the command, versions, state of the code, device, weights.
 
 What is the same whenever the same run is made again goes into `run.json`; when it was made, and
 in which folders, into `seconds/run.json`.
@@ -93,7 +93,7 @@ def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
 
 
 def facts(plan: Plan) -> dict[str, Any]:
-    """What `run.json` says beside the protocol, data and methods, without folders and times."""
+    """The facts that `run.json` records besides protocol, data and methods, without folders and times."""
     from stvt.core.files import sha256_of
     from stvt.device import device_name
 
@@ -197,13 +197,13 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
 
 
 def sessions(run: Path) -> list[dict[str, Any]]:
-    """What `session` kept of a run, the latest last."""
+    """The sessions of a run, the latest last."""
     kept = store.read_json(run / "seconds" / "run.json") or {}
     return [one for one in kept.get("sessions", []) if isinstance(one, dict)]
 
 
 def changes(first: RunInfo, second: RunInfo) -> list[str]:
-    """What differs between two runs, one line each; what one of them does not say is left out."""
+    """The differences in provenance of two runs, one line each; what one of them does not say is left out."""
     lines = [
         f"{name}: {first.versions[name]} -> {second.versions[name]}"
         for name in first.versions

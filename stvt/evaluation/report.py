@@ -54,7 +54,7 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
 
 
 def read_info(run: Path) -> RunInfo:
-    """What `run.json` says; UsageError if there is none or it is damaged."""
+    """The description of a run, from `run.json`; UsageError if there is none or it is damaged."""
     file = run / "run.json"
     stored = store.read_json(file)
     if stored is None:

@@ -133,7 +133,7 @@ def _other_data(info: RunInfo, root: Path, protocol: Protocol) -> list[str]:
 
 
 def differences(before: DataFrame, after: DataFrame) -> tuple[int, list[str]]:
-    """How many scores both have, and a line for each method of which some are not equal."""
+    """The number of scores that both have, and a line for each method of which some are not equal."""
     old, new = _values(before), _values(after)
     lines = []
     for method in dict.fromkeys(key[2] for key in (*old, *new)):

@@ -116,7 +116,7 @@ def evaluate(
 
 
 def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
-    """What share of the time the methods computed; None if none did.
+    """The share of the time in which methods computed; None if none did.
 
     >>> computed_line({"a": {"passed": 20.0, "computed": 19.0}, "b": {"passed": 5, "computed": 1}})
     'computed 80 % of the 25 s of scoring: a 95 %, b 20 %'

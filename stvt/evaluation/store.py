@@ -41,7 +41,7 @@ def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
 
 @dataclass(frozen=True)
 class UnitRecord:
-    """What is kept of a unit: its scores, or why it has none.
+    """The stored record of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
     """

@@ -1,4 +1,4 @@
-"""Threads beside the one that computes: items prefetched, and tasks whose results come in order."""
+"""Threads that work while another computes: `prefetch` of items, and a pool with results in order."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ THREADS = 4  # that score, at most: each holds some frames
 
 @dataclass(frozen=True)
 class Unit:
-    """What it takes to score one scene by one method, in any process that sees the folders.
+    """A unit of work: all that is needed to score one scene by one method, in any process.
 
     prepared: the scene; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
@@ -81,7 +81,7 @@ class Unit:
         return self.positions[len(self.positions) // 2]
 
     def record(self, **more: object) -> dict[str, Any]:
-        """What is kept of the unit, with `more`: its scores or its failure."""
+        """The record of the unit, with `more`: its scores or its failure."""
         return {
             "key": self.key,
             "dataset": self.dataset,

@@ -80,7 +80,7 @@ class Breakdown:
         self.costs.clear()
 
     def run(self, run: Callable[[], Any]) -> tuple[Any, Cost]:
-        """What a function returns, and its cost; what is no part's is the rest's."""
+        """The result of a function, and its cost; what no part spends is the rest's."""
         before = self._total()
         output = self._measured(self.rest, run)()
         total = self._total()

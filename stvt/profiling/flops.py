@@ -28,7 +28,7 @@ REDUCED = 4  # how many times smaller in each direction a count with numbers is 
 
 @dataclass(frozen=True)
 class Operations:
-    """What one frame costs in the middle of a sequence.
+    """The operations of one frame in the middle of a sequence.
 
     multiply_accumulates: of what ran, so what a method reuses between frames is counted once; None
                 for a method without networks. Half of what torch's flop counter says of matrix
@@ -66,7 +66,7 @@ def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
 
 
 def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5) -> Operations:
-    """What a jointly upsampled frame of that size costs, between each two input frames.
+    """The operations of one upsampled frame of that size, averaged over those between two input frames.
 
     time: of that frame, in (0, 1); 0 is the frame in register with each input frame, for methods
     that make no new ones.

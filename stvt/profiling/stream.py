@@ -29,7 +29,7 @@ MEGAPIXEL = 1e6
 
 @dataclass
 class Part:
-    """What a part of a method cost in each lap; multiply-accumulates and bytes are of one lap."""
+    """The cost of a part of a method in each lap; multiply-accumulates and bytes are of one lap."""
 
     laps: list[Cost] = field(default_factory=list)
     multiply_accumulates: float = 0.0
@@ -77,12 +77,12 @@ class Comparison:
     difference: float
 
     def seconds(self, form: Form | Part) -> list[float]:
-        """Of each lap: of the processor where that computes, for other programs do not disturb
+        """The seconds of each lap: of the processor where that computes, for other programs do not disturb
         it as much as the clock on the wall; else by that clock."""
         return [lap.process if self.on_cpu else lap.wall for lap in form.laps]
 
     def facts(self) -> dict[str, Any]:
-        """As plain values for JSON."""
+        """The comparison as plain values for JSON."""
         told = {name: value for name, value in vars(self).items() if name != "forms"}
         told["forms"] = {
             form.name: {
@@ -177,7 +177,7 @@ def compare(
 
 
 def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
-    """How many input frames before and after its own the outputs at some moments read."""
+    """The number of input frames before and after its own that the outputs at some times read."""
     read = [method.support(t, times) for t in moments]
     return max(before for before, _ in read), max(after for _, after in read)
 

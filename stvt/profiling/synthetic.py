@@ -1,4 +1,4 @@
-"""What is measured with: moving textured scenes, the same on every machine, and methods."""
+"""Synthetic inputs of benchmarks: moving textured scenes, the same on every machine, and methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long one upsampled frame takes, and how much memory."""
+"""Timing of a method: seconds and memory for one upsampled frame."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CYCLE = 12  # frames of the synthetic scene, played to and fro
 
 @dataclass(frozen=True)
 class Timing:
-    """What one frame of height x width cost, in steady state.
+    """The time and memory of one frame of height x width, in steady state.
 
     median, p10, p90, mean: seconds by the wall clock, the device waited for; None if none was made.
     device_median: seconds by CUDA events, None elsewhere.
@@ -55,7 +55,7 @@ class Timing:
     out_of_memory: bool
 
     def facts(self) -> dict[str, Any]:
-        """As plain values for JSON; seconds to the microsecond."""
+        """The timing as plain values for JSON; seconds to the microsecond."""
         facts = dict(vars(self))
         for name in ("median", "p10", "p90", "mean", "device_median"):
             facts[name] = None if facts[name] is None else round(facts[name], 6)
@@ -200,7 +200,7 @@ class _Source:
 def ceilings(
     device: torch.device, precision: str = "fp32", rounds: int = 20
 ) -> tuple[float, float]:
-    """What the device does at best: multiply-accumulates a second in products of square matrices
+    """The best rates of the device: multiply-accumulates a second in products of square matrices
     of that precision, and bytes a second that it copies (read and written)."""
     side, size = (table.get(device.type, table["cpu"]) for table in (SIDES, COPIED))
     a, b = torch.rand(2, side, side, device=device).to(DTYPES[precision])

@@ -64,7 +64,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a recipe learns from and is validated on.
+    """The training and validation data of a recipe.
 
     sets:       the training sets, loaded.
     windows:    of their clips to learn from.
@@ -99,7 +99,7 @@ class TrainingData:
             yield _as_batch(arrays, clock.perf_counter() - began)
 
     def validation_batches(self, count: int) -> Iterator[Batch]:
-        """The same windows of the clips held back each time, so many in all."""
+        """Batches of so many validation windows, the same each time."""
         if self.validation is None:
             return
         for first in range(0, count, VALIDATION_BATCH):

@@ -1,4 +1,4 @@
-"""Weights of a training: what it starts from, and what it leaves."""
+"""Weights of a training: the initial ones, and those that it leaves."""
 
 from __future__ import annotations
 

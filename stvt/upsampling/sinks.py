@@ -1,4 +1,4 @@
-"""Where `stvt upsample` writes: segments of a video, or a folder of PNG; the output appears when it is whole."""
+"""Outputs of `stvt upsample`: segments of a video, or a folder of PNG; the output appears when it is whole."""
 
 from __future__ import annotations
 

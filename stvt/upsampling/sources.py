@@ -1,4 +1,4 @@
-"""What `stvt upsample` reads: a video or a folder of pictures, as frames with their times."""
+"""Inputs of `stvt upsample`: a video or a folder of pictures, as frames with their times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stvt.upsampling.sequence import Timed
 
 @dataclass(frozen=True)
 class Part:
-    """What is taken of a source.
+    """The part of a source that is taken.
 
     start, end: seconds from its first frame; an end of None is its own.
     crop:       (width, height, x, y) of upright frames, in pixels; None: all.
@@ -77,7 +77,7 @@ class Source:
         return (self.width, self.height) if self.part.crop is None else self.part.crop[:2]
 
     def expected(self, factor: int) -> int:
-        """How many outputs there will be, about, with so many for one frame."""
+        """The expected number of outputs, about, with so many for one frame."""
         end = self.when.seconds if self.part.end is None else self.part.end
         taken = min(end, self.when.seconds) - self.part.start
         return max(math.ceil(taken * self.when.rate), 1) * factor

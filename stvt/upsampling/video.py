@@ -129,7 +129,7 @@ def placement(job: UpsampleJob, source: Source) -> Placement:
 def output_notes(
     job: UpsampleJob, source: Source, encoder: EncoderSettings | None, scale: int
 ) -> list[str]:
-    """What the output will lack of the source, or have besides."""
+    """Notes on what the output will lack of the source, or have besides."""
     if encoder is None:
         return [f"frames of {source.bits} bits become PNG files of 8"] if source.bits > 8 else []
     notes = [encoder.note] if encoder.note else []
