@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import MethodError
-from .method import Method, Outputs, Scene, Wanted, everything
+from .method import IsWanted, Method, Outputs, Scene, everything
 
 HandoffDtype = Literal["float", "uint8"]
 
@@ -66,7 +66,7 @@ class Cascade(Method):
         return -first, last
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         large_first = self.second.scale == 1
         outputs = self.enlarged_first if large_first else self.interpolated_first
@@ -75,7 +75,7 @@ class Cascade(Method):
             yield output
 
     def enlarged_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted
     ) -> Outputs:
         reads = [(t, *self.second.support(t, times)) for t in (0.0, *times)]
 
@@ -92,7 +92,7 @@ class Cascade(Method):
         yield from self.second.stream(self.handoff(large, round, counter.total), times, is_wanted)
 
     def interpolated_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: Wanted
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted
     ) -> Outputs:
         dense = Dense(times)
         before, after = self.second.support(0, ())

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
-Wanted = Callable[[float], bool]
+IsWanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
 Frame = TypeVar("Frame")
 
@@ -67,7 +67,7 @@ class Scene:
 
 
 def everything(_: float) -> bool:
-    """The usual `wanted`: every output is."""
+    """The usual `is_wanted`: every output is."""
     return True
 
 
@@ -143,13 +143,13 @@ class Method(ABC):
 
     @abstractmethod
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         """Every wanted output: k for each input frame k and k + t between it and the next.
 
         frames: (3, h, w) each, RGB in [0, 1], float32.
         times:  each in (0, 1), rising.
-        wanted: whether the output of a time will be used; others may be left out.
+        is_wanted: whether the output of a time will be used; others may be left out.
         Yields (time, (3, scale * h, scale * w)). No output lies after the last input frame.
         Windows that reach past an end of the sequence read its end frame again.
         """
@@ -177,16 +177,16 @@ class WindowMethod(Method):
         return self.before, self.after
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         cached = map(self.cached_frame, frames)
         for k, (window, last) in enumerate(windows(cached, self.before, self.after)):
-            moments = [t for t in times if not last and wanted(k + t)]
-            if moments or wanted(k):
+            moments = [t for t in times if not last and is_wanted(k + t)]
+            if moments or is_wanted(k):
                 with self.computing():
                     outputs = self.compute(window, moments)
                 for t, frame in zip([0.0, *moments], outputs, strict=True):
-                    if wanted(k + t):
+                    if is_wanted(k + t):
                         yield k + t, frame
 
     def cached_frame(self, frame: Tensor) -> Any:

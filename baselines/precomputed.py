@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import MethodError
-from .method import Method, Outputs, Scene, Wanted, everything
+from .method import IsWanted, Method, Outputs, Scene, everything
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
 SAMPLES = 3  # frames of each kind that are compared for a shift; more would only cost time
@@ -93,7 +93,7 @@ class PrecomputedFrames(Method):
         return self.folder
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         scene = self.scene
         if scene is None:
@@ -102,7 +102,7 @@ class PrecomputedFrames(Method):
             (k + t, self.index(k + t, scene))
             for k in range((scene.frames - 1) // scene.step + 1)
             for t in (0.0, *times)
-            if (k + (t > 0)) * scene.step < scene.frames and wanted(k + t)
+            if (k + (t > 0)) * scene.step < scene.frames and is_wanted(k + t)
         ]
         self.check([index for _, index in outputs], scene)
         for time, index in outputs:

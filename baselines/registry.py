@@ -81,8 +81,8 @@ def loss_module(name: str, module: nn.Module, stage: Stage) -> LossModule:
     """A network with the losses of a stage. Raises ValueError if it has no such stage."""
     if stage not in stages_of(name):
         raise ValueError(f"{name} has no stage {stage!r}")
-    made: LossModule = load(network_spec(name).losses)(module, stage)
-    return made
+    loss_module: LossModule = load(network_spec(name).losses)(module, stage)
+    return loss_module
 
 
 def checkpoint(name: str) -> Checkpoint:

@@ -58,15 +58,15 @@ def devices() -> list[Line]:
         return [("cuda", "none: no driver of a GPU is here")]
     import torch
 
-    found = []
+    rows = []
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory
-        found.append((f"cuda:{index}", f"{device_name(f'cuda:{index}')}, {memory / 2**30:.0f} GiB"))
-    if not found:
-        found.append(("cuda", "none that torch can use"))
+        rows.append((f"cuda:{index}", f"{device_name(f'cuda:{index}')}, {memory / 2**30:.0f} GiB"))
+    if not rows:
+        rows.append(("cuda", "none that torch can use"))
     if torch.backends.mps.is_available():
-        found.append(("mps", "there"))
-    return found
+        rows.append(("mps", "there"))
+    return rows
 
 
 def may_have_gpu() -> bool:

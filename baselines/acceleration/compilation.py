@@ -47,7 +47,7 @@ def _forward(plain: Callable[..., Any], run: Callable[..., Any], keep: bool) -> 
     def forward(*inputs: Any, **named: Any) -> Any:
         if torch._C._len_torch_dispatch_stack():
             return plain(*inputs, **named)  # operations are counted, which a compiled part hides
-        made = run(*inputs, **named)
-        return tree_map_only(Tensor, Tensor.clone, made) if keep else made
+        output = run(*inputs, **named)
+        return tree_map_only(Tensor, Tensor.clone, output) if keep else output
 
     return forward

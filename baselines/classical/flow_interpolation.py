@@ -70,8 +70,8 @@ class Flow(WindowMethod):
             np.ascontiguousarray(frame.permute(1, 2, 0).float().cpu().numpy()) for frame in window
         )
         there, back = self.motion(first, second), self.motion(second, first)
-        made = [torch.from_numpy(between(first, second, there, back, t)) for t in times]
-        new = torch.stack(made).permute(0, 3, 1, 2).to(window.device, window.dtype)
+        between_frames = [torch.from_numpy(between(first, second, there, back, t)) for t in times]
+        new = torch.stack(between_frames).permute(0, 3, 1, 2).to(window.device, window.dtype)
         return torch.cat([window[:1], new])
 
     def motion(self, first: Array, second: Array) -> Array:
@@ -139,8 +139,8 @@ def path(near: Array, far: Array, flow: Array, other: Array, t: float) -> Path:
 def moved(image: Array, at: Array, interpolation: int) -> Array:
     """The image's values at the coordinates (h, w, 2), beyond a border those of the border."""
     x, y = cv2.split(at.astype(np.float32))
-    found = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, np.float32)
+    sampled = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.float32)
 
 
 def length(vectors: Array) -> Array:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..method import Outputs, Settings, Wanted, WindowMethod, everything
+from ..method import IsWanted, Outputs, Settings, WindowMethod, everything
 
 Floats = NDArray[np.float64]
 
@@ -90,9 +90,9 @@ class Enlarge(WindowMethod):
         return (down @ frame @ across.T).clamp(0, 1)
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        return super().stream(frames, (), wanted)  # it makes no frames between
+        return super().stream(frames, (), is_wanted)  # it makes no frames between
 
 
 def enlarge(settings: Settings, name: str) -> Enlarge:

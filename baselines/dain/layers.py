@@ -71,10 +71,10 @@ def _filled(mean: Tensor, got: Tensor) -> Tensor:
         before = torch.where(got, place, -1).cummax(dim).values
         after = torch.where(got, place, size).flip(dim).cummin(dim).values.flip(dim)
         for nearest in (before, after):
-            found = (nearest >= 0) & (nearest < size)
+            inside = (nearest >= 0) & (nearest < size)
             where = nearest.clamp(0, size - 1).expand_as(mean)
-            total = total + torch.where(found, mean.gather(dim, where), 0)
-            count = count + found
+            total = total + torch.where(inside, mean.gather(dim, where), 0)
+            count = count + inside
     return torch.where(got, mean, total / count.clamp(min=1))
 
 

@@ -45,15 +45,17 @@ class DAIN(nn.Module):
         depths = [self.depthNet(x) for x in X]
         contexts = [self.context(x, depth) for x, depth in zip(X, depths)]
         kernels = self.kernels(first, second)
-        made = []
+        outputs = []
         for t in map(float, times):
             flows = self.project(t * f_01, depths[0]), self.project((1 - t) * f_10, depths[1])
             frames = [adapt(x, flow, kernel) for x, flow, kernel in zip(X, flows, kernels)]
             warped = [adapt(c, flow, kernel) for c, flow, kernel in zip(contexts, flows, kernels)]
             blend = (1 - t) * frames[0] + t * frames[1]
             x = torch.cat([blend, *frames, *flows, *kernels, *warped], 1)
-            made.append(blend + self.rectifyNet(x))
-        return torch.stack(made, 1) if made else first.new_zeros(len(first), 0, *first.shape[1:])
+            outputs.append(blend + self.rectifyNet(x))
+        return (
+            torch.stack(outputs, 1) if outputs else first.new_zeros(len(first), 0, *first.shape[1:])
+        )
 
     def flow(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
         """From one frame to another, given their pyramids: (B, 2, H, W) in pixels."""

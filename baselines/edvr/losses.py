@@ -40,8 +40,8 @@ class EdvrLosses(LossModule):
             for level in self.network.features(frames.flatten(0, 1))
         ]
         window = [[level[:, k] for level in levels] for k in range(count)]
-        made = self.network.restore(window, frames[:, reach])
-        return {"space": mean_absolute_difference(2 * made - 1, large[:, 0])}
+        output = self.network.restore(window, frames[:, reach])
+        return {"space": mean_absolute_difference(2 * output - 1, large[:, 0])}
 
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         reach = self.network.frames // 2

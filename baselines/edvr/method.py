@@ -7,7 +7,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ..method import Outputs, Settings, Wanted, everything
+from ..method import IsWanted, Outputs, Settings, everything
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
 from .fast import SWAPS
@@ -47,9 +47,9 @@ class EdvrMethod(NetworkMethod[EDVR, EdvrFrame]):
         return super().__call__(window, ())
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        return super().stream(frames, (), wanted)
+        return super().stream(frames, (), is_wanted)
 
     def outputs(self, window: Sequence[EdvrFrame], times: Sequence[float]) -> Tensor:
         """The enlarged centre frame, (1, 3, 4h, 4w) in [0, 1]."""

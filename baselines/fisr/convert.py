@@ -35,7 +35,7 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
     What else the checkpoint holds (the optimiser's state) is left out. The same checkpoint gives
     the same bytes. Raises MethodError, one line, if it is damaged or of another network.
     """
-    known(name)
+    check_name(name)
     opened = TensorFlowCheckpoint(Path(checkpoint).expanduser())
     held = {
         FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
@@ -46,19 +46,19 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
             f"{name}: {opened.prefix} holds {other}; "
             f"type `stvt weights convert {other} {checkpoint}`"
         )
-    wanted = tensorflow_names(name)
-    for key, (_, shape) in wanted.items():
+    variables = tensorflow_names(name)
+    for key, (_, shape) in variables.items():
         if key in opened.shapes and opened.shapes[key] != shape:  # before anything large is read
             raise MethodError(
                 f"{name}: {opened.prefix}: {key} is {_shape(opened.shapes[key])}, "
                 f"not {_shape(shape)}"
             )
-    absent = [key for key in wanted if key not in opened.shapes]
+    absent = [key for key in variables if key not in opened.shapes]
     if absent:
         raise MethodError(
-            f"{name}: {opened.prefix} is not of this network: {_lacks(absent, wanted)}"
+            f"{name}: {opened.prefix} is not of this network: {_lacks(absent, variables)}"
         )
-    state = from_tensorflow(name, {key: opened.read(key) for key in wanted})
+    state = from_tensorflow(name, {key: opened.read(key) for key in variables})
     broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise MethodError(
@@ -80,12 +80,12 @@ def from_tensorflow(name: str, values: Mapping[str, NDArray[Any]]) -> dict[str, 
 
     Raises MethodError if one is missing or of another shape.
     """
-    wanted = tensorflow_names(name)
-    absent = [key for key in wanted if key not in values]
+    variables = tensorflow_names(name)
+    absent = [key for key in variables if key not in values]
     if absent:
-        raise MethodError(f"{name}: these are not its variables: {_lacks(absent, wanted)}")
+        raise MethodError(f"{name}: these are not its variables: {_lacks(absent, variables)}")
     state = {}
-    for key, (own, shape) in wanted.items():
+    for key, (own, shape) in variables.items():
         value = np.asarray(values[key])
         if value.shape != shape:
             raise MethodError(f"{name}: {key} is {_shape(value.shape)}, not {_shape(shape)}")
@@ -104,14 +104,14 @@ def tensorflow_names(name: str) -> dict[str, tuple[str, tuple[int, ...]]]:
 
     In the order in which the published programs create them.
     """
-    known(name)
+    check_name(name)
     with torch.device("meta"):
         state = NETWORKS[name]().state_dict()
     translate = _fisr_variable if name == "fisr" else _pwcnet_variable
     return {translate(own): (own, _layout(value)) for own, value in state.items()}
 
 
-def known(name: str) -> None:
+def check_name(name: str) -> None:
     if name not in NETWORKS:
         raise MethodError(
             f"no TensorFlow checkpoint is known for {name!r}; there are {', '.join(NETWORKS)}"
@@ -141,9 +141,9 @@ def _layout(value: Tensor) -> tuple[int, ...]:
     return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape
 
 
-def _lacks(absent: list[str], wanted: Mapping[str, object]) -> str:
+def _lacks(absent: list[str], variables: Mapping[str, object]) -> str:
     some = f"{', '.join(absent[:3])}{' ...' if len(absent) > 3 else ''}"
-    return f"{len(absent)} of {len(wanted)} are missing: {some}"
+    return f"{len(absent)} of {len(variables)} are missing: {some}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

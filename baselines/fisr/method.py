@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
-from ..method import Method, Outputs, Settings, Wanted, everything, windows
+from ..method import IsWanted, Method, Outputs, Settings, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
 from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
@@ -62,7 +62,7 @@ class FisrMethod(Method):
         return (0, 2) if t else (1, 1)
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         other = ", ".join(str(t) for t in times if t != HALF)
         if other:
@@ -82,7 +82,7 @@ class FisrMethod(Method):
             asked = [
                 (place, t)
                 for place, t in enumerate((k - HALF, float(k), k + HALF))
-                if exists[place] and wanted(t)
+                if exists[place] and is_wanted(t)
             ]
             if not asked:
                 continue

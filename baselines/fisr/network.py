@@ -31,8 +31,8 @@ class FISR(nn.Module):
         window: (B, 29, h, w), h and w multiples of 32, as `fisr_inputs.joined` gives it.
         Returns (B, 3, 3, 2h, 2w): frame; Y, U, V in [0, 1], not clipped.
         """
-        made = self.levels(window)[-1]
-        return made.reshape(len(made), 3, 3, *made.shape[-2:])
+        output = self.levels(window)[-1]
+        return output.reshape(len(output), 3, 3, *output.shape[-2:])
 
     def levels(self, window: Tensor) -> list[Tensor]:
         """The predictions at half, once and twice the input's size, (B, 9, ...) each."""
@@ -94,8 +94,8 @@ class Upwards(nn.Module):
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
         larger = functional.relu(self.resize(enlarge_from_corner(x, 2)))
-        made: Tensor = self.block(torch.cat([larger, skipped], 1))
-        return made
+        output: Tensor = self.block(torch.cat([larger, skipped], 1))
+        return output
 
 
 class Residual(nn.Module):
@@ -125,8 +125,8 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.relu(self.res_block_0(self.conv_0(x)))
-        made: Tensor = self.conv_2(self.shuffle(functional.relu(self.conv_1(x))))
-        return made
+        output: Tensor = self.conv_2(self.shuffle(functional.relu(self.conv_1(x))))
+        return output
 
 
 def _convolution(before: int, after: int) -> nn.Conv2d:

@@ -94,18 +94,18 @@ class FISRPWCNet(nn.Module):
         Returns five of (B, 2, H / 2^level, W / 2^level), of the padded H and W.
         """
         x = self._dense(6, costs(first[-1], second[-1]))
-        found = [self._flow(6, x)]
+        flows = [self._flow(6, x)]
         for level in (5, 4, 3, 2):
-            up = self._head(f"up_flow{level + 1}", found[-1])
+            up = self._head(f"up_flow{level + 1}", flows[-1])
             feature = self.get_submodule(f"up_feat{level + 1}")(x)
             here = first[level - 2]
             warped = warp_against(second[level - 2], WARPING[level] * up)
             if level == 2 and tile is not None:
-                found.append(self._by_tiles([here, warped, up, feature], tile))
+                flows.append(self._by_tiles([here, warped, up, feature], tile))
             else:
                 x = self._estimated(level, here, warped, up, feature)
-                found.append(self._flow(level, x))
-        return found[::-1]
+                flows.append(self._flow(level, x))
+        return flows[::-1]
 
     def _by_tiles(self, parts: Sequence[Tensor], tile: int) -> Tensor:
         """The flow of level 2, of pieces of so many pixels with all that they depend on."""
@@ -116,8 +116,8 @@ class FISRPWCNet(nn.Module):
             return kept.cut(self._flow(2, x))
 
         whole = Box.whole(parts[0])
-        made = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
-        return by_tiles(made, whole, whole, cut, compute)
+        output = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
+        return by_tiles(output, whole, whole, cut, compute)
 
     def _estimated(
         self, level: int, here: Tensor, warped: Tensor, up: Tensor, feature: Tensor

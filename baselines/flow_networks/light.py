@@ -98,8 +98,8 @@ class LightFlow(nn.Module):
             around = avg_pool2d(similar, 3, 1, 1, count_include_pad=False)
             sharpness = SHARPNESS * self.get_parameter(f"sharpness{level}").to(similar).exp()
             steps = torch.arange(-RADIUS, RADIUS + 1, device=similar.device)
-            ways = torch.stack(torch.meshgrid(steps, steps, indexing="xy")).view(2, -1, 1, 1)
-            return conv2d((around * sharpness).softmax(1), ways.to(similar))
+            offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy")).view(2, -1, 1, 1)
+            return conv2d((around * sharpness).softmax(1), offsets.to(similar))
 
 
 def similarity(first: Tensor, second: Tensor) -> Tensor:

@@ -76,11 +76,11 @@ class PWCNet(nn.Module):
         first, second: their pyramids.
         Returns five of (B, 2, H / 2^level, W / 2^level), all in twentieths of an input pixel.
         """
-        found = []
+        flows = []
         x = self.dense(6, _costs(first[-1], second[-1]))
         flow = self._head("predict_flow6", x)
         for level in (5, 4, 3, 2):
-            found.append(flow)
+            flows.append(flow)
             up = self._head(f"deconv{level + 1}", flow)
             feature = self.get_submodule(f"upfeat{level + 1}")(x)
             here = first[level - 2]
@@ -89,8 +89,8 @@ class PWCNet(nn.Module):
             flow = self._head(f"predict_flow{level}", x)
         for k in range(1, 7):
             x = self.get_submodule(f"dc_conv{k}")(x)
-        found.append(flow + self._head("dc_conv7", x))
-        return found[::-1]
+        flows.append(flow + self._head("dc_conv7", x))
+        return flows[::-1]
 
     def dense(self, level: int, x: Tensor) -> Tensor:
         """The features of a level: each layer reads those of all before, the newest first."""

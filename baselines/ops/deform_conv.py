@@ -54,9 +54,9 @@ def deform(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     # torchvision's kernels would take not-a-number for an address far outside of the frame's memory.
     offset = offset.nan_to_num(0.0, math.inf, -math.inf)
     with torch.autocast(x.device.type, enabled=False):
-        made = form(x.to(dtype), offset, mask.to(dtype), weight, bias)
-    made = made.masked_fill(nowhere, math.nan)
-    return made.to(x.dtype).contiguous(memory_format=_memory_format(x))
+        output = form(x.to(dtype), offset, mask.to(dtype), weight, bias)
+    output = output.masked_fill(nowhere, math.nan)
+    return output.to(x.dtype).contiguous(memory_format=_memory_format(x))
 
 
 def _form(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, dtype: torch.dtype) -> _Form:
@@ -102,9 +102,9 @@ def _by_sampling(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: 
         align_corners=False,
     ).view(batch * groups, -1, 9, height, width)
     samples = samples * mask.reshape(batch * groups, 1, 9, height, width)
-    made: Tensor = weight.flatten(1) @ samples.reshape(batch, channels * 9, height * width)
-    made = made.view(batch, -1, height, width) + bias[:, None, None]
-    return made
+    output: Tensor = weight.flatten(1) @ samples.reshape(batch, channels * 9, height * width)
+    output = output.view(batch, -1, height, width) + bias[:, None, None]
+    return output
 
 
 def _by_blocks(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def _by_blocks(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Te
     corners = torch.tensor([0, 1, wide, wide + 1], dtype=torch.int32) * groups
     row = torch.arange(height, dtype=x.dtype).repeat_interleave(width)[:, None]
     column = torch.arange(width, dtype=x.dtype).repeat(height)[:, None]
-    made = x.new_empty(batch, pixels, outputs)
+    output = x.new_empty(batch, pixels, outputs)
     weights = x.new_empty(min(BLOCK, pixels), taps, 4)
     for b in range(batch):
         for start in range(0, pixels, BLOCK):
@@ -145,5 +145,5 @@ def _by_blocks(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Te
                 mode="sum",
                 per_sample_weights=here.view(-1, 4),
             )
-            torch.addmm(bias, samples.view(len(here), -1), kernel, out=made[b, part])
-    return made.view(batch, height, width, outputs).permute(0, 3, 1, 2)
+            torch.addmm(bias, samples.view(len(here), -1), kernel, out=output[b, part])
+    return output.view(batch, height, width, outputs).permute(0, 3, 1, 2)

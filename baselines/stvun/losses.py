@@ -60,16 +60,16 @@ class StvunLosses(LossModule):
         E = self.network.fuse(
             self.network.align(e, *self._motion(X)) if self.network.aligned else e
         )
-        made, guide = self.network.space(X[CENTRE], e[CENTRE], E)
-        losses = {"space": mean_absolute_difference(made, large[:, 0])}
+        output, guide = self.network.space(X[CENTRE], e[CENTRE], E)
+        losses = {"space": mean_absolute_difference(output, large[:, 0])}
         if self.stage == "space":
             return losses
         pair = slice(CENTRE, CENTRE + 2)
         first, second = self._flows(frames)
         for k, t in enumerate(times):
             moved, m = blend(t, X[pair], e[pair], first, second)
-            made = self.network.time(moved, m, guide)
-            _add(losses, "between", mean_absolute_difference(made, large[:, 1 + k]) / len(times))
+            output = self.network.time(moved, m, guide)
+            _add(losses, "between", mean_absolute_difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
             truth = self._true_flow(large[:, 0], large[:, 1], first) / times[0]
@@ -82,8 +82,10 @@ class StvunLosses(LossModule):
             X = small[:, CENTRE : CENTRE + 2].unbind(1)
             moved = [blend(t, X, ([], []), there, back)[0] for t in times]
             return {"moved": torch.stack(moved, 1)}
-        made = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
-        return {"existing": made[:, :1]} | ({"new": made[:, 1:]} if self.stage == "joint" else {})
+        output = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
+        return {"existing": output[:, :1]} | (
+            {"new": output[:, 1:]} if self.stage == "joint" else {}
+        )
 
     def _features(self, frames: Tensor) -> list[list[Tensor]]:
         """Of each frame of the windows, all encoded at once."""

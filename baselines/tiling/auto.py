@@ -11,7 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from ..method import Method, Outputs, Wanted, everything
+from ..method import IsWanted, Method, Outputs, everything
 from .tiles import Tiles
 
 LEAST = 32  # pixels: smaller tiles are nearly all margin
@@ -26,8 +26,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def tiles_of(method: Method) -> list[Tiles]:
     """The tiles of a method's networks; none if it always works on whole frames."""
-    found = (getattr(stage, "tiles", None) for stage in method.stages)
-    return [tiles for tiles in found if isinstance(tiles, Tiles)]
+    tilings = (getattr(stage, "tiles", None) for stage in method.stages)
+    return [tiles for tiles in tilings if isinstance(tiles, Tiles)]
 
 
 def tile_in_use(method: Method) -> int | None:
@@ -39,7 +39,7 @@ def stream_in_tiles(
     method: Method,
     frames: Iterable[Tensor],
     times: Sequence[float],
-    wanted: Wanted = everything,
+    is_wanted: IsWanted = everything,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Outputs:
     """`method.stream`, whose networks go on in tiles of half the side when memory runs out.
@@ -58,7 +58,7 @@ def stream_in_tiles(
 
         def needed(time: float, offset: int = offset, after: float = begun_after) -> bool:
             at = _time(time, offset, times)
-            return at > after and wanted(at)
+            return at > after and is_wanted(at)
 
         try:
             for time, output in method.stream(source.replay(), times, needed):

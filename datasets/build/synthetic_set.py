@@ -162,7 +162,7 @@ def prepare_photographs(
     if unit.fingerprint and kind_of(folder) is not None:
         _refuse_other(folder)
     with building(folder) as builder:
-        builder.known = _known(folder)
+        builder.known = _stored_record(folder)
         result = builder.build([unit])[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
@@ -193,7 +193,7 @@ def _refuse_other(folder: Path) -> None:
         raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
 
 
-def _known(folder: Path) -> dict[str, SyntheticRecord]:
+def _stored_record(folder: Path) -> dict[str, SyntheticRecord]:
     """The record of the clips that are there."""
     try:
         manifest = read_manifest(folder)

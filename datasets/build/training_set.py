@@ -140,7 +140,7 @@ def _units(
         return _listed(Path(clips_list), settings, transfer, folder, splits), splits
     if source is not None:
         sources = [source] if isinstance(source, str | Path) else list(source)
-        return _found(sources, settings, folder, outcome), splits
+        return _units_of_sources(sources, settings, folder, outcome), splits
     raise DatasetError(
         f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
     )
@@ -163,7 +163,7 @@ def _listed(
     return units
 
 
-def _found(
+def _units_of_sources(
     sources: Sequence[Path | str], settings: Settings, folder: Path, outcome: TrainingOutcome
 ) -> list[VideoUnit]:
     units: list[VideoUnit] = []

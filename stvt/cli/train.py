@@ -136,13 +136,13 @@ def _flow_weights(text: str | None) -> Path | None:
     name, _, file = text.partition("=")
     if name != "pwcnet":
         raise UsageError(f"--flow-weights {text}: write pwcnet, or pwcnet=FILE")
-    found = Path(file).expanduser() if file else stored_flow_weights()
-    if found is None:
+    path = Path(file).expanduser() if file else stored_flow_weights()
+    if path is None:
         raise UsageError(
             "--flow-weights pwcnet: its weights are not here; `stvt weights fetch pwcnet` gets "
             "them, or name a file: --flow-weights pwcnet=FILE"
         )
-    return found
+    return path
 
 
 def _minutes(text: str) -> float:

@@ -23,11 +23,11 @@ def verify(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
 
     with progress_line("file") as show:
-        found = datasets.verify(args.name, args.root, fix=args.fix, progress=show)
-    for line in found.problems:
+        result = datasets.verify(args.name, args.root, fix=args.fix, progress=show)
+    for line in result.problems:
         print(f"stvt verify: {line}", file=sys.stderr)
-    for line in found.fixed:
+    for line in result.fixed:
         print(f"fixed: {line}")
-    if not found.problems:
-        print(f"{args.name}: its {found.files} files are as the manifest says")
-    return 2 if found.problems else 0
+    if not result.problems:
+        print(f"{args.name}: its {result.files} files are as the manifest says")
+    return 2 if result.problems else 0

@@ -114,7 +114,7 @@ def locked(folder: Path, activity: str, error: type[StvtError] = StvtError) -> I
     file systems without locks, have none.
     Raises `error` if another process holds it, or if the folder cannot be written.
     """
-    made = [above for above in folder.absolute().parents if not above.exists()]
+    missing = [above for above in folder.absolute().parents if not above.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
@@ -128,7 +128,7 @@ def locked(folder: Path, activity: str, error: type[StvtError] = StvtError) -> I
         if handle is not None:
             os.close(handle)  # gives the lock back, as the end of the process does
         with suppress(OSError):
-            for empty in (folder, *made):
+            for empty in (folder, *missing):
                 empty.rmdir()
 
 

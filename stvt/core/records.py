@@ -29,10 +29,10 @@ def from_dict(cls: type[T], value: object, where: str, error: type[StvtError] = 
     stvt.core.errors.StvtError: a.json: width: is 'x', expected int
     """
     try:
-        made: T = _convert(cls, value, "")
+        record: T = _convert(cls, value, "")
     except _Fault as fault:
         raise error(f"{where}: {fault}") from None
-    return made
+    return record
 
 
 class _Fault(Exception):

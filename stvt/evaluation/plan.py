@@ -176,8 +176,8 @@ class Plan:
     def _positions(self, frames: int) -> tuple[Position, ...]:
         """The outputs that are scored of a scene of so many frames."""
         if frames not in self._known_positions:
-            found = positions(frames, self.protocol, self.supports)
-            self._known_positions[frames] = tuple(found)
+            chosen = positions(frames, self.protocol, self.supports)
+            self._known_positions[frames] = tuple(chosen)
         return self._known_positions[frames]
 
     @cached_property

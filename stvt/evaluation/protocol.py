@@ -185,15 +185,15 @@ def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ())
     inputs = (frames - 1) // step + 1
     wanted = {"new": times, "existing": (0.0,), "all": (0.0, *times)}[protocol.frames]
     margins = {t: _margin(supports, t, times) for t in wanted}
-    found = []
+    scored = []
     for k in range(inputs):
         for t in wanted:
             before, after = margins[t] if protocol.ends == "valid" else (0, 0)
             if k - before >= 0 and k + after < inputs and (not t or k + 1 < inputs):
-                found.append(Position(k * step + round(t * step), k, t))
-    if protocol.limit is not None and found:
-        found = [p for p in found if p.k < found[0].k + protocol.limit]
-    return found
+                scored.append(Position(k * step + round(t * step), k, t))
+    if protocol.limit is not None and scored:
+        scored = [p for p in scored if p.k < scored[0].k + protocol.limit]
+    return scored
 
 
 def common_window(protocol: Protocol, supports: Iterable[Support]) -> tuple[int, int]:

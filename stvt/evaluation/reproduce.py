@@ -68,8 +68,8 @@ def reproduce(
     for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
-    found = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
-    lost = [name for name in info.weights if name not in found]
+    files = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
+    lost = [name for name in info.weights if name not in files]
     if lost:
         raise UsageError(
             f"{run}: its weights of {lost[0]} ({info.weights[lost[0]]['file']}) are not here; "
@@ -85,7 +85,7 @@ def reproduce(
         out=out,
         protocol=protocol,
         metrics=info.metrics,
-        weights=found,
+        weights=files,
         untrained=bool(settings.get("untrained", _some_untrained(info))),
         device=device or str(settings.get("device", "auto")),
         workers=workers,

@@ -142,7 +142,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     )
     judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, PrecomputedFrames):
-        judge.saw = method.observe
+        judge.observer = method.observe
     scores: list[list[object]] = []
     warnings: list[str] = []
 
@@ -221,7 +221,7 @@ class _Judge:
     """Scores single frames of a unit, and keeps pictures of those that are to be kept.
 
     moving: the positions of which the report's players keep a copy.
-    saw:    told of each frame's index, the frame and the truth, if set.
+    observer:    told of each frame's index, the frame and the truth, if set.
     """
 
     def __init__(self, unit: Unit, scene: PreparedScene, moving: Sequence[Position]) -> None:
@@ -232,7 +232,7 @@ class _Judge:
         }
         self.size = _scored_size(scene, unit.protocol)
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
-        self.saw: Callable[[int, Frame, Frame], None] | None = None
+        self.observer: Callable[[int, Frame, Frame], None] | None = None
         if moving:
             thumbnails.remove_copies(self.clip, unit.label)
 
@@ -248,8 +248,8 @@ class _Judge:
             kept = round(value, 6) if np.isfinite(value) else str(value)
             rows.append([position.frame, position.t, name, channel, kept])
         _keep_frames(self.unit, self.scene, position, frame, truth)
-        if self.saw:
-            self.saw(position.frame, frame, truth)
+        if self.observer:
+            self.observer(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
             thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)

@@ -127,5 +127,5 @@ def _place(network: nn.Module, path: str) -> tuple[Any, str]:
     *above, last = path.split(".")
     for name in above:
         owner = getattr(owner, name)
-    found = getattr(owner, last) if last else owner
-    return (found, "forward") if isinstance(found, nn.Module) else (owner, last)
+    module = getattr(owner, last) if last else owner
+    return (module, "forward") if isinstance(module, nn.Module) else (owner, last)

@@ -50,14 +50,14 @@ def parameters(method: Method) -> int:
 
     Buffers are not parameters.
     """
-    found = (p for network in method.networks() for p in network.parameters())
-    return sum({id(parameter): parameter.numel() for parameter in found}.values())
+    parameters = (p for network in method.networks() for p in network.parameters())
+    return sum({id(parameter): parameter.numel() for parameter in parameters}.values())
 
 
 def device_of(method: Method) -> torch.device:
     """The device of the method's networks; the CPU if it has none."""
-    found = (p.device for network in method.networks() for p in network.parameters())
-    return next(found, torch.device("cpu"))
+    devices = (p.device for network in method.networks() for p in network.parameters())
+    return next(devices, torch.device("cpu"))
 
 
 def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
@@ -108,11 +108,11 @@ def endless_outputs(method: Method, frames: Iterable[Tensor], time: float) -> It
                 )
             yield frame
 
-    def wanted(at: float) -> bool:
+    def is_wanted(at: float) -> bool:
         return (at % 1 != 0) == (time != 0)
 
-    for at, output in method.stream(read(), (time,) if time else (), wanted):
-        if wanted(at):
+    for at, output in method.stream(read(), (time,) if time else (), is_wanted):
+        if is_wanted(at):
             waiting = 0
             yield output
     raise MethodError(f"{method.name} made no more {what}s, though its input frames do not end")

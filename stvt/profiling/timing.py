@@ -115,23 +115,23 @@ def measure(
     peak, memory_is = memory.peak()
     if full and device.type == "cuda":
         torch.cuda.empty_cache()
-    made = len(laps.seconds)
-    p10, median, p90 = np.percentile(laps.seconds, [10, 50, 90]).tolist() if made else [None] * 3
+    count = len(laps.seconds)
+    p10, median, p90 = np.percentile(laps.seconds, [10, 50, 90]).tolist() if count else [None] * 3
     return Timing(
         height=height,
         width=width,
         device=device_name(device),
         precision=precision,
-        n=made,
+        n=count,
         median=median,
         p10=p10,
         p90=p90,
-        mean=math.fsum(laps.seconds) / made if made else None,
+        mean=math.fsum(laps.seconds) / count if count else None,
         device_median=float(np.median(laps.device_seconds)) if laps.device_seconds else None,
         stages={
-            stage.name: (stage.seconds - before) / made
+            stage.name: (stage.seconds - before) / count
             for stage, before in zip(method.stages, stages_before, strict=True)
-            if made
+            if count
         },
         peak_memory_bytes=peak,
         memory_is=memory_is,
@@ -204,10 +204,10 @@ def ceilings(
     of that precision, and bytes a second that it copies (read and written)."""
     side, size = (table.get(device.type, table["cpu"]) for table in (SIDES, COPIED))
     a, b = torch.rand(2, side, side, device=device).to(DTYPES[precision])
-    made = torch.empty_like(a)
+    output = torch.empty_like(a)
     much = torch.rand(size // 4, device=device)
     there = much.clone()  # fresh memory would be measured with the system that hands it out
-    product = min(_seconds(partial(torch.mm, a, b, out=made), device) for _ in range(rounds))
+    product = min(_seconds(partial(torch.mm, a, b, out=output), device) for _ in range(rounds))
     copy = min(_seconds(partial(there.copy_, much), device) for _ in range(rounds))
     return side**3 / product, 2 * much.nbytes / copy
 

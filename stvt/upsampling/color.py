@@ -119,8 +119,8 @@ class ToFrame:
         if picture.dtype != np.uint8:
             picture = np.rint(to_float(picture) * 255).astype(np.uint8)
         eight: Any = np.ascontiguousarray(picture)
-        made = VideoFrame.from_ndarray(eight, format="rgb24")
-        return made if self.pixel_format == "rgb24" else made.reformat(format=self.pixel_format)
+        output = VideoFrame.from_ndarray(eight, format="rgb24")
+        return output if self.pixel_format == "rgb24" else output.reformat(format=self.pixel_format)
 
     def _yuv_planes(self, picture: Pixels) -> list[NDArray[np.float32]]:
         kr, kb = (np.float32(weight) for weight in LUMA_WEIGHTS[self.vui.matrix])
@@ -158,22 +158,22 @@ def downsample_chroma(chroma: NDArray[np.float32], across: int, down: int) -> ND
     4:2:0 gives its samples back, and no generation of coding blurs colours further. Plain means
     lost up to 4 levels on saturated edges.
     """
-    made: Any = chroma
+    output: Any = chroma
     if across == 2:
-        width = made.shape[1]
+        width = output.shape[1]
         count = -(-width // 2)
-        wide = np.pad(made, ((0, 0), (2, 3)), "edge")
+        wide = np.pad(output, ((0, 0), (2, 3)), "edge")
         far, near, here = (
             wide[:, i : i + 2 * count : 2] + wide[:, 4 - i : 4 - i + 2 * count : 2]
             for i in (0, 1, 2)
         )
-        made = (3 * here + 2 * near - far) / 8
+        output = (3 * here + 2 * near - far) / 8
     if down == 2:
-        height = made.shape[0]
+        height = output.shape[0]
         count = -(-height // 2)
-        tall = np.pad(made, ((1, 2 + height % 2), (0, 0)), "edge")
+        tall = np.pad(output, ((1, 2 + height % 2), (0, 0)), "edge")
         far, near = (
             tall[i : i + 2 * count : 2] + tall[3 - i : 3 - i + 2 * count : 2] for i in (0, 1)
         )
-        made = (3 * near - far) / 4
-    return np.asarray(made, np.float32)
+        output = (3 * near - far) / 4
+    return np.asarray(output, np.float32)

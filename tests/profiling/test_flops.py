@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision.ops import deform_conv2d
 
 from stvt.baselines import METHODS, MethodError, build, network
-from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
+from stvt.baselines.method import IsWanted, Outputs, Settings, WindowMethod, everything
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
 from stvt.profiling.flops import count, operations_of, parameters
@@ -183,9 +183,9 @@ class Spatial(Convolution):
     """Makes no new frames, as EDVR."""
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        return super().stream(frames, (), wanted)
+        return super().stream(frames, (), is_wanted)
 
 
 def test_a_spatial_method_is_counted_on_a_frame_in_register() -> None:
@@ -199,7 +199,7 @@ def test_only_the_outputs_that_were_asked_for_count() -> None:
         """Makes every output, whichever are wanted."""
 
         def stream(
-            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+            self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
         ) -> Outputs:
             for at, output in super().stream(frames, times):
                 with torch.no_grad():
@@ -217,15 +217,15 @@ def test_an_endless_sequence_ends_where_no_output_comes() -> None:
         """Reads the sequence to its end before it makes anything."""
 
         def stream(
-            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+            self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
         ) -> Outputs:
-            return super().stream(list(frames), times, wanted)
+            return super().stream(list(frames), times, is_wanted)
 
     class Short(Convolution):
         def stream(
-            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+            self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
         ) -> Outputs:
-            return super().stream(islice(frames, 5), times, wanted)
+            return super().stream(islice(frames, 5), times, is_wanted)
 
     for method, time, said in (
         (Spatial(), 0.5, "made no new frame"),

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines.method import Method, Outputs, Wanted, WindowMethod, everything
+from stvt.baselines.method import IsWanted, Method, Outputs, WindowMethod, everything
 from stvt.profiling import memory
 from stvt.profiling.timing import measure
 
@@ -117,14 +117,14 @@ def test_each_frame_is_an_object_of_its_own() -> None:
             self.frames: list[Tensor] = []
 
         def stream(
-            self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+            self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
         ) -> Outputs:
             def kept() -> Iterable[Tensor]:
                 for frame in frames:
                     self.frames.append(frame)
                     yield frame
 
-            return super().stream(kept(), times, wanted)
+            return super().stream(kept(), times, is_wanted)
 
     method = Collector()
     measure(method, 16, 16, budget_seconds=0, warm_up=30)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import build
-from stvt.baselines.method import Outputs, Settings, Wanted, WindowMethod, everything
+from stvt.baselines.method import IsWanted, Outputs, Settings, WindowMethod, everything
 from stvt.baselines.tiling.auto import (
     LEAST,
     is_out_of_memory,
@@ -43,8 +43,10 @@ def numbered(count: int, side: int = 128) -> list[Tensor]:
     return [torch.full((3, side // 2, side), float(k)) for k in range(count)]
 
 
-def plain(method: WindowMethod, frames: Iterable[Tensor], wanted: Wanted = everything) -> Outputs:
-    return method.stream(frames, TIMES, wanted)
+def plain(
+    method: WindowMethod, frames: Iterable[Tensor], is_wanted: IsWanted = everything
+) -> Outputs:
+    return method.stream(frames, TIMES, is_wanted)
 
 
 @pytest.mark.parametrize("from_frame", [0, 1, 4, 7])
