@@ -100,7 +100,9 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     names = parts(ALIASES.get(what, what))
     settings = replace(settings, alone=len(names) == 1)
     stages = [one(name, settings) for name in checked(label, names)]
-    method = stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handoff_dtype)
+    method = (
+        stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handoff_dtype)
+    )
     method.name = label
     if settings.compiled:
         from .acceleration.compilation import compile_networks
