@@ -1,88 +1,108 @@
 from .acceleration.compilation import compile_networks
 from .acceleration.reference import reference_kernels
 from .classical.flow_interpolation import Flow
-from .custom import installed
-from .edvr.method import EdvrMethod
-from .edvr.network import EDVR
 from .errors import MethodError
-from .fisr.convert import from_tensorflow
+from .expression import (
+    build,
+    method_of,
+    networks_of,
+    parse_methods,
+    split_label,
+    with_absolute_paths,
+)
 from .flow_networks.pwcnet import PWCNet
-from .losses import Trainee, start, trainee
+from .losses import LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WindowMethod
 from .ops import deform_conv
 from .ops.deform_conv import whole_frame_blocks
-from .parse import build, networks_of, parse_methods, resolved, split_label
-from .precomputed import Elsewhere, read_precomputed
-from .registry import ALIASES, METHODS, NETWORKS, MethodEntry, network
+from .precomputed import PrecomputedFrames, read_precomputed
+from .registry import (
+    ALIASES,
+    CHECKPOINTS,
+    METHODS,
+    NETWORKS,
+    checkpoint,
+    installed,
+    loss_module,
+    network,
+    network_spec,
+    register,
+    spec_of,
+    stages_of,
+)
+from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
-from .stvun.network import STVUN, UNUSED
-from .tiling.memory import parse_size
-from .variants import stages_of, trainable
-from .weights import records
-from .weights.catalogue import CHECKPOINTS, checkpoint
-from .weights.detect import loaded
-from .weights.load import SHIPPED, State, find_weights, home, read_state
-from .weights.records import accept_terms, folder, sha256_of, terms_accepted
-from .weights.store import add, convert, fetch_weights
-from .weights.verify import files, files_called, verify
+from .stvun.network import STVUN
+from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
+from .weights.fetch import add_weights, convert_weights, fetch_weights
+from .weights.load import State, init_weights, load_network, read_state
+from .weights.store import (
+    SHIPPED,
+    accept_terms,
+    find_weights,
+    home,
+    terms_accepted,
+    weights_folder,
+)
+from .weights.verify import verify_weights, weight_files
 
 __all__ = [
     "ALIASES",
     "CHECKPOINTS",
     "DTYPES",
-    "EDVR",
     "METHODS",
     "NETWORKS",
     "SHIPPED",
     "STVUN",
-    "UNUSED",
     "Compiled",
-    "EdvrMethod",
-    "Elsewhere",
     "Flow",
+    "LossModule",
     "Method",
-    "MethodEntry",
     "MethodError",
+    "MethodSpec",
+    "NetworkSpec",
     "PWCNet",
     "Precision",
+    "PrecomputedFrames",
     "Scene",
     "Settings",
+    "Stage",
     "State",
     "StvunMethod",
-    "Trainee",
     "WindowMethod",
     "accept_terms",
-    "add",
+    "add_weights",
     "build",
     "checkpoint",
     "compile_networks",
-    "convert",
+    "convert_weights",
     "deform_conv",
     "fetch_weights",
-    "files",
-    "files_called",
     "find_weights",
-    "folder",
-    "from_tensorflow",
     "home",
+    "init_weights",
     "installed",
-    "loaded",
+    "is_out_of_memory",
+    "load_network",
+    "loss_module",
+    "method_of",
     "network",
+    "network_spec",
     "networks_of",
     "parse_methods",
-    "parse_size",
     "read_precomputed",
     "read_state",
-    "records",
     "reference_kernels",
-    "resolved",
-    "sha256_of",
+    "register",
+    "spec_of",
     "split_label",
     "stages_of",
-    "start",
+    "stream_in_tiles",
     "terms_accepted",
-    "trainable",
-    "trainee",
-    "verify",
+    "tile_in_use",
+    "verify_weights",
+    "weight_files",
+    "weights_folder",
     "whole_frame_blocks",
+    "with_absolute_paths",
 ]

@@ -1,4 +1,4 @@
-"""Methods of the user's own: a class in a file, or an entry point of an installed package."""
+"""Custom methods: a class in a user's file, or an entry point of an installed package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,15 @@ from torch import Tensor, nn
 from .errors import MethodError
 from .method import Method, Scene, Settings, WindowMethod
 
-GROUP = "stvt.methods"
-
-
-def installed() -> dict[str, EntryPoint]:
-    """The methods that installed packages offer, by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
-
 
 def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
+    """The method of an installed package."""
     try:
-        maker = point.load()
+        factory = point.load()
     except Exception as error:
-        raise MethodError(f"{point.name} ({point.value}): {told(error)}") from error
-    method = adapted(point.name, maker, settings)
-    source = inspect.getsourcefile(maker) if callable(maker) else None
+        raise MethodError(f"{point.name} ({point.value}): {one_line(error)}") from error
+    method = adapt(point.name, factory, settings)
+    source = inspect.getsourcefile(factory) if callable(factory) else None
     if source:
         method.fingerprint = sha256(Path(source).read_bytes()).hexdigest()
     return method
@@ -42,7 +36,7 @@ def from_file(path: Path, name: str, settings: Settings) -> Method:
     """The class `name` of the Python file, which is run for it."""
     if not path.is_file():
         raise MethodError(f"{path}: there is no such file; write FILE.py:Class")
-    module_name = f"stvt_own_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    module_name = f"stvt_custom_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None and spec.loader is not None  # true of any file named .py
     module = importlib.util.module_from_spec(spec)
@@ -51,39 +45,39 @@ def from_file(path: Path, name: str, settings: Settings) -> Method:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise MethodError(f"{path}: {told(error)}") from error
+        raise MethodError(f"{path}: {one_line(error)}") from error
     finally:
         sys.path.remove(str(path.resolve().parent))
     if not hasattr(module, name):
         raise MethodError(f"{path} defines no {name!r}; write FILE.py:Class")
-    method = adapted(name, getattr(module, name), settings)
+    method = adapt(name, getattr(module, name), settings)
     method.fingerprint = sha256(path.read_bytes()).hexdigest()
     return method
 
 
-def adapted(name: str, maker: Callable[..., Any], settings: Settings) -> Method:
-    """What `maker` makes, as a Method.
+def adapt(name: str, factory: Callable[..., Any], settings: Settings) -> Method:
+    """The object that `factory` makes, as a Method.
 
-    maker: called with the settings if it takes an argument, else with none.
+    factory: a class or function; called with the settings if it takes an argument, else with none.
     """
-    if not callable(maker):
+    if not callable(factory):
         raise MethodError(f"{name} is no class or function that makes a method")
     try:
-        made = maker(settings) if takes_settings(maker) else maker()
+        inner = factory(settings) if takes_settings(factory) else factory()
     except MethodError:
         raise
     except Exception as error:
-        raise MethodError(f"{name}: {told(error)}") from error
-    if isinstance(made, Method) and not isinstance(made, WindowMethod):
-        return made
-    if not callable(made):
+        raise MethodError(f"{name}: {one_line(error)}") from error
+    if isinstance(inner, Method) and not isinstance(inner, WindowMethod):
+        return inner
+    if not callable(inner):
         raise MethodError(f"{name} has no __call__(self, window, times)")
-    return Own(name, made, settings)
+    return CustomMethod(name, inner, settings)
 
 
-def takes_settings(maker: Callable[..., Any]) -> bool:
+def takes_settings(factory: Callable[..., Any]) -> bool:
     try:
-        parameters = inspect.signature(maker).parameters.values()
+        parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
         return False
     return any(
@@ -93,7 +87,7 @@ def takes_settings(maker: Callable[..., Any]) -> bool:
     )
 
 
-class Own(WindowMethod):
+class CustomMethod(WindowMethod):
     """Any object with `__call__(window, times)` and maybe `before`, `after`, `scale`.
 
     What it returns is checked; what it raises becomes one line with its file and line number.
@@ -117,39 +111,40 @@ class Own(WindowMethod):
 
     def begin(self, scene: Scene) -> None:
         if hasattr(self.inner, "begin"):
-            self.guarded(self.inner.begin, scene)
+            self.call(self.inner.begin, scene)
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         if hasattr(self.inner, "support"):
-            before, after = self.guarded(self.inner.support, t, times)
+            before, after = self.call(self.inner.support, t, times)
             return before, after
         return super().support(t, times)
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        made = self.guarded(self.inner, window.to(self.device), list(times))
+        output = self.call(self.inner, window.to(self.device), list(times))
         height, width = window.shape[-2:]
         shape = 1 + len(times), 3, self.scale * height, self.scale * width
-        if not isinstance(made, Tensor):
-            raise MethodError(f"{self.name} returned {type(made).__name__}, not a Tensor")
-        if tuple(made.shape) != shape:
+        if not isinstance(output, Tensor):
+            raise MethodError(f"{self.name} returned {type(output).__name__}, not a Tensor")
+        if tuple(output.shape) != shape:
             raise MethodError(
-                f"{self.name} returned shape {tuple(made.shape)}, not {shape}: the centre frame "
+                f"{self.name} returned shape {tuple(output.shape)}, not {shape}: the centre frame "
                 f"and one for each of {len(times)} times, {self.scale} times larger"
             )
-        if not made.is_floating_point():
-            raise MethodError(f"{self.name} returned {made.dtype}, not floats in [0, 1]")
-        made = made.detach().float()
-        if not torch.isfinite(made).all():
+        if not output.is_floating_point():
+            raise MethodError(f"{self.name} returned {output.dtype}, not floats in [0, 1]")
+        output = output.detach().float()
+        if not torch.isfinite(output).all():
             raise MethodError(f"{self.name} returned values that are not finite")
-        return made
+        return output
 
-    def guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function of the user's returns; what it raises becomes one line."""
         try:
-            return call(*arguments)
+            return function(*arguments)
         except (MethodError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            raise MethodError(f"{self.name}: {told(error)}") from error
+            raise MethodError(f"{self.name}: {one_line(error)}") from error
 
 
 def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> int:
@@ -159,7 +154,7 @@ def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> 
     return value
 
 
-def told(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An exception in one line: its kind, what it says, and where it arose.
 
     The place is the last one outside Python's own and installed packages, which is the user's.

@@ -31,10 +31,7 @@ class Settings:
     phase:     where the degradation took its samples: low-resolution pixel k is centred on
                high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI.
     tile:      side of the square pieces that a network works in, in low-resolution pixels;
-               None is the whole frame.
-    memory:    bytes that a method may take, its weights included; tiles are made as small as it
-               needs. Python and its libraries themselves (about 0.5 GiB) are not counted.
-    alone:     whether no other stage shares that memory; a composition says so to its own.
+               None is the whole frame, "auto" too, until memory runs out (`stream_in_tiles`).
     handoff_dtype: of what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
     compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
@@ -46,9 +43,7 @@ class Settings:
     phase: float = 0.0
     device: str = "cpu"
     precision: Precision = "fp32"
-    tile: int | None = None
-    memory: int | None = None
-    alone: bool = True
+    tile: int | Literal["auto"] | None = None
     handoff_dtype: Literal["float", "uint8"] = "float"
     compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)

@@ -52,14 +52,11 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
     multiple: int = 1
     swaps: Mapping[type[nn.Module], type[nn.Module]] = {}
 
-    def __init__(
-        self, network: Network, settings: Settings, name: str, weights: str, tiles: str
-    ) -> None:
-        """tiles: the name under which the network's need of memory is known."""
+    def __init__(self, network: Network, settings: Settings, name: str, weights: str = "") -> None:
         self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
-        self.tiles = Tiles(tiles, settings)
+        self.tiles = Tiles(settings)
         self.layout = memory_format_for(self.device, self.precision)
         self.network = network.eval().to(self.device).to(memory_format=self.layout)
         accelerate(self.network, self.swaps)
@@ -91,7 +88,7 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
         def compute(around: Box, kept: Box) -> Tensor:
             # Tiles are computed from their windows alone: nothing of them is cached.
             parts = [self.cached_frame(around.cut(frame.source)) for frame in window]
-            return kept.times(self.scale).cut(self.outputs(parts, times))
+            return kept.scale(self.scale).cut(self.outputs(parts, times))
 
         whole = Box.whole(source)
         height, width = self.scale * whole.height, self.scale * whole.width

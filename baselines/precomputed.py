@@ -1,9 +1,10 @@
-"""Frames that another program made, scored like a method: `name=frames:FOLDER`."""
+"""Precomputed frames: the output of another program, scored like a method: `name=frames:FOLDER`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -19,14 +20,14 @@ from .errors import MethodError
 from .method import Method, Outputs, Scene, Wanted, everything
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
-SAMPLES = 3  # frames of each kind that are looked at for a shift; more would only cost time
-CLEARLY = 0.9  # a shift is suspected when it lowers the squared error below this part
+SAMPLES = 3  # frames of each kind that are compared for a shift; more would only cost time
+SHIFT_RATIO = 0.9  # a shift is suspected when it lowers the squared error below this part
 GRID = 4  # of whose rows and columns one is compared for that
 
 Frame = NDArray[np.uint8]
 
 
-class Elsewhere(Method):
+class PrecomputedFrames(Method):
     """Frames read from FOLDER/<data set>/<scene>, FOLDER/<scene>, or FOLDER for a single scene.
 
     The number in a file's name is the frame's index in the whole sequence, 0 the first.
@@ -40,9 +41,9 @@ class Elsewhere(Method):
         self.scene: Scene | None = None
         self.files: dict[int, Path] = {}
         self.warnings: list[str] = []
-        self.looked_at: list[list[int]] = []
-        self.seen: dict[int, Frame] = {}
-        self.truths: dict[int, Frame] = {}
+        self.samples: list[list[int]] = []  # indexes, input frames and new ones
+        self.restored: dict[int, Frame] = {}  # of the samples, thinned
+        self.gt: dict[int, Frame] = {}
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 0  # what the other program read is not known
@@ -64,8 +65,8 @@ class Elsewhere(Method):
                 f"{self.name}: {folder} holds {len(extra)} more frames than the scene's "
                 f"{scene.frames}, {self.files[min(extra)].name} the first; they are not read"
             )
-        self.looked_at = self._samples(scene)
-        self.seen, self.truths = {}, {}
+        self.samples = self._samples(scene)
+        self.restored, self.gt = {}, {}
 
     def fingerprint_of(self, scene: Scene) -> str:
         """A checksum of the scene's files: frames made anew under the same names score anew."""
@@ -96,7 +97,7 @@ class Elsewhere(Method):
     ) -> Outputs:
         scene = self.scene
         if scene is None:
-            raise ValueError("Elsewhere.stream: begin(scene) comes first")
+            raise ValueError("PrecomputedFrames.stream: begin(scene) comes first")
         outputs = [
             (k + t, self.index(k + t, scene))
             for k in range((scene.frames - 1) // scene.step + 1)
@@ -136,28 +137,28 @@ class Elsewhere(Method):
                     f"{scene.width}x{scene.height}"
                 )
 
-    def saw(self, index: int, made: Frame, truth: Frame) -> None:
-        """Told of frames as they are scored, so that `check_shift` need not read them again."""
-        for one in chain(*self.looked_at):
-            if one == index:
-                self.seen[index] = coarse(made)
-            if abs(one - index) <= 1:
-                self.truths[index] = coarse(truth)
+    def observe(self, index: int, restored: Frame, gt: Frame) -> None:
+        """Takes frames as they are scored, so that `check_shift` need not read them again."""
+        for sample in chain(*self.samples):
+            if sample == index:
+                self.restored[index] = thinned(restored)
+            if abs(sample - index) <= 1:
+                self.gt[index] = thinned(gt)
 
-    def check_shift(self, truth: Callable[[int], Frame]) -> None:
+    def check_shift(self, gt: Callable[[int], Frame]) -> None:
         """Adds a warning if the frames fit the truth better one index earlier or later.
 
-        truth: the frame of an index of the whole sequence, called for a few.
+        gt: the frame of an index of the whole sequence, called for a few.
         """
         if self.scene is None:
-            raise ValueError("Elsewhere.check_shift: begin(scene) comes first")
-        for index in chain(*self.looked_at):
-            if index not in self.seen:
-                self.seen[index] = coarse(read_precomputed(self.files[index], self.name))
+            raise ValueError("PrecomputedFrames.check_shift: begin(scene) comes first")
+        for index in chain(*self.samples):
+            if index not in self.restored:
+                self.restored[index] = thinned(read_precomputed(self.files[index], self.name))
             for near in (index - 1, index, index + 1):
-                if near not in self.truths:
-                    self.truths[near] = coarse(truth(near))
-        shifts = {likely_shift(self._errors(kind)) for kind in self.looked_at}
+                if near not in self.gt:
+                    self.gt[near] = thinned(gt(near))
+        shifts = {likely_shift(self._errors(kind)) for kind in self.samples}
         shift = shifts.pop() if len(shifts) == 1 else 0
         if shift:
             self.warnings.append(
@@ -166,7 +167,7 @@ class Elsewhere(Method):
             )
 
     def _samples(self, scene: Scene) -> list[list[int]]:
-        """The frames that are looked at for a shift: some input frames, and some new ones.
+        """The frames that are compared for a shift: some input frames, and some new ones.
 
         Each kind by itself: new frames that repeat the one before are rightly nearest to that.
         """
@@ -178,7 +179,7 @@ class Elsewhere(Method):
     def _errors(self, indexes: Sequence[int]) -> dict[int, float]:
         """The squared error of frames i to truth i + offset, by the offset."""
         return {
-            offset: sum(squared_error(self.seen[i], self.truths[i + offset]) for i in indexes)
+            offset: sum(squared_error(self.restored[i], self.gt[i + offset]) for i in indexes)
             for offset in (0, -1, 1)
         }
 
@@ -192,17 +193,17 @@ def likely_shift(errors: Mapping[int, float]) -> int:
     (-1, 0)
     """
     best = min(errors, key=lambda offset: (errors[offset], abs(offset)))
-    return best if errors[best] < CLEARLY * errors[0] else 0
+    return best if errors[best] < SHIFT_RATIO * errors[0] else 0
 
 
-def coarse(frame: Frame) -> Frame:
-    """So much of a frame as tells whether it is another's: of small frames all."""
+def thinned(frame: Frame) -> Frame:
+    """A few rows and columns of a frame, enough to tell it from its neighbours."""
     step = GRID if min(frame.shape[:2]) >= 16 * GRID else 1
     return frame[::step, ::step].copy()
 
 
-def squared_error(made: Frame, truth: Frame) -> float:
-    return float(cv2.norm(made, truth, cv2.NORM_L2SQR)) / made.size
+def squared_error(restored: Frame, gt: Frame) -> float:
+    return float(cv2.norm(restored, gt, cv2.NORM_L2SQR)) / restored.size
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -228,25 +229,30 @@ def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
     varying = [column for column in columns if len(set(column)) > 1] or columns[-1:]
     if len(varying) > 1:
         raise MethodError(f"{folder}: {files[0].name} has several numbers; which is the frame's?")
-    found: dict[int, Path] = {}
+    by_number: dict[int, Path] = {}
     for number, file in zip(varying[0], files, strict=True):
-        if number in found:
-            raise MethodError(f"{folder}: {found[number].name} and {file.name} are both {number}")
-        found[number] = file
-    return found
+        if number in by_number:
+            raise MethodError(
+                f"{folder}: {by_number[number].name} and {file.name} are both {number}"
+            )
+        by_number[number] = file
+    return by_number
 
 
 def size(file: Path, name: str) -> tuple[int, int]:
-    try:
-        with Image.open(file) as image:
-            return image.size
-    except OSError as error:
-        raise MethodError(f"{name}: {file} cannot be read: {error}") from error
+    with reading(file, name), Image.open(file) as image:
+        return image.size
 
 
 def read_precomputed(file: Path, name: str) -> Frame:
+    with reading(file, name), Image.open(file) as image:
+        return np.array(image.convert("RGB"))
+
+
+@contextmanager
+def reading(file: Path, name: str) -> Iterator[None]:
+    """Raises MethodError, one line, for what Pillow says of a file that is no picture."""
     try:
-        with Image.open(file) as image:
-            return np.array(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:  # Pillow's word for some broken PNGs
+        yield
+    except (OSError, SyntaxError) as error:  # the latter of some broken PNGs
         raise MethodError(f"{name}: {file} cannot be read: {error}") from error

@@ -1,96 +1,97 @@
-from .build.dry_run import foresee
-from .build.engine import Outcome, cores, prepare
+from .build.dry_run import dry_run
+from .build.engine import cores
+from .build.outcome import Outcome
 from .build.synthetic_set import prepare_photographs
-from .build.training_set import foresee_training, prepare_training
+from .build.test_set import prepare
+from .build.training_set import dry_run_training, prepare_training
 from .build.training_video import Settings
 from .build.verify import Verification, verify
-from .clips.clip import Frame
-from .clips.sampler import Sampling, Window, Windows, batch
-from .clips.storage import STORAGES, Box, Clip, suffix, write_clip
-from .collect.clip_index import read_holding
-from .collect.overlap import Coverage, Half, coverage
+from .clips.sampler import Sample, Sampler, Sampling, collate
+from .clips.storage import STORAGES, Clip, suffix, write_clip
+from .collect.overlap import Coverage, SideOverlap, coverage, read_clip_index
 from .collect.video_list import TEMPLATE
-from .collect.ytdlp import FORMAT, Transfer, missing, search
-from .curation.motion_preview import Glimpse, glimpse
+from .collect.ytdlp import FORMAT, YtdlpOptions, missing_tools, search_videos
+from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
 from .errors import DatasetError
-from .frames import encode_png, frame_files, numbering_fault, read_frame, write_frame
+from .frames import (
+    Box,
+    Frame,
+    encode_png,
+    frame_files,
+    numbering_fault,
+    read_frame,
+    write_frame,
+)
 from .manifest import FILE, is_training
 from .recipes import DATASETS
 from .recipes.recipe import Recipe
 from .test_set import Prepared, PreparedScene, load
 from .training_set import TrainingClip, TrainingSet, load_training
-from .video.encoder import SUFFIXES, Encoding, Pieces, encoding, even, loses_aspect
-from .video.encoder_color import Look, look_of
-from .video.mux import Company, join
+from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
-from .video.timestamps import Timeline, checked_rate, timeline
+from .video.timestamps import Timestamps, checked_rate, read_timestamps
 
 __all__ = [
     "DATASETS",
     "FILE",
     "FORMAT",
+    "LUMA_WEIGHTS",
+    "MATRICES",
+    "PRIMARIES",
     "STORAGES",
-    "SUFFIXES",
     "TEMPLATE",
+    "TRANSFERS",
     "Box",
     "Clip",
-    "Company",
     "Coverage",
     "DatasetError",
-    "Encoding",
     "Frame",
-    "Glimpse",
-    "Half",
-    "Look",
+    "MotionPreview",
     "Outcome",
-    "Pieces",
+    "Pixels",
     "Prepared",
     "PreparedScene",
     "Recipe",
+    "Sample",
+    "Sampler",
     "Sampling",
     "Settings",
-    "Timeline",
+    "SideOverlap",
+    "Timestamps",
     "TrainingClip",
     "TrainingSet",
-    "Transfer",
     "Verification",
-    "Window",
-    "Windows",
+    "YtdlpOptions",
     "authors_finish",
     "authors_low_resolution",
-    "batch",
     "checked_rate",
+    "collate",
     "cores",
     "coverage",
     "degrade",
+    "dry_run",
+    "dry_run_training",
     "encode_png",
-    "encoding",
-    "even",
-    "foresee",
-    "foresee_training",
     "frame_files",
-    "glimpse",
     "is_training",
-    "join",
     "load",
     "load_training",
-    "look_of",
-    "loses_aspect",
-    "missing",
+    "missing_tools",
     "numbering_fault",
     "open_video",
     "phase",
     "prepare",
     "prepare_photographs",
     "prepare_training",
+    "preview",
+    "read_clip_index",
     "read_frame",
-    "read_holding",
-    "search",
+    "read_timestamps",
+    "search_videos",
     "shots",
     "suffix",
-    "timeline",
     "verify",
     "write_clip",
     "write_frame",

@@ -1,10 +1,8 @@
 """Low-resolution frames from high-resolution ones: blur or bicubic, then every r-th sample.
 
-Both reductions are separable and weigh the same taps for every sample that is kept, so one
-function does them, computing only what is kept. Everything is float64 until the one rounding,
-added up in one order, so that a machine's vector units do not show in the result. Frames of 8 bits
-take a short cut to the same levels: OpenCV's float32 is two to four times as fast, and the few
-samples that it brings so near to a half that its errors could tell are computed anew.
+Both degradations are separable filters that weigh the same taps for every sample that is kept, so
+one function computes them, in float64 until the one rounding: no sample of a picture comes so near
+to a half that the order of the sums, which a machine's vector units decide, could show in it.
 """
 
 from __future__ import annotations
@@ -24,10 +22,6 @@ Floats = NDArray[np.float64]
 DEGRADATIONS: tuple[Degradation, ...] = get_args(Degradation)
 SCALES = (2, 3, 4)
 ROUNDING = "halves up, to 8 bits"
-# A sum of n float32 products errs by less than (n + 1) / 2**24 of the magnitudes that it adds,
-# whatever the order; twice over, of weights that add up to 1.3 at most, by less than this.
-_DOUBT = 0.001
-_MANY = 0.1  # the part of all samples from which on computing all of them costs less
 _MULTIPLE = 256  # of the published demo's padding
 
 
@@ -83,19 +77,8 @@ def degrade(frame: NDArray[np.uint8], degradation: str, scale: int) -> NDArray[n
     height, width = frame.shape[:2]
     if height % scale or width % scale or not height or not width:
         raise ValueError(f"degrade: {width}x{height} is no multiple of {scale}")
-    taps, first = _taps(kind, scale)
-    weights, anchor = np.array(taps, np.float32), (-first, -first)
-    border = cv2.BORDER_REFLECT_101 if kind == "BD" else cv2.BORDER_REFLECT
-    whole = cv2.sepFilter2D(
-        np.ascontiguousarray(frame), cv2.CV_32F, weights, weights, None, anchor, 0, border
-    )
-    raised = whole[::scale, ::scale] + np.float32(0.5)
-    doubtful = np.flatnonzero(np.abs(raised - np.rint(raised)) < _DOUBT)
-    if len(doubtful) > _MANY * raised.size:  # a pattern that the filter brings to halves
-        return _rounded(_reduce(frame, kind, scale, height // scale, width // scale))
-    small: NDArray[np.uint8] = np.floor(np.clip(raised, 0, 255)).astype(np.uint8)
-    small.reshape(-1)[doubtful] = _rounded(_samples(frame, kind, scale, doubtful))
-    return small
+    small = np.clip(_filtered(frame, kind, scale), 0, 255)
+    return cast(NDArray[np.uint8], np.floor(small + 0.5).astype(np.uint8))
 
 
 def blur_downsample(frames: NDArray[Any], scale: int) -> Floats:
@@ -109,10 +92,16 @@ def blur_downsample(frames: NDArray[Any], scale: int) -> Floats:
     if scale not in SCALES:
         raise ValueError(f"blur_downsample: scale is {scale}, not one of {SCALES}")
 
-    def kept(size: int) -> int:
-        return size // 3 + 1 if scale == 3 else -(-size // scale)
-
-    return _reduce(frames, "BD", scale, kept(frames.shape[-3]), kept(frames.shape[-2]))
+    rows, columns = (
+        size // 3 + 1 if scale == 3 else -(-size // scale) for size in frames.shape[-3:-1]
+    )
+    beyond = (0, len(_taps("BD", scale)[0]))  # what the one more sample at scale 3 reads
+    around = [(0, 0)] * (frames.ndim - 3) + [beyond, beyond, (0, 0)]
+    padded = np.pad(np.asarray(frames, np.float64), around, mode="reflect")
+    small = np.empty((*frames.shape[:-3], rows, columns, frames.shape[-1]))
+    for place in np.ndindex(*frames.shape[:-3]):
+        small[place] = _filtered(padded[place], "BD", scale)[:rows, :columns]
+    return small
 
 
 def authors_low_resolution(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -151,48 +140,17 @@ def authors_padding(size: int) -> int:
     return ((size // _MULTIPLE + 1) * _MULTIPLE - size) // 2
 
 
-def _rounded(values: Floats) -> NDArray[np.uint8]:
-    return np.floor(np.clip(values, 0, 255) + 0.5).astype(np.uint8)
-
-
-def _samples(
-    frame: NDArray[np.uint8], degradation: Degradation, scale: int, places: NDArray[np.int_]
-) -> Floats:
-    """Some samples of `_reduce`, by their places in its flattened result: the same sums."""
-    height, width, channels = frame.shape
+def _filtered(frame: NDArray[Any], degradation: Degradation, scale: int) -> Floats:
+    """The filtered frame at every scale-th pixel, float64, (ceil(H / scale), ceil(W / scale), C)."""
     taps, first = _taps(degradation, scale)
-    reach = np.arange(first, first + len(taps))
-    rows, columns, channel = np.unravel_index(places, (height // scale, width // scale, channels))
-    repeat = degradation == "BI"
-    rows = _mirrored(rows[:, None] * scale + reach, height, repeat)
-    columns = _mirrored(columns[:, None] * scale + reach, width, repeat)
-    patches = frame[rows[:, :, None], columns[:, None, :], channel[:, None, None]]
-    for _ in range(2):
-        total = np.zeros((len(places), *patches.shape[2:]))
-        for k, weight in enumerate(taps):
-            total += patches[:, k] * weight
-        patches = total
-    return cast(Floats, patches)
-
-
-def _reduce(
-    frames: NDArray[Any], degradation: Degradation, scale: int, height: int, width: int
-) -> Floats:
-    """The height x width samples of (..., H, W, C) that a reduction keeps."""
-    taps, first = _taps(degradation, scale)
-    for axis, kept in ((frames.ndim - 3, height), (frames.ndim - 2, width)):
-        size = frames.shape[axis]
-        # Mirrored around what exists, only as far as the taps of the kept samples reach.
-        reach = np.arange(first, (kept - 1) * scale + first + len(taps))
-        padded = frames.take(_mirrored(reach, size, repeat_edge=degradation == "BI"), axis)
-        shape = (*frames.shape[:axis], kept, *frames.shape[axis + 1 :])
-        total, part = np.zeros(shape), np.empty(shape)
-        before = (slice(None),) * axis
-        for k, weight in enumerate(taps):
-            samples = padded[*before, slice(k, k + (kept - 1) * scale + 1, scale)]
-            total += np.multiply(samples, weight, out=part)
-        frames = total
-    return cast(Floats, frames)
+    weights = np.array(taps)
+    # About the edge sample, or about the edge itself.
+    border = cv2.BORDER_REFLECT_101 if degradation == "BD" else cv2.BORDER_REFLECT
+    source = np.ascontiguousarray(frame)
+    whole = cv2.sepFilter2D(
+        source, cv2.CV_64F, weights, weights, None, (-first, -first), borderType=border
+    )
+    return np.asarray(whole.reshape(frame.shape)[::scale, ::scale], np.float64)
 
 
 @cache
@@ -214,19 +172,3 @@ def _cubic(x: Floats) -> Floats:
     x = np.abs(x)
     near, far = (1.5 * x - 2.5) * x**2 + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
-
-
-def _mirrored(index: NDArray[np.int_], size: int, repeat_edge: bool) -> NDArray[np.int_]:
-    """Indices outside 0 .. size - 1 mirrored into it, as often as it takes.
-
-    >>> _mirrored(np.arange(-2, 5), 3, repeat_edge=False).tolist()
-    [2, 1, 0, 1, 2, 1, 0]
-    >>> _mirrored(np.arange(-2, 5), 3, repeat_edge=True).tolist()
-    [1, 0, 0, 1, 2, 2, 1]
-    """
-    if repeat_edge:
-        index = index % (2 * size)
-        return np.minimum(index, 2 * size - 1 - index)
-    period = max(2 * size - 2, 1)
-    index = index % period
-    return np.minimum(index, period - index) if size > 1 else index

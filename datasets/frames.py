@@ -1,4 +1,4 @@
-"""A clip as a folder of pictures: their order, reading one, writing one."""
+"""Frames as picture files: their order in a folder, reading one, writing one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import io
 import os
 import re
 import struct
-import threading
 import zlib
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,9 +18,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from stvt.core.files import reading, reason, write_bytes
+
 from .errors import DatasetError
 
 Frame = NDArray[np.uint8]
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
 
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
@@ -102,10 +114,8 @@ def read_frame(path: Path) -> Frame:
 
 def read_bytes(path: Path) -> bytes:
     """The content of a file; DatasetError naming it if that cannot be had."""
-    try:
+    with reading(path, DatasetError):
         return Path(path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def decode(data: bytes, path: Path) -> Frame:
@@ -192,36 +202,4 @@ def encode_png(frame: Frame) -> bytes:
 
 def write_frame(path: Path, frame: Frame) -> None:
     """Write a frame, uint8 RGB, (H, W, 3), as PNG: whole under its name, or not at all."""
-    replace_file(path, encode_png(frame))
-
-
-def replace_file(path: Path, data: bytes, mtime_ns: int | None = None, sync: bool = False) -> None:
-    """Write a file whole under its name or not at all, however the process ends.
-
-    mtime_ns: the time of last change to give it.
-    sync:     wait until the disk has it, so that it outlives a power cut.
-    Raises OSError if it cannot be written; nothing is left behind then.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        if mtime_ns is not None:
-            os.utime(temporary, ns=(mtime_ns, mtime_ns))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def is_leftover(name: str) -> bool:
-    """Whether a file of this name is what a killed `replace_file` leaves behind."""
-    return name.startswith(".") and name.endswith(".tmp")
-
-
-def reason(error: OSError) -> str:
-    """The reason of an OSError in lower case, without the path."""
-    return (error.strerror or str(error)).lower()
+    write_bytes(path, encode_png(frame), sync=False)

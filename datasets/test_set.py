@@ -1,4 +1,4 @@
-"""A prepared data set, as those who evaluate on it see it."""
+"""A prepared test set, as those who evaluate on it see it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from .build.lock import read_plan
 from .errors import DatasetError
 from .frames import natural_key
-from .manifest import PREPARING, TRUTH, Manifest, Reduced, SceneRecord, frame_name, read_manifest
+from .manifest import GT, PREPARING, TestSetManifest, read_plan, read_test_manifest
 from .recipes import DATASETS
+from .schema import LrRecord, Missing, SceneRecord, frame_name
 from .sources.scenes import set_name
 
 
@@ -28,38 +28,38 @@ class PreparedScene:
 
     @property
     def frames(self) -> int:
-        return self.record.frames
+        return len(self.record.gt.frames)
 
     @property
     def height(self) -> int:
-        return self.record.height
+        return self.record.gt.height
 
     @property
     def width(self) -> int:
-        return self.record.width
+        return self.record.gt.width
 
     @property
     def fps(self) -> Fraction | None:
-        return None if self.record.fps is None else Fraction(self.record.fps)
+        return None if self.record.gt.fps is None else Fraction(self.record.gt.fps)
 
     def gt_path(self, index: int) -> Path:
         """The file of a true frame."""
-        return self.folder / TRUTH / self.name / frame_name(self._checked(index))
+        return self.folder / GT / self.name / frame_name(self._checked(index))
 
     def lr_path(self, index: int, label: str) -> Path:
         """The file of a low-resolution frame, `label` being "BDx4" or the like."""
-        self._reduced(label)
+        self._lr(label)
         return self.folder / label / self.name / frame_name(self._checked(index))
 
-    def truth_size(self, label: str) -> tuple[int, int]:
+    def gt_size(self, label: str) -> tuple[int, int]:
         """Height and width of the part of the true frames, from the top left, that the
         low-resolution frames show: all of it unless the scale does not divide it."""
-        return self._reduced(label).crop or (self.height, self.width)
+        return self._lr(label).crop or (self.height, self.width)
 
-    def _reduced(self, label: str) -> Reduced:
-        if label not in self.record.reduced:
-            raise _not_reduced(self.folder.name, label, [self.name])
-        return self.record.reduced[label]
+    def _lr(self, label: str) -> LrRecord:
+        if label not in self.record.lr:
+            raise _not_degraded(self.folder.name, label, [self.name])
+        return self.record.lr[label]
 
     def _checked(self, index: int) -> int:
         if not 0 <= index < self.frames:
@@ -73,7 +73,7 @@ class Prepared:
 
     name: str
     folder: Path
-    manifest: Manifest
+    manifest: TestSetManifest
 
     @property
     def scenes(self) -> dict[str, PreparedScene]:
@@ -83,6 +83,11 @@ class Prepared:
     @property
     def degradations(self) -> dict[str, dict[str, object]]:
         return self.manifest.degradations
+
+    @property
+    def missing(self) -> Missing | None:
+        """How a known set is not whole, as it was asked for; None if it is."""
+        return self.manifest.recipe.missing if self.manifest.recipe else None
 
     @property
     def manifest_sha256(self) -> str:
@@ -105,9 +110,9 @@ class Prepared:
 
     def require(self, label: str) -> None:
         """Raises DatasetError with the command to type unless every scene has the degradation."""
-        lacking = [n for n, scene in self.manifest.scenes.items() if label not in scene.reduced]
+        lacking = [n for n, scene in self.manifest.scenes.items() if label not in scene.lr]
         if lacking:
-            raise _not_reduced(self.name, label, lacking)
+            raise _not_degraded(self.name, label, lacking)
 
 
 def load(name: str, root: Path | str) -> Prepared:
@@ -118,18 +123,18 @@ def load(name: str, root: Path | str) -> Prepared:
     folder = Path(root) / set_name(name)
     recipe = DATASETS.get(name)
     again = command(name)
-    manifest = read_manifest(folder)
+    manifest = read_test_manifest(folder)
     if manifest is None:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
         raise DatasetError(f"{name}: {what}; run `{again}`")
-    whole = recipe is not None and "lacks" not in (manifest.recipe or {})
-    planned = read_plan(folder).get("scenes", [])
-    planned += list(recipe.scenes) if recipe and whole else []
-    missing = [scene for scene in dict.fromkeys(planned) if scene not in manifest.scenes]
+    whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
+    missing = read_plan(folder)
+    if recipe and whole:
+        missing += [scene for scene in recipe.scenes if scene not in manifest.scenes]
     if missing:
         raise DatasetError(
-            f"{name}: is not wholly prepared in {folder}: {', '.join(missing)} missing; "
+            f"{name}: is not wholly prepared in {folder}: {', '.join(dict.fromkeys(missing))} missing; "
             f"run `{again}`"
         )
     if recipe and whole and recipe.count not in (None, len(manifest.scenes)):
@@ -157,6 +162,6 @@ def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:
     )
 
 
-def _not_reduced(name: str, label: str, scenes: list[str]) -> DatasetError:
+def _not_degraded(name: str, label: str, scenes: list[str]) -> DatasetError:
     again = command(name, label, known_source=True)
     return DatasetError(f"{name}: has no {label} frames of {', '.join(scenes)}; run `{again}`")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from stvt.core.safe_names import name_in, path_in
+from stvt.core.files import sha256_of
 
 from .clips.storage import Clip, open_clip
 from .errors import DatasetError
-from .frames import reason
-from .manifest import FILE, TRAINING
-
-FORMAT = 1
+from .manifest import FILE, TrainingManifest, read_manifest, read_plan
 
 
 @dataclass(frozen=True)
@@ -33,6 +29,7 @@ class TrainingClip:
     height: int
     width: int
     motion: dict[str, float] = field(compare=False)
+    rate: Fraction | None = field(default=None, compare=False, kw_only=True)
 
     def open(self) -> Clip:
         return open_clip(self.file)
@@ -56,35 +53,31 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
 
     Raises DatasetError if it is not there, not a training set, or its manifest cannot be read.
     """
-    from hashlib import sha256
-
-    file = Path(root) / name / FILE
-    try:
-        content = file.read_bytes()
-    except OSError as error:
+    folder = Path(root) / name
+    manifest = read_manifest(folder)
+    if manifest is None:
         raise DatasetError(
-            f"{file}: no training set {name!r} here ({reason(error)}); "
-            f"make it with `stvt prepare {name}`"
-        ) from error
-    try:
-        manifest: Any = json.loads(content)
-        if manifest.get("kind") != TRAINING:
-            raise DatasetError(f"{file}: is of a test set; training needs a training set")
-        if manifest["format"] != FORMAT:
-            raise DatasetError(f"{file}: has format {manifest['format']}, not {FORMAT}")
-        clips = tuple(
-            TrainingClip(
-                name_in(line["name"], file, "clips.name"),
-                path_in(file.parent, line["file"], file, "clips.file"),
-                line["video"],
-                line["split"],
-                line["frames"],
-                line["height"],
-                line["width"],
-                line.get("motion") or {},
-            )
-            for line in manifest["clips"]
+            f"{folder / FILE}: no training set {name!r} here; make it with `stvt prepare {name}`"
         )
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise DatasetError(f"{file}: is damaged ({error}); prepare the set again") from error
-    return TrainingSet(name, clips, sha256(content).hexdigest())
+    if not isinstance(manifest, TrainingManifest):
+        raise DatasetError(f"{folder / FILE}: is of a test set; training needs a training set")
+    if read_plan(folder):
+        raise DatasetError(f"{name}: preparing it in {folder} was cut short; prepare it again")
+    return TrainingSet(
+        name,
+        tuple(
+            TrainingClip(
+                clip.name,
+                folder / clip.file,
+                clip.video,
+                clip.split,
+                clip.frames,
+                clip.height,
+                clip.width,
+                clip.motion,
+                rate=Fraction(clip.rate) if clip.rate else None,
+            )
+            for clip in manifest.clips
+        ),
+        sha256_of(folder / FILE),
+    )

@@ -4,17 +4,17 @@ from .figures.confidence import confidence_figure
 from .figures.crops import Crop, scene_picture
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
-from .figures.motion import SceneLook, contact_sheet, motion_figure
+from .figures.motion import SceneOverview, motion_figure
 from .figures.training_curves import curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
+from .run_info import ClipFiles, Failure, FrameFiles, GitState, MethodInfo, RunInfo
 from .scores import COLUMNS, read_scores, write_scores
-from .tables.escape import file_name
-from .tables.named import NAMES, table
-from .tables.table import FORMATS
+from .tables import NAMES, run_table
+from .tables.render import FORMATS
 
 __all__ = [
     "COLUMNS",
@@ -24,24 +24,28 @@ __all__ = [
     "TABLE_1",
     "TABLE_2",
     "TABLE_3",
+    "ClipFiles",
     "Comparison",
     "Crop",
+    "Failure",
+    "FrameFiles",
+    "GitState",
+    "MethodInfo",
     "ReportError",
-    "SceneLook",
+    "RunInfo",
+    "SceneOverview",
     "confidence_figure",
-    "contact_sheet",
     "curves",
     "error_figure",
-    "file_name",
     "flow_figure",
     "inspect_page",
     "motion_figure",
     "psnr_of_frame",
     "read_scores",
+    "run_table",
     "scene_picture",
     "scene_videos",
     "slice_figure",
-    "table",
     "write_report",
     "write_scores",
 ]

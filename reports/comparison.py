@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import ReportError
-from .formatting import NOTHING, name, number
-from .scores import METRIC_ORDER, Facts, checked, differing_parts, is_untrained, one_signature
-from .significance import (
-    CONFIDENCE,
-    RESAMPLES,
-    Difference,
-    Scenes,
-    by_scene,
-    difference,
-    difference_entries,
-    record,
-)
-from .tables.table import FORMATS, Entry, Grid
+from .run_info import RunInfo, is_untrained
+from .scores import METRIC_ORDER, checked, differing_parts, one_signature
+from .significance import Difference, Scenes, by_scene, difference
+from .tables.render import render
+from .tables.significance_tables import comparison_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -31,7 +22,7 @@ NEVER_MATTERS = frozenset({"stvt"})  # parts of the signature: comparing version
 class Comparison:
     """The scores of a second run against those of a first, method by method.
 
-    first, second: scores and facts of each, as `table` takes them.
+    first, second: scores and description of each, as `run_table` takes them.
     methods: pairs of a method of the first and one of the second; none given: those of the same
              name in both.
     metrics: which; none given: all that both have.
@@ -43,8 +34,8 @@ class Comparison:
 
     def __init__(
         self,
-        first: tuple[DataFrame, Facts],
-        second: tuple[DataFrame, Facts],
+        first: tuple[DataFrame, RunInfo],
+        second: tuple[DataFrame, RunInfo],
         *,
         methods: Sequence[tuple[str, str]] = (),
         metrics: Collection[str] = (),
@@ -55,43 +46,43 @@ class Comparison:
         self.notes: list[str] = []
         parts, others = _parts(first[0]), _parts(second[0])
         pairs = list(methods) or self._common_methods(first[1], second[1])
-        for place, (facts, which) in enumerate(((first[1], "first"), (second[1], "second"))):
+        for place, (info, which) in enumerate(((first[1], "first"), (second[1], "second"))):
             for pair in pairs:
-                if pair[place] not in facts["methods"]:
-                    has = ", ".join(facts["methods"])
+                if pair[place] not in info.methods:
+                    has = ", ".join(info.methods)
                     raise ReportError(
                         f"the {which} run has no method '{pair[place]}'; it has {has}"
                     )
-        wanted = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
-        shared = [name for name in first[1]["datasets"] if name in second[1]["datasets"]]
-        self.found: list[tuple[Key, str, Difference]] = []
+        chosen_metrics = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        shared = [name for name in first[1].datasets if name in second[1].datasets]
+        self.differences: list[tuple[Key, str, Difference]] = []
         for dataset in shared:
-            for metric, channel in _metrics(parts, others, dataset, wanted):
+            for metric, channel in _metrics(parts, others, dataset, chosen_metrics):
                 for a, b in pairs:
                     ours: Scenes = parts.get((dataset, metric, channel, a), {})
                     theirs: Scenes = others.get((dataset, metric, channel, b), {})
                     of = difference(ours, theirs, metric, tolerance)
-                    self.found.append(((dataset, metric, channel, a), b, of))
-        if not any(of.scenes or of.lacking_a or of.lacking_b for _, _, of in self.found):
+                    self.differences.append(((dataset, metric, channel, a), b, of))
+        if not any(of.scenes or of.lacking_a or of.lacking_b for _, _, of in self.differences):
             raise ReportError("the two runs have no scores in common: no data set, method, metric")
-        for facts, other, which in (
+        for info, other, which in (
             (first[1], second[1], "first"),
             (second[1], first[1], "second"),
         ):
-            lone = [dataset for dataset in facts["datasets"] if dataset not in other["datasets"]]
+            lone = [dataset for dataset in info.datasets if dataset not in other.datasets]
             if lone:
                 self.notes.append(f"Only the {which} run has the data set {', '.join(lone)}.")
         self._untrained(first[0], second[0])
 
-    def _common_methods(self, first: Facts, second: Facts) -> list[tuple[str, str]]:
-        for facts, other, which in ((first, second, "first"), (second, first, "second")):
-            lone = [method for method in facts["methods"] if method not in other["methods"]]
+    def _common_methods(self, first: RunInfo, second: RunInfo) -> list[tuple[str, str]]:
+        for info, other, which in ((first, second, "first"), (second, first, "second")):
+            lone = [method for method in info.methods if method not in other.methods]
             if lone:
                 self.notes.append(f"Only the {which} run has {', '.join(lone)}.")
-        return [(method, method) for method in first["methods"] if method in second["methods"]]
+        return [(method, method) for method in first.methods if method in second.methods]
 
     def _untrained(self, *scores: DataFrame) -> None:
-        compared = {name for (_, _, _, a), b, _ in self.found for name in (a, b)}
+        compared = {name for (_, _, _, a), b, _ in self.differences for name in (a, b)}
         random = {
             str(method)
             for rows in scores
@@ -105,67 +96,37 @@ class Comparison:
     @property
     def worse(self) -> bool:
         """Whether the second is significantly worse in anything, or lacks scenes of the first."""
-        return any(of.verdict == "worse" or of.lacking_b for _, _, of in self.found)
+        return any(of.verdict == "worse" or of.lacking_b for _, _, of in self.differences)
 
     def verdict(self) -> str:
         """One line: what was found in all."""
         if self.worse:
-            lost = sum(bool(of.lacking_b) for _, _, of in self.found)
-            much = sum(of.verdict == "worse" for _, _, of in self.found)
-            texts = [f"significantly worse in {much} of {len(self.found)} comparisons"] * bool(much)
-            texts += [f"without scores for scenes of the first in {lost}"] * bool(lost)
+            incomplete = sum(bool(of.lacking_b) for _, _, of in self.differences)
+            much = sum(of.verdict == "worse" for _, _, of in self.differences)
+            texts = [
+                f"significantly worse in {much} of {len(self.differences)} comparisons"
+            ] * bool(much)
+            texts += [f"without scores for scenes of the first in {incomplete}"] * bool(incomplete)
             return f"worse: {' and '.join(texts)}"
-        better = sum(of.verdict == "better" for _, _, of in self.found)
+        better = sum(of.verdict == "better" for _, _, of in self.differences)
         if better:
-            return f"not worse: significantly better in {better} of {len(self.found)} comparisons"
-        if all(of.verdict == "same" and of.mean == 0 for _, _, of in self.found):
+            return f"not worse: significantly better in {better} of {len(self.differences)} comparisons"
+        if all(of.verdict == "same" and of.mean == 0 for _, _, of in self.differences):
             return "the same"
         return "not worse: no significant difference"
 
     def table(self, format: str = "terminal") -> str:
         """All differences as a table in one of FORMATS."""
-        if format not in FORMATS:
-            raise ReportError(f"no table format '{format}'; there are {', '.join(FORMATS)}")
-        return FORMATS[format]([self.grid()])
-
-    def grid(self) -> Grid:
-        grid = Grid(
-            caption="The second run against the first: means over scenes that both have, the "
-            f"difference and its {CONFIDENCE:.0%} confidence interval, by resampling the scenes "
-            f"{RESAMPLES:,} times (bootstrap, paired).",
-            header=[
-                *("data set", "metric", "method", "first", "second"),
-                *("difference", "interval", "scenes", "second is"),
-            ],
-        )
-        for (dataset, metric, channel, a), b, of in self.found:
-            texts = (
-                dataset,
-                f"{name(metric)} of {name(channel)}",
-                a if a == b else f"{b} against {a}",
-            )
-            values = (NOTHING if math.isnan(v) else number(metric, v) for v in (of.a, of.b))
-            grid.rows.append(
-                [
-                    *(Entry((text,)) for text in (*texts, *values)),
-                    *difference_entries(grid, of),
-                    Entry((of.verdict,)),
-                ]
-            )
-            grid.records.append(
-                {"dataset": dataset, "channel": channel, "first": a, "second": b, **record(of)}
-            )
-        grid.remarks += self.notes
-        return grid
+        rows = [
+            ((dataset, channel), a, b, of) for (dataset, _, channel, a), b, of in self.differences
+        ]
+        return render([comparison_table(rows, self.notes)], format)
 
 
 def _same_protocol(
-    first: tuple[DataFrame, Facts], second: tuple[DataFrame, Facts], allow: Collection[str]
+    first: tuple[DataFrame, RunInfo], second: tuple[DataFrame, RunInfo], allow: Collection[str]
 ) -> None:
-    signatures = [
-        one_signature(scores, str(facts.get("signature") or ""))
-        for scores, facts in (first, second)
-    ]
+    signatures = [one_signature(scores, info.signature) for scores, info in (first, second)]
     differing = {
         part: values
         for part, values in differing_parts(signatures).items()
@@ -180,9 +141,9 @@ def _same_protocol(
         )
     if "data" in allow:
         return
-    known, others = first[1]["datasets"], second[1]["datasets"]
+    known, others = first[1].datasets, second[1].datasets
     for dataset in known.keys() & others.keys():
-        hashes = {str(sets[dataset].get("manifest_sha256"))[:12] for sets in (known, others)}
+        hashes = {sets[dataset].manifest_sha256[:12] for sets in (known, others)}
         if len(hashes) > 1:
             raise ReportError(
                 f"{dataset}: the frames of the two runs differ (sha256 {' and '.join(sorted(hashes))}); "
@@ -196,9 +157,14 @@ def _parts(scores: DataFrame) -> Mapping[Key, Scenes]:
 
 
 def _metrics(
-    parts: Mapping[Key, Scenes], others: Mapping[Key, Scenes], dataset: str, wanted: Collection[str]
+    parts: Mapping[Key, Scenes],
+    others: Mapping[Key, Scenes],
+    dataset: str,
+    chosen_metrics: Collection[str],
 ) -> list[tuple[str, str]]:
     """The (metric, channel) of a data set that are wanted, in the order of all tables."""
-    found = {key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in wanted}
+    measured = {
+        key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in chosen_metrics
+    }
     rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
-    return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair))
+    return sorted(measured, key=lambda pair: (rank.get(pair[0], len(rank)), pair))

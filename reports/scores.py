@@ -1,4 +1,4 @@
-"""Scores as a table of rows: checked, stored as CSV, and averaged as the paper does."""
+"""Scores, a row a frame and metric: checked, stored as CSV, averaged and ranked."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from .errors import ReportError
+from .run_info import RunInfo, is_untrained
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Facts = Mapping[str, Any]  # of a run, as `write_report` describes them
 COLUMNS = (
     "dataset",
     "scene",
@@ -119,9 +119,16 @@ def _parts(signature: str) -> dict[str, str]:
     return parts
 
 
-def is_untrained(weights: str) -> bool:
-    """Whether any of the weights joined by + are random ones."""
-    return "untrained" in weights.split("+")
+class Rank(NamedTuple):
+    """A place among `last` places; equal means share one, and the next ones are left out."""
+
+    place: int
+    last: int
+
+    @property
+    def mark(self) -> Literal["best", "second", ""]:
+        """What a table marks: nobody is second where two are best, or where the second is last."""
+        return "best" if self.place == 1 else "second" if self.place == 2 < self.last else ""
 
 
 @dataclass(frozen=True)
@@ -170,17 +177,7 @@ class Averages:
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
 
-    def best(self, column: Column, metric: str, scene: str | None = None) -> set[str]:
-        """The methods with the best mean as it is printed; nobody when there is no rival."""
-        ranks = self.ranks(column, metric, scene)
-        return {method for method, rank in ranks.items() if rank == 1}
-
-    def second(self, column: Column, metric: str, scene: str | None = None) -> set[str]:
-        """The methods next to the best one; nobody where two are best, or the second is last."""
-        ranks = self.ranks(column, metric, scene)
-        return {method for method, rank in ranks.items() if rank == 2 < max(ranks.values())}
-
-    def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, int]:
+    def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
         Untrained methods and means over fewer scenes than the others' do not take part.
@@ -193,9 +190,10 @@ class Averages:
                 values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
             return {}
-        return {
+        places = {
             m: 1 + sum(other < value for other in values.values()) for m, value in values.items()
         }
+        return {method: Rank(place, max(places.values())) for method, place in places.items()}
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
         dataset, channel = column
@@ -211,24 +209,21 @@ def decimals(metric: str) -> int:
     return 2 if metric == "psnr" else 4
 
 
-def averages(scores: DataFrame, facts: Facts) -> Averages:
+def averages(scores: DataFrame, info: RunInfo) -> Averages:
     """Means over frames, then over scenes, as the paper takes them.
 
     scores: as `checked` gives them.
-    facts:  methods and data sets in the order to show; failed units; the scenes that were to be
-            scored, as a list of names or as their number.
+    info:   methods and data sets in the order to show, the scenes that were to be scored.
     """
-    methods = _in_order(facts.get("methods", {}), scores["method"].unique())
-    failures = facts.get("failures", ())
-    methods = _in_order(methods, [failure["method"] for failure in failures])
-    datasets = _in_order(facts.get("datasets", {}), scores["dataset"].unique())
-    stated_scenes = {name: f.get("scenes") or 0 for name, f in facts.get("datasets", {}).items()}
+    failed = [failure.method for failure in info.failures]
+    methods = _in_order([*info.methods, *scores["method"].unique()], failed)
+    datasets = _in_order(info.datasets, scores["dataset"].unique())
     scenes = {
         dataset: _in_order(
-            planned if not isinstance(planned := stated_scenes.get(dataset, 0), int) else (),
+            info.datasets[dataset].scenes if dataset in info.datasets else (),
             sorted(
                 {str(s) for s in scores.loc[scores["dataset"] == dataset, "scene"].unique()}
-                | {str(f["scene"]) for f in failures if f["dataset"] == dataset}
+                | {failure.scene for failure in info.failures if failure.dataset == dataset}
             ),
         )
         for dataset in datasets
@@ -236,13 +231,11 @@ def averages(scores: DataFrame, facts: Facts) -> Averages:
     scores, columns, metrics = _columns(scores, datasets)
     per_scene = _scene_means(scores)
     weights = scores.groupby("method")["weights"].first()
-    used = {name: str(f.get("weights") or "") for name, f in facts.get("methods", {}).items()}
+    used = {name: of.weights for name, of in info.methods.items()}
     used.update({str(method): str(w) for method, w in weights.items()})
     total = {}
     for column in columns:
         dataset, channel = column
-        stated = stated_scenes.get(dataset, 0)
-        of = max(stated if isinstance(stated, int) else 0, len(scenes[dataset]))
         for metric in metrics[column]:
             for method in methods:
                 found = [
@@ -250,7 +243,7 @@ def averages(scores: DataFrame, facts: Facts) -> Averages:
                     for scene in scenes[dataset]
                     if (key := (dataset, channel, scene, method, metric)) in per_scene
                 ]
-                total[dataset, channel, method, metric] = _over_scenes(found, of)
+                total[dataset, channel, method, metric] = _over_scenes(found, len(scenes[dataset]))
     return Averages(
         columns=columns,
         methods=methods,

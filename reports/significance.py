@@ -1,20 +1,16 @@
-"""Differences of two methods over the same scenes, how sure they are, and means by time."""
+"""Differences of two methods over the same scenes, with bootstrap confidence intervals."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .formatting import NOTHING, name, of_channel, signed
-from .scores import LOWER_IS_BETTER, Averages, Column, Facts, averages
-from .tables.run_tables import metric_names, quality_entry, records_of
-from .tables.table import Entry, Grid
+from .scores import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -56,39 +52,44 @@ class Difference:
 
     def notes(self) -> list[str]:
         """What a reader has to know beside the numbers."""
-        said = []
+        sentences = []
         if self.scenes == 1:
-            said.append("One scene: no interval, the difference alone decides.")
+            sentences.append("One scene: no interval, the difference alone decides.")
         elif 0 < self.scenes < FEW:
-            said.append(f"{self.scenes} scenes: the interval is a rough one.")
+            sentences.append(f"{self.scenes} scenes: the interval is a rough one.")
         for which, scenes in (("first", self.lacking_a), ("second", self.lacking_b)):
             if scenes:
                 listed = ", ".join(scenes[:3]) + (" ..." if len(scenes) > 3 else "")
-                said.append(f"{len(scenes)} scenes lack scores of the {which}: {listed}.")
+                sentences.append(f"{len(scenes)} scenes lack scores of the {which}: {listed}.")
         for which, frames in (("first", self.identical_a), ("second", self.identical_b)):
             if frames:
                 plural = "s equal" if frames > 1 else " equals"
-                said.append(f"{frames} frame{plural} the truth in the {which} alone: left out.")
-        return said
+                sentences.append(
+                    f"{frames} frame{plural} the truth in the {which} alone: left out."
+                )
+        return sentences
 
 
 def interval(differences: NDArray[np.float64], seed: int = SEED) -> tuple[float, float]:
-    """The 95 % confidence interval of their mean: scenes drawn anew, with repetition, 10,000 times.
+    """The 95 % confidence interval of their mean: a percentile bootstrap of 10,000 resamples.
 
-    The percentiles of the means drawn. The same differences give the same interval.
+    The same differences give the same interval.
     """
     number = len(differences)
     if number < 2:
         return (float(differences[0]),) * 2 if number else (math.nan, math.nan)
-    random = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    step = max(1, AT_ONCE // number)
-    for start in range(0, RESAMPLES, step):
-        drawn = random.integers(0, number, (min(step, RESAMPLES - start), number))
-        means[start : start + step] = differences[drawn].mean(axis=1)
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return float(low), float(high)
+    from scipy.stats import bootstrap
+
+    found = bootstrap(
+        (differences,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=max(1, AT_ONCE // number),
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def by_scene(rows: DataFrame) -> Scenes:
@@ -113,19 +114,19 @@ def difference(
     lacking_a, lacking_b = [], []
     alone_a = alone_b = 0
     for scene in dict.fromkeys([*a, *b]):
-        ours, theirs = a.get(scene, {}), b.get(scene, {})
-        if ours.keys() != theirs.keys():
-            if ours.keys() - theirs.keys():
+        frames_a, frames_b = a.get(scene, {}), b.get(scene, {})
+        if frames_a.keys() != frames_b.keys():
+            if frames_a.keys() - frames_b.keys():
                 lacking_b.append(scene)
-            if theirs.keys() - ours.keys():
+            if frames_b.keys() - frames_a.keys():
                 lacking_a.append(scene)
             continue
-        pairs = [(value, theirs[frame]) for frame, value in ours.items()]
+        pairs = [(value, frames_b[frame]) for frame, value in frames_a.items()]
         alone_a += sum(math.isinf(x) and math.isfinite(y) for x, y in pairs)
         alone_b += sum(math.isinf(y) and math.isfinite(x) for x, y in pairs)
         # Frames that equal the truth in both do not differ, and count.
-        apart = [0.0 if x == y else y - x for x, y in pairs]
-        finite = [value for value in apart if math.isfinite(value)]
+        differences = [0.0 if x == y else y - x for x, y in pairs]
+        finite = [value for value in differences if math.isfinite(value)]
         if finite:
             found.append(_mean(finite))
         both = [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
@@ -165,90 +166,3 @@ def _verdict(of: Difference, tolerance: float) -> str:
     if of.low <= 0 <= of.high:
         return "not significant"
     return "better" if sign * of.mean > 0 else "worse"
-
-
-def difference_entries(grid: Grid, of: Difference) -> list[Entry]:
-    """The difference, its interval and the number of scenes, as cells of a table."""
-    notes = tuple(grid.note(text) for text in of.notes())
-    shown = NOTHING if math.isnan(of.mean) else signed(of.metric, of.mean)
-    ends = f"{signed(of.metric, of.low)} to {signed(of.metric, of.high)}"
-    return [
-        Entry((shown,), notes=notes),
-        Entry((ends if of.scenes > 1 else NOTHING,)),
-        Entry((str(of.scenes),)),
-    ]
-
-
-def difference_grid(
-    rows: DataFrame, means: Averages, column: Column, metric: str, tolerance: float | None = None
-) -> Grid:
-    """Each two methods of a run on one data set: the difference, its interval, and whether it is
-    one."""
-    dataset, channel = column
-    grid = Grid(
-        caption=f"{dataset}, differences in {name(metric)}{of_channel(channel)} of each two "
-        f"methods: mean over scenes, {CONFIDENCE:.0%} confidence interval by resampling the scenes "
-        f"{RESAMPLES:,} times (bootstrap, paired).",
-        header=["methods", "difference", "interval", "scenes", "significant"],
-    )
-    significant = {"same": "no", "not significant": "no", "not comparable": NOTHING}
-    trained = [method for method in means.methods if method not in means.untrained]
-    of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
-    if metric in ("psnr", "ssim"):  # LPIPS has no channel to choose
-        of = of[of["channel"] == channel]
-    parts = {str(method): by_scene(found) for method, found in of.groupby("method")}
-    for a, b in combinations([method for method in trained if method in parts], 2):
-        found = difference(parts[a], parts[b], metric, tolerance)
-        grid.rows.append(
-            [
-                Entry((f"{b} against {a}",)),
-                *difference_entries(grid, found),
-                Entry((significant.get(found.verdict, f"yes, {found.verdict}"),)),
-            ]
-        )
-        grid.records.append(
-            {"dataset": dataset, "a": a, "b": b, **record(found), "channel": channel}
-        )
-    if not grid.rows:
-        grid.remarks.append("There are no two methods with scores and trained weights.")
-    return grid
-
-
-def record(of: Difference) -> dict[str, object]:
-    """A difference as plain values for CSV."""
-    return {
-        "metric": of.metric,
-        "difference": f"{of.mean:.6f}",
-        "low": f"{of.low:.6f}",
-        "high": f"{of.high:.6f}",
-        "scenes": of.scenes,
-        "verdict": of.verdict,
-        "note": " ".join(of.notes()),
-    }
-
-
-def time_grid(rows: DataFrame, means: Averages, facts: Facts, column: Column) -> Grid:
-    """Methods x positions between two input frames (t = 0 is in register with one)."""
-    dataset, channel = column
-    here = rows[rows["dataset"] == dataset]
-    times = sorted(here["time"].unique())
-    grid = Grid(
-        caption=f"{dataset}, {metric_names(means, column)}{of_channel(channel)} by the time t "
-        "between two input frames, mean over frames and then over scenes.",
-        header=["method", *[f"t = {t:.4g}{'' if t else ' (existing)'}" for t in times]],
-    )
-    only = {**facts, "datasets": {dataset: facts.get("datasets", {}).get(dataset, {})}}
-    parts = [(t, averages(here[here["time"] == t], only)) for t in times]
-    for method in means.methods:
-        row = [Entry((method,))]
-        for t, of in parts:
-            row.append(
-                quality_entry(grid, of, only, column, method)
-                if column in of.metrics
-                else Entry((NOTHING,))
-            )
-            grid.records += [
-                {"t": f"{t:.6g}", **values} for values in records_of(of, only, column, method)
-            ]
-        grid.rows.append(row)
-    return grid

@@ -1,4 +1,4 @@
-"""What a notebook calls beside `stvt.evaluate` and `stvt.report`."""
+"""The functions for notebooks: `stvt.prepare` and `stvt.load_method`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from stvt import baselines, datasets
 from stvt.baselines import Compiled, Method, Precision, Settings
 from stvt.datasets import phase
-from stvt.evaluation.plan import usable_device
+from stvt.device import usable_device
 
 
 def prepare(name: str, source: str | Path | None = None, **options: Any) -> datasets.Outcome:
@@ -33,13 +33,12 @@ def load_method(
     device: str = "auto",
     precision: Precision = "fp32",
     tile: int | None = None,
-    memory: int | None = None,
     compiled: Compiled = "",
     untrained: bool = False,
 ) -> Method:
     """A method as `stvt evaluate --methods` names it, ready to call.
 
-    memory:  bytes that it may take; networks then work in tiles that fit.
+    tile:    side of the pieces that networks work in, in low-resolution pixels.
     compiled: "parts" or "graphs": its networks by `torch.compile`, which takes minutes.
     weights: a file for the network of that name, or network -> file; None looks in
              `$STVT_HOME/weights`.
@@ -58,7 +57,6 @@ def load_method(
             device=usable_device(device),
             precision=precision,
             tile=tile,
-            memory=memory,
             compiled=compiled,
             weights={name: Path(file) for name, file in files.items()},
             untrained=untrained,

@@ -1,8 +1,7 @@
-"""A prepared set to look at: contact sheet, motion, table of scenes, as PNG files and a page."""
+"""Inspection of a prepared set: a page of its frames, their motion and a table of all scenes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,27 +10,27 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
+from stvt.core.files import write_text
 from stvt.datasets import (
     Frame,
-    Glimpse,
+    MotionPreview,
     TrainingClip,
-    glimpse,
     is_training,
     load_training,
+    preview,
     read_frame,
 )
-from stvt.reports import SceneLook, contact_sheet, inspect_page, motion_figure
+from stvt.reports import SceneOverview, inspect_page, motion_figure
 
 Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
-class Inspected:
-    """table: a row a scene, of all scenes; shown: how many are in the sheet and on the page."""
+class Inspection:
+    """table: a row a scene, of all scenes; shown: how many of them are on the page."""
 
     table: list[dict[str, str]]
     shown: int
-    sheet: Path
     motion: Path
     page: Path
 
@@ -56,8 +55,8 @@ def inspect(
     out: Path,
     most: int = 24,
     progress: Progress = lambda done, total, what: None,
-) -> Inspected:
-    """Writes `contact.png`, `motion.png` and `inspect.html` into `out`.
+) -> Inspection:
+    """Writes `inspect.html`, and `motion.png`, which it holds, into `out`.
 
     name: of a test set or training set under `root`. most: scenes that are shown, spread evenly
           over all of them; the table has all.
@@ -67,40 +66,35 @@ def inspect(
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
-    seen: list[SceneLook] = []
+    shown: list[SceneOverview] = []
     lengths: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for place, scene in enumerate(scenes):
         motions[place] = scene.motion
         if place in chosen:
-            progress(len(seen), len(chosen), scene.name)
-            looked = glimpse(scene.frames, scene.read)
-            motions[place] = scene.motion or looked.motion()
-            lengths.append(looked.lengths)
-            seen.append(_look(scene, looked, motions[place]))
-            progress(len(seen), len(chosen), scene.name)
+            progress(len(shown), len(chosen), scene.name)
+            view = preview(scene.frames, scene.read)
+            motions[place] = scene.motion or view.motion()
+            lengths.append(view.lengths)
+            shown.append(_look(scene, view, motions[place]))
+            progress(len(shown), len(chosen), scene.name)
     about = {"scenes": f"{len(scenes)}", "frames": f"{sum(s.frames for s in scenes):,}", **about}
-    note = "" if len(seen) == len(scenes) else f"{len(seen)} of {len(scenes)} scenes are shown."
-    table = _filled(
+    note = "" if len(shown) == len(scenes) else f"{len(shown)} of {len(scenes)} scenes are shown."
+    table = _with_all_columns(
         [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
     )
     out.mkdir(parents=True, exist_ok=True)
-    title = f"{name}: " + ", ".join(f"{said} {what}" for what, said in list(about.items())[:2])
-    sheet = contact_sheet(seen, f"{title}. {note}" if note else title, out / "contact.png")
     known = [motion for motion in motions.values() if motion is not None]
     all_lengths = np.concatenate(lengths) if lengths else np.zeros(0, np.float32)
     (motion_file,) = motion_figure(all_lengths, known, out / "motion")
     page = out / "inspect.html"
-    page.write_text(inspect_page(name, about, seen, table, motion_file, note), "utf-8")
-    return Inspected(table, len(seen), sheet, motion_file, page)
+    write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
+    return Inspection(table, len(shown), motion_file, page)
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     clips = load_training(name, root).clips
-    lines = json.loads((root / name / "manifest.json").read_bytes())["clips"]
-    rates = {line["name"]: line.get("rate") for line in lines}
     scenes = []
     for clip in clips:
-        rate = rates.get(clip.name)
         known = "median" in clip.motion and "p95" in clip.motion
 
         def read(number: int, clip: TrainingClip = clip) -> Frame:
@@ -113,7 +107,7 @@ def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
                 clip.frames,
                 clip.height,
                 clip.width,
-                Fraction(rate) if rate else None,
+                clip.rate,
                 {"video": clip.video, "split": clip.split},
                 (clip.motion["median"], clip.motion["p95"]) if known else None,
                 read,
@@ -137,16 +131,16 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _look(scene: _Scene, looked: Glimpse, motion: tuple[float, float] | None) -> SceneLook:
-    return SceneLook(
-        scene.name, _facts(scene, motion), looked.shown, looked.flow, max(scene.frames - 1, 0) // 2
+def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneOverview:
+    return SceneOverview(
+        scene.name, _facts(scene, motion), view.frames, view.flow, max(scene.frames - 1, 0) // 2
     )
 
 
 def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
-    """What is said of a scene, in the table and beside its pictures; nothing of what is unknown."""
+    """Facts of a scene, for the table and beside its pictures; nothing of what is unknown."""
     rate = scene.rate
-    said = {
+    facts = {
         "frames": str(scene.frames),
         "size": f"{scene.width}x{scene.height}",
         "fps": "" if rate is None else f"{float(rate):.5g}",
@@ -155,10 +149,10 @@ def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
         "95 % below": "" if motion is None else f"{motion[1]:.2f} px",
         **scene.more,
     }
-    return {name: text for name, text in said.items() if text}
+    return {name: text for name, text in facts.items() if text}
 
 
-def _filled(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+def _with_all_columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """The rows with the columns of all, empty where a row has none."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return [{name: row.get(name, "") for name in names} for row in rows]

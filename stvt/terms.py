@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from stvt.baselines import home
-from stvt.evaluation.store import read_json, write_json
+from stvt.core.errors import StvtError
+from stvt.core.files import read_json, write_json
+from stvt.core.records import from_dict
+
+
+@dataclass(frozen=True)
+class _Shown:
+    sets: dict[str, dict[str, str]]
 
 
 def show_once(name: str, terms: str) -> None:
     """Print the terms of a data set to stderr, unless these very ones were shown before."""
     file = home() / "datasets" / "terms.json"
-    known = read_json(file) or {}
+    known: dict[str, dict[str, str]] = {}
+    with suppress(StvtError):  # none yet, or damaged: then they are shown
+        known = from_dict(_Shown, {"sets": read_json(file)}, str(file)).sets
     if known.get(name, {}).get("terms") == terms:
         return
     print(f"stvt prepare: {name}: {terms}", file=sys.stderr)

@@ -68,6 +68,87 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
 
 
+LONGEST = 400  # lines of a file
+# DESIGN.md, section 4, its left columns, where they name a module.
+OLD_NAMES = frozenset(
+    [
+        "trainees",
+        "elsewhere",
+        "own",
+        "keeping",
+        "recognising",
+        "compact",
+        "bands",
+        "convolve",
+        "space",
+        "between",
+        "finished",
+        "way",
+        "beside",
+        "ahead",
+        "parts",
+        "wish",
+        "team",
+        "handover",
+        "partial",
+        "need",
+        "windows",
+        "palette",
+        "looks",
+        "truth",
+        "reduced",
+        "as_published",
+        "foreseeing",
+        "holdings",
+        "looking",
+        "making",
+        "coded",
+        "picture",
+        "seven",
+        "zipped",
+        "tarred",
+        "workplace",
+        "sole_use",
+        "glimpse",
+        "quoted",
+        "beside_paper",
+        "origin",
+        "mending",
+        "scene_work",
+        "footage",
+        "repeats",
+        "jumps",
+        "borders",
+        "logos",
+        "transfer",
+        "container",
+        "timeline",
+        "writing",
+        "joining",
+        "grid",
+    ]
+)
+BENCHMARKS = sorted(
+    file for file in (ROOT / "tests" / "benchmarks").glob("[!_]*.py") if "test_" not in file.name
+)
+
+
+def test_no_file_is_too_long_to_be_read_in_one_sitting() -> None:
+    lines = {str(file.relative_to(ROOT)): file.read_text().count("\n") for file in SOURCES}
+    assert not {name for name, number in lines.items() if number > LONGEST}
+
+
+def test_no_module_has_a_name_of_the_old_house() -> None:
+    allowed = {"records"}  # of stvt.core: dataclasses to JSON and back
+    named = {str(file.relative_to(ROOT)) for file in SOURCES if file.stem in OLD_NAMES}
+    named |= {
+        str(file.relative_to(ROOT))
+        for file in SOURCES
+        if file.stem in allowed and "core" not in file.parts
+    }
+    assert not named
+
+
 def test_no_folder_of_code_is_left_out_of_the_wheel() -> None:
     holds_code = {module_of(file.parent / "__init__.py") for file in SOURCES}
     assert set(SETUPTOOLS["packages"]) == holds_code
@@ -140,6 +221,48 @@ sys.exit(f"imported: {{heavy & set(sys.modules)}}" if heavy & set(sys.modules) e
     subprocess.run([sys.executable, "-P", "-c", program], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "methods"],
+        ["list", "datasets"],
+        ["list", "metrics"],
+        ["doctor"],
+    ],
+)
+def test_what_there_is_is_listed_without_torch(arguments: list[str], tmp_path: Path) -> None:
+    # `doctor` asks torch of devices, but only where the driver of a GPU is.
+    program = f"""
+import sys
+from stvt.cli.main import main
+if "doctor" in {arguments!r}:
+    from stvt import doctor
+    doctor.may_have_gpu = lambda: False
+assert main({[*arguments, "--root", str(tmp_path)]!r}) == 0
+sys.exit("torch was imported" if "torch" in sys.modules else 0)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", program], check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("file", BENCHMARKS, ids=lambda file: file.stem)
+def test_every_benchmark_still_imports_and_has_its_command(file: Path) -> None:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[spec.name]
+    assert callable(module.main)
+    command = f"python -P tests/benchmarks/{file.name}"
+    documents = [module.__doc__ or "", *(f.read_text() for f in (ROOT / "docs").glob("*.md"))]
+    assert any(command in text for text in documents), f"no document has {command}"
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
@@ -152,5 +275,10 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
         for package in [module_of(file.parent / "__init__.py")]
     }
     shipped = {f"stvt/baselines/weights/shipped/{file.name}" for file in SHIPPED.iterdir()}
-    assert held == modules | shipped | {"stvt/py.typed"}
+    pages = {
+        f"stvt/reports/page/{file.name}"
+        for file in (ROOT / "reports" / "page").iterdir()
+        if file.suffix in (".j2", ".css", ".js")
+    }
+    assert held == modules | shipped | pages | {"stvt/py.typed"}
     assert any("LICENSE" in name for name in ZipFile(wheel).namelist())

@@ -9,30 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..method import DTYPES, Method, Settings
+from ..method import DTYPES, Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
 from ..tiling.box import Box
 from ..tiling.tiles import Cut
-from ..weights.load import State, give_weights
 from .fast import SWAPS
 from .modules import SynthesisNet
 from .network import DAIN
 from .tiled import Pair, interpolate, log_depth
-
-SPARE = r"num_batches_tracked$|^flownets\.deconv2\."  # entries that take no part in the result
-
-
-def dain_method(settings: Settings) -> Method:
-    """DAIN with the weights that the settings name."""
-    network = DAIN()
-    known = network.state_dict().keys()
-
-    def only_known(state: State) -> State:
-        return {key: value for key, value in state.items() if key in known}
-
-    weights = give_weights(network, "dain", settings, only_known, spare=SPARE)
-    return DainMethod(network, settings, weights)
 
 
 def padding(size: int) -> tuple[int, int]:
@@ -86,8 +71,10 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     before, after = 0, 1
     swaps = SWAPS
 
-    def __init__(self, network: DAIN, settings: Settings, weights: str = "") -> None:
-        super().__init__(network, settings, "dain", weights, "dain")
+    def __init__(
+        self, network: DAIN, settings: Settings, name: str = "dain", weights: str = ""
+    ) -> None:
+        super().__init__(network, settings, name, weights)
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 1 if t else 0

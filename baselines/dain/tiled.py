@@ -77,7 +77,7 @@ def interpolate(
     )
     frame = image.new_empty(*image.shape[:2], part.height, part.width)
     for piece in part.pieces(tile or part.height, tile or part.width):
-        piece.inside(part).cut(frame)[:] = synthesize(network, pair, flows, t, piece)
+        piece.relative_to(part).cut(frame)[:] = synthesize(network, pair, flows, t, piece)
     return frame
 
 
@@ -86,7 +86,7 @@ def synthesize(
 ) -> Tensor:
     """A part of the frame at time `t`, given the projected flows."""
     whole, net = Box.whole(pair.images[0]), network.rectifyNet
-    near = piece.grown(net.REACH, whole)
+    near = piece.expand(net.REACH, whole)
     # In float64 PyTorch's convolution unfolds its input on a CPU, 49 times as large here.
     pixels = INPUT_BAND >> 5 if pair.images[0].dtype == torch.float64 else INPUT_BAND
     features, blends = [], []
@@ -97,7 +97,7 @@ def synthesize(
     x = torch.cat(features, 2)
     rows = max(SYNTHESIS_BAND // x.shape[-1], 64)
     (residual,) = in_bands(lambda x: (net.rest(x),), x, rows, net.REACH)
-    return piece.inside(near).cut(torch.cat(blends, 2) + residual)
+    return piece.relative_to(near).cut(torch.cat(blends, 2) + residual)
 
 
 def synthesis_input(
@@ -105,7 +105,7 @@ def synthesis_input(
 ) -> tuple[Tensor, Tensor]:
     """What `SynthesisNet.block1` reads for a part of the frame, and the blend of warped frames."""
     whole, padding = Box.whole(pair.images[0]), SynthesisNet.PADDING
-    wide = band.grown(padding, whole)
+    wide = band.expand(padding, whole)
     frames, contexts = [], []
     for image, depth, context, flow, kernel in zip(
         pair.images, pair.depths, pair.contexts, flows, pair.kernels, strict=True
@@ -143,15 +143,15 @@ def synthesis_input(
     beyond = Box(
         band.top - padding, band.bottom + padding, band.left - padding, band.right + padding
     )
-    inner, start = wide.inside(beyond).cut(x), 0
+    inner, start = wide.relative_to(beyond).cut(x), 0
     for part in parts:
         inner[:, start : start + part.shape[1]] = part
         start += part.shape[1]
-    return x, band.inside(wide).cut(blend)
+    return x, band.relative_to(wide).cut(blend)
 
 
 def context_of(network: DAIN, image: Tensor, log_depth: Tensor, part: Box) -> Tensor:
     """`network.context` of a part of a frame."""
-    wide = part.grown(ContextNet.REACH, Box.whole(image))
+    wide = part.expand(ContextNet.REACH, Box.whole(image))
     context = network.context(wide.cut(image), wide.cut(log_depth))
-    return part.inside(wide).cut(context)
+    return part.relative_to(wide).cut(context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from stvt.core.files import reason, write_bytes
+
 from ..errors import MethodError
-from ..weights.load import home
-from ..weights.tensorflow_checkpoint import Checkpoint
+from ..weights.store import weights_folder
+from ..weights.tensorflow_checkpoint import TensorFlowCheckpoint
 from .network import FISR
 from .pwcnet import FISRPWCNet
 
@@ -35,7 +36,7 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
     the same bytes. Raises MethodError, one line, if it is damaged or of another network.
     """
     known(name)
-    opened = Checkpoint(Path(checkpoint).expanduser())
+    opened = TensorFlowCheckpoint(Path(checkpoint).expanduser())
     held = {
         FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
     }
@@ -63,8 +64,11 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
         raise MethodError(
             f"{name}: {opened.prefix} holds infinite or undefined numbers, in {broken[0]}"
         )
-    file = home() / "weights" / f"{name}.safetensors" if out is None else Path(out).expanduser()
-    _write(file, save(state))
+    file = weights_folder() / f"{name}.safetensors" if out is None else Path(out).expanduser()
+    try:
+        write_bytes(file, save(state))
+    except OSError as error:
+        raise MethodError(f"cannot write {file}: {reason(error)}") from error
     return file
 
 
@@ -144,18 +148,3 @@ def _lacks(absent: list[str], wanted: Mapping[str, object]) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "single"
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Whole under its name, or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(file)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise MethodError(f"cannot write {file}: {error.strerror}") from error

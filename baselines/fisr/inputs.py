@@ -108,4 +108,4 @@ def tiles(whole: Box, height: int, width: int) -> Iterator[tuple[Box, Box]]:
     With height and width an R-th and a C-th of the frame's these are the authors' R x C tiles.
     """
     for tile in whole.pieces(height, width):
-        yield tile.grown(MARGIN, whole), tile
+        yield tile.expand(MARGIN, whole), tile

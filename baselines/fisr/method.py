@@ -12,7 +12,6 @@ from ..errors import MethodError
 from ..method import Method, Outputs, Settings, Wanted, everything, windows
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
-from ..weights.load import give_weights
 from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
@@ -20,26 +19,6 @@ from .resize import doubled, halved
 
 HALF = 0.5  # the only moment between two frames that the network knows
 UNTRAINED_RESIDUE = 0.1  # of what `initialise` gives; 45 blocks in a row would explode otherwise
-
-
-def fisr_method(settings: Settings) -> Method:
-    """FISR and its flow network; each has a file of weights of its own.
-
-    Their names are `fisr` and `fisr_pwcnet`, for they were published apart.
-    """
-    if settings.scale != 2:
-        raise MethodError(f"fisr enlarges by 2 only, not by {settings.scale}")
-    if settings.precision == "fp16" and settings.device == "cpu":
-        raise MethodError("fisr: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
-    network, flow_network = FISR(), FISRPWCNet()
-    labels = [
-        give_weights(network, "fisr", settings),
-        give_weights(flow_network, "fisr_pwcnet", settings),
-    ]
-    if labels[0] == "untrained":
-        quieten(network)
-    weights = "untrained" if "untrained" in labels else "+".join(labels)
-    return FisrMethod(network, flow_network, settings, weights)
 
 
 def quieten(network: FISR) -> None:
@@ -58,15 +37,19 @@ class FisrMethod(Method):
     What windows share (colours, features, flows, warped frames) is computed once.
     """
 
-    name = "fisr"
     scale = 2
 
     def __init__(
-        self, network: FISR, flow_network: FISRPWCNet, settings: Settings, weights: str = ""
+        self,
+        network: FISR,
+        flow_network: FISRPWCNet,
+        settings: Settings,
+        name: str = "fisr",
+        weights: str = "",
     ) -> None:
-        self.weights = weights
+        self.name, self.weights = name, weights
         self.device = torch.device(settings.device)
-        self.precision, self.tiles = settings.precision, Tiles("fisr", settings)
+        self.precision, self.tiles = settings.precision, Tiles(settings)
         on_gpu = self.device.type == "cuda"
         layout = torch.channels_last if on_gpu else torch.contiguous_format
         self.network = network.eval().to(self.device).to(memory_format=layout)
@@ -132,7 +115,7 @@ class FisrMethod(Method):
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
         for fed, kept in tiles(whole, side, side):
             enlarged_tile = self._network(fed.cut(window))
-            kept.times(2).cut(large).copy_(kept.inside(fed).times(2).cut(enlarged_tile))
+            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(enlarged_tile))
         return large
 
     def cut(self, tile: int) -> Cut:

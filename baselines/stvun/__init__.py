@@ -1,0 +1,111 @@
+"""STVUN, the joint space-time video upsampling network (Kang et al., ECCV 2020), and its sizes.
+
+The compact sizes "s" and "m" are the published architecture with fewer channels, but for two
+things. The flow network, which would outweigh the rest, is a light one. And the flow brings
+neighbouring frames to the centre frame before they are fused: with 16 channels and hours rather
+than weeks of training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4).
+"-unaligned" leaves that out, as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Stage, Variant
+
+SIZES = {"": 64, "-s": 16, "-m": 32}  # channels of the features
+SUMMARIES = {
+    "": "the joint network of the paper",
+    "-s": "its weights come with stvt (x4)",
+    "-m": "to be trained",
+}
+ABLATIONS = {
+    "": "",
+    "-wo-efst": "early fusion only (Table 3)",
+    "-wo-d": "the new frame from EFST's features (Table 3)",
+    "-w-af": "EDVR's alignment and fusion (Table 3)",
+    "-unaligned": "frames fused where they are",
+}
+
+
+def arguments(size: str, ablation: str) -> dict[str, Any]:
+    """The arguments of STVUN's class for a size and an ablation."""
+    from ..flow_networks.light import LightFlow
+    from .aligned_fusion import AlignedFusion
+
+    width = SIZES[size]
+    return {
+        "efst": ablation != "-wo-efst",
+        "decoder_to_time": ablation != "-wo-d",
+        "fusion": AlignedFusion(width) if ablation == "-w-af" else None,
+        "width": width,
+        "flow": LightFlow() if size else None,
+        "aligned": bool(size) and ablation not in ("-unaligned", "-w-af"),
+    }
+
+
+def _variant(size: str, ablation: str) -> Variant:
+    """The stages: the flow network of the full size is a published one."""
+    stages: tuple[Stage, ...] = ("flow", "space", "joint") if size else ("space", "joint")
+    channels = f"{SIZES[size]} channels, " if size else ""
+    summary = ABLATIONS[ablation] or SUMMARIES[size]
+    return Variant(f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages)
+
+
+def scale_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, int]:
+    """The scale of a state, by the last convolution: 3 outputs for each pixel of a square."""
+    last = state.get("decoder.rconv1.weight")
+    scale = 4 if last is None else round((len(last) / 3) ** 0.5)
+    if scale not in ANY_SCALE:
+        raise ValueError("its last convolution fits no scale")
+    return {"scale": scale}
+
+
+def published_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
+    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
+
+
+SPEC = NetworkSpec(
+    name="stvun",
+    kind="space-time",
+    scales=ANY_SCALE,
+    summary="STVUN, the joint network of the paper",
+    network="stvun.network:STVUN",
+    method="stvun.method:StvunMethod",
+    variants={
+        f"stvun{size}{ablation}": _variant(size, ablation)
+        for size in SIZES
+        for ablation in ABLATIONS
+        if size or ablation != "-unaligned"  # the published size is not aligned
+    },
+    losses="stvun.losses:StvunLosses",
+    init_weights="stvun.losses:init_weights",
+    rename=published_names,
+    arguments_of=scale_of,
+    key_prefix="efst.",
+    optional_keys=r"^pwcnet\.deconv2\.",
+    probe=lambda pattern, _: (2 * pattern(1, 7, 3, 16, 16) - 1, [0.5]),
+    multiple=16,
+    profile={
+        "encoder": ("encoder",),
+        "EFST": ("fuse",),
+        "decoder": ("decoder",),
+        "flow": ("pyramid", "flow_of"),
+    },
+    rest="warping and enlarging",
+    checkpoints={
+        "stvun": Checkpoint(
+            network="stvun",
+            file="STVUN.pth",
+            page="https://github.com/JaeYeonKang/STVUN-Pytorch",
+            about=124_000_000,
+            licence="none stated",
+            terms="no permission to copy or pass on is given; its flow part derives from NVIDIA's "
+            "PWC-Net, which is for non-commercial use only",
+            sources=("https://drive.google.com/file/d/1fORa8I8iKpzHEin67wW06armoB3MxvTT",),
+        )
+    },
+)

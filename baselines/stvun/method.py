@@ -9,35 +9,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from ..edvr.alignment import reset_for_training
-from ..errors import MethodError
-from ..method import Method, Settings
+from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
-from ..variants import size_of, trainable
-from ..weights.load import State, give_weights
-from .aligned_fusion import AlignedFusion
 from .fast import SWAPS
-from .network import CENTRE, FRAMES, STVUN, UNUSED, blend
-
-
-def stvun_method(settings: Settings, variant: str = "stvun") -> Method:
-    """STVUN, an ablation of it, or a compact size: a name of `variants.TRAINABLE`."""
-    if settings.scale not in (2, 3, 4):
-        raise MethodError(f"{variant} enlarges by 2, 3 or 4, not by {settings.scale}")
-    if settings.precision == "fp16" and settings.device == "cpu":
-        raise MethodError(f"{variant}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
-    network = trainable(variant, settings.scale)
-    assert isinstance(network, STVUN)
-    weights = give_weights(network, variant, settings, published_names, spare=UNUSED)
-    if weights == "untrained":
-        reset_for_training(network)
-    return StvunMethod(network, settings, variant, weights)
-
-
-def published_names(state: State) -> State:
-    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
-    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
+from .network import CENTRE, FRAMES, STVUN, blend
 
 
 class StvunFrame(CachedFrame):
@@ -80,8 +56,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     def __init__(
         self, network: STVUN, settings: Settings, name: str = "stvun", weights: str = ""
     ) -> None:
-        aligned = "-w-af" if isinstance(network.efst, AlignedFusion) else ""
-        super().__init__(network, settings, name, weights, f"stvun{size_of(name)}{aligned}")
+        super().__init__(network, settings, name, weights)
         self.scale = network.scale
 
     def outputs(self, window: Sequence[StvunFrame], times: Sequence[float]) -> Tensor:

@@ -34,7 +34,7 @@ class Box:
         """This part of a frame."""
         return frame[..., self.top : self.bottom, self.left : self.right]
 
-    def grown(self, margin: int, within: Box) -> Box:
+    def expand(self, margin: int, within: Box) -> Box:
         """With a margin on all sides, as far as the other box has it."""
         return Box(
             max(self.top - margin, within.top),
@@ -43,14 +43,14 @@ class Box:
             min(self.right + margin, within.right),
         )
 
-    def inside(self, outer: Box) -> Box:
+    def relative_to(self, outer: Box) -> Box:
         """The same pixels, counted from the corner of another box."""
         top, left = self.top - outer.top, self.left - outer.left
         return Box(top, top + self.height, left, left + self.width)
 
-    def times(self, scale: int) -> Box:
+    def scale(self, factor: int) -> Box:
         """The same part of the frame enlarged."""
-        return Box(scale * self.top, scale * self.bottom, scale * self.left, scale * self.right)
+        return Box(factor * self.top, factor * self.bottom, factor * self.left, factor * self.right)
 
     def pieces(self, height: int, width: int) -> Iterator[Box]:
         """Boxes of at most that size that make up this one.

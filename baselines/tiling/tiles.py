@@ -1,4 +1,4 @@
-"""Work in tiles: a frame made piece by piece, and how large a piece fits into a given memory."""
+"""Work in tiles: a frame made piece by piece, and smaller pieces where memory runs out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..method import Settings
 from .box import Box
-from .memory import tile_within
 
 
 @dataclass(frozen=True)
@@ -26,48 +25,36 @@ class Cut:
 
 
 def by_tiles(
-    made: Tensor, kept: Box, within: Box, cut: Cut, compute: Callable[[Box, Box], Tensor]
+    output: Tensor, kept: Box, within: Box, cut: Cut, compute: Callable[[Box, Box], Tensor]
 ) -> Tensor:
-    """Fills `made` with what `compute` makes of the tiles of a frame, and returns it.
+    """Fills `output` with what `compute` gives for the tiles of a frame, and returns it.
 
-    made:    a whole number of times as large as `kept`.
+    output:  a whole number of times as large as `kept`.
     kept:    the part of the frame that is wanted; within: the frame, where margins end.
     compute: given a tile with its margin and, counted from its corner, the part of it that is
-             kept, makes that part, as many times larger as `made` is.
+             kept, computes that part, as many times larger as `output` is.
     """
-    scale = made.shape[-1] // kept.width
+    scale = output.shape[-1] // kept.width
     for piece in kept.pieces(cut.side, cut.side):
-        around = piece.grown(cut.margin, within)
-        larger = piece.inside(kept).times(scale)
-        larger.cut(made).copy_(compute(around, piece.inside(around)))
-    return made
+        around = piece.expand(cut.margin, within)
+        larger = piece.relative_to(kept).scale(scale)
+        larger.cut(output).copy_(compute(around, piece.relative_to(around)))
+    return output
 
 
 class Tiles:
-    """The side of the tiles that a network works in: what the settings say, or what fits.
+    """The side of the tiles that a network works in, in low-resolution pixels.
 
-    network: its name in the table of needs.
+    tile: None is the whole frame, also where the settings say "auto": `stream_in_tiles` then sets
+          it when memory runs out.
     """
 
-    def __init__(self, network: str, settings: Settings) -> None:
-        self.network, self.settings = network, settings
+    def __init__(self, settings: Settings) -> None:
+        self.tile = None if settings.tile == "auto" else settings.tile
 
     def side(self, height: int, width: int) -> int | None:
-        """For frames of that size, in low-resolution pixels; None is the whole frame.
-
-        Raises MethodError if the memory of the settings is too small for any.
-        """
-        tile = self.settings.tile
-        if self.settings.memory is not None:
-            fits = tile_within(
-                self.network,
-                self.settings.memory,
-                height,
-                width,
-                half=self.settings.precision == "bf16" and self.settings.device == "cpu",
-                alone=self.settings.alone,
-            )
-            tile = min((side for side in (tile, fits) if side is not None), default=None)
+        """For frames of that size; None is the whole frame."""
+        tile = self.tile
         return tile if tile is not None and max(height, width) > tile else None
 
     def of(self, frame: Tensor) -> int | None:

@@ -1,4 +1,4 @@
-"""Weights: where a network's file is, reading it safely and strictly, or random ones instead."""
+"""Files of weights: read safely and loaded strictly, or random weights instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import pickle
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,111 +17,73 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stvt.core.download import PAGE
+from stvt.core.files import reading, sha256_of
 
+from .. import registry
 from ..errors import MethodError
 from ..method import Settings
-from .catalogue import CHECKPOINTS, files_of
-from .records import folder, home, recorded, sha256_of
-
-__all__ = [
-    "State",
-    "find_weights",
-    "give_weights",
-    "home",
-    "initialise",
-    "load_weights",
-    "read_state",
-]
+from ..spec import load
+from .store import find_weights, read_record
 
 State = dict[str, Tensor]
 
 WRAPPINGS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "generator")
 PREFIXES = ("module.", "generator.")
 SEED = 0  # of --untrained
-SHIPPED = Path(__file__).parent / "shipped"  # weights of our own, which come with the package
-SHIPPED_SCALE = 4
 
 
-def find_weights(name: str, settings: Settings) -> Path:
-    """A network's weights: the file that the settings name, else one in `home()`, else ours.
+def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
+    """A network as the settings ask, and what to record of its weights.
 
-    Raises MethodError, which says where to get it and where to put it, if there is none.
-    """
-    if name in settings.weights:
-        file = Path(settings.weights[name]).expanduser()
-        if not file.is_file():
-            raise MethodError(f"{name}: --weights {name}={file}: there is no such file")
-        return file
-    published = files_of(name)
-    for known in (*published, f"{name}.pth", f"{name}.safetensors"):
-        if (folder() / known).is_file():
-            return folder() / known
-    shipped = SHIPPED / f"{name}.safetensors"
-    if shipped.is_file():
-        if settings.scale == SHIPPED_SCALE:
-            return shipped
-        raise MethodError(
-            f"{name}: the weights that come with stvt are for --scale {SHIPPED_SCALE}; train some "
-            f"for {settings.scale} and name them with --weights {name}=FILE"
-        )
-    raise MethodError(
-        f"{name}: no weights here; {_how_to_get(name)}; or name a file with --weights {name}=FILE, "
-        "or use random ones with --untrained"
-    )
-
-
-def _how_to_get(name: str) -> str:
-    if name not in CHECKPOINTS:
-        return f"none were published; train some and put them at {folder() / name}.safetensors"
-    first = CHECKPOINTS[name]
-    by_hand = first.by_hand
-    if not by_hand:
-        by_hand = f"get {first.file} from {first.sources[0]} and put it at {folder() / first.file}"
-    return f"type `stvt weights fetch {name}`, or {by_hand}" if first.sources else by_hand
-
-
-def give_weights(
-    module: nn.Module,
-    name: str,
-    settings: Settings,
-    rename: Callable[[State], State] | None = None,
-    *,
-    spare: str = "",
-) -> str:
-    """Fill a network as the settings ask; what to record: the file's sha256, or "untrained".
-
-    A file named for this very network goes before `untrained`. See `load_weights` for the rest.
+    That is the sha256 of their file, or "untrained". A file named for this very network goes before
+    `untrained`.
     """
     if settings.untrained and name not in settings.weights:
-        initialise(module)
-        return "untrained"
-    return load_weights(module, find_weights(name, settings), name, rename, spare=spare)
+        network = registry.network(name, settings.scale)
+        init_weights(name, network)
+        return network, "untrained"
+    spec = registry.network_spec(name)
+    scale = {"scale": settings.scale} if len(spec.scales) > 1 else {}
+    return load_network(name, find_weights(name, settings), **scale)
+
+
+def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, str]:
+    """The network of that name filled with a file, in evaluation mode, and the file's sha256.
+
+    arguments: of its class, in place of what the file says.
+
+    Raises MethodError, one line, for a file of anything else.
+    """
+    spec = registry.network_spec(name)
+    state = load(spec.rename)(read_state(file, name))
+    try:
+        network = spec.build(name, **{**spec.arguments_in(name, state), **arguments})
+    except ValueError as error:
+        raise MethodError(f"{name}: {file} is of another network; {error}") from error
+    if spec.extra_keys:
+        names = network.state_dict().keys()
+        state = {key: value for key, value in state.items() if key in names}
+    return network, load_weights(network, state, file, name, optional_keys=spec.optional_keys)
 
 
 def load_weights(
-    module: nn.Module,
-    file: Path,
-    name: str,
-    rename: Callable[[State], State] | None = None,
-    *,
-    spare: str = "",
+    module: nn.Module, state: State, file: Path, name: str, *, optional_keys: str = ""
 ) -> str:
-    """Load a file into a network and return its sha256; every key and shape must match.
+    """Load the state that a file holds into a network and return the file's sha256.
 
-    A file of `folder()` must be the one that was fetched or added, too.
+    Every key and shape must match. A file of `weights_folder()` must be the one that was fetched or added,
+    too.
 
-    name:   the network's, for messages.
-    rename: from names that others gave to this network's.
-    spare:  a regular expression: names that may be missing, for they take no part in the result.
+    name:          the network's, for messages.
+    optional_keys: a regular expression: entries that may be missing.
 
-    Raises MethodError, one line, for a file that is not weights or not this network's.
+    Raises MethodError, one line, for a state that is not this network's.
     """
-    state = read_state(file, name)
-    if rename is not None:
-        state = rename(state)
     own = module.state_dict()
     missing = [
-        key for key in own if key not in state and not (spare and re.search(spare, key) is not None)
+        key
+        for key in own
+        if key not in state and not (optional_keys and re.search(optional_keys, key))
     ]
     unexpected = [key for key in state if key not in own]
     misshapen = [
@@ -142,14 +104,14 @@ def load_weights(
         raise MethodError(
             f"{name}: {file} is not of this network ({len(own)} tensors): {'; '.join(faults)}"
         )
-    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {broken[0]}")
+    undefined = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if undefined:
+        raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {undefined[0]}")
     sha256 = sha256_of(file)
-    known = recorded(file)
-    if known is not None and known.sha256 != sha256:
+    record = read_record(file)
+    if record is not None and record.sha256 != sha256:
         raise MethodError(
-            f"{name}: {file} has changed since it came (from {known.source}); fetch it again with "
+            f"{name}: {file} has changed since it came (from {record.source}); fetch it again with "
             "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
         )
     module.load_state_dict(own | state)
@@ -164,11 +126,8 @@ def read_state(file: Path, name: str) -> State:
 
     Raises MethodError for anything else.
     """
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(512)
-    except OSError as error:
-        raise MethodError(f"{name}: cannot read {file}: {error.strerror}") from error
+    with reading(file, MethodError), file.open("rb") as opened:
+        start = opened.read(512)
     if not start:
         raise MethodError(f"{name}: {file} is empty; fetch it again")
     if PAGE.match(start):
@@ -197,6 +156,13 @@ def initialise(module: nn.Module, seed: int = SEED) -> None:
                 tensor.copy_(torch.from_numpy(drawn * np.float32(spread)))
             else:
                 tensor.fill_(1 if name.endswith("weight") else 0)
+
+
+def init_weights(name: str, module: nn.Module, seed: int = SEED) -> None:
+    """Random weights, brought to where the training of that network starts."""
+    initialise(module, seed)
+    if place := registry.network_spec(name).init_weights:
+        load(place)(module)
 
 
 def _read(file: Path, name: str, *, safe: bool) -> Any:

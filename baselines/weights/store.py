@@ -1,258 +1,158 @@
-"""Getting files of weights into the folder where networks look for them."""
+"""The folder of weights: where files are kept, what is recorded of each, which one a network takes.
+
+`home()/weights/records/FILE.json` belongs to `home()/weights/FILE` and outlives it, so that the
+same file comes again. `home()/weights/terms.json` says whose terms were accepted.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import tempfile
-import time
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path, PurePosixPath
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from stvt.core.download import Expected, Pause, Progress, Unavailable, fetch
-from stvt.core.partial_file import cannot_write
+from stvt.core.download import Expected
+from stvt.core.files import read_json, write_json
+from stvt.core.records import from_dict
 
 from ..errors import MethodError
-from ..fisr import convert as fisr_convert
-from ..method import Settings
-from .catalogue import CHECKPOINTS, checkpoint
-from .detect import READINGS, loaded, reading_of, recognised, seen
-from .load import find_weights, read_state
-from .records import Record, folder, forget, is_kept, record, recorded, sha256_of
+from ..registry import CHECKPOINTS, NETWORKS
 
-OF_CHECKPOINT = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")
-MOST_UNPACKED = 4 << 30  # bytes
+if TYPE_CHECKING:
+    from ..method import Settings
+
+SHIPPED = Path(__file__).parent / "shipped"  # weights of our own, which come with the package
+SHIPPED_SCALE = 4
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A file in its place.
+class Record:
+    """What is recorded of one file.
 
-    note: what its user should know beside.
+    source:      where it came from, an address or a path.
+    fingerprint: of what it computes (see `verify`), once that is known.
     """
 
     network: str
-    file: Path
     sha256: str
-    note: str = ""
+    source: str
+    fingerprint: tuple[float, ...] = ()
 
 
-def expected(file: Path, *, as_before: bool = True) -> Expected:
-    """What is known of a file of `folder()`: what its authors say, and its hash when it first came
-    (unless it need not be as before)."""
-    published = [known for known in CHECKPOINTS.values() if known.comes_as == file.name]
-    first = recorded(file) if as_before else None
-    blob = published[0].git_blob if published else ""
-    if first is not None:
-        return Expected(first.size, first.sha256, blob)
-    return Expected(None, published[0].sha256 if published else "", blob)
+def home() -> Path:
+    """The folder of what is kept between runs: $STVT_HOME, else ~/.cache/stvt."""
+    return Path(os.environ.get("STVT_HOME") or "~/.cache/stvt").expanduser()
 
 
-def fetch_weights(
-    name: str,
-    sources: Sequence[str] = (),
-    *,
-    renew: bool = False,
-    progress: Progress | None = None,
-    pause: Pause = time.sleep,
-) -> Kept:
-    """Have a published checkpoint in its place, fetched if it is not there.
+def weights_folder() -> Path:
+    """Where weights are kept and looked for."""
+    return home() / "weights"
 
-    sources: to take the place of its authors' addresses.
-    renew:   fetch it though it is there, whatever hash it had when it first came.
 
-    Raises MethodError, one line: for a file that is there or comes but is another, and with what
-    to do by hand if no source gives it.
-    """
-    known = checkpoint(name)
-    file, comes = folder() / known.file, folder() / known.comes_as
-    if file.is_file() and not renew:
-        return _kept(known.network, file, "where it was found")
-    give_up = f"put the file here: {comes}"
-    if known.archive or not known.sources:
-        give_up = known.by_hand + ("" if known.archive else f"; it belongs at {file}")
-    check = _is_checkpoint if known.archive else partial(loaded, known.network)
+def is_stored(file: Path) -> bool:
+    """Whether a file is in `weights_folder()`, however its path is written."""
+    return file.parent.resolve() == weights_folder().resolve()
+
+
+def read_record(file: Path) -> Record | None:
+    """The record of a file of `weights_folder()`; None of any other."""
+    place = _record_file(file)
+    if not is_stored(file) or not place.is_file():
+        return None
     try:
-        sha256, source = fetch(
-            sources or known.sources,
-            comes,
-            expected(comes, as_before=not renew),
-            check=check,
-            progress=progress,
-            pause=pause,
-        )
-    except Unavailable as error:
-        raise MethodError(f"{name}: {error}; by hand, from {known.page}: {give_up}") from error
+        return from_dict(Record, read_json(place, MethodError), str(place), MethodError)
     except MethodError as error:
-        raise MethodError(f"{name}: {error}") from error
-    made, size = sha256, comes.stat().st_size
-    if known.archive:
-        try:
-            made = convert(known.network, comes, source=source).sha256
-        finally:
-            comes.unlink()
-    record(comes, Record(known.network, sha256, size, source))
-    return Kept(known.network, file, made, _hidden(known.network, file))
+        raise MethodError(f"{error}; delete it") from error
 
 
-def add(file: Path, network: str | None = None, *, replace: bool = False) -> Kept:
-    """Copy a file to where the network that it is of looks for it; `network` insists on which.
+def write_record(file: Path, content: Record) -> None:
+    """Record it of a file of `weights_folder()`, in the place of what was recorded."""
+    write_json(_record_file(file), asdict(content))
 
-    replace: also where another file is, or once came, under that name.
 
-    Raises MethodError, one line: for a file that is of no network, or not of that one.
+def delete_record(file: Path) -> None:
+    """Remove the record of a file of `weights_folder()`."""
+    if is_stored(file):
+        _record_file(file).unlink(missing_ok=True)
+
+
+def expected(file: Path, *, renew: bool = False) -> Expected:
+    """What a file of `weights_folder()` must be: the sha256 with which it first came, else the published.
+
+    renew: it need not be as it first came.
     """
-    if not file.is_file():
-        raise MethodError(f"there is no file {file}" + (" but a folder" if file.is_dir() else ""))
-    if OF_CHECKPOINT.fullmatch(file.name) or file.suffix == ".meta" or _holds_checkpoint(file):
-        raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert fisr {file}`")
-    if network is None:
-        state = read_state(file, "add")
-        network = recognised(state)
-        if network is None:
-            raise MethodError(
-                f"{file} is of no network known here ({', '.join(READINGS)}); it holds "
-                f"{seen(state)}; if it is of one of these, --as NAME says what differs"
-            )
-    reading_of(network)
-    if replace:
-        forget(file)
-    loaded(network, file)
-    sha256 = sha256_of(file)
-    target = folder() / _own_file_name(network, file, sha256)
-    fault = expected(target).fault(file, sha256)
-    there = target.is_file() and sha256_of(target) != sha256
-    if (fault or there) and not replace:
-        raise MethodError(
-            f"{file} is not the {target.name} that is known here: {fault or 'another is there'}; "
-            "put it there nonetheless with --replace"
-        )
-    if fault or there:
-        forget(target)
-    if there or not target.is_file():
-        _copy(file, target, sha256)
-    if recorded(target) is None:
-        record(target, Record(network, sha256, target.stat().st_size, str(file.absolute())))
-    return Kept(network, target, sha256, _hidden(network, target))
+    first = None if renew else read_record(file)
+    pinned = (entry.sha256 for entry in CHECKPOINTS.values() if entry.download_name == file.name)
+    return Expected(None, first.sha256 if first else next(pinned, ""))
 
 
-def convert(
-    network: str, given: Path, out: Path | None = None, *, source: str | None = None
-) -> Kept:
-    """Write a TensorFlow checkpoint, maybe in a zip file, as safetensors; see `fisr_convert`.
+def terms_accepted(name: str, terms: str) -> bool:
+    """Whether these very terms of a checkpoint were accepted."""
+    return bool(_terms().get(name, {}).get("terms") == terms)
 
-    given:  the checkpoint's prefix, one of its files, its folder, or a zip file with it inside.
-    out:    the file to write; None is the one that the network looks for.
-    source: where the checkpoint is from; None is its path.
+
+def accept_terms(name: str, terms: str, day: str) -> None:
+    """Record that the terms of a checkpoint were accepted on a day."""
+    write_json(
+        weights_folder() / "terms.json", _terms() | {name: {"terms": terms, "accepted": day}}
+    )
+
+
+def file_names(network: str) -> list[str]:
+    """The names under which a network looks for its file, in this order: the published, its own."""
+    published = [entry.file for entry in CHECKPOINTS.values() if entry.network == network]
+    if network in NETWORKS and not NETWORKS[network].own_file_name:
+        return published
+    return [*published, f"{network}.pth", f"{network}.safetensors"]
+
+
+def find_weights(network: str, settings: Settings) -> Path:
+    """A network's weights: the file that the settings name, else one in `weights_folder()`, else ours.
+
+    Raises MethodError, which says where to get it and where to put it, if there is none.
     """
-    fisr_convert.known(network)
-    if zipfile.is_zipfile(given):
-        folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder(), prefix=".unpacked.") as unpacked:
-            _unpack(given, Path(unpacked))
-            made = fisr_convert.convert(network, Path(unpacked), out)
-    else:
-        made = fisr_convert.convert(network, given, out)
-    sha256 = sha256_of(made)
-    if is_kept(made):
-        origin = source or str(given.absolute())
-        record(made, Record(network, sha256, made.stat().st_size, origin))
-    return Kept(network, made, sha256)
-
-
-def _kept(network: str, file: Path, source: str) -> Kept:
-    """A file that is in its place, remembered if it was not; MethodError if it is another."""
-    sha256 = sha256_of(file)
-    fault = expected(file).fault(file, sha256)
-    if fault is not None:
+    if network in settings.weights:
+        file = Path(settings.weights[network]).expanduser()
+        if not file.is_file():
+            raise MethodError(f"{network}: --weights {network}={file}: there is no such file")
+        return file
+    for name in file_names(network):
+        if (weights_folder() / name).is_file():
+            return weights_folder() / name
+    shipped = SHIPPED / f"{network}.safetensors"
+    if shipped.is_file():
+        if settings.scale == SHIPPED_SCALE:
+            return shipped
         raise MethodError(
-            f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
-            f"`stvt weights add {file} --as {network} --replace`"
+            f"{network}: the weights that come with stvt are for --scale {SHIPPED_SCALE}; train "
+            f"some for {settings.scale} and name them with --weights {network}=FILE"
         )
-    if recorded(file) is None:
-        loaded(network, file)
-        record(file, Record(network, sha256, file.stat().st_size, source))
-    return Kept(network, file, sha256, _hidden(network, file))
+    raise MethodError(
+        f"{network}: no weights here; {_how_to_get(network)}; or name a file with --weights "
+        f"{network}=FILE, or use random ones with --untrained"
+    )
 
 
-def _hidden(network: str, file: Path) -> str:
-    if network == "alexnet":  # which metrics look for under its one name
-        return ""
-    found = find_weights(network, Settings())
-    if found == file:
-        return ""
-    return f"{network} takes {found.name} first; for this one, type --weights {network}={file}"
+def _how_to_get(network: str) -> str:
+    if network not in CHECKPOINTS:
+        return f"none were published; train some and put them at {weights_folder() / network}.safetensors"
+    first = CHECKPOINTS[network]
+    by_hand = first.by_hand
+    if not by_hand:
+        by_hand = f"get {first.file} from {first.sources[0]} and put it at {weights_folder() / first.file}"
+    return f"type `stvt weights fetch {network}`, or {by_hand}" if first.sources else by_hand
 
 
-def _own_file_name(network: str, file: Path, sha256: str) -> str:
-    """The published name if the file's name or hash is of a published one, else the network's."""
-    published = [known for known in CHECKPOINTS.values() if known.network == network]
-    for known in published:
-        identity = Expected(None, known.sha256, known.git_blob)
-        if identity.is_identifying and identity.fault(file, sha256) is None:
-            return known.file
-    for known in published:
-        names = {known.file, *(PurePosixPath(source).name for source in known.sources)}
-        if file.name in names:
-            return known.file
-    if network == "alexnet":
-        return CHECKPOINTS["lpips"].file
-    with file.open("rb") as opened:
-        safe = opened.read(9)[8:] == b"{"
-    return f"{network}.safetensors" if safe else f"{network}.pth"
+def _record_file(file: Path) -> Path:
+    return weights_folder() / "records" / f"{file.name}.json"
 
 
-def _copy(file: Path, target: Path, sha256: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, temporary)
-        if sha256_of(temporary) != sha256:
-            raise MethodError(f"{file} changed while it was copied; try again")
-        temporary.replace(target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _holds_checkpoint(file: Path) -> bool:
-    return zipfile.is_zipfile(file) and bool(_of_checkpoint(file))
-
-
-def _is_checkpoint(file: Path) -> None:
-    if not _holds_checkpoint(file):
-        raise MethodError(f"{file.name} is no zip file with a TensorFlow checkpoint (*.index)")
-
-
-def _of_checkpoint(file: Path) -> dict[str, zipfile.ZipInfo]:
-    """The parts of a checkpoint in a zip file, none if it holds no index."""
-    try:
-        with zipfile.ZipFile(file) as opened:
-            infos = {PurePosixPath(info.filename).name: info for info in opened.infolist()}
-    except (zipfile.BadZipFile, OSError):
+def _terms() -> dict[str, Any]:
+    file = weights_folder() / "terms.json"
+    if not file.exists():
         return {}
-    parts = {name: info for name, info in infos.items() if OF_CHECKPOINT.fullmatch(name)}
-    return parts if any(name.endswith(".index") for name in parts) else {}
-
-
-def _unpack(file: Path, into: Path) -> None:
-    """The parts of a checkpoint, without their folders."""
-    parts = _of_checkpoint(file)
-    if not parts:
-        raise MethodError(f"{file} holds no TensorFlow checkpoint (*.index)")
-    if sum(info.file_size for info in parts.values()) > MOST_UNPACKED:
-        raise MethodError(f"{file} would unpack to more than {MOST_UNPACKED >> 30} GiB")
     try:
-        with zipfile.ZipFile(file) as opened:
-            for name, info in parts.items():
-                with opened.open(info) as packed, (into / name).open("wb") as written:
-                    shutil.copyfileobj(packed, written, 1 << 20)
-    except zipfile.BadZipFile as error:
-        raise MethodError(f"{file} is damaged ({error}); fetch it again") from error
-    except OSError as error:
-        raise cannot_write(into, error) from error
+        terms = read_json(file, MethodError)
+    except MethodError as error:
+        raise MethodError(f"{error}; delete it") from error
+    return terms if isinstance(terms, dict) else {}

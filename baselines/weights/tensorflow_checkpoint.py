@@ -24,12 +24,12 @@ LANES = 4096  # pieces of data whose checksums are computed side by side
 Bits = NDArray[np.uint32]
 
 
-class Damaged(Exception):
-    """What is wrong with bytes that should be a checkpoint's."""
+class CorruptIndex(Exception):
+    """Bytes that should be a checkpoint's index are not; the message says why."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class Variable:
     """A variable: its type, and where its values are."""
 
     dtype: np.dtype[Any]
@@ -40,7 +40,7 @@ class Entry:
     checksum: int
 
 
-class Checkpoint:
+class TensorFlowCheckpoint:
     """The variables of a checkpoint; each is read, and its checksum compared, when asked for.
 
     path: the prefix that TensorFlow knows it by (`model-1000`), one of its files, or the folder
@@ -62,9 +62,9 @@ class Checkpoint:
         except OSError as error:
             raise MethodError(f"cannot read {self.index}: {error.strerror}") from error
         try:
-            self.shards, self.entries = parsed(data)
-        except (Damaged, IndexError, TypeError, ValueError, OverflowError) as error:
-            what = str(error) if isinstance(error, Damaged) else "it makes no sense"
+            self.shards, self.entries = parse_index(data)
+        except (CorruptIndex, IndexError, TypeError, ValueError, OverflowError) as error:
+            what = str(error) if isinstance(error, CorruptIndex) else "it makes no sense"
             raise MethodError(
                 f"{self.index} is damaged or no index of a checkpoint ({what}); fetch it again"
             ) from error
@@ -93,7 +93,7 @@ class Checkpoint:
                 f"{file} is cut short: {name} ends at byte {entry.offset + entry.size}, the file "
                 f"at {file.stat().st_size}; fetch it again"
             )
-        if masked(crc32c(data)) != entry.checksum:
+        if mask_checksum(crc32c(data)) != entry.checksum:
             raise MethodError(f"{file} is damaged: the checksum of {name} is wrong; fetch it again")
         return np.frombuffer(data, entry.dtype).reshape(entry.shape).copy()
 
@@ -106,10 +106,12 @@ def find_prefix(path: Path) -> Path:
     named = path / "checkpoint"
     if named.is_file():
         text = named.read_text(errors="replace")
-        found = re.search(r'^\s*model_checkpoint_path:\s*"([^"]+)"', text, re.MULTILINE)
-        if found is None:
+        match = re.search(r'^\s*model_checkpoint_path:\s*"([^"]+)"', text, re.MULTILINE)
+        if match is None:
             raise MethodError(f"{named} names no checkpoint; name one by its prefix")
-        return path / re.split(r"[/\\]", found[1])[-1]  # the folder was another where it was made
+        return (
+            path / re.split(r"[/\\]", match[1])[-1]
+        )  # the folder was another where it was written
     files = sorted(path.glob("*.index"))
     if len(files) != 1:
         many = f"{len(files)} checkpoints; name one of them" if files else "no checkpoint (*.index)"
@@ -117,33 +119,33 @@ def find_prefix(path: Path) -> Path:
     return files[0].with_suffix("")
 
 
-def parsed(index: bytes) -> tuple[int, dict[str, Entry]]:
+def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
     """What an index says: into how many files the data is cut, and each variable's entry."""
     if len(index) < FOOTER or not index.endswith(MAGIC):
-        raise Damaged("it does not end as one")
+        raise CorruptIndex("it does not end as one")
     footer = index[-FOOTER:]
-    _, place = _handle(footer, 0)
-    (offset, size), _ = _handle(footer, place)
+    _, place = _block_handle(footer, 0)
+    (offset, size), _ = _block_handle(footer, place)
     shards, entries = 1, {}
     for _, handle in _block(index, offset, size):
-        for key, value in _block(index, *_handle(handle, 0)[0]):
+        for key, value in _block(index, *_block_handle(handle, 0)[0]):
             if key:
                 name = key.decode()
-                entries[name] = _entry(name, value)
+                entries[name] = _variable(name, value)
             else:
-                shards = _header(value)
+                shards = _number_of_shards(value)
     return shards, entries
 
 
 def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a block of the table."""
     if offset + size + TRAILER > len(index) - FOOTER:
-        raise Damaged("it is cut short")
+        raise CorruptIndex("it is cut short")
     block, trailer = index[offset : offset + size], index[offset + size :][:TRAILER]
-    if masked(crc32c(block + trailer[:1])) != int.from_bytes(trailer[1:], "little"):
-        raise Damaged("a checksum is wrong")
+    if mask_checksum(crc32c(block + trailer[:1])) != int.from_bytes(trailer[1:], "little"):
+        raise CorruptIndex("a checksum is wrong")
     if trailer[0]:
-        raise Damaged("it is compressed, which this reader does not undo")
+        raise CorruptIndex("it is compressed, which this reader does not undo")
     restarts = int.from_bytes(block[-4:], "little")
     end = size - 4 - 4 * restarts
     place, key = 0, b""
@@ -152,41 +154,43 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
         unshared, place = _varint(block, place)
         length, place = _varint(block, place)
         if shared > len(key) or place + unshared + length > end:
-            raise Damaged("its entries overlap")
+            raise CorruptIndex("its entries overlap")
         key = key[:shared] + block[place : place + unshared]
         place += unshared + length
         yield key, block[place - length : place]
 
 
-def _header(message: bytes) -> int:
-    fields = dict(_fields(message))
+def _number_of_shards(message: bytes) -> int:
+    fields = dict(_message_fields(message))
     if fields.get(2):
-        raise Damaged("it is of a big-endian machine, which this reader does not read")
+        raise CorruptIndex("it is of a big-endian machine, which this reader does not read")
     return int(fields.get(1, 1))
 
 
-def _entry(name: str, message: bytes) -> Entry:
+def _variable(name: str, message: bytes) -> Variable:
     shape: list[int] = []
     fields: dict[int, Any] = {}
-    for field, value in _fields(message):
+    for field, value in _message_fields(message):
         if field == 2:
             shape += [
-                int(dict(_fields(size)).get(1, 0)) for key, size in _fields(value) if key == 2
+                int(dict(_message_fields(size)).get(1, 0))
+                for key, size in _message_fields(value)
+                if key == 2
             ]
         else:
             fields[field] = value
     if 7 in fields:
-        raise Damaged(f"{name} is in slices, which this reader does not join")
+        raise CorruptIndex(f"{name} is in slices, which this reader does not join")
     kind = int(fields.get(1, 0))
     # Of a type that is not known nothing can be read; it may well not be asked for.
     dtype = np.dtype(TYPES.get(kind, "V1"))
     offset, size = int(fields.get(4, 0)), int(fields.get(5, 0))
     if kind in TYPES and size != math.prod(shape) * dtype.itemsize:
-        raise Damaged(f"{name} has another size than its shape")
-    return Entry(dtype, tuple(shape), int(fields.get(3, 0)), offset, size, int(fields.get(6, 0)))
+        raise CorruptIndex(f"{name} has another size than its shape")
+    return Variable(dtype, tuple(shape), int(fields.get(3, 0)), offset, size, int(fields.get(6, 0)))
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+def _message_fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """Number and value of each field of a protocol buffer message."""
     place = 0
     while place < len(message):
@@ -201,13 +205,13 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
             length, place = _varint(message, place)
             value, place = message[place : place + length], place + length
         else:
-            raise Damaged("a field is of no known kind")
+            raise CorruptIndex("a field is of no known kind")
         if place > len(message):
-            raise Damaged("a field is cut short")
+            raise CorruptIndex("a field is cut short")
         yield tag >> 3, value
 
 
-def _handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
+def _block_handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
     offset, place = _varint(data, place)
     size, place = _varint(data, place)
     return (offset, size), place
@@ -222,10 +226,10 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         value |= (byte & 127) << shift
         if byte < 128:
             return value, place
-    raise Damaged("a number has no end")
+    raise CorruptIndex("a number has no end")
 
 
-def masked(checksum: int) -> int:
+def mask_checksum(checksum: int) -> int:
     """A checksum as it is stored, so that data with checksums inside has none that fits by chance."""
     return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -241,17 +245,17 @@ def crc32c(data: bytes) -> int:
     # fast as byte by byte in Python.
     lanes = max(1, min(LANES, 1 << (len(data) // 16).bit_length()))
     length = -(-len(data) // lanes)
-    filled = np.zeros(lanes * length, np.uint8)
-    filled[len(filled) - len(data) :] = np.frombuffer(data, np.uint8)  # zeros before change nothing
+    padded = np.zeros(lanes * length, np.uint8)
+    padded[len(padded) - len(data) :] = np.frombuffer(data, np.uint8)  # zeros before change nothing
     state: Bits = np.zeros(lanes, np.uint32)
     table = _table()
-    for row in np.ascontiguousarray(filled.reshape(lanes, length).T):
+    for row in np.ascontiguousarray(padded.reshape(lanes, length).T):
         state = table[(state ^ row) & 255] ^ (state >> 8)
     zeros = _zeros(length)
     while len(state) > 1:
-        state = _applied(zeros, state[::2]) ^ state[1::2]
-        zeros = _applied(zeros, zeros)
-    start = _applied(_zeros(len(data)), np.array([0xFFFFFFFF], np.uint32))
+        state = _apply(zeros, state[::2]) ^ state[1::2]
+        zeros = _apply(zeros, zeros)
+    start = _apply(_zeros(len(data)), np.array([0xFFFFFFFF], np.uint32))
     return int(state[0] ^ start[0]) ^ 0xFFFFFFFF
 
 
@@ -271,13 +275,13 @@ def _zeros(length: int) -> Bits:
     if length == 0:
         return bits
     half = _zeros(length // 2)
-    both = _applied(half, half)
+    both = _apply(half, half)
     return _table()[both & 255] ^ (both >> 8) if length % 2 else both
 
 
-def _applied(operator: Bits, states: Bits) -> Bits:
-    """A linear operator, given by what it makes of each bit, applied to states."""
-    made = np.zeros_like(states)
+def _apply(operator: Bits, states: Bits) -> Bits:
+    """A linear operator, given by its value of each bit, applied to states."""
+    result = np.zeros_like(states)
     for bit, image in enumerate(operator):
-        made ^= np.where(states >> np.uint32(bit) & 1, image, np.uint32(0))
-    return made
+        result ^= np.where(states >> np.uint32(bit) & 1, image, np.uint32(0))
+    return result

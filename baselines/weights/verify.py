@@ -4,91 +4,89 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from stvt.core.files import sha256_of
+
 from ..errors import MethodError
-from .catalogue import CHECKPOINTS, files_of
-from .detect import READINGS, loaded
-from .records import Record, folder, record, recorded, sha256_of
-from .store import expected
+from ..registry import CHECKPOINTS, NETWORKS, network_spec
+from .load import load_network
+from .store import Record, expected, file_names, read_record, weights_folder, write_record
 
 TOLERANCE = 1e-5  # of the output's size; two machines differ by 1e-12 in float64
 PROJECTIONS = 6
 
 
 @dataclass(frozen=True)
-class Verified:
-    """A file that is right. known: it was verified before, and computes the same."""
+class Verification:
+    """The result for a file that is right. repeated: it was verified before, and computes the same."""
 
     network: str
     file: Path
     sha256: str
     parameters: int
     fingerprint: tuple[float, ...]
-    known: bool
+    repeated: bool
 
 
-def files() -> list[tuple[str, Path]]:
-    """Network and file of all weights that are in their places."""
-    found = []
-    for network in READINGS:
-        for name in (*files_of(network), f"{network}.pth", f"{network}.safetensors"):
-            if (network, folder() / name) not in found and (folder() / name).is_file():
-                found.append((network, folder() / name))
-    return found
+def weight_files(name: str | None = None) -> list[tuple[str, Path]]:
+    """Network and file of all weights that are in their places, or of a checkpoint or network.
 
-
-def files_called(name: str) -> list[tuple[str, Path]]:
-    """Those of a checkpoint or a network; MethodError if there are none."""
-    if name not in CHECKPOINTS and name not in READINGS:
-        names = ", ".join({**CHECKPOINTS, **READINGS})
+    Raises MethodError if nothing has that name, or none of its files is there.
+    """
+    files = [
+        (network, weights_folder() / file)
+        for network in NETWORKS
+        for file in dict.fromkeys(file_names(network))
+        if (weights_folder() / file).is_file()
+    ]
+    if name is None:
+        return files
+    if name in NETWORKS:
+        files = [(network, file) for network, file in files if network == name]
+    elif name in CHECKPOINTS:
+        files = [(network, file) for network, file in files if file.name == CHECKPOINTS[name].file]
+    else:
+        names = ", ".join({**CHECKPOINTS, **NETWORKS})
         raise MethodError(f"nothing is called {name!r}; there are {names}")
-    network = CHECKPOINTS[name].network if name in CHECKPOINTS else name
-    one = folder() / CHECKPOINTS[name].file if name != network and name in CHECKPOINTS else None
-    chosen = [(of, file) for of, file in files() if of == network and one in (None, file)]
-    if not chosen:
+    if not files:
         raise MethodError(
-            f"{name}: no weights in {folder()}; type `stvt weights fetch {name}` or "
+            f"{name}: no weights in {weights_folder()}; type `stvt weights fetch {name}` or "
             "`stvt weights add FILE`"
         )
-    return chosen
+    return files
 
 
-def verify(network: str, file: Path) -> Verified:
-    """Load a file strictly, compute a small fixed input, and compare with what is remembered.
+def verify_weights(network: str, file: Path) -> Verification:
+    """Load a file strictly, compute a small fixed input, and compare with what is recorded.
 
-    What is not yet remembered of it is from now on. Raises MethodError, one line, for a file that
+    What is not yet recorded of it is from now on. Raises MethodError, one line, for a file that
     is of another network, is another than published or than came first, or computes otherwise.
     """
     sha256 = sha256_of(file)
     fault = expected(file).fault(file, sha256)
     if fault is not None:
         raise MethodError(f"{network}: {file}: {fault}")
-    module, _ = loaded(network, file)
-    with torch.inference_mode():
-        made = PROBES[network](module.double())
-    if not torch.isfinite(made).all():
+    module, _ = load_network(network, file)
+    output = probe(network, module.double())
+    if not torch.isfinite(output).all():
         raise MethodError(f"{network}: {file} computes infinite or undefined numbers")
-    found = fingerprint(made)
-    before = recorded(file)
-    known = before is not None and bool(before.fingerprint)
-    if before is None:
-        before = Record(network, sha256, file.stat().st_size, "where it was found")
-    if known and not agree(found, before.fingerprint):
+    numbers = fingerprint(output)
+    record = read_record(file) or Record(network, sha256, "where it was found")
+    repeated = bool(record.fingerprint)
+    if repeated and not agree(numbers, record.fingerprint):
         raise MethodError(
             f"{network}: {file} is the file that came, but computes something else than when it "
             "was first verified: this program or a library has changed what it does"
         )
-    if not known:
-        record(file, dataclasses.replace(before, fingerprint=found))
+    if not repeated:
+        write_record(file, dataclasses.replace(record, fingerprint=numbers))
     parameters = sum(p.numel() for p in module.parameters())
-    return Verified(network, file, sha256, parameters, found, known)
+    return Verification(network, file, sha256, parameters, numbers, repeated)
 
 
 def fingerprint(output: Tensor) -> tuple[float, ...]:
@@ -119,41 +117,8 @@ def pattern(*shape: int) -> Tensor:
     return 0.5 + 0.3 * torch.sin(value) + 0.15 * torch.cos(3.7 * value)
 
 
-def _called(network: nn.Module, *inputs: object) -> Tensor:
-    return cast(Tensor, network(*inputs))
-
-
-def _stvun(network: nn.Module) -> Tensor:
-    return _called(network, 2 * pattern(1, 7, 3, 16, 16) - 1, [0.5])
-
-
-def _edvr(network: nn.Module) -> Tensor:
-    return _called(network, pattern(1, cast(int, network.frames), 3, 16, 16))
-
-
-def _pair(network: nn.Module) -> Tensor:
-    first, second = pattern(2, 1, 3, 64, 64)
-    return _called(network, first, second)
-
-
-def _dain(network: nn.Module) -> Tensor:
-    first, second = pattern(2, 1, 3, 64, 64)
-    return _called(network, first, second, [0.5])
-
-
-PROBES: dict[str, Callable[[nn.Module], Tensor]] = {
-    "stvun": _stvun,
-    "stvun-wo-efst": _stvun,
-    "stvun-wo-d": _stvun,
-    "stvun-w-af": _stvun,
-    "stvun-s": _stvun,
-    "stvun-m": _stvun,
-    "edvr": _edvr,
-    "edvr-m": _edvr,
-    "edvr-s": _edvr,
-    "dain": _dain,
-    "fisr": lambda network: _called(network, pattern(1, 29, 32, 32)),
-    "fisr_pwcnet": _pair,
-    "pwcnet": _pair,
-    "alexnet": lambda network: _called(network, pattern(1, 3, 64, 64)),
-}
+def probe(name: str, network: nn.Module) -> Tensor:
+    """What a network of float64 computes on its small fixed inputs."""
+    with torch.inference_mode():
+        output: Tensor = network(*network_spec(name).probe(pattern, network))
+    return output

@@ -1,122 +1,132 @@
-"""Single files of a prepared set made again: true frames from the source, small ones from those."""
+"""The repair of a prepared set: units with faulty files built again, those files moved in."""
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack, suppress
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import DatasetError
-from ..frames import reason
-from ..manifest import TRUTH, Manifest, SceneRecord, frame_name
-from ..sources.resolve import Origin, find_origin
-from ..sources.scenes import Scene
-from .frame_files import Made, make
-from .test_set import SceneWork
+from ..manifest import GT, VIDEOS, Manifest, TestSetManifest, TrainingManifest
+from ..schema import FileRecord
+from ..sources.resolve import ResolvedSource, resolve
+from .engine import BUILDING, CannotWrite, building, cores
+from .scene_units import GtUnit, LrUnit
+from .synthetic_set import synthetic_unit
+from .training_video import unit_again
+
+Again = Callable[[str, frozenset[int]], Any]  # (unit, numbers of files) -> what builds them
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with one file; `kind` is "GT" or a degradation's label."""
+class FileFault:
+    """What is wrong with one file of a unit, by its path in the set."""
 
-    kind: str
-    scene: str
-    index: int
+    unit: str
+    path: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.kind}/{self.scene}/{frame_name(self.index)}: {self.what}"
-
-    def path(self, folder: Path) -> Path:
-        return folder / self.kind / self.scene / frame_name(self.index)
+        return f"{self.path}: {self.what}"
 
 
-def mend(manifest: Manifest, folder: Path, faults: list[Fault]) -> tuple[list[Fault], list[Fault]]:
-    """Make faulty files again; returns the faults that are left, saying why, and those mended."""
-    if all(fault.kind != TRUTH for fault in faults):
-        return _mend(manifest, folder, faults, None, "")
-    with ExitStack() as meanwhile:
-        try:
-            found = find_origin(manifest.name, folder, None, manifest, look=True)
-            origin = meanwhile.enter_context(found)
-        except DatasetError as error:
-            return _mend(manifest, folder, faults, None, str(error))
-        return _mend(manifest, folder, faults, origin, f"{manifest.source} is no longer there")
-
-
-def _mend(
-    manifest: Manifest, folder: Path, faults: list[Fault], origin: Origin | None, gone: str
-) -> tuple[list[Fault], list[Fault]]:
-    """The same with the origin of the set; without one, or its scenes, `gone` says why."""
-    found = origin.found if origin else None
-    scenes = {scene.name: scene for scene in found.scenes} if found else {}
-    gone = "" if found else gone
-    left, mended = [], []
-    for name in dict.fromkeys(fault.scene for fault in faults):
-        mine = [fault for fault in faults if fault.scene == name]
-        for fault in mine:
-            with suppress(OSError):  # so that only its content, no longer its time, speaks for it
-                os.utime(fault.path(folder), ns=(0, 0))
-        base = origin.base if origin else None
-        whys = _made_again(manifest, folder, name, scenes.get(name), mine, gone, base)
-        for fault in mine:
-            if why := whys.get(fault.index):
-                what = f"{fault.what}, and cannot be made again: {why}"
-                left.append(replace(fault, what=what))
-            else:
-                mended.append(fault)
-    return left, mended
+def repair(
+    manifest: Manifest, folder: Path, faults: list[FileFault]
+) -> tuple[list[FileFault], list[FileFault]]:
+    """Makes faulty files again; returns the faults that are left, saying why, and those repaired."""
+    left: list[FileFault] = []
+    repaired: list[FileFault] = []
+    units = manifest.files()
+    records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
+    with building(folder, records) as builder, ExitStack() as meanwhile:
+        builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
+        again = _again(manifest, folder, faults, meanwhile)
+        # Ground truth first: low-resolution frames are made of it.
+        for unit in sorted({fault.unit for fault in faults}, key=lambda u: not u.startswith(GT)):
+            mine = [fault for fault in faults if fault.unit == unit]
+            files = units[unit]
+            try:
+                whys = _made_again(again, folder, unit, files, mine)
+            except CannotWrite:
+                raise
+            except DatasetError as error:
+                whys = {fault.path: str(error) for fault in mine}
+            for fault in mine:
+                if why := whys.get(fault.path):
+                    what = f"{fault.what}, and cannot be made again: {why}"
+                    left.append(replace(fault, what=what))
+                else:
+                    repaired.append(fault)
+    return left, repaired
 
 
 def _made_again(
-    manifest: Manifest,
-    folder: Path,
-    name: str,
-    scene: Scene | None,
-    faults: list[Fault],
-    gone: str,
-    base: Path | None,
-) -> dict[int, str]:
-    """The frames whose files could not be made again, and why."""
-    record = manifest.scenes[name]
-    wanted = {fault.index for fault in faults}
-    truths = {fault.index for fault in faults if fault.kind == TRUTH}
-    # Where no true frame is faulty, the source is not needed.
+    again: Again, folder: Path, unit: str, files: Mapping[str, FileRecord], faults: list[FileFault]
+) -> dict[str, str]:
+    """Builds faulty files; why it was in vain, by path."""
+    order = list(files)
+    part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
     whys = {}
-    if not truths or (scene is None and gone):
-        whys = dict.fromkeys(truths, gone)
-        scene, wanted = None, wanted - truths
-    work = SceneWork(
-        name=name,
-        scene=scene,
-        folder=folder,
-        root=base,
-        multiple=manifest.multiple,
-        labels={label: _kind(manifest, label) for label in record.reduced},
-        earlier=record,
-        trusted=False,
-        strict=True,
-    )
-    for job in work.jobs() if wanted else ():
-        if job.index in wanted:
-            try:
-                same = _same(make(job), record, job.index)
-                why = "" if same else "other bytes came out; prepare the set again"
-            except DatasetError as error:
-                why = str(error)
-            except OSError as error:
-                why = reason(error)
-            wanted.discard(job.index)
-            whys[job.index] = why
-    nowhere = "; ".join(work.faults) or "the source has no such frame any more"
-    return {**whys, **dict.fromkeys(wanted, nowhere)}
+    try:
+        part.mkdir(parents=True)
+        again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
+        for fault in faults:
+            new, place = part / fault.path, folder / fault.path
+            if new.is_file() and FileRecord.of(new) == files[fault.path]:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(place)
+            else:
+                whys[fault.path] = "other bytes came out; prepare the set again"
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return whys
 
 
-def _same(made: Made, record: SceneRecord, index: int) -> bool:
-    small = {label: reduced.files[index] for label, reduced in record.reduced.items()}
-    return made.truth == record.truth[index] and made.reduced == small
+def training_unit(manifest: TrainingManifest, folder: Path, video: str) -> Any:
+    """The unit of a video of a training set, or of all clips of a set of photographs."""
+    if "photographs" in manifest.settings:
+        return synthetic_unit(manifest, folder)
+    return unit_again(folder.absolute(), video, manifest.settings)
 
 
-def _kind(manifest: Manifest, label: str) -> tuple[str, int]:
-    return manifest.degradations[label]["kind"], manifest.degradations[label]["scale"]
+def _again(
+    manifest: Manifest, folder: Path, faults: list[FileFault], meanwhile: ExitStack
+) -> Again:
+    """What gives the unit that builds files of a set again; it raises DatasetError if none can."""
+    if isinstance(manifest, TrainingManifest):
+        return lambda video, numbers: training_unit(manifest, folder, video)
+    if not isinstance(manifest, TestSetManifest):
+        raise TypeError(type(manifest).__name__)
+    scenes: dict[str, tuple[ResolvedSource, Any]] = {}
+    gone = ""
+    if any(fault.unit.startswith(f"{GT}/") for fault in faults):
+        try:
+            sources = meanwhile.enter_context(
+                resolve(manifest.name, folder, None, manifest, look=True)
+            )
+        except DatasetError as error:
+            sources, gone = [], str(error)
+        for source in sources:
+            for scene in source.contents.scenes if source.contents else ():
+                scenes[scene.name] = source, scene
+
+    def test_unit(unit: str, numbers: frozenset[int]) -> GtUnit | LrUnit:
+        kind, _, name = unit.partition("/")
+        gt = manifest.scenes[name].gt
+        if kind != GT:
+            parameters = manifest.degradations[kind]
+            return LrUnit(name, kind, parameters, gt, folder, cores(), only=numbers)
+        if name not in scenes:
+            why = f"{gt.source.path} is no longer there" if gt.source.path else "it is not known"
+            there = gt.source.path and Path(gt.source.path).exists()
+            raise DatasetError(gone or ("the source has no such scene" if there else why))
+        source, scene = scenes[name]
+        again = GtUnit(scene, source, manifest.multiple, 1, gt.fps, None, cores(), only=numbers)
+        if not again.is_current(gt):
+            raise DatasetError(f"{gt.source.path or name}: has changed; prepare the set again")
+        return again
+
+    return test_unit

@@ -1,27 +1,131 @@
-"""Training sets of photographs in motion: scikit-image's, the same everywhere, or one's own."""
+"""Prepares training sets of photographs in motion: scikit-image's, the same everywhere, or one's own."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from stvt.core.safe_names import refuse_links_out
+from stvt.core.records import from_dict
 
 from ..clips.storage import suffix, write_clip
 from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, Picture, clip, photographs
-from ..collect.clip_index import RECORDS
 from ..errors import DatasetError
-from ..frames import frame_files, read_frame, replace_file
-from ..manifest import FILE, TRAINING, is_training
+from ..frames import frame_files, read_frame
+from ..manifest import (
+    FILE,
+    SCHEMA,
+    TRAINING,
+    TrainingManifest,
+    kind_of,
+    read_manifest,
+    write_manifest,
+)
+from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
-from ..training_set import FORMAT
-from .lock import sole_use
+from .engine import building
 
+VERSION = 1  # of the clips that are made of the same photographs
 HELD_BACK = ("rocket", "brick")  # photographs that only the clips for validation show
 EVERY = 12  # of which one is for validation
 SMALLEST = 32  # pixels of a side
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """How the clips are to be; what the manifest says of them.
+
+    source: absolute, of a folder of pictures; None for the photographs of scikit-image.
+    photographs, fingerprint: names and checksum of the pictures, once they were read.
+    """
+
+    source: str | None
+    clips: int
+    frames: int
+    side: int
+    fastest: float
+    storage: str
+    photographs: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class SyntheticRecord:
+    """The clips of a set of photographs."""
+
+    fingerprint: str
+    clips: tuple[ClipRecord, ...]
+
+    def files(self, unit: str) -> dict[str, FileRecord]:
+        return {clip.file: clip.stored or FileRecord(0, "") for clip in self.clips}
+
+    def check(self, unit: str, folder: Path, file: Path) -> None:
+        """Raises UnsafeName if a clip leads out of the set."""
+        for one in self.clips:
+            one.check(folder, file)
+
+
+@dataclass(frozen=True)
+class SyntheticUnit:
+    """All clips of a set of photographs, which take a minute together."""
+
+    record_type: ClassVar[type[Any]] = SyntheticRecord
+    name: ClassVar[str] = "photographs"
+
+    settings: SyntheticSettings
+    show: Callable[[int, int | None, str], None] | None = field(default=None, compare=False)
+
+    @cached_property
+    def pictures(self) -> dict[str, Picture]:
+        if self.settings.source is None:
+            return dict(zip((*COLOUR, *GREY), photographs(), strict=True))
+        return _pictures(Path(self.settings.source), self.settings.side)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        pictures = {n: sha256(p.tobytes()).hexdigest() for n, p in self.pictures.items()}
+        settings = {**asdict(self.settings), "source": None, "photographs": (), "fingerprint": ""}
+        return fingerprint_of({"version": VERSION, "settings": settings, "pictures": pictures})
+
+    def is_current(self, record: SyntheticRecord) -> bool:
+        return record.fingerprint == self.fingerprint
+
+    def build(self, folder: Path) -> SyntheticRecord:
+        settings = self.settings
+        names = list(self.pictures)
+        held = names[EVERY - 1 :: EVERY] if settings.source else HELD_BACK
+        learnt = [picture for name, picture in self.pictures.items() if name not in held]
+        others = [picture for name, picture in self.pictures.items() if name in held]
+        clips = []
+        for number in range(settings.clips):
+            held_back = number % EVERY == EVERY - 1
+            file = f"clips/{number:05d}{suffix(settings.storage)}"
+            shown = others if held_back else learnt
+            frames = clip(
+                shown, number, frames=settings.frames, side=settings.side, fastest=settings.fastest
+            )
+            written = write_clip(folder / file, frames)
+            clips.append(
+                ClipRecord(
+                    name=f"{number:05d}",
+                    file=file,
+                    video="held back" if held_back else "photographs",
+                    frames=written.frames,
+                    height=written.height,
+                    width=written.width,
+                    split="validation" if held_back else "train",
+                    end=float(written.frames),
+                    rate="1/1",
+                    sha256=written.sha256,
+                    stored=FileRecord.of(folder / file),
+                )
+            )
+            if self.show:
+                self.show(number + 1, settings.clips, file)
+        return SyntheticRecord(self.fingerprint, tuple(clips))
 
 
 def prepare_photographs(
@@ -36,7 +140,7 @@ def prepare_photographs(
     storage: str = "npy",
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Path:
-    """Make the training set `root`/`name`; a minute's work, done anew each time.
+    """Makes the training set `root`/`name`; a minute's work.
 
     source:  a folder of sharp pictures, every twelfth of which only the clips for validation show;
              without one, the photographs that scikit-image installs.
@@ -50,62 +154,55 @@ def prepare_photographs(
         raise DatasetError(f"{name}: fastest {fastest:g} pixels a frame; give more than {SLOWEST}")
     if side < SMALLEST:
         raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
+    suffix(storage)  # says which there are
     folder = Path(root) / set_name(name)
-    if (folder / FILE).is_file() and (not is_training(folder) or (folder / RECORDS).exists()):
-        raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
-    if source is None:
-        every = dict(zip((*COLOUR, *GREY), photographs(), strict=True))
-        held = set(HELD_BACK)
-    else:
-        every = _pictures(Path(source), side)
-        held = set(list(every)[EVERY - 1 :: EVERY])
-    learnt = [picture for one, picture in every.items() if one not in held]
-    others = [picture for one, picture in every.items() if one in held]
-    lines: list[dict[str, Any]] = []
-    with sole_use(folder):
-        refuse_links_out(folder)
-        (folder / "clips").mkdir(exist_ok=True)
-        for number in range(clips):
-            held_back = number % EVERY == EVERY - 1
-            file = f"clips/{number:05d}{suffix(storage)}"
-            shown = others if held_back else learnt
-            made = clip(shown, number, frames=frames, side=side, fastest=fastest)
-            sha256 = write_clip(folder / file, made).sha256
-            lines.append(
-                {
-                    "name": f"{number:05d}",
-                    "file": file,
-                    "video": "held back" if held_back else "photographs",
-                    "split": "validation" if held_back else "train",
-                    "start": 0.0,
-                    "end": float(frames),
-                    "frames": frames,
-                    "height": side,
-                    "width": side,
-                    "rate": "1/1",
-                    "motion": {},
-                    "sha256": sha256,
-                }
-            )
-            if progress:
-                progress(number + 1, clips, file)
-        manifest = {
-            "format": FORMAT,
-            "kind": TRAINING,
-            "name": name,
-            "storage": storage,
-            "clips": lines,
-            "refused": [],
-            "settings": {
-                "photographs": list(every),
-                "clips": clips,
-                "frames": frames,
-                "side": side,
-                "fastest": fastest,
-            },
-        }
-        replace_file(folder / FILE, (json.dumps(manifest, indent=1) + "\n").encode())
+    path = None if source is None else str(Path(source).absolute())
+    settings = SyntheticSettings(path, clips, frames, side, fastest, storage)
+    unit = SyntheticUnit(settings, progress)
+    if unit.fingerprint and kind_of(folder) is not None:
+        _refuse_other(folder)
+    with building(folder) as builder:
+        builder.known = _known(folder)
+        result = builder.build([unit])[unit.name]
+        if result.failure:
+            raise DatasetError(f"{name}: {result.failure}")
+        known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
+        manifest = TrainingManifest(
+            SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
+        )
+        write_manifest(folder, manifest)
     return folder
+
+
+def synthetic_unit(manifest: TrainingManifest, folder: Path) -> SyntheticUnit:
+    """The unit of a set that is there; DatasetError if its pictures are not as they were."""
+    settings = from_dict(SyntheticSettings, manifest.settings, str(folder / FILE), DatasetError)
+    unit = SyntheticUnit(settings)
+    if unit.fingerprint != settings.fingerprint:
+        raise DatasetError(f"{settings.source}: has changed; prepare the set again")
+    return unit
+
+
+def _refuse_other(folder: Path) -> None:
+    """Raises DatasetError if a folder holds another kind of set."""
+    try:
+        manifest = read_manifest(folder)
+    except DatasetError:
+        return  # of another version, or damaged: it is made anew
+    if not isinstance(manifest, TrainingManifest) or "photographs" not in manifest.settings:
+        raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
+
+
+def _known(folder: Path) -> dict[str, SyntheticRecord]:
+    """The record of the clips that are there."""
+    try:
+        manifest = read_manifest(folder)
+    except DatasetError:
+        return {}
+    if not isinstance(manifest, TrainingManifest):
+        return {}
+    fingerprint = str(manifest.settings.get("fingerprint", ""))
+    return {SyntheticUnit.name: SyntheticRecord(fingerprint, manifest.clips)}
 
 
 def _pictures(source: Path, side: int) -> dict[str, Picture]:

@@ -1,366 +1,388 @@
-"""One scene on its way: its frames as jobs, and its record when they are made."""
+"""Prepares test sets: the scenes of a source, ground truth and degraded, unit by unit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
+from stvt.core.fetcher import Fetch
+from stvt.core.files import reason, write_json
+
+from ..degradation import checked, parameters
 from ..errors import DatasetError
-from ..frames import Frame, decode, read_bytes, reason
-from ..manifest import TRUTH, FileRecord, Reduced, SceneRecord, frame_name
-from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
-from .frame_files import Job, Known, Made, file_record, looks_kept
+from ..manifest import (
+    FILE,
+    GT,
+    PREPARING,
+    SCHEMA,
+    TEST,
+    TestSetManifest,
+    is_training,
+    meta_info_name,
+    read_plan,
+    read_test_manifest,
+    write_manifest,
+)
+from ..recipes import DATASETS
+from ..schema import GtRecord, LrRecord, RecipeRecord, SceneRecord
+from ..sources.layout import SceneSelection
+from ..sources.resolve import ResolvedSource, resolve
+from ..sources.scenes import set_name
+from .engine import Builder, CannotWrite, Result, building, cores, remove_files
+from .outcome import Outcome, missing_together, notes_on
+from .scene_units import GtUnit, LrUnit
 
-RENDERED_STAMP = (
-    1_000_000_000 * 10**9
-)  # the files of a rendered set have no source whose time they take
-_SHOWN = 3  # unusable frames of a scene that are named one by one
+Progress = Callable[[int, int | None, str], None]
 
 
-class Video(Protocol):
-    """What is used of an opened video; `notes` and `facts` are whole after the last frame."""
+def prepare(
+    name: str,
+    root: Path | str,
+    source: Path | str | None = None,
+    degradation: str = "BD",
+    scale: int = 4,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    partial: bool = False,
+    scenes: Sequence[str] = (),
+    fetch: Fetch | None = None,
+    prune: bool = False,
+) -> Outcome:
+    """Makes `root/name` hold the ground-truth frames of a source and low-resolution ones of them.
 
-    fps: Any
-    notes: list[str]
-    facts: dict[str, object]
-
-    def __iter__(self) -> Iterator[Frame]: ...
+    name:     of a known recipe, or any other with a source.
+    source:   a video, a folder of frames, or a folder of such folders and videos, or an archive
+              (zip, tar, 7z) of the like; without it, the sources that the set was prepared from
+              before, what a recipe makes itself, or an archive that was fetched.
+    workers:  threads to work with, one a core by default.
+    progress: called with (frames written, frames in all or None while not known, scene).
+    partial:  of a known set, take what is there, though scenes or frames are missing.
+    scenes:   only these; others that are prepared are left alone.
+    fetch:    brings the published archive of a known set; without it nothing is fetched.
+    prune:    remove scenes that the source no longer has; without it they stay, which a note says.
+    What is there already and still of the same source is left alone. Degradations prepared earlier
+    are kept up to date with the frames. No scene is replaced before what replaces it is whole; a
+    set that is there takes another source whole or not at all.
+    Raises DatasetError if nothing can be prepared; one scene's failure is a line of the outcome.
+    """
+    label = f"{checked(degradation, scale)}x{scale}"
+    folder = Path(root) / set_name(name)
+    outcome = Outcome(name, folder)
+    selection = SceneSelection(partial, tuple(scenes))
+    if is_training(folder):
+        raise DatasetError(f"{folder}: holds a training set; give the test set another name")
+    with building(folder) as builder:
+        try:
+            before = read_test_manifest(folder)
+        except DatasetError as error:
+            if source is None and name not in DATASETS:
+                raise DatasetError(f"{error}, with --source") from error
+            before = None
+            outcome.notes.append(f"{error} (made anew)")
+        read_plan(folder)  # refused before anything is done, if it is not ours
+        given = None if source is None else Path(source)
+        with resolve(name, folder, given, before, selection, fetch) as sources:
+            run = _Run(outcome, builder, sources, before, label, selection.scenes, prune)
+            run.progress, run.workers = progress, workers or cores()
+            run.go()
+    return outcome
 
 
 @dataclass
-class SceneWork:
-    """A scene that is being prepared.
+class _Task:
+    """A scene to be there.
 
-    scene:   where its frames come from; None takes the true frames that are there as they are.
+    gt:      the unit of its ground-truth frames; None takes those that are there as they are.
     earlier: what the manifest says of it so far.
-    root:    the source that the scene was found in, for naming files shorter.
-    strict:  refuse a source that is no longer what the manifest says.
-    published: the number of frames that it must have, if that is known.
     """
 
     name: str
-    scene: Scene | None
-    folder: Path
-    root: Path | None
-    multiple: int
-    labels: dict[str, tuple[str, int]]
+    gt: GtUnit | None
     earlier: SceneRecord | None
-    trusted: bool
-    fps: str | None = None
-    strict: bool = False
-    published: int | None = None
-    made: dict[int, Made] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    source: dict[str, Any] = field(default_factory=dict)
+    record: GtRecord | None = None
+    lr: dict[str, LrRecord] = field(default_factory=dict)
+    built: bool = False
+    failed: bool = False
 
-    def expected(self) -> int | None:
-        """The number of frames, by its header for a video; None if it takes decoding to know."""
-        match self.scene:
-            case Pictures(files=files):
-                return len(files)
-            case Rendered(frames=frames):
-                return frames
-            case VideoFile(file=file):
-                from ..video.probe import promised_frames
 
-                return promised_frames(file)
-            case None:
-                return self.earlier.frames if self.earlier else 0
+class _Run:
+    """One call of `prepare`: `before` is the manifest that it found."""
 
-    def is_done(self, labels: Iterable[str]) -> bool:
-        """Whether all is there already, as far as sizes and times of files can tell."""
-        labels = set(labels)
-        earlier = self.earlier
-        if earlier is None or self.expected() not in (None, earlier.frames):
-            return False
-        if not labels <= earlier.reduced.keys():
-            return False
-        for index, truth in enumerate(earlier.truth):
-            stamp = self._stamp(index)
-            if stamp is None or not looks_kept(self._path(TRUTH, index), truth, stamp):
-                return False
-            for label in labels:
-                small = earlier.reduced[label].files[index]
-                if not looks_kept(self._path(label, index), small, stamp):
-                    return False
-        return True
+    progress: Progress | None = None
+    workers: int = 1
 
-    def jobs(self) -> Iterator[Job]:
-        """A job for each frame. What stops the scene goes to `faults`, as in `settle`."""
-        try:
-            match self.scene:
-                case Pictures(files=files, folder=folder):
-                    self.source = {"kind": "frames", "name": self._short(folder)}
-                    for index, file in enumerate(files):
-                        yield self._job(index, file=file)
-                case Rendered(frames=frames, render=render, version=version):
-                    self.source = {"kind": "rendered", "version": version}
-                    same = self.earlier is not None and self.earlier.source == self.source
-                    for index in range(frames):
-                        frame = partial(render, index)
-                        yield self._job(index, frame=frame, known=same, stamp=RENDERED_STAMP)
-                case VideoFile(file=file):
-                    yield from self._video_jobs(file)
-                case None:
-                    assert self.earlier is not None
-                    self.source = self.earlier.source
-                    for index in range(self.earlier.frames):
-                        yield self._job(index, stamp=self._stamp(index) or 0)
-        except DatasetError as error:
-            self.faults.append(str(error))
-        except OSError as error:  # PyAV's errors of decoding among them
-            self.faults.append(f"cannot be decoded: {reason(error)}")
-
-    def _video_jobs(self, file: Path) -> Iterator[Job]:
-        from ..video.reader import open_video  # PyAV loads for those who need it
-
-        stamp, whole = file.stat().st_mtime_ns, file_record(file)
-        source = {"kind": "video", "name": self._short(file), "bytes": whole.bytes}
-        source["sha256"] = whole.sha256
-        earlier = self.earlier
-        same = earlier is not None and earlier.source.get("sha256") == whole.sha256
-        if (
-            same
-            and earlier is not None
-            and all(
-                looks_kept(self._path(TRUTH, index), truth, stamp)
-                for index, truth in enumerate(earlier.truth)
-            )
-        ):
-            self.source, self.fps = earlier.source, earlier.fps
-            for index in range(earlier.frames):
-                yield self._job(index, stamp=stamp)
-            return
-        if self.strict and not same:
-            raise DatasetError(f"{file}: has changed; prepare the set again")
-        video = cast(Video, open_video(file))
-        for index, frame in enumerate(video):
-            yield self._job(index, frame=partial(_itself, frame), known=same, stamp=stamp)
-        self.fps = None if video.fps is None else str(video.fps)
-        self.source = {**source, "facts": video.facts}
-        self.notes += [f"{self.name}: {note}" for note in video.notes]
-
-    def fault(self) -> str | None:
-        """Why the source's frames cannot take the place of prepared ones; None if they can.
-
-        What is new of them is decoded once for that, and nothing written.
-        """
-        sizes = []
-        try:
-            sizes = list(self._sizes())
-        except DatasetError as error:
-            return f"{self.name}: {error}"
-        except OSError as error:
-            return f"{self.name}: cannot be decoded: {reason(error)}"
-        least = max(self.multiple, *(scale for _, scale in self.labels.values()))
-        if not sizes:
-            return f"{self.name}: it holds no frames"
-        if self.published not in (None, len(sizes)):
-            return f"{self.name}: has {len(sizes)} frames, the published scene {self.published}"
-        if len(set(sizes)) > 1:
-            return f"{self.name}: its frames differ in size: {', '.join(map(_size, set(sizes)))}"
-        if min(sizes[0]) < least:
-            return f"{self.name}: {_size(sizes[0])} is too small for scale {least}"
-        return None
-
-    def _sizes(self) -> Iterator[tuple[int, int]]:
-        """The source's frames' height and width; DatasetError or OSError if one is unusable."""
-        earlier = self.earlier
-        was = (earlier.original or (earlier.height, earlier.width)) if earlier else (0, 0)
-        match self.scene:
-            case Pictures(files=files):
-                for index, file in enumerate(files):
-                    stamp = self._stamp(index)
-                    known = earlier.truth[index] if earlier and stamp is not None else None
-                    if known and looks_kept(self._path(TRUTH, index), known, stamp or 0):
-                        yield was
-                    else:
-                        height, width = decode(read_bytes(file), file).shape[:2]
-                        yield height, width
-            case VideoFile(file=file):
-                from ..video.reader import open_video
-
-                if earlier and earlier.source.get("sha256") == file_record(file).sha256:
-                    yield from [was] * earlier.frames
-                    return
-                for frame in cast(Video, open_video(file)):
-                    yield frame.shape[0], frame.shape[1]
-            case Rendered(frames=frames, render=render):
-                height, width = render(0).shape[:2]
-                yield from [(height, width)] * frames
-            case None:
-                for index, truth in enumerate(earlier.truth if earlier else ()):
-                    if file_record(self._path(TRUTH, index)) != truth:
-                        raise DatasetError(f"{self._path(TRUTH, index)}: is altered")
-                    yield was
-
-    def settle(self, index: int, made: Made | DatasetError) -> None:
-        """Take what came of a job."""
-        if isinstance(made, Made):
-            self.made[index] = made
-        else:
-            self.faults.append(str(made))
-
-    def record(self) -> SceneRecord:
-        """The scene's record, all jobs being settled; surplus files of an earlier time are removed.
-
-        Raises DatasetError if the scene cannot be used.
-        """
-        made = [self.made[index] for index in sorted(self.made)]
-        if not self.faults and not made:
-            self.faults.append("it holds no frames")
-        if self.faults:
-            faults = list(dict.fromkeys(self.faults))
-            rest = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-            raise DatasetError(f"{self.name}: {'; '.join(faults[:_SHOWN])}{rest}")
-        if self.published not in (None, len(made)):
-            raise DatasetError(
-                f"{self.name}: has {len(made)} frames, the published scene {self.published}"
-            )
-        for index, one in enumerate(made):
-            if one.size != made[0].size:
-                raise DatasetError(
-                    f"{self.name}: its frames differ in size: {self._named(0)} is "
-                    f"{_size(made[0].size)}, {self._named(index)} is {_size(one.size)}"
-                )
-        if isinstance(self.scene, Pictures):
-            names = [file.name for file in self.scene.files]
-            sources = [one.source for one in made if one.source is not None]
-            self.source["files"] = [
-                {"name": name, "bytes": source.bytes, "sha256": source.sha256}
-                for name, source in zip(names, sources, strict=True)
-            ]
-        height, width = (side - side % self.multiple for side in made[0].size)
-        original = made[0].size if made[0].size != (height, width) else None
-        reduced = {}
-        for label, (_, scale) in self.labels.items():
-            h, w = height // scale, width // scale
-            crop = (h * scale, w * scale) if (h * scale, w * scale) != (height, width) else None
-            reduced[label] = Reduced(h, w, crop, [one.reduced[label] for one in made])
-        self._remove_surplus(len(made))
-        self._note(made, original, reduced)
-        truth = [one.truth for one in made]
-        return SceneRecord(self.source, height, width, original, self.fps, truth, reduced)
-
-    def _note(
-        self, made: list[Made], original: tuple[int, int] | None, reduced: dict[str, Reduced]
-    ) -> None:
-        before = self.earlier
-        if original and (before is None or before.original != original):
-            now = (
-                original[0] - original[0] % self.multiple,
-                original[1] - original[1] % self.multiple,
-            )
-            self.notes.append(
-                f"{self.name}: cropped from {_size(original)} to {_size(now)}, "
-                f"a multiple of {self.multiple}"
-            )
-        for label, small in reduced.items():
-            if small.crop and (before is None or label not in before.reduced):
-                self.notes.append(
-                    f"{self.name}: {label} was made of the frames cropped to {_size(small.crop)}"
-                )
-        if len(made) < 3 and before is None:
-            self.notes.append(
-                f"{self.name}: of {len(made)} frames none lies between two input frames"
-            )
-        if before is not None:
-            rebuilt = sum(
-                index >= before.frames or before.truth[index] != one.truth
-                for index, one in enumerate(made)
-            )
-            if rebuilt or len(made) != before.frames:
-                self.notes.append(
-                    f"{self.name}: the source has changed; {rebuilt} of {len(made)} frames made anew"
-                )
-
-    def _job(
+    def __init__(
         self,
-        index: int,
-        file: Path | None = None,
-        frame: Callable[[], Frame] | None = None,
-        known: bool = True,
-        stamp: int = 0,
-    ) -> Job:
-        return Job(
-            folder=self.folder,
-            scene=self.name,
-            index=index,
-            multiple=self.multiple,
-            labels=self.labels,
-            known=self._known(index) if known else Known(),
-            trusted=self.trusted and (known or self.earlier is None),
-            file=file,
-            frame=frame,
-            stamp=stamp,
-            strict=self.strict,
-        )
+        outcome: Outcome,
+        builder: Builder,
+        sources: list[ResolvedSource],
+        before: TestSetManifest | None,
+        label: str,
+        asked: tuple[str, ...],
+        prune: bool,
+    ) -> None:
+        self.outcome, self.builder, self.folder = outcome, builder, outcome.folder
+        self.sources, self.asked, self.prune = sources, asked, prune
+        kind, scale = label.split("x")
+        self.before = before
+        self.earlier = before.scenes if before else {}
+        self.multiple = before.multiple if before else int(scale)
+        self.recipe = DATASETS.get(outcome.name)
+        self.degradations = {
+            **(before.degradations if before else {}),
+            label: parameters(kind, int(scale)),
+        }
+        builder.known = before.units() if before else {}
+        self.gone: list[str] = []  # scenes that are prepared and no longer in the source
+        self.written = 0
+        self.total: int | None = 0
 
-    def _known(self, index: int) -> Known:
-        earlier = self.earlier
-        if earlier is None or index >= earlier.frames:
-            return Known()
-        source = None
-        if isinstance(self.scene, Pictures) and earlier.source.get("kind") == "frames":
-            entry = earlier.source["files"][index]
-            source = FileRecord(entry["bytes"], entry["sha256"])
-        return Known(
-            source,
-            earlier.truth[index],
-            {label: small.files[index] for label, small in earlier.reduced.items()},
-            earlier.original or (earlier.height, earlier.width),
-        )
-
-    def _stamp(self, index: int) -> int | None:
+    def go(self) -> None:
+        """Builds what is still to be built, and writes the manifest of the records."""
+        tasks = self._tasks()
+        changing = self._plan(tasks)
         try:
-            match self.scene:
-                case Pictures(files=files):
-                    status = files[index].stat()
-                    known = self._known(index).source
-                    same = known is not None and known.bytes == status.st_size
-                    return status.st_mtime_ns if same else None
-                case VideoFile(file=file):
-                    status = file.stat()
-                    source = self.earlier.source if self.earlier else {}
-                    return status.st_mtime_ns if source.get("bytes") == status.st_size else None
-                case Rendered(version=version):
-                    source = self.earlier.source if self.earlier else {}
-                    return RENDERED_STAMP if source.get("version") == version else None
-                case None:
-                    return self._path(TRUTH, index).stat().st_mtime_ns
-        except OSError:
-            return None
+            if self._is_another_source():
+                self._replace_all(tasks, changing)
+            else:
+                self._begin(changing)
+                for task in tasks:
+                    self._ground_truth([task])
+                    self._low_resolution(task)
+        except CannotWrite as error:
+            self.outcome.failures.append(
+                f"{error}; stopped there, and what is done is kept: mend that and prepare again"
+            )
+            left = [
+                task.name for task in tasks if task.name in changing and not self._is_whole(task)
+            ]
+            self.builder.keep = bool(left)
+            self._end(tasks, left)
+            return
+        self._end(tasks, [])
 
-    def _path(self, kind: str, index: int) -> Path:
-        return self.folder / kind / self.name / frame_name(index)
+    def _tasks(self) -> list[_Task]:
+        """The scenes of the sources, those that are taken as they are, and those that are gone."""
+        tasks = {}
+        for source in self.sources:
+            self.outcome.notes += source.notes
+            if source.contents is None:
+                for name, known in self.earlier.items():
+                    if known.gt.source.path == source.path and name in (self.asked or (name,)):
+                        tasks[name] = _Task(name, None, known)
+                if missing := [name for name in self.asked if name not in self.earlier]:
+                    raise DatasetError(f"expected scene {missing[0]}, and its source is not there")
+                continue
+            self.outcome.failures += source.contents.failures
+            self.outcome.notes += source.contents.notes
+            for scene in source.contents.scenes:
+                if scene.name not in tasks:
+                    gt = self._unit(source, scene)
+                    tasks[scene.name] = _Task(scene.name, gt, self.earlier.get(scene.name))
+        if not self.asked:
+            self.gone = [name for name in self.earlier if name not in tasks]
+        if not self.prune:  # they stay, and take part in what is made of ground truth
+            tasks |= {name: _Task(name, None, self.earlier[name]) for name in self.gone}
+        return list(tasks.values())
 
-    def _kinds(self) -> list[str]:
-        earlier = self.earlier.reduced if self.earlier else {}
-        return [TRUTH, *dict.fromkeys([*self.labels, *earlier])]
-
-    def _remove_surplus(self, frames: int) -> None:
-        for kind in self._kinds():
-            for file in (self.folder / kind / self.name).glob("[0-9]" * 8 + ".png"):
-                if int(file.stem) >= frames:
-                    file.unlink(missing_ok=True)
-
-    def _named(self, index: int) -> str:
-        return (
-            self.scene.files[index].name if isinstance(self.scene, Pictures) else f"frame {index}"
+    def _unit(self, source: ResolvedSource, scene: Any) -> GtUnit:
+        scales = [int(parameters["scale"]) for parameters in self.degradations.values()]
+        return GtUnit(
+            scene=scene,
+            origin=source,
+            multiple=self.multiple,
+            least=max(self.multiple, *scales),
+            fps=self.recipe.fps if self.recipe else None,
+            published=source.frames.get(scene.name),
+            workers=self.workers,
+            show=self._show,
         )
 
-    def _short(self, path: Path) -> str:
-        inside = self.root is not None and self.root in path.parents
-        return path.relative_to(self.root or path).as_posix() if inside else path.name
+    def _is_another_source(self) -> bool:
+        known = {(one.gt.source.path, one.gt.source.archive) for one in self.earlier.values()}
+        now = {(source.path, source.archive) for source in self.sources}
+        return bool(known) and not known & now
+
+    def _plan(self, tasks: Iterable[_Task]) -> list[str]:
+        """The scenes that are new or will change, a degradation that is added left aside."""
+        changing: list[str] = []
+        total: list[int | None] = []
+        for task in tasks:
+            try:
+                gt = self.builder.done(task.gt) if task.gt else self._as_it_is(task)
+            except DatasetError:
+                gt = None
+            if gt is None and task.gt is None:
+                continue
+            frames = task.gt.expected() if gt is None and task.gt else None
+            frames = len(gt.frames) if gt else frames
+            labels = [
+                label
+                for label in self.degradations
+                if gt is None or self.builder.done(self._lr_unit(task.name, label, gt)) is None
+            ]
+            parts = len(labels) + (gt is None)
+            total.append(None if frames is None else frames * parts)
+            known = task.earlier.lr if task.earlier else {}
+            if gt is None or any(label in known for label in labels):
+                changing.append(task.name)
+        self.total = None if None in total else sum(filter(None, total))
+        return changing
+
+    def _begin(self, changing: list[str]) -> None:
+        """Says, before any file changes, which scenes may not be evaluated on for a while."""
+        if changing:
+            try:
+                write_json(self.folder / PREPARING, {"scenes": changing})
+            except OSError as error:
+                raise CannotWrite(f"{self.folder}: cannot be written: {reason(error)}") from error
+
+    def _replace_all(self, tasks: list[_Task], changing: list[str]) -> None:
+        """Takes another source, if all of its scenes can be had."""
+        if not self.outcome.failures:
+            self._ground_truth([task for task in tasks if task.gt], commit=False)
+        if wrong := self.outcome.failures:
+            more = f"; and {len(wrong) - 1} more faults" if len(wrong) > 1 else ""
+            source = self.sources[0].path
+            raise DatasetError(
+                f"{wrong[0]}{more}; nothing was taken of {source}, {self.folder} is as it was"
+            )
+        self._begin(changing)
+        self.builder.commit(task.gt.name for task in tasks if task.gt)
+        self._ground_truth([task for task in tasks if task.gt is None])
+        for task in tasks:
+            self._low_resolution(task)
+
+    def _ground_truth(self, tasks: list[_Task], commit: bool = True) -> None:
+        units = {task.name: task.gt for task in tasks if task.gt}
+        results = self.builder.build(units.values(), commit=commit)
+        for task in tasks:
+            if task.gt is None:
+                task.record = self._as_it_is(task)
+                if task.record is None:
+                    self._fail(task, f"{self._lost(task)} is missing, as is its source")
+                continue
+            result = results[task.gt.name]
+            if result.failure:
+                self._fail(task, result.failure, stays=commit)
+                continue
+            task.record, task.built = result.record, result.built
+            if not result.built:  # the same frames, maybe of another place
+                task.record = replace(result.record, source=task.gt.source)
+
+    def _as_it_is(self, task: _Task) -> GtRecord | None:
+        """The record of ground-truth frames that are all there."""
+        gt = task.earlier.gt if task.earlier else None
+        return gt if gt and self.builder.are_there(gt.files(f"{GT}/{task.name}")) else None
+
+    def _lost(self, task: _Task) -> str:
+        """The first ground-truth frame that is not there as it was."""
+        files = task.earlier.gt.files(f"{GT}/{task.name}") if task.earlier else {}
+        return next(p for p, known in files.items() if not self.builder.are_there({p: known}))
+
+    def _lr_unit(self, name: str, label: str, gt: GtRecord) -> LrUnit:
+        return LrUnit(
+            *(name, label, self.degradations[label], gt, self.folder, self.workers, self._show)
+        )
+
+    def _low_resolution(self, task: _Task) -> None:
+        if task.record is None:
+            return
+        units = [self._lr_unit(task.name, label, task.record) for label in self.degradations]
+        for unit in units:  # one by one: what was made before the disk is full counts
+            result: Result = self.builder.build([unit])[unit.name]
+            if result.failure:
+                self._fail(task, result.failure)
+                continue
+            task.lr[unit.label] = result.record
+            task.built |= result.built
+
+    def _fail(self, task: _Task, why: str, stays: bool = True) -> None:
+        rest = "; what is prepared of it stays" if task.earlier and stays else ""
+        self.outcome.failures.append(f"{task.name}: {why}{rest}")
+        task.failed = True
+
+    def _show(self, scene: str) -> None:
+        self.written += 1
+        if self.progress:
+            self.progress(self.written, self.total, scene)
+
+    def _is_whole(self, task: _Task) -> bool:
+        """Whether a scene is as it was, or as it is to be."""
+        if task.record is None:
+            return task.earlier is not None
+        return task.lr.keys() == self.degradations.keys()
+
+    def _end(self, tasks: list[_Task], left: list[str]) -> None:
+        """Writes the manifest; `left` are the scenes that are not whole now."""
+        pruned = set(self.gone if self.prune and not self.outcome.failures else ())
+        scenes = {
+            n: scene for n, scene in self.earlier.items() if n not in pruned and n not in left
+        }
+        for task in tasks:
+            if task.record is None or task.name in left:
+                continue
+            known = task.earlier.lr if task.earlier and task.record == task.earlier.gt else {}
+            scenes[task.name] = SceneRecord(task.record, dict(sorted({**known, **task.lr}.items())))
+            if not task.failed:
+                changed = task.built and scenes[task.name] != task.earlier
+                (self.outcome.prepared if changed else self.outcome.unchanged).append(task.name)
+                if changed:
+                    self.outcome.notes += notes_on(
+                        task.name, scenes[task.name], task.earlier, self.multiple
+                    )
+        try:
+            self._write(scenes)
+            remove_files(
+                self.folder,
+                [
+                    path
+                    for name in pruned
+                    for kind, unit in _units(self.earlier[name]).items()
+                    for path in unit.files(f"{kind}/{name}")
+                ],
+            )
+            if left:
+                write_json(self.folder / PREPARING, {"scenes": left})
+            else:
+                (self.folder / PREPARING).unlink(missing_ok=True)
+        except OSError as error:
+            self.builder.keep = True
+            where = self.folder / FILE
+            self.outcome.failures.append(f"{where}: cannot be written: {reason(error)}")
+        if self.gone:
+            self.outcome.note_gone(self.gone, bool(pruned))
+
+    def _write(self, scenes: Mapping[str, SceneRecord]) -> None:
+        held = {label for scene in scenes.values() for label in scene.lr}
+        if not scenes:
+            if self.before:
+                for name in (FILE, meta_info_name(self.outcome.name)):
+                    (self.folder / name).unlink(missing_ok=True)
+            return
+        degradations = {k: v for k, v in self.degradations.items() if k in held}
+        manifest = TestSetManifest(
+            *(SCHEMA, TEST, self.outcome.name, self._recipe_record(), self.multiple),
+            *(degradations, dict(scenes)),
+        )
+        write_manifest(self.folder, manifest)
+
+    def _recipe_record(self) -> RecipeRecord | None:
+        recipe = self.recipe
+        if recipe is None:
+            return None
+        facts = (recipe.name, recipe.title, recipe.licence, recipe.citation, recipe.version)
+        was = self.before.recipe.missing if self.before and self.before.recipe else None
+        if len(self.sources) > 1:
+            return RecipeRecord(*facts, was)
+        now, contents = self.sources[0].missing, self.sources[0].contents
+        if self.asked and contents and self.earlier.keys() - set(self.asked):
+            names = self.earlier.keys() | {scene.name for scene in contents.scenes}
+            now = missing_together(was, now, len(names), recipe.number)
+        return RecipeRecord(*facts, now)
 
 
-def _itself(frame: Frame) -> Frame:
-    return frame
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"
+def _units(scene: SceneRecord) -> dict[str, GtRecord | LrRecord]:
+    return {GT: scene.gt, **scene.lr}

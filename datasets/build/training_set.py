@@ -1,36 +1,26 @@
-"""A training set on disk: clips of even motion from videos, made one video at a time."""
+"""Prepares training sets: clips of constant motion from videos, one video a unit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from stvt.core.safe_names import UnsafeName, refuse_links_out
+from stvt.core.files import write_json
 
-from ..collect.clip_index import read_holding
 from ..collect.video_list import read_list
-from ..collect.ytdlp import Transfer
+from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
-from ..curation.shot_detector import chosen_cuts
 from ..errors import DatasetError
-from ..manifest import FILE, is_training
-from ..sources.archive_members import size
+from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
+from ..sources.archive_readers import size
 from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
-from .lock import sole_use
-from .training_ledger import TrainingOutcome, finish, gone
-from .training_video import Record, Settings, Unit, is_done, make_video, read_record
+from .engine import Run, building, one_by_one, remove_files
+from .ledger import TrainingOutcome, finish
+from .training_video import Settings, VideoUnit
+from .video_record import VideoRecord, VideoSource, read_video_record
 
-Run = Callable[[Callable[[Unit], Record], Sequence[Unit]], Iterator[tuple[Unit, Record | None]]]
 Progress = Callable[[int, int | None, str], None]
-
-
-def one_by_one(
-    work: Callable[[Unit], Record], units: Sequence[Unit]
-) -> Iterator[tuple[Unit, Record | None]]:
-    """The units done in this process."""
-    for unit in units:
-        yield unit, work(unit)
 
 
 def prepare_training(
@@ -39,58 +29,60 @@ def prepare_training(
     source: Path | str | Sequence[Path | str] | None = None,
     clips_list: Path | str | None = None,
     settings: Settings | None = None,
-    transfer: Transfer | None = None,
+    transfer: YtdlpOptions | None = None,
     run: Run = one_by_one,
     progress: Progress | None = None,
     prune: bool = False,
 ) -> TrainingOutcome:
-    """Make `root/name` a training set: its clips, a record of each video, ledger and manifest.
+    """Makes `root/name` a training set: its clips, a record of each video, ledger and manifest.
 
     source:     a video, a folder of videos or of folders of frames, or several of these.
-    clips_list: a list of videos to transfer or read instead; see `clip_list`.
-    run:        does the videos, one a unit: `run(work, units)` yields (unit, result) as they end,
+    clips_list: a list of videos to transfer or read instead; see `collect.video_list`.
+    run:        does the videos, each a job: `run(work, jobs)` yields (job, result) as they end,
                 None for one that cannot be done.
     progress:   called with (videos done, videos in all, video).
     prune:      remove clips of videos that are no longer in the source or list; without it that
                 is refused, before anything is done.
-    What is there already and still as it was made is left alone; the order of work, and however
-    often it was stopped, makes no difference to the manifest.
+    What is there already and still of the same video and settings is left alone; the order of
+    work, and however often it was stopped, makes no difference to the manifest.
     Raises DatasetError if there is nothing to make a set of; one video's failure is a line of the
     outcome.
     """
-    settings, transfer = settings or Settings(), transfer or Transfer()
-    settings = replace(settings, cuts=chosen_cuts(settings.cuts))
+    settings, transfer = settings or Settings(), transfer or YtdlpOptions()
     folder = Path(root) / set_name(name)
     outcome = TrainingOutcome(name, folder)
     units, splits = _units(source, clips_list, settings, transfer, outcome)
-    show = progress or (lambda done, total, what: None)
-    if (folder / FILE).is_file() and not is_training(folder):
+    if kind_of(folder) not in (None, TRAINING):
         raise DatasetError(f"{folder}: holds a test set; give the training set another name")
-    with sole_use(folder):
-        refuse_links_out(folder)
+    with building(folder, VIDEOS) as builder:
         _refuse_loss(folder, units, prune)
-        _remove_leftovers(folder)
+        builder.folder = folder.absolute()  # workers of a cluster are in folders of their own
+        done = {unit.name: builder.done(unit) for unit in units}
+        outcome.unchanged = sum(record is not None for record in done.values())
+        changing = [u.name for u in units if not done[u.name] and read_video_record(folder, u.name)]
+        if changing:
+            write_json(folder / PREPARING, {"scenes": changing})
+        count = outcome.unchanged
+
+        def show(video: str) -> None:
+            nonlocal count
+            count += 1
+            if progress:
+                progress(count, len(units), video)
+
         records = {}
-        for unit in units:
-            record = read_record(folder, unit.video)
-            if record is not None and is_done(record, unit):
-                records[unit.video] = record
-        outcome.unchanged = len(records)
-        todo = [unit for unit in units if unit.video not in records]
-        while True:
-            for unit, made in run(make_video, todo):
-                records[unit.video] = made or gone(unit)
-                if why := records[unit.video].pop("stays", ""):
-                    outcome.failures.append(f"{unit.video}: {why}; the clips made before stay")
-                show(len(records), len(units), unit.video)
-            # A clip left out for another one, which is gone since, is wanted again.
-            todo = finish(outcome, units, records, splits, settings)
-            if not todo:
-                break
+        for video, result in builder.build(units, run=run, show=show).items():
+            records[video] = result.record or read_video_record(folder, video) or _failed(video)
+            if result.failure:
+                line = result.failure.removeprefix(f"{video}: ")
+                outcome.failures.append(f"{video}: {line}")
+        finish(outcome, [records[unit.name] for unit in units], splits, asdict(settings))
+        _remove_others(folder, records.keys())
+        (folder / PREPARING).unlink(missing_ok=True)
     return outcome
 
 
-def foresee_training(
+def dry_run_training(
     name: str,
     root: Path | str,
     source: Path | str | Sequence[Path | str] | None = None,
@@ -101,21 +93,24 @@ def foresee_training(
     Raises DatasetError as it would, as far as that can be known.
     """
     outcome = TrainingOutcome(name, Path(root) / set_name(name))
-    units, _ = _units(source, clips_list, Settings(), Transfer(), outcome)
+    units, _ = _units(source, clips_list, Settings(), YtdlpOptions(), outcome)
     lines, here = [], 0
     for unit in units:
         whole = unit.sections == (Section(),)
         part = "" if whole else f", {counted(len(unit.sections), 'section')} of it"
-        if unit.url:
+        files = unit.files
+        if unit.path is None:
             what = f"from {unit.url}"
         else:
-            held = sum(file.stat().st_size for file in unit.files if file.is_file())
+            held = sum(file.stat().st_size for file in files if file.is_file())
             here += held
-            what = f"{unit.files[0]}, {size(held)}"
-            if unit.pictures:
-                what = f"{counted(len(unit.files), 'frame')} in {unit.files[0].parent}"
-        done = "; looked at by an earlier run" if read_record(outcome.folder, unit.video) else ""
-        lines.append(f"{unit.video}: {what}{part}{done}")
+            what = f"{unit.path}, {size(held)}"
+            if unit.path.is_dir():
+                what = f"{counted(len(files), 'frame')} in {unit.path}"
+        done = (
+            "; looked at by an earlier run" if read_video_record(outcome.folder, unit.name) else ""
+        )
+        lines.append(f"{unit.name}: {what}{part}{done}")
     far = sum(bool(unit.url) for unit in units)
     lines.append(
         f"{name}: {counted(len(units), 'video')}, {far} to be transferred (of sizes not known "
@@ -132,9 +127,9 @@ def _units(
     source: Path | str | Sequence[Path | str] | None,
     clips_list: Path | str | None,
     settings: Settings,
-    transfer: Transfer,
+    transfer: YtdlpOptions,
     outcome: TrainingOutcome,
-) -> tuple[list[Unit], dict[str, str]]:
+) -> tuple[list[VideoUnit], dict[str, str]]:
     """The videos that are to be done, and on which side of the split a list wants them.
 
     Their paths are absolute: workers of a cluster are in folders of their own.
@@ -152,14 +147,14 @@ def _units(
 
 
 def _listed(
-    path: Path, settings: Settings, transfer: Transfer, folder: Path, splits: dict[str, str]
-) -> list[Unit]:
+    path: Path, settings: Settings, transfer: YtdlpOptions, folder: Path, splits: dict[str, str]
+) -> list[VideoUnit]:
     units = []
     for video in read_list(path):
-        files = (video.file.absolute(),) if video.file else ()
+        file = video.file.absolute() if video.file else None
         units.append(
-            Unit(
-                *(video.name, files, False, video.sections, video.rate, settings, folder),
+            VideoUnit(
+                *(video.name, file, video.sections, video.rate, settings, folder),
                 *(video.url, video.sha256, transfer),
             )
         )
@@ -170,36 +165,34 @@ def _listed(
 
 def _found(
     sources: Sequence[Path | str], settings: Settings, folder: Path, outcome: TrainingOutcome
-) -> list[Unit]:
-    units = []
+) -> list[VideoUnit]:
+    units: list[VideoUnit] = []
     taken: set[str] = set()
     for source in sources:
-        found = find_scenes(Path(source))
-        outcome.failures += found.failures
-        for scene in found.scenes:
-            files: tuple[Path, ...]
+        contents = find_scenes(Path(source))
+        outcome.failures += contents.failures
+        for scene in contents.scenes:
             match scene:
-                case VideoFile(file=file):
-                    files = (file.absolute(),)
-                case Pictures(files=several):
-                    files = tuple(file.absolute() for file in several)
-                case _:
-                    continue
-            name = safe_name(scene.name, taken)
-            pictures = isinstance(scene, Pictures)
-            units.append(Unit(name, files, pictures, (Section(),), None, settings, folder))
+                case VideoFile(file=path) | Pictures(folder=path):
+                    name = safe_name(scene.name, taken)
+                    unit = VideoUnit(name, path.absolute(), (Section(),), None, settings, folder)
+                    units.append(unit)
     return units
 
 
-def _refuse_loss(folder: Path, units: Sequence[Unit], prune: bool) -> None:
+def _failed(video: str) -> VideoRecord:
+    """The record of a video whose worker died; it is not written, so that it is tried again."""
+    return VideoRecord(video, "", VideoSource(), "failed", "died", "its process died")
+
+
+def _refuse_loss(folder: Path, units: Sequence[VideoUnit], prune: bool) -> None:
     """Raises DatasetError if clips would go, or the manifest names what is outside of the set."""
     try:
-        held = read_holding(str(folder / FILE)).videos() if (folder / FILE).is_file() else set()
-    except UnsafeName:
-        raise
+        manifest = read_manifest(folder)
     except DatasetError:
         return  # damaged: it is made anew of the records
-    lost = sorted(held - {unit.video for unit in units})
+    held = {clip.video for clip in manifest.clips} if isinstance(manifest, TrainingManifest) else {}
+    lost = sorted(set(held) - {unit.name for unit in units})
     if lost and not prune:
         more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
         raise DatasetError(
@@ -208,8 +201,10 @@ def _refuse_loss(folder: Path, units: Sequence[Unit], prune: bool) -> None:
         )
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process had begun to write."""
-    for inner in (folder, folder / "clips", folder / "videos"):
-        for file in inner.glob(".*.tmp"):
-            file.unlink(missing_ok=True)
+def _remove_others(folder: Path, videos: Collection[str]) -> None:
+    """Removes the clips and records of videos that are no longer asked for."""
+    for file in sorted((folder / VIDEOS).glob("*.json")):
+        if file.stem not in videos:
+            record = read_video_record(folder, file.stem)
+            remove_files(folder, record.files(file.stem) if record else ())
+            file.unlink()

@@ -1,31 +1,40 @@
-"""One video made into training clips: the unit of work, done by one process and remembered in a file."""
+"""The unit of a training set: the clips of one video, and the record of what became of it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from stvt.core.safe_names import UnsafeName, name_in, path_in
+from stvt.core.files import sha256_of
+from stvt.core.records import from_dict
 
 from ..clips.storage import suffix
-from ..collect.ytdlp import TRIED_AGAIN, NotTransferred, Transfer, fetch_video
-from ..curation.extract import Footage, Pictures, Section, Survey, scaled, survey, write_pieces
-from ..curation.segments import Piece, Wanted
+from ..collect.ytdlp import TRIED_AGAIN, DownloadFailed, YtdlpOptions, fetch_video
+from ..curation.extract import (
+    FrameFolder,
+    FrameSource,
+    Section,
+    scaled_size,
+    survey,
+    write_clips,
+)
+from ..curation.segments import ClipRequirements, ClipSegment
 from ..errors import DatasetError
-from ..frames import replace_file
+from ..frames import Box, frame_files
+from ..manifest import FILE, VIDEOS
+from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
-from ..video.timestamps import timeline
+from .video_record import RefusedPart, VideoRecord, VideoSource, has_clips, read_video_record
 
-VERSION = 3  # of what is made: a record of another is made anew
+VERSION = 4  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
 SLOWED = Fraction(3, 2)  # times slower or faster than filmed: less is a camera's imprecision
-Record = dict[str, Any]
+TRANSFER = ".transfer"  # the folder in the set for videos that are being transferred
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,6 @@ class Settings:
     height, width: to scale down to, for pictures wider than high; None leaves them as they are.
     min_side:    pixels of the shorter side that a clip must have.
     validation:  part of the videos that is for validation.
-    cuts:        what finds them: "built-in", "scenedetect", or "auto" for that if it is installed.
     """
 
     min_rate: str = "240"
@@ -50,287 +58,255 @@ class Settings:
     min_side: int = 128
     validation: float = 0.05
     storage: str = "npy"
-    cuts: str = "built-in"
-
-    def digest(self) -> str:
-        """A checksum of all that decides on one video's clips."""
-        said = {**asdict(self), "validation": None, "version": VERSION}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Unit:
-    """A video to be done.
+class VideoUnit:
+    """The clips of a video.
 
-    video:   its name in the set. files: a video, or the pictures of a folder; none with a `url`.
-    folder:  of the set. sha256: that the video must have, if not empty.
+    name:   of the video in the set. path: a video, or a folder of frames; None with a `url`.
+    folder: of the set. sha256: that the video must have, if not empty.
     """
 
-    video: str
-    files: tuple[Path, ...]
-    pictures: bool
+    record_type: ClassVar[type[Any]] = VideoRecord
+
+    name: str
+    path: Path | None
     sections: tuple[Section, ...]
     rate: str | None
     settings: Settings
     folder: Path
     url: str = ""
     sha256: str = ""
-    transfer: Transfer = field(default_factory=Transfer)
+    transfer: YtdlpOptions = field(default_factory=YtdlpOptions)
 
-    def key(self) -> Record:
-        """What tells whether a record is still of this unit: settings and the look of its files."""
-        stats = [file.stat() for file in (*self.files[:1], *self.files[-1:])]
-        return {
-            "settings": self.settings.digest(),
-            "rate": self.rate,
-            "sections": [[str(s.start), str(s.end)] for s in self.sections],
-            "url": self.url,
-            "sha256": self.sha256,
-            "files": len(self.files),
-            "stamps": [[stat.st_size, stat.st_mtime_ns] for stat in stats],
-        }
+    @property
+    def files(self) -> list[Path]:
+        """The video, or the frames of its folder; none if it is to be transferred."""
+        if self.path is None:
+            return []
+        return frame_files(self.path) if self.path.is_dir() else [self.path]
 
+    @cached_property
+    def source(self) -> VideoSource:
+        sections = tuple(
+            (str(s.start), None if s.end is None else str(s.end)) for s in self.sections
+        )
+        path = None if self.path is None else str(self.path)
+        return VideoSource(path, self.url, sections, self.rate, self.sha256)
 
-def record_file(folder: Path, video: str) -> Path:
-    return folder / "videos" / f"{video}.json"
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the settings and of its files' sizes and times: to read every video takes too long."""
+        try:
+            stats = [file.stat() for file in self.files]
+        except OSError:
+            stats = []  # building it says what is wrong
+        return fingerprint_of(
+            {
+                "version": VERSION,
+                "settings": {**asdict(self.settings), "validation": None},
+                "source": {**asdict(self.source), "path": None},
+                "files": [[stat.st_size, stat.st_mtime_ns] for stat in stats],
+            }
+        )
 
+    def is_current(self, record: VideoRecord) -> bool:
+        """Whether it would come out the same: a transfer that failed may succeed another time."""
+        if record.failure in ("private", "format") and record.asked != self.asked:
+            return False
+        return record.fingerprint == self.fingerprint and record.failure not in TRIED_AGAIN
 
-def clip_file(unit: Unit, clip: str) -> Path:
-    return unit.folder / "clips" / f"{clip}{suffix(unit.settings.storage)}"
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """How the video is asked for, as far as that may decide on whether it is given."""
+        t = self.transfer
+        said = (t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes)
+        return said if self.url else ()
 
+    def build(self, folder: Path) -> VideoRecord:
+        """Writes its clips below `folder`; its record, also if it cannot be had or used.
 
-def read_record(folder: Path, video: str) -> Record | None:
-    """What is remembered of a video; None if nothing, or nothing that can be read.
-
-    Raises UnsafeName if it names another video, or a clip that leads out of the set.
-    """
-    file = record_file(folder, video)
-    try:
-        record = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    clips = record.get("clips") if isinstance(record, dict) else None
-    if not isinstance(clips, list) or not all(isinstance(clip, dict) for clip in clips):
-        return None
-    if record.get("video") != video:
-        raise UnsafeName(f"{file}: video: {record.get('video')!r} is another; delete that file")
-    for clip in clips:
-        name_in(clip.get("name"), file, "clips.name")
-        path_in(folder, clip.get("file"), file, "clips.file")
-    return dict(record)
-
-
-def is_done(record: Record | None, unit: Unit) -> bool:
-    """Whether a record is of this very unit, its clips are there, and trying again would not help."""
-    if record is None or record.get("key") != unit.key():
-        return False
-    if record["class"] in TRIED_AGAIN:
-        return False
-    if record["class"] in ("private", "format") and record.get("asked") != _asked(unit):
-        return False
-    return all(has_clip(unit.folder, clip) for clip in record["clips"])
-
-
-def has_clip(folder: Path, clip: Record) -> bool:
-    """Whether a clip's file is there, in its size, or was left out on purpose."""
-    if clip.get("dropped"):
-        return True
-    with suppress(OSError):
-        return bool((folder / clip["file"]).stat().st_size == clip["bytes"])
-    return False
-
-
-def _asked(unit: Unit) -> list[str]:
-    """How the video was asked for, as far as that may decide on whether it is given."""
-    t = unit.transfer
-    return [t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes]
-
-
-def make_video(unit: Unit) -> Record:
-    """Make the clips of a video, and the record of it, which is written last; returns that.
-
-    A video that cannot be had or used is a record, too; but where it gave clips before, those and
-    their record stay, and what is returned says why in `stays`. Raises OSError if the disk refuses.
-    """
-    key = unit.key()
-    before = read_record(unit.folder, unit.video)
-    # Without its record a video counts as not done: its clips are about to change.
-    record_file(unit.folder, unit.video).unlink(missing_ok=True)
-    record: Record = {"video": unit.video, "key": key}
-    holding = unit.folder / ".transfer" / unit.video
-    try:
-        if unit.url:
-            record["asked"] = _asked(unit)
-            unit = replace(unit, files=(fetch_video(unit.url, holding, unit.transfer),))
-        if unit.sha256 and _checksum(unit.files[0]) != unit.sha256:
-            raise NotTransferred("hash", f"{unit.video}: its sha256 is not the one of the list")
-        record |= _made(unit)
-    except NotTransferred as error:
-        record |= _nothing("failed", error.kind, str(error))
-    except DatasetError as error:
-        # Without the folder: a set made from another copy of its source is the same set.
-        why = " ".join(str(error).split())
-        for file in unit.files:
-            why = why.replace(str(file), file.name)
-        record |= _nothing("refused", "unreadable", why)
-    # What a network broke off is kept, to go on from there.
-    if record["class"] != "network":
-        shutil.rmtree(holding, ignore_errors=True)
-    unusable = record["outcome"] == "failed" or record["class"] == "unreadable"
-    # Clips that were left out on purpose are not there to stay.
-    clips = [clip for clip in (before or {}).get("clips", []) if not clip.get("dropped")]
-    if unusable and before and clips and all(has_clip(unit.folder, clip) for clip in clips):
-        kept = {**before, "clips": clips}
-        write_record(unit.folder, kept)
-        return {**kept, "stays": record["reason"]}
-    write_record(unit.folder, record)
-    return record
+        Raises DatasetError if it cannot, and gave clips before, which stay; OSError if the disk
+        refuses.
+        """
+        record = VideoRecord(self.name, self.fingerprint, self.source, "failed", asked=self.asked)
+        holding = self.folder / TRANSFER / self.name
+        unit = self
+        try:
+            if self.url:
+                unit = replace(self, path=fetch_video(self.url, holding, self.transfer))
+            if self.sha256 and sha256_of(unit.files[0]) != self.sha256:
+                raise DownloadFailed("hash", f"{self.name}: its sha256 is not the one of the list")
+            record = _built(unit, folder, record)
+        except DownloadFailed as error:
+            record = replace(record, failure=error.kind, reason=str(error))
+        except DatasetError as error:
+            # Without the folder: a set made from another copy of its source is the same set.
+            why = " ".join(str(error).split())
+            for file in unit.files:
+                why = why.replace(str(file), file.name)
+            record = replace(record, outcome="refused", failure="unreadable", reason=why)
+        # What a network broke off is kept, to go on from there.
+        if record.failure != "network":
+            shutil.rmtree(holding, ignore_errors=True)
+        if record.failure and has_clips(self.folder, self.name):
+            raise DatasetError(f"{record.reason}; the clips made before stay")
+        return record
 
 
-def write_record(folder: Path, record: Record) -> None:
-    data = json.dumps(record, indent=1, ensure_ascii=False).encode()
-    file = record_file(folder, record["video"])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, data, sync=True)
+def unit_again(folder: Path, video: str, settings: dict[str, Any]) -> VideoUnit:
+    """The unit of a video that the set has a record of; DatasetError if its source is not there."""
+    record = read_video_record(folder, video)
+    if record is None:
+        raise DatasetError(f"{VIDEOS}/{video}.json is missing or damaged; prepare the set again")
+    source = record.source
+    path = None if source.path is None else Path(source.path)
+    if path is not None and not path.exists():
+        raise DatasetError(f"{path} is no longer there")
+    unit = VideoUnit(
+        name=video,
+        path=path,
+        sections=tuple(
+            Section(Fraction(start), None if end is None else Fraction(end))
+            for start, end in source.sections
+        ),
+        rate=source.rate,
+        settings=from_dict(Settings, settings, str(folder / FILE), DatasetError),
+        folder=folder,
+        url=source.url,
+        sha256=source.sha256,
+    )
+    if not unit.is_current(record):
+        raise DatasetError(f"{path or source.url}: has changed; prepare the set again")
+    return unit
 
 
-def _checksum(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _made(unit: Unit) -> Record:
+def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
+    """The record of a video that could be had, its clips written below `folder`."""
     settings = unit.settings
-    footage, steady, about, notes = _opened(unit)
-    speed = _speed(unit, steady, about, notes)
-    wanted = Wanted(Fraction(settings.min_rate), settings.clip_frames, settings.min_frames)
-    found = survey(footage, unit.sections, wanted, steady, about, speed, settings.cuts)
-    notes += footage.notes
+    source, rate, constant, notes = _open(unit)
+    slowdown = _slowdown(unit, rate, constant, notes)
+    required = ClipRequirements(
+        Fraction(settings.min_rate), settings.clip_frames, settings.min_frames
+    )
+    result = survey(source, unit.sections, required, rate, constant, slowdown)
+    notes += source.notes
     notes += [
         f"a logo of {one.width}x{one.height} pixels at {one.left},{one.top} is cut off"
-        for one in found.logos
-        if not found.fault
+        for one in result.watermarks
+        if not result.fault
     ]
-    box = found.box
-    height, width = (box.height, box.width) if box else (footage.height, footage.width)
-    size = scaled(height, width, settings.height, settings.width)
-    fault = found.fault
+    box = result.crop
+    height, width = (box.height, box.width) if box else (source.height, source.width)
+    size = scaled_size(height, width, settings.height, settings.width)
+    fault = result.fault if result.frames else "no frames in its sections"
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
-    record: Record = {
-        "outcome": "kept" if found.pieces and not fault else "refused",
-        "class": "",
-        "reason": fault or ("" if found.pieces else _main_reason(found)),
-        "frames": found.frames,
-        "rate": f"{about.numerator}/{about.denominator}",
-        "steady": steady is not None,
-        "width": footage.width,
-        "height": footage.height,
-        "crop": list(box) if box else None,
-        "notes": notes,
-        "clips": [],
-        "refused": [
-            {
-                "start": _seconds(each.start),
-                "end": _seconds(each.end),
-                "frames": each.frames,
-                "reason": each.reason,
-            }
-            for each in found.refused
-        ],
-    }
+    refused = [
+        RefusedPart(_seconds(each.start), _seconds(each.end), each.frames, each.reason)
+        for each in result.rejections
+    ]
+    clips: list[ClipRecord] = []
     if fault:
-        record["refused"] += [_refused(piece, fault) for piece in found.pieces]
-        record["refused"].sort(key=lambda each: each["start"])
-        return record
-    named = [(piece, f"{unit.video}_{piece.frames[0]:06d}") for piece in found.pieces]
-    paths = [(piece, clip_file(unit, name)) for piece, name in named]
-    for (_, name), made in zip(named, write_pieces(footage, paths, box, size), strict=True):
-        if made.motion["p95"] < LEAST_MOTION:
-            clip_file(unit, name).unlink()
-            why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            record["refused"].append(_refused(made.piece, why))
-            continue
-        record["clips"].append(
-            {
-                "name": name,
-                "file": clip_file(unit, name).relative_to(unit.folder).as_posix(),
-                "start": _seconds(made.piece.start),
-                "end": _seconds(made.piece.end),
-                "frames": made.written.frames,
-                "height": made.written.height,
-                "width": made.written.width,
-                "rate": f"{made.piece.rate.numerator}/{made.piece.rate.denominator}",
-                "motion": made.motion,
-                "sha256": made.written.sha256,
-                "bytes": made.written.bytes,
-                "hashes": [f"{bits:016x}" for bits in made.hashes],
-            }
-        )
-    record["refused"].sort(key=lambda each: each["start"])
-    if not record["clips"]:
-        record |= {"outcome": "refused", "reason": record["refused"][0]["reason"]}
-    return record
-
-
-def _speed(unit: Unit, steady: Fraction | None, about: Fraction, notes: list[str]) -> Fraction:
-    """How many times slower than life a video is shown, by what was said of it or by its phone."""
-    filmed = unit.rate or unit.settings.rate
-    if filmed:
-        return Fraction(filmed) / about
-    captured = None if unit.pictures else capture_rate(unit.files[0])
-    # Phones write it into ordinary videos, too, and into such as are slow in one part only.
-    if captured is None or steady is None or max(captured / about, about / captured) < SLOWED:
-        return Fraction(1)
-    notes.append(f"filmed at {float(captured):g} frames a second, by its container")
-    return captured / about
-
-
-def _refused(piece: Piece, why: str) -> Record:
-    return {
-        "start": _seconds(piece.start),
-        "end": _seconds(piece.end),
-        "frames": len(piece.frames),
-        "reason": why,
-    }
-
-
-def _opened(unit: Unit) -> tuple[Footage, Fraction | None, Fraction, list[str]]:
-    """The footage, its rate if constant, its rate about, and notes."""
-    if unit.pictures:
-        rate = unit.rate or unit.settings.rate
-        if not rate:
-            raise DatasetError("frames have no rate of their own; give --rate")
-        return Pictures(unit.files, Fraction(rate)), Fraction(rate), Fraction(rate), []
-    from ..video.reader import open_video
-
-    video = open_video(unit.files[0])
-    times = timeline(unit.files[0], int(str(video.facts["stream"])))
-    footage: Footage = video
-    return footage, times.rate if times.steady else None, times.rate, []
-
-
-def _main_reason(found: Survey) -> str:
-    """The reason that most frames were refused for."""
-    frames: dict[str, int] = {}
-    for each in found.refused:
-        frames[each.reason] = frames.get(each.reason, 0) + each.frames
-    return (
-        max(sorted(frames), key=lambda why: frames[why]) if frames else "no frames in its sections"
+        refused += [_refused(segment, fault) for segment in result.segments]
+    else:
+        _write(unit, folder, source, result.segments, box, size, clips, refused)
+    refused.sort(key=lambda each: each.start)
+    return replace(
+        record,
+        outcome="kept" if clips else "refused",
+        reason=fault or ("" if clips else refused[0].reason),
+        frames=result.frames,
+        rate=_fraction(rate),
+        width=source.width,
+        height=source.height,
+        constant_rate=constant,
+        crop=(box.top, box.left, box.height, box.width) if box else None,
+        notes=tuple(notes),
+        clips=tuple(clips),
+        refused=tuple(refused),
     )
 
 
-def _nothing(outcome: str, class_: str, why: str) -> Record:
-    return {
-        "outcome": outcome,
-        "class": class_,
-        "reason": why,
-        "frames": 0,
-        "notes": [],
-        "clips": [],
-        "refused": [],
-    }
+def _write(
+    unit: VideoUnit,
+    folder: Path,
+    source: FrameSource,
+    segments: Sequence[ClipSegment],
+    box: Box | None,
+    size: tuple[int, int],
+    clips: list[ClipRecord],
+    refused: list[RefusedPart],
+) -> None:
+    """Writes the segments of a video as clips; those in which nothing moves are refused."""
+    ending = suffix(unit.settings.storage)
+    names = [f"{unit.name}_{segment.frames[0]:06d}" for segment in segments]
+    files = [f"clips/{name}{ending}" for name in names]
+    paths = [(segment, folder / file) for segment, file in zip(segments, files, strict=True)]
+    written = write_clips(source, paths, box, size)
+    for name, file, clip in zip(names, files, written, strict=True):
+        if clip.motion["p95"] < LEAST_MOTION:
+            (folder / file).unlink()
+            why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
+            refused.append(_refused(clip.segment, why))
+            continue
+        clips.append(
+            ClipRecord(
+                name=name,
+                file=file,
+                video=unit.name,
+                frames=clip.written.frames,
+                height=clip.written.height,
+                width=clip.written.width,
+                start=_seconds(clip.segment.start),
+                end=_seconds(clip.segment.end),
+                rate=_fraction(clip.segment.rate),
+                motion=clip.motion,
+                sha256=clip.written.sha256,
+                stored=FileRecord.of(folder / file),
+                hashes=tuple(f"{bits:016x}" for bits in clip.hashes),
+            )
+        )
+
+
+def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
+    """How many times slower than life a video is shown, by what was said of it or by its phone."""
+    filmed = unit.rate or unit.settings.rate
+    if filmed:
+        return Fraction(filmed) / rate
+    captured = None if _is_frames(unit) else capture_rate(unit.files[0])
+    # Phones write it into ordinary videos, too, and into such as are slow in one part only.
+    if captured is None or not constant or max(captured / rate, rate / captured) < SLOWED:
+        return Fraction(1)
+    notes.append(f"filmed at {float(captured):g} frames a second, by its container")
+    return captured / rate
+
+
+def _refused(segment: ClipSegment, why: str) -> RefusedPart:
+    return RefusedPart(_seconds(segment.start), _seconds(segment.end), len(segment.frames), why)
+
+
+def _is_frames(unit: VideoUnit) -> bool:
+    return unit.path is not None and unit.path.is_dir()
+
+
+def _open(unit: VideoUnit) -> tuple[FrameSource, Fraction, bool, list[str]]:
+    """The source of frames, its rate, whether that is constant, and notes."""
+    if _is_frames(unit):
+        rate = unit.rate or unit.settings.rate
+        if not rate:
+            raise DatasetError("frames have no rate of their own; give --rate")
+        return FrameFolder(tuple(unit.files), Fraction(rate)), Fraction(rate), True, []
+    from ..video.reader import open_video
+
+    video = open_video(unit.files[0])
+    return video, video.timestamps.rate, video.timestamps.constant_rate, []
+
+
+def _fraction(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
 
 
 def _seconds(seconds: Fraction) -> float:

@@ -1,33 +1,34 @@
-"""Whether a prepared set is still what its manifest says, file by file; and mending it."""
+"""Verifies a prepared set: every file against the manifest; and repairs it from its sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stvt.core.files import reason, write_text
+
 from ..errors import DatasetError
-from ..frames import reason, replace_file
 from ..manifest import (
     FILE,
+    LEDGER,
     PREPARING,
-    TRUTH,
-    FileRecord,
+    VIDEOS,
     Manifest,
-    SceneRecord,
-    frame_name,
-    is_training,
+    TestSetManifest,
+    TrainingManifest,
     meta_info_name,
     read_manifest,
 )
+from ..schema import FileRecord
 from ..sources.scenes import set_name
 from ..test_set import command
-from .engine import Progress, cores
-from .frame_files import file_record
-from .lock import sole_use
-from .repair import Fault, mend
-from .verify_training import verify_training
+from .engine import cores
+from .repair import FileFault, repair
+from .video_record import recorded_files
+
+Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Verification:
 
     problems: a line for each file that is missing, altered or too many, and is so still.
     fixed:    a line for each that was, and has been made again.
-    files:    number of files that were looked at.
+    files:    number of files that were read.
     """
 
     name: str
@@ -53,84 +54,92 @@ def verify(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Compare every file of a prepared set with the manifest.
+    """Compares every file of a prepared set, of either kind, with its manifest.
 
-    fix: make the missing and altered files again, and no others: low-resolution frames from the
-         true ones, true ones from the source. Files that are too many are only named. Of a
-         training set, altered clips are removed, for `prepare` to make again.
+    fix: make the missing and altered files again, and no others: low-resolution frames from
+         ground truth, that and clips from their source. Files that are too many are only named.
     Raises DatasetError if the set is not prepared, or its manifest cannot be read.
     """
     folder = Path(root) / set_name(name)
-    if is_training(folder):
-        clips = verify_training(folder, fix, workers or cores(), progress)
-        return Verification(name, folder, clips.problems, files=clips.files)
     manifest = read_manifest(folder)
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
-    found = Verification(name, folder)
-    faults = list(_faults(manifest, folder, found, workers or cores(), progress))
+    verification = Verification(name, folder)
+    faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
     if fix and faults:
-        with sole_use(folder):
-            faults, fixed = mend(manifest, folder, faults)
-        found.fixed += [f"{fault}; made again" for fault in fixed]
-    found.problems += [str(fault) for fault in faults]
-    list_file = folder / meta_info_name(name)
-    if not list_file.is_file() or list_file.read_text() != manifest.meta_info():
-        if fix:
-            replace_file(list_file, manifest.meta_info().encode())
-            found.fixed.append(f"{list_file.name}: written again")
-        else:
-            found.problems.append(f"{list_file.name}: is missing or altered")
+        faults, fixed = repair(manifest, folder, faults)
+        verification.fixed += [f"{fault}; made again" for fault in fixed]
+    verification.problems += [str(fault) for fault in faults]
+    if isinstance(manifest, TestSetManifest):
+        _check_list(manifest, folder, verification, fix)
+    elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
+        again = f"`stvt prepare {name}` with its source or list makes it again"
+        verification.problems.append(f"{LEDGER}: is missing; {again}")
     if (folder / PREPARING).exists():
-        found.problems.append(f"preparing was cut short; run `{command(name, known_source=True)}`")
-    found.problems += [f"{extra}: is no file of the set" for extra in _extra(manifest, folder)]
-    return found
+        verification.problems.append(
+            f"preparing was cut short; run `{command(name, known_source=True)}`"
+        )
+    verification.problems += [
+        f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
+    ]
+    return verification
+
+
+def _check_list(
+    manifest: TestSetManifest, folder: Path, verification: Verification, fix: bool
+) -> None:
+    """Compares the list of scenes, which is made of the manifest."""
+    file = folder / meta_info_name(manifest.name)
+    if file.is_file() and file.read_text() == manifest.meta_info():
+        return
+    if fix:
+        write_text(file, manifest.meta_info())
+        verification.fixed.append(f"{file.name}: written again")
+    else:
+        verification.problems.append(f"{file.name}: is missing or altered")
 
 
 def _faults(
     manifest: Manifest,
     folder: Path,
-    found: Verification,
+    verification: Verification,
     workers: int,
     progress: Progress | None,
-) -> Iterator[Fault]:
-    wanted = list(_files(manifest))
-    found.files = len(wanted)
+) -> Iterator[FileFault]:
+    files = [
+        (unit, path, known)
+        for unit, paths in manifest.files().items()
+        for path, known in paths.items()
+    ]
+    verification.files = len(files)
 
-    def look(file: tuple[str, str, int, FileRecord]) -> str | None:
-        kind, scene, index, known = file
+    def fault(file: tuple[str, str, FileRecord]) -> str | None:
+        _, path, known = file
         try:
-            now = file_record(folder / kind / scene / frame_name(index))
+            return None if FileRecord.of(folder / path) == known else "is altered"
         except FileNotFoundError:
             return "is missing"
         except OSError as error:
             return f"cannot be read: {reason(error)}"
-        return None if now == known else "is altered"
 
     with ThreadPoolExecutor(workers) as pool:
-        for done, (file, what) in enumerate(zip(wanted, pool.map(look, wanted), strict=True), 1):
-            kind, scene, index, _ = file
+        for done, (file, what) in enumerate(zip(files, pool.map(fault, files), strict=True), 1):
+            unit, path, _ = file
             if progress:
-                progress(done, len(wanted), scene)
+                progress(done, len(files), unit.rpartition("/")[2])
             if what:
-                yield Fault(kind, scene, index, what)
-
-
-def _files(manifest: Manifest) -> Iterator[tuple[str, str, int, FileRecord]]:
-    for name, scene in manifest.scenes.items():
-        for kind, files in _kinds(scene).items():
-            for index, known in enumerate(files):
-                yield kind, name, index, known
-
-
-def _kinds(scene: SceneRecord) -> dict[str, list[FileRecord]]:
-    return {TRUTH: scene.truth, **{label: r.files for label, r in scene.reduced.items()}}
+                yield FileFault(unit, path, what)
 
 
 def _extra(manifest: Manifest, folder: Path) -> Iterator[str]:
-    """Files that are none of the set's, by their path in it."""
-    known = {f"{kind}/{scene}/{frame_name(index)}" for kind, scene, index, _ in _files(manifest)}
+    """Files that are none of the set's, by their path in it; hidden folders are work under way."""
+    known = {path for paths in manifest.files().values() for path in paths}
     known |= {FILE, PREPARING, meta_info_name(manifest.name)}
+    if isinstance(manifest, TrainingManifest):
+        known |= {LEDGER, *recorded_files(folder)}
     for file in sorted(folder.rglob("*")):
-        if not file.is_dir() and file.relative_to(folder).as_posix() not in known:
-            yield file.relative_to(folder).as_posix()
+        path = file.relative_to(folder)
+        record = path.parts[0] == VIDEOS and path.suffix == ".json"
+        hidden = path.parts[0].startswith(".") and len(path.parts) > 1
+        if not file.is_dir() and path.as_posix() not in known and not record and not hidden:
+            yield path.as_posix()

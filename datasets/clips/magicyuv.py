@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
-from .clip import Box, Frame, checked, within
+from ..frames import Frame
 
 ROWS = 32  # about, of a slice: 17 slices in 540 rows cost 0.3 % of bytes
 CODEC = "magicyuv"
@@ -62,22 +62,22 @@ def write_video(path: Path, frames: Iterable[Frame], height: int, width: int) ->
         container.mux(stream.encode(None))
 
 
-class LosslessVideo:
-    """A clip that `write_video` wrote; see `clip.Clip`."""
+class MagicYUVVideo:
+    """The content of a file that `write_video` wrote."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with av.open(path, format="avi") as container:
                 stream = container.streams.video[0]
-                name, width, height = stream.codec_context.name, stream.width, stream.height
+                codec, width, height = stream.codec_context.name, stream.width, stream.height
                 entries = sorted((e.timestamp, e.pos, e.size) for e in stream.index_entries)
                 promised = stream.frames
         except (av.FFmpegError, IndexError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
-            raise DatasetError(f"{path}: is damaged or no clip: {_reason(error)}") from error
-        if name != CODEC or not promised:
+            raise DatasetError(f"{path}: is damaged or no clip: {_why(error)}") from error
+        if codec != CODEC or not promised:
             raise DatasetError(f"{path}: is no clip: it holds no {CODEC} video")
         in_order = all(time == place for place, (time, _, _) in enumerate(entries))
         end = max((pos + _CHUNK + size for _, pos, size in entries), default=0)
@@ -89,35 +89,27 @@ class LosslessVideo:
         with path.open("rb", buffering=0) as file:
             self._layout(file, 0)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __reduce__(self) -> tuple[type[LosslessVideo], tuple[Path]]:
-        return LosslessVideo, (self.path,)
-
-    def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
-        _, height, width, _ = self.shape
-        rows, columns = within(box, height, width)
-        numbers = checked(indices, len(self), self.path)
-        top, bottom, _ = rows.indices(height)
-        shape = (bottom - top, len(range(width)[columns]), _CHANNELS)
-        made = np.empty((len(numbers), *shape), np.uint8)
-        if not made.size:
-            return made
+    def read(self, numbers: Sequence[int], rows: slice, columns: slice) -> NDArray[np.uint8]:
+        """The frames of these numbers, of which the file has them, as uint8 (n, rows, columns, 3)."""
+        top, bottom, width = rows.start, rows.stop, self.shape[2]
+        shape = (bottom - top, columns.stop - columns.start, _CHANNELS)
+        frames = np.empty((len(numbers), *shape), np.uint8)
+        if not frames.size:
+            return frames
         decoder = _decoder()  # costs nothing, and threads may read at the same time
         with self.path.open("rb", buffering=0) as file:
-            for place, index in enumerate(numbers):
-                packet, first = self._layout(file, index).rows(top, bottom)
+            for place, number in enumerate(numbers):
+                packet, first = self._layout(file, number).rows(top, bottom)
                 try:
                     (frame,) = decoder.decode(Packet(packet))
                     green, blue, red = (
                         _rows(plane)[top - first : bottom - first, :width][:, columns]
                         for plane in frame.planes
                     )
-                    cv2.merge((red, green, blue), made[place])
+                    cv2.merge((red, green, blue), frames[place])
                 except (av.FFmpegError, ValueError, cv2.error) as error:
-                    raise self._damaged(index, error) from error
-        return made
+                    raise self._damaged(number, error) from error
+        return frames
 
     def _layout(self, file: io.FileIO, index: int) -> _Layout:
         start, size = self._places[index]
@@ -128,7 +120,7 @@ class LosslessVideo:
             raise self._damaged(index, error) from error
 
     def _damaged(self, index: int, error: Exception) -> DatasetError:
-        why = " ".join(_reason(error).split())
+        why = " ".join(_why(error).split())
         return DatasetError(f"{self.path}: frame {index} is damaged: {why}")
 
 
@@ -196,5 +188,5 @@ def _rows(plane: Any) -> NDArray[np.uint8]:
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
 
 
-def _reason(error: Exception) -> str:
+def _why(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()

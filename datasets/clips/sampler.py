@@ -1,6 +1,6 @@
-"""The windows that a network learns from: a crop of consecutive frames, small and in full.
+"""Training samples drawn from clips: a crop of consecutive frames, low resolution and ground truth.
 
-A window is a function of the seed, the step and its place in the batch, and of nothing else: a
+A sample is a function of the seed, the step and its place in the batch, and of nothing else: a
 training that is continued sees what it would have seen, whatever the number of workers.
 """
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..degradation import degrade
 from ..errors import DatasetError
+from ..frames import Box
 from ..training_set import TrainingClip
 from .storage import Clip
 
@@ -27,28 +28,28 @@ OPEN = 64  # clips that a worker keeps open
 
 
 @dataclass(frozen=True)
-class Window:
-    """small: the input frames, uint8 (frames, h, w, 3).
-    large:  the true frames in full size, (1 + n, H, W, 3): the centre one, then n between it and
-            the next input frame.
-    between: the true low-resolution frames of those n moments, (n, h, w, 3).
-    clip:   its name, for whoever must say where something went wrong.
+class Sample:
+    """lq: the low-resolution input frames, uint8 (frames, h, w, 3).
+    gt:   the ground truth in full size, (1 + n, H, W, 3): the centre frame, then n between it and
+          the next input frame.
+    gt_between: the low-resolution ground truth of those n moments, (n, h, w, 3).
+    clip: its name, for whoever must say where something went wrong.
     """
 
-    small: Frames
-    large: Frames
-    between: Frames
+    lq: Frames
+    gt: Frames
+    gt_between: Frames
     clip: str
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How windows are drawn.
+    """How samples are drawn.
 
     frames:  of the input: 7, or 8, which time reversal leaves with the same pair in the middle.
     between: moments between two input frames; the input is every (between + 1)-th frame.
     patch:   side of the full-size crop, a multiple of the scale.
-    tries:   crops that are drawn for each window; the one with the most detail is taken.
+    tries:   crops that are drawn for each sample; the one with the most detail is taken.
     """
 
     frames: int = 8
@@ -61,12 +62,12 @@ class Sampling:
 
     @property
     def span(self) -> int:
-        """Consecutive frames of a clip that a window covers."""
+        """Consecutive frames of a clip that a sample covers."""
         return (self.frames - 1) * (self.between + 1) + 1
 
 
-class Windows:
-    """All windows of some clips; `windows(step, place)` is one.
+class Sampler:
+    """All samples of some clips; `sampler(step, place)` is one.
 
     parts: clips and how often each group is drawn from, by weight; within a group every frame is
            as likely as another.
@@ -91,26 +92,26 @@ class Windows:
             chances = np.array([self._starts(clip) for clip in usable], float)
             self.parts.append((usable, chances / chances.sum(), weight))
 
-    def __call__(self, step: int, place: int) -> Window:
+    def __call__(self, step: int, place: int) -> Sample:
         random = np.random.default_rng([self.seed, step, place])
         weights = np.array([weight for *_, weight in self.parts])
         clips, chances, _ = self.parts[random.choice(len(self.parts), p=weights / weights.sum())]
         chosen = clips[random.choice(len(clips), p=chances)]
         start = int(random.integers(self._starts(chosen)))
-        return _window(chosen, start, self.sampling, random)
+        return _sample(chosen, start, self.sampling, random)
 
     def _starts(self, clip: TrainingClip) -> int:
         room = min(clip.height, clip.width) >= self.sampling.patch + 2 * MARGIN
         return max(clip.frames - self.sampling.span + 1, 0) if room else 0
 
 
-def _window(
+def _sample(
     clip: TrainingClip, start: int, sampling: Sampling, random: np.random.Generator
-) -> Window:
+) -> Sample:
     step, scale = sampling.between + 1, sampling.scale
-    opened = _opened(clip)
+    stored = _open(clip)
     side = sampling.patch + 2 * MARGIN
-    box = _place(opened, start + CENTRE * step, side, sampling.tries, random)
+    box = _draw_box(stored, start + CENTRE * step, side, sampling.tries, random)
     inputs = [start + k * step for k in range(sampling.frames)]
     backwards = sampling.augment and random.random() < 0.5
     centre = inputs[CENTRE]
@@ -119,30 +120,32 @@ def _window(
         centre = inputs[CENTRE]
     to_next = [centre + (-k if backwards else k) for k in range(1, step)]
     numbers = [*inputs, *to_next]
-    frames = opened.read(numbers, box)
+    frames = stored.read(numbers, box)
     if sampling.augment:
-        frames = _turned(frames, random)
+        frames = _augment(frames, random)
     edge, fine = MARGIN // scale, slice(MARGIN, -MARGIN)
-    reduced = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
-    reduced = reduced[:, edge:-edge, edge:-edge]
-    truth = frames[[CENTRE, *range(sampling.frames, len(numbers))], fine, fine]
-    small, between = reduced[: sampling.frames], reduced[sampling.frames :]
-    return Window(small, np.ascontiguousarray(truth), between, clip.name)
+    lq = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
+    lq = lq[:, edge:-edge, edge:-edge]
+    gt = frames[[CENTRE, *range(sampling.frames, len(numbers))], fine, fine]
+    count = sampling.frames
+    return Sample(lq[:count], np.ascontiguousarray(gt), lq[count:], clip.name)
 
 
-def _place(
-    clip: Clip, frame: int, side: int, tries: int, random: np.random.Generator
-) -> tuple[int, int, int, int]:
-    """The crop with the most detail of those drawn: (top, left, height, width)."""
+def _draw_box(clip: Clip, frame: int, side: int, tries: int, random: np.random.Generator) -> Box:
+    """The crop with the most detail of those drawn."""
     _, height, width, _ = clip.shape
     boxes = [
-        (int(random.integers(height - side + 1)), int(random.integers(width - side + 1)))
+        Box(
+            int(random.integers(height - side + 1)),
+            int(random.integers(width - side + 1)),
+            side,
+            side,
+        )
         for _ in range(tries)
     ]
-    found = [(top, left, side, side) for top, left in boxes]
     if tries == 1:
-        return found[0]
-    return max(found, key=lambda box: _detail(clip.read([frame], box)[0]))
+        return boxes[0]
+    return max(boxes, key=lambda box: _detail(clip.read([frame], box)[0]))
 
 
 def _detail(frame: Frames) -> float:
@@ -151,7 +154,7 @@ def _detail(frame: Frames) -> float:
     return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
 
 
-def _turned(frames: Frames, random: np.random.Generator) -> Frames:
+def _augment(frames: Frames, random: np.random.Generator) -> Frames:
     """Flips and turns by 90 degrees, the eight of them equally likely."""
     turns, mirrored = int(random.integers(4)), random.random() < 0.5
     frames = np.rot90(frames, turns, (1, 2))
@@ -159,20 +162,16 @@ def _turned(frames: Frames, random: np.random.Generator) -> Frames:
 
 
 @lru_cache(OPEN)
-def _opened(clip: TrainingClip) -> Clip:
+def _open(clip: TrainingClip) -> Clip:
     return clip.open()
 
 
-def batch(windows: Sequence[Window]) -> Mapping[str, Any]:
-    """Windows as one batch: arrays (B, n, 3, h, w) uint8, and the clips' names."""
+def collate(samples: Sequence[Sample]) -> Mapping[str, Any]:
+    """Samples as one batch: "lq", "gt" and "gt_between" (B, n, 3, h, w) uint8, and "clips", names."""
 
     def stacked(name: str) -> Frames:
-        frames = np.stack([getattr(window, name) for window in windows])
+        frames = np.stack([getattr(sample, name) for sample in samples])
         return np.ascontiguousarray(np.moveaxis(frames, -1, 2))
 
-    return {
-        "small": stacked("small"),
-        "large": stacked("large"),
-        "between": stacked("between"),
-        "clips": [window.clip for window in windows],
-    }
+    batch = {name: stacked(name) for name in ("lq", "gt", "gt_between")}
+    return {**batch, "clips": [sample.clip for sample in samples]}

@@ -7,24 +7,39 @@ memory; `.avi` is lossless video, a quarter of that (docs/storage.md).
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from stvt.core.files import atomic_write, reading
+
 from ..errors import DatasetError
-from .clip import Box, Clip, Frame, checked, within
+from ..frames import Box, Frame
 
-__all__ = ["Box", "Clip", "Frame", "Written", "open_clip", "suffix", "write_clip"]
 
-DEFAULT = "magicyuv"  # docs/storage.md says why
+class Clip(Protocol):
+    """A stored clip. It may be pickled: what comes out of it opens the file anew.
+
+    shape: (frames, height, width, 3).
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
+        """The frames of these numbers, in this order, as uint8 (n, H, W, 3) of its own memory.
+
+        box: the part that is wanted: that alone is copied or converted, which is most of the cost.
+        Raises IndexError for a number or a box that is not within, DatasetError if the file is
+        damaged.
+        """
 
 
 @dataclass(frozen=True)
@@ -47,38 +62,66 @@ def write_clip(path: Path | str, frames: Iterable[Frame]) -> Written:
     what `frames` raises passes through. Nothing is left behind then.
     """
     path = Path(path)
-    with _replacing(path) as temporary:
-        course = _Course(path, frames)
-        _form(path).write(temporary, course, *course.size)
-        written = Written(
-            course.frames, *course.size, course.checksum.hexdigest(), temporary.stat().st_size
-        )
-    return written
+    with atomic_write(path) as temporary:
+        checked = _CheckedFrames(path, frames)
+        _storage_of(path).write(temporary, checked, *checked.size)
+        size = temporary.stat().st_size
+    return Written(checked.count, *checked.size, checked.sha256.hexdigest(), size)
 
 
 def open_clip(path: Path | str) -> Clip:
     """The clip that `write_clip` wrote. Raises DatasetError if it cannot be read."""
     path = Path(path)
-    form = _form(path)
-    try:
-        return form.open(path)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise DatasetError(f"{path}: cannot be read: {why}") from error
+    storage = _storage_of(path)
+    with reading(path, DatasetError):
+        return _StoredClip(path, storage.open(path))
 
 
-class _Course:
+class _Stored(Protocol):
+    """The content of a file, of which numbers and parts have been checked."""
+
+    shape: tuple[int, int, int, int]
+
+    def read(self, numbers: Sequence[int], rows: slice, columns: slice) -> NDArray[np.uint8]: ...
+
+
+@dataclass
+class _StoredClip:
+    path: Path
+    stored: _Stored
+
+    def __post_init__(self) -> None:
+        self.shape = self.stored.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __reduce__(self) -> tuple[Callable[[Path], Clip], tuple[Path]]:
+        return open_clip, (self.path,)
+
+    def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
+        frames, height, width, _ = self.shape
+        numbers = [int(index) for index in indices]
+        for number in numbers:
+            if not 0 <= number < frames:
+                raise IndexError(f"{self.path.name} has frames 0 to {frames - 1}, not {number}")
+        top, left, rows, columns = box or (0, 0, height, width)
+        if min(top, left, rows, columns) < 0 or top + rows > height or left + columns > width:
+            raise IndexError(f"a frame of {width}x{height} does not hold the box {box}")
+        return self.stored.read(numbers, slice(top, top + rows), slice(left, left + columns))
+
+
+class _CheckedFrames:
     """The frames on their way to a file, checked and counted."""
 
     def __init__(self, path: Path, frames: Iterable[Frame]) -> None:
-        self.path, self.frames, self.checksum = path, 0, hashlib.sha256()
-        self.size = 0, 0
+        self.path, self.count, self.sha256 = path, 0, hashlib.sha256()
         self._source = iter(frames)
         first = next(self._source, None)
         if first is None:
             raise DatasetError(f"{path}: there are no frames to write")
-        self._first: Frame | None = first
         self.size = first.shape[0], first.shape[1]
+        self._first: Frame | None = first
 
     def __iter__(self) -> Iterator[Frame]:
         frame, self._first = self._first, None
@@ -88,36 +131,20 @@ class _Course:
             if frame.shape[:2] != self.size:
                 raise DatasetError(
                     f"{self.path}: its frames differ in size: the first is "
-                    f"{self.size[1]}x{self.size[0]}, number {self.frames} is "
+                    f"{self.size[1]}x{self.size[0]}, number {self.count} is "
                     f"{frame.shape[1]}x{frame.shape[0]}"
                 )
             frame = np.ascontiguousarray(frame)
-            self.checksum.update(frame.data)
-            self.frames += 1
+            self.sha256.update(frame.data)
+            self.count += 1
             yield frame
             frame = next(self._source, None)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, which takes its place if all goes well and else goes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # what a manifest will name must outlive a power cut
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class _Array:
     """A clip stored as a plain array, mapped into memory."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         try:
             frames: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
@@ -129,20 +156,12 @@ class _Array:
         self._frames: NDArray[np.uint8] = np.asarray(frames)
         self.shape: tuple[int, int, int, int] = (*frames.shape[:3], 3)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __reduce__(self) -> tuple[type[_Array], tuple[Path]]:
-        return _Array, (self.path,)
-
-    def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
-        rows, columns = within(box, *self.shape[1:3])
-        numbers = checked(indices, len(self), self.path)
+    def read(self, numbers: Sequence[int], rows: slice, columns: slice) -> NDArray[np.uint8]:
         part = self._frames[:, rows, columns]
-        made = np.empty((len(numbers), *part.shape[1:]), np.uint8)
-        for place, index in enumerate(numbers):
-            made[place] = part[index]
-        return made
+        frames = np.empty((len(numbers), *part.shape[1:]), np.uint8)
+        for place, number in enumerate(numbers):
+            frames[place] = part[number]
+        return frames
 
 
 def _write_array(path: Path, frames: Iterable[Frame], height: int, width: int) -> None:
@@ -158,17 +177,8 @@ def _write_array(path: Path, frames: Iterable[Frame], height: int, width: int) -
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:
-    described = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    npy.write_array_header_1_0(file, described)
-
-
-@dataclass(frozen=True)
-class _Form:
-    """A way to store: its name in manifests is `STORAGES`' key."""
-
-    suffix: str
-    write: Callable[[Path, Iterable[Frame], int, int], None]
-    open: Callable[[Path], Clip]
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(file, header)
 
 
 def _write_video(path: Path, frames: Iterable[Frame], height: int, width: int) -> None:
@@ -177,17 +187,26 @@ def _write_video(path: Path, frames: Iterable[Frame], height: int, width: int) -
     write_video(path, frames, height, width)
 
 
-def _open_video(path: Path) -> Clip:
-    from .magicyuv import LosslessVideo
+def _open_video(path: Path) -> _Stored:
+    from .magicyuv import MagicYUVVideo
 
-    return LosslessVideo(path)
+    return MagicYUVVideo(path)
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """A way to store a clip: its name in manifests is the key of `STORAGES`."""
+
+    suffix: str
+    write: Callable[[Path, Iterable[Frame], int, int], None]
+    open: Callable[[Path], _Stored]
 
 
 STORAGES = {
-    "npy": _Form(".npy", _write_array, _Array),
-    "magicyuv": _Form(".avi", _write_video, _open_video),
+    "npy": _Storage(".npy", _write_array, _Array),
+    "magicyuv": _Storage(".avi", _write_video, _open_video),
 }
-SUFFIXES = {form.suffix: form for form in STORAGES.values()}
+SUFFIXES = {storage.suffix: storage for storage in STORAGES.values()}
 
 
 def suffix(storage: str) -> str:
@@ -201,7 +220,7 @@ def suffix(storage: str) -> str:
     return STORAGES[storage].suffix
 
 
-def _form(path: Path) -> _Form:
+def _storage_of(path: Path) -> _Storage:
     if path.suffix not in SUFFIXES:
         raise DatasetError(f"{path}: is no clip; clips end in {', '.join(SUFFIXES)}")
     return SUFFIXES[path.suffix]

@@ -1,4 +1,4 @@
-"""Photographs in motion: sharp clips of any frame rate, for training where footage is scarce.
+"""Synthetic clips, photographs in motion: sharp, of any frame rate, for training where footage is scarce.
 
 Real clips that may be distributed are compressed, and none has 240 frames a second. A photograph
 moved over a virtual camera is as sharp as can be, moves by any fraction of a pixel, and its true
@@ -48,11 +48,11 @@ def photographs() -> list[Picture]:
     """The photographs that clips are made of, uint8 RGB."""
     from skimage import data  # only here: scikit-image is slow to import
 
-    found = [np.asarray(getattr(data, name)())[..., :3] for name in COLOUR]
+    pictures = [np.asarray(getattr(data, name)())[..., :3] for name in COLOUR]
     for name in GREY:
         grey = np.asarray(getattr(data, name)())
-        found.append(np.repeat(grey[..., None], 3, 2))
-    return [np.ascontiguousarray(picture, np.uint8) for picture in found]
+        pictures.append(np.repeat(grey[..., None], 3, 2))
+    return [np.ascontiguousarray(picture, np.uint8) for picture in pictures]
 
 
 def clip(
@@ -70,14 +70,14 @@ def clip(
     """
     random = np.random.default_rng([seed, 20_08])
     view = _View(side, fastest, random)
-    layers = [_Layer.background(_tinted(random, _chosen(random, pictures)), view)]
+    layers = [_Layer.background(_tint(random, _choose(random, pictures)), view)]
     for _ in range(int(random.integers(0, 4))):
         if random.random() < 0.5:
             layers.append(_Layer.writing(view))
         else:
-            layers.append(_Layer.piece(_tinted(random, _chosen(random, pictures)), view))
+            layers.append(_Layer.piece(_tint(random, _choose(random, pictures)), view))
     for t in range(frames):
-        yield _exposed(layers, t - frames / 2, side)
+        yield _expose(layers, t - frames / 2, side)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _View:
 
 @dataclass(frozen=True)
 class _Path:
-    """A smooth motion: where a layer is at a time, in pixels of the made frame and radians."""
+    """A smooth motion: where a layer is at a time, in pixels of the rendered frame and radians."""
 
     velocity: NDArray[np.float64]
     shake: NDArray[np.float64]
@@ -100,7 +100,7 @@ class _Path:
     zoom: float
 
     @classmethod
-    def drawn(cls, view: _View) -> _Path:
+    def draw(cls, view: _View) -> _Path:
         random = view.random
         speed = np.exp(random.uniform(np.log(SLOWEST), np.log(view.fastest)))
         heading = random.uniform(0, 2 * np.pi)
@@ -122,7 +122,7 @@ class _Path:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A picture with its cover, how many of its pixels one of the made frame's sees, and its path.
+    """A picture with its cover, how many of its pixels one of the rendered frame covers, and its path.
 
     cover:   float32 in [0, 1], of the picture's size; None covers everything.
     centre:  of the picture, the place that is in the frame's centre plus `offset` at time 0.
@@ -142,7 +142,7 @@ class _Layer:
         density = min(random.uniform(1.4, 3.0), max(min(height, width) / side, 1.2))
         room = np.maximum(np.array([width, height]) - side * density, 0) / 2
         centre = np.array([width, height]) / 2 + random.uniform(-1, 1, 2) * room
-        return cls(picture, None, density, centre, np.zeros(2), _Path.drawn(view))
+        return cls(picture, None, density, centre, np.zeros(2), _Path.draw(view))
 
     @classmethod
     def piece(cls, picture: Picture, view: _View) -> _Layer:
@@ -161,7 +161,7 @@ class _Layer:
         else:
             corners = random.uniform(0.05, 0.95, (int(random.integers(3, 7)), 1, 2)) * cut
             cv2.fillPoly(cover, [cv2.convexHull(corners.astype(np.int32))], 1.0)
-        return cls._laid(picture[top : top + cut, left : left + cut], cover, density, view)
+        return cls._place(picture[top : top + cut, left : left + cut], cover, density, view)
 
     @classmethod
     def writing(cls, view: _View) -> _Layer:
@@ -180,17 +180,17 @@ class _Layer:
         page = ink * colours[0] + (1 - ink) * colours[1]
         letters = np.asarray(ink[..., 0], np.float32)
         cover = letters if random.random() < 0.5 else np.ones_like(letters)
-        return cls._laid(page.astype(np.uint8), cover, density, view)
+        return cls._place(page.astype(np.uint8), cover, density, view)
 
     @classmethod
-    def _laid(
+    def _place(
         cls, picture: Picture, cover: NDArray[np.float32], density: float, view: _View
     ) -> _Layer:
         centre = np.array(picture.shape[1::-1]) / 2
         offset = view.random.uniform(-0.4, 0.4, 2) * view.side
-        return cls(picture, cover, density, centre, offset, _Path.drawn(view))
+        return cls(picture, cover, density, centre, offset, _Path.draw(view))
 
-    def seen(self, t: float, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def sample(self, t: float, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """The picture and its cover at a time, sampled `SUPERSAMPLING` times as finely."""
         import cv2
 
@@ -217,23 +217,23 @@ class _Layer:
         return picture.astype(np.float32), np.asarray(cover[..., None], np.float32)
 
 
-def _exposed(layers: Sequence[_Layer], t: float, side: int) -> Picture:
+def _expose(layers: Sequence[_Layer], t: float, side: int) -> Picture:
     """The layers over each other at a time, averaged over each pixel."""
     import cv2
 
-    scene, _ = layers[0].seen(t, side)
+    scene, _ = layers[0].sample(t, side)
     for layer in layers[1:]:
-        picture, cover = layer.seen(t, side)
+        picture, cover = layer.sample(t, side)
         scene = scene + (picture - scene) * cast(Any, cover)
     frame = cv2.resize(scene, (side, side), interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
 
-def _chosen(random: np.random.Generator, pictures: Sequence[Picture]) -> Picture:
+def _choose(random: np.random.Generator, pictures: Sequence[Picture]) -> Picture:
     return pictures[int(random.integers(len(pictures)))]
 
 
-def _tinted(random: np.random.Generator, picture: Picture) -> Picture:
+def _tint(random: np.random.Generator, picture: Picture) -> Picture:
     """Other colours, so that the few photographs are not learnt by heart."""
     if random.random() < 0.3:
         return picture

@@ -1,18 +1,18 @@
-"""How much two training sets, or a set and a list, have in common; what is lost, and why."""
+"""Overlap of two training sets, or of a set and a list of videos: what is shared, what is missing and why."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..clips.storage import open_clip
-from ..curation.phash import NEAR
-from .clip_index import Holding, Section
+from ..errors import DatasetError
+from ..manifest import FILE, TrainingManifest, read_manifest
+from .video_list import read_list
 
 Spans = list[tuple[float, float]]
 Progress = Callable[[int, int | None, str], None]
@@ -21,8 +21,82 @@ SLACK = 0.05  # seconds: less than three frames at 60, which two decoders may pl
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A section of one side that the other has not, and what the other says of it."""
+class ClipRange:
+    """A part of a video, in seconds; an `end` of None is that of the video.
+
+    clip, frames, sha256, file: of the clip that was made of it, if one was.
+    reason: why it was refused, if it was.
+    """
+
+    video: str
+    start: float = 0.0
+    end: float | None = None
+    clip: str = ""
+    frames: int = 0
+    sha256: str = ""
+    file: Path | None = None
+    reason: str = ""
+
+
+@dataclass
+class ClipIndex:
+    """What a training set holds, or a list asks for: ranges of videos.
+
+    clips: what is there, or what a list asks for; refused: what was left out, and why.
+    """
+
+    name: str
+    is_list: bool
+    clips: list[ClipRange] = field(default_factory=list)
+    refused: list[ClipRange] = field(default_factory=list)
+
+    def videos(self) -> set[str]:
+        return {clip.video for clip in self.clips}
+
+
+def read_clip_index(what: str, root: Path | str = "data") -> ClipIndex:
+    """The index of a training set or a list.
+
+    what: the name of a set under `root`, its folder, its manifest, or a list, `video_list.read_list`.
+    Raises DatasetError if it is none of these or cannot be read.
+    """
+    path = Path(what)
+    if path.suffix.lower() == ".csv":
+        ranges = [
+            ClipRange(video.name, float(one.start), None if one.end is None else float(one.end))
+            for video in read_list(path, strict=False)
+            for one in video.sections
+        ]
+        return ClipIndex(path.stem, True, ranges)
+    for folder in (path.parent if path.name == FILE else path, Path(root) / what):
+        if (folder / FILE).is_file():
+            return _read_set(folder)
+    raise DatasetError(
+        f"{what}: is no training set under {root}, no folder of one, no manifest and no list (.csv)"
+    )
+
+
+def _read_set(folder: Path) -> ClipIndex:
+    manifest = read_manifest(folder)
+    if not isinstance(manifest, TrainingManifest):
+        raise DatasetError(f"{folder / FILE}: is no manifest of a training set")
+    clips = [
+        ClipRange(
+            *(clip.video, clip.start, clip.end, clip.name, clip.frames, clip.sha256),
+            folder / clip.file,
+        )
+        for clip in manifest.clips
+    ]
+    refused = [
+        ClipRange(one.video, one.start or 0.0, one.end, reason=one.reason)
+        for one in manifest.refused
+    ]
+    return ClipIndex(manifest.name, False, clips, refused)
+
+
+@dataclass(frozen=True)
+class MissingRange:
+    """A range of one side that the other has not, and what the other says of it."""
 
     video: str
     start: float
@@ -35,16 +109,14 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Half:
+class SideOverlap:
     """What one side has, and how much of it the other has too.
 
-    seconds:  of its sections, those without an end aside; frames: of its clips.
-    videos_shared, seconds_shared: by id, and by section of the same id.
+    seconds:  of its ranges, those without an end aside; frames: of its clips.
+    videos_shared, seconds_shared: by id, and by range of the same id.
     clips_same: bit by bit, by the checksum of their frames, whatever they are called.
-    pictures: of which there are hashes of their looks; pictures_shared: that look like one of the
-              other side.
     frames_read, frames_shared: of frames whose bytes were read, those that the other side has too.
-    lost:     sections that the other has not.
+    missing:  ranges that the other has not.
     """
 
     name: str
@@ -57,21 +129,19 @@ class Half:
     frames: int
     clips_same: int
     frames_same: int
-    pictures: int
-    pictures_shared: int
     frames_read: int
     frames_shared: int
-    lost: list[Lost] = field(default_factory=list)
+    missing: list[MissingRange] = field(default_factory=list)
 
     def reasons(self) -> list[tuple[str, int, float]]:
-        """Why sections are lost: reason, how many, seconds; the most seconds first."""
+        """Why ranges are missing: reason, how many, seconds; the most seconds first."""
         count: Counter[str] = Counter()
-        spent: dict[str, float] = defaultdict(float)
-        for one in self.lost:
+        seconds: dict[str, float] = defaultdict(float)
+        for one in self.missing:
             count[one.reason] += 1
-            spent[one.reason] += one.seconds
+            seconds[one.reason] += one.seconds
         return sorted(
-            ((reason, count[reason], round(spent[reason], 3)) for reason in count),
+            ((reason, count[reason], round(seconds[reason], 3)) for reason in count),
             key=lambda row: (-row[2], -row[1], row[0]),
         )
 
@@ -80,89 +150,85 @@ class Half:
 class Coverage:
     """Both sides, each compared with the other."""
 
-    halves: tuple[Half, Half]
+    sides: tuple[SideOverlap, SideOverlap]
 
-    def facts(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
-        return {"a": asdict(self.halves[0]), "b": asdict(self.halves[1])}
+        return {"a": asdict(self.sides[0]), "b": asdict(self.sides[1])}
 
 
 def coverage(
-    a: Holding, b: Holding, read_frames: bool = False, progress: Progress | None = None
+    a: ClipIndex, b: ClipIndex, read_frames: bool = False, progress: Progress | None = None
 ) -> Coverage:
-    """Compares two holdings by ids, by sections, by clips' checksums and by looks of pictures.
+    """Compares two indices by ids, by ranges and by clips' checksums.
 
-    A section without an end counts as one with, but its seconds are not known and not counted.
+    A range without an end counts as one with, but its seconds are not known and not counted.
     read_frames: compares frame by frame, too, for which every clip of both is read.
     Raises DatasetError if a clip that is to be read is missing or damaged.
     """
     frames: list[list[bytes]] = [[], []]
     if read_frames:
-        clips = [(n, section) for n, side in enumerate((a, b)) for section in side.held]
-        for done, (side, section) in enumerate(clips, 1):
-            frames[side] += _frame_hashes(section)
+        clips = [(side, clip) for side, index in enumerate((a, b)) for clip in index.clips]
+        for done, (side, clip) in enumerate(clips, 1):
+            frames[side] += _frame_hashes(clip)
             if progress:
-                progress(done, len(clips), section.clip)
-    return Coverage((_half(a, b, *frames), _half(b, a, *frames[::-1])))
+                progress(done, len(clips), clip.clip)
+    return Coverage((_side(a, b, *frames), _side(b, a, *frames[::-1])))
 
 
-def _frame_hashes(section: Section) -> Iterator[bytes]:
+def _frame_hashes(clip: ClipRange) -> Iterator[bytes]:
     """A checksum of each frame of a clip, one frame held at a time."""
-    if section.file is None:
+    if clip.file is None:
         return
-    clip = open_clip(section.file)
-    for number in range(len(clip)):
-        yield sha256(clip.read([number]).data).digest()[:16]
+    stored = open_clip(clip.file)
+    for number in range(len(stored)):
+        yield sha256(stored.read([number]).data).digest()[:16]
 
 
-def _half(one: Holding, other: Holding, mine: list[bytes], yours: list[bytes]) -> Half:
-    theirs = _by_video(other.held)
+def _side(
+    one: ClipIndex, other: ClipIndex, frames: list[bytes], other_frames: list[bytes]
+) -> SideOverlap:
+    by_video, others = _by_video(one.clips), _by_video(other.clips)
     shared = 0.0
-    lost: list[Lost] = []
-    for video, spans in _by_video(one.held).items():
-        there = theirs.get(video, [])
+    missing: list[MissingRange] = []
+    for video, spans in by_video.items():
+        there = others.get(video, [])
         known = [(start, end) for start, end in spans if end < ENDLESS]
-        missing = [(low, high) for low, high in _without(known, there) if high - low > SLACK]
-        shared += _length(known) - _length(missing)
+        lacking = [(low, high) for low, high in _without(known, there) if high - low > SLACK]
+        shared += _length(known) - _length(lacking)
         # Of what ends nobody knows where, all that can be said is whether the other has any.
-        missing += [span for span in spans[len(known) :] if not _within(span, there)]
-        lost += _explained(video, missing, other, bool(there))
-    same = {section.sha256 for section in other.held if section.sha256}
-    alike = [section for section in one.held if section.sha256 in same]
-    looks = [bits for section in one.held for bits in section.hashes]
-    found = _found(looks, [bits for section in other.held for bits in section.hashes])
-    spans_all = [span for spans in _by_video(one.held).values() for span in spans]
-    return Half(
+        lacking += [span for span in spans[len(known) :] if not _within(span, there)]
+        missing += _explain(video, lacking, other, bool(there))
+    hashes = {clip.sha256 for clip in other.clips if clip.sha256}
+    same = [clip for clip in one.clips if clip.sha256 in hashes]
+    return SideOverlap(
         name=one.name,
         is_list=one.is_list,
         videos=len(one.videos()),
         videos_shared=len(one.videos() & other.videos()),
-        sections=len(one.held),
-        seconds=round(_length(spans_all), 3),
+        sections=len(one.clips),
+        seconds=round(sum(_length(spans) for spans in by_video.values()), 3),
         seconds_shared=round(shared, 3),
-        frames=sum(section.frames for section in one.held),
-        clips_same=len(alike),
-        frames_same=sum(section.frames for section in alike),
-        pictures=len(looks),
-        pictures_shared=found,
-        frames_read=len(mine),
-        frames_shared=sum(map(set(yours).__contains__, mine)),
-        lost=lost,
+        frames=sum(clip.frames for clip in one.clips),
+        clips_same=len(same),
+        frames_same=sum(clip.frames for clip in same),
+        frames_read=len(frames),
+        frames_shared=sum(map(set(other_frames).__contains__, frames)),
+        missing=missing,
     )
 
 
-def _by_video(sections: Iterable[Section]) -> dict[str, Spans]:
-    """The time of each video that some sections cover: spans in order, none touching another."""
-    found: dict[str, Spans] = {}
-    ordered = sorted(sections, key=lambda section: (section.video, section.start))
-    for section in ordered:
-        end = ENDLESS if section.end is None else section.end
-        spans = found.setdefault(section.video, [])
-        if spans and section.start <= spans[-1][1]:
+def _by_video(clips: Iterable[ClipRange]) -> dict[str, Spans]:
+    """The time of each video that some ranges cover: spans in order, none touching another."""
+    by_video: dict[str, Spans] = {}
+    for clip in sorted(clips, key=lambda clip: (clip.video, clip.start)):
+        end = ENDLESS if clip.end is None else clip.end
+        spans = by_video.setdefault(clip.video, [])
+        if spans and clip.start <= spans[-1][1]:
             spans[-1] = spans[-1][0], max(spans[-1][1], end)
         else:
-            spans.append((section.start, end))
-    return found
+            spans.append((clip.start, end))
+    return by_video
 
 
 def _without(spans: Spans, others: Spans) -> Spans:
@@ -193,27 +259,18 @@ def _within(span: tuple[float, float], others: Spans) -> bool:
     return any(low < span[1] and high > span[0] for low, high in others)
 
 
-def _explained(video: str, missing: Spans, other: Holding, known: bool) -> Iterator[Lost]:
+def _explain(video: str, missing: Spans, other: ClipIndex, known: bool) -> Iterator[MissingRange]:
     """What is missing, cut where the reasons that the other side gives begin and end."""
+    parts: list[tuple[Spans, str]] = []
     for refused in other.refused:
-        if refused.video != video:
-            continue
-        span = (refused.start, ENDLESS if refused.end is None else refused.end)
-        rest = _without(missing, [span])
-        for start, end in _without(missing, rest):
-            if end - start > SLACK:
-                yield Lost(video, start, None if end == ENDLESS else end, refused.reason)
-        missing = rest
+        if refused.video == video:
+            span = (refused.start, ENDLESS if refused.end is None else refused.end)
+            rest = _without(missing, [span])
+            parts.append((_without(missing, rest), refused.reason))
+            missing = rest
     what = "list" if other.is_list else "set"
     why = f"in none of the {what}'s sections" if known else f"video not in the {what}"
-    for start, end in missing:
-        if end - start > SLACK:
-            yield Lost(video, start, None if end == ENDLESS else end, why)
-
-
-def _found(hashes: Sequence[int], others: Sequence[int]) -> int:
-    """How many of the hashes are near one of the others."""
-    if not hashes or not others:
-        return 0
-    there = np.unique(np.array(others, np.uint64))
-    return sum(bool((np.bitwise_count(there ^ np.uint64(bits)) <= NEAR).any()) for bits in hashes)
+    for spans, reason in (*parts, (missing, why)):
+        for start, end in spans:
+            if end - start > SLACK:
+                yield MissingRange(video, start, None if end == ENDLESS else end, reason)

@@ -1,4 +1,4 @@
-"""The list of videos that a training set is made from: a CSV file that a person wrote or reviewed."""
+"""Video list: the CSV file of the videos of a training set, that a person wrote or reviewed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from stvt.core.files import reading
 
 from ..curation.extract import Section
 from ..errors import DatasetError
-from ..frames import reason
-from ..sources.scenes import safe_name
+from ..sources.scenes import VIDEOS, safe_name
+from ..video.timestamps import checked_rate
 
 COLUMNS = ("video", "start", "end", "rate", "split", "sha256")
+SAME_AS_VIDEO = ("id", "url")  # what other lists call that column
 FOR_READERS = ("title", "channel", "seconds", "note")  # written by a search, and not read
 TEMPLATE = (
     "# A list for `stvt prepare youtube240 --list THIS_FILE`; how to fill it: docs/training_data.md\n"
@@ -43,17 +47,15 @@ class Listed:
     line: int
 
 
-def read_list(path: Path) -> list[Listed]:
+def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
     """The videos of a list, in the order in which they first stand there.
 
+    strict: it can be prepared from: files that it names are there, all columns are known, sections
+            do not overlap. Without that, lists of somebody else's can be compared with.
     Raises DatasetError with the number of the line that cannot be used.
     """
-    try:
+    with reading(path, DatasetError):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is not UTF-8 text; write it as CSV") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {reason(error)}") from error
     rows = [
         (number, line)
         for number, line in enumerate(lines, 1)
@@ -62,11 +64,14 @@ def read_list(path: Path) -> list[Listed]:
     if not rows:
         raise DatasetError(f"{path}: is empty; its first line is {','.join(COLUMNS)}")
     number, head = rows[0]
-    columns = [name.strip().lower() for name in next(csv.reader([head]))]
+    names = [name.strip().lower() for name in next(csv.reader([head]))]
+    columns = [
+        "video" if name in SAME_AS_VIDEO and "video" not in names else name for name in names
+    ]
     unknown = [name for name in columns if name not in COLUMNS + FOR_READERS]
-    if unknown or "video" not in columns or len(set(columns)) < len(columns):
+    if "video" not in columns or len(set(columns)) < len(columns) or (unknown and strict):
         raise DatasetError(
-            f"{path}:{number}: the first line names the columns: video, and of "
+            f"{path}:{number}: the first line names the columns: video (or id, url), and of "
             f"{', '.join((COLUMNS + FOR_READERS)[1:])} those that are there"
         )
     videos: dict[str, Listed] = {}
@@ -77,7 +82,7 @@ def read_list(path: Path) -> list[Listed]:
         if len(cells) > len(columns):
             raise DatasetError(f"{where}: has {len(cells)} fields, the first line {len(columns)}")
         row = dict(zip(columns, (cell.strip() for cell in cells)))
-        _add(videos, taken, row, path, where, number)
+        _add(videos, taken, row, path, where, number, strict)
     if not videos:
         raise DatasetError(f"{path}: names no video yet; docs/training_data.md says how to fill it")
     return list(videos.values())
@@ -90,8 +95,9 @@ def _add(
     path: Path,
     where: str,
     line: int,
+    strict: bool,
 ) -> None:
-    key, name, url, file = _video(row.get("video", ""), path, where)
+    key, name, url, file = _video(row.get("video", ""), path, where, strict)
     section = _section(row, where)
     rate, split, checksum = _rate(row, where), row.get("split", ""), row.get("sha256", "").lower()
     if split not in ("", "train", "validation"):
@@ -107,7 +113,7 @@ def _add(
         raise DatasetError(
             f"{where}: rate, split or sha256 are not those of line {before.line}, the same video"
         )
-    for other in before.sections:
+    for other in before.sections if strict else ():
         if (other.end is None or section.start < other.end) and (
             section.end is None or other.start < section.end
         ):
@@ -118,25 +124,29 @@ def _add(
     )
 
 
-def _video(text: str, path: Path, where: str) -> tuple[str, str, str, Path | None]:
+def _video(text: str, path: Path, where: str, strict: bool) -> tuple[str, str, str, Path | None]:
     """Key, name, address and file of a video as the list names it."""
     if not text:
         raise DatasetError(f"{where}: names no video")
-    found = re.fullmatch(
+    youtube = re.fullmatch(
         r"(?:https?://)?(?:www\.|m\.)?(?:youtube\.com/(?:watch\?(?:.*&)?v=|shorts/)|youtu\.be/)"
         r"([A-Za-z0-9_-]{11})(?:[?&#].*)?",
         text,
     )
     file = path.parent / text
-    if found or (YOUTUBE_ID.fullmatch(text) and not file.exists()):
-        key = found[1] if found else text
+    if youtube or (YOUTUBE_ID.fullmatch(text) and not file.exists()):
+        key = youtube[1] if youtube else text
         return key, key, f"https://www.youtube.com/watch?v={key}", None
     if re.match(r"https?://", text):
-        name = text.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        return text, name.rsplit(".", 1)[0] or "video", text, None
-    if not file.is_file():
+        parts = urlsplit(text)
+        (name,) = parse_qs(parts.query).get("v", [Path(parts.path).stem])[:1]
+        return text, name or "video", text, None
+    if file.is_file():
+        return str(file.resolve()), file.stem, "", file
+    if strict:
         raise DatasetError(f"{where}: {text!r} is no id of 11 characters, no address and no file")
-    return str(file.resolve()), file.stem, "", file
+    name = Path(text).stem if Path(text).suffix.lower() in VIDEOS else text
+    return text, name, "", None
 
 
 def _section(row: dict[str, str], where: str) -> Section:
@@ -160,8 +170,6 @@ def _time(text: str, what: str, where: str) -> Fraction | None:
 
 
 def _rate(row: dict[str, str], where: str) -> str | None:
-    from ..video.timestamps import checked_rate
-
     text = row.get("rate", "")
     try:
         return str(checked_rate(text)) if text else None

@@ -1,4 +1,4 @@
-"""Videos from where they are published, by yt-dlp; it is imported where it is used."""
+"""yt-dlp: videos from where they are published, and a search for them; imported where it is used."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ FORMAT_PHRASES = ("requested format", "no video formats", "unsupported url", "no
 TRIED_AGAIN = ("network", "blocked")  # by the next `prepare`; within one only "network"
 
 
-class NotTransferred(DatasetError):
-    """A video could not be had; `kind` is removed, private, blocked, network, format or hash."""
+class DownloadFailed(DatasetError):
+    """A video could not be downloaded; `kind` is removed, private, blocked, network, format or hash."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(kind, message)
@@ -65,8 +65,8 @@ class NotTransferred(DatasetError):
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """How to get videos.
+class YtdlpOptions:
+    """How to download videos.
 
     cookies: a file in Netscape's format; browser: to take cookies from ("firefox").
     pause:   seconds between two videos; rate: bytes a second at most.
@@ -82,9 +82,9 @@ class Transfer:
     runtimes: tuple[str, ...] = ()
     tries: int = TRIES
 
-    def options(self) -> dict[str, Any]:
+    def for_ytdlp(self) -> dict[str, Any]:
         """As yt-dlp names them."""
-        said: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "format": self.format,
             "noplaylist": True,
             "quiet": True,
@@ -98,21 +98,23 @@ class Transfer:
             "ignoreconfig": True,
         }
         if self.cookies:
-            said["cookiefile"] = self.cookies
+            settings["cookiefile"] = self.cookies
         if self.browser:
-            said["cookiesfrombrowser"] = (self.browser,)
+            settings["cookiesfrombrowser"] = (self.browser,)
         if self.pause:
-            said |= {"sleep_interval": self.pause, "max_sleep_interval": 2 * self.pause}
-            said["sleep_interval_requests"] = self.pause / 4
+            settings |= {"sleep_interval": self.pause, "max_sleep_interval": 2 * self.pause}
+            settings["sleep_interval_requests"] = self.pause / 4
         if self.rate:
-            said["ratelimit"] = self.rate
+            settings["ratelimit"] = self.rate
         if self.proxy:
-            said["proxy"] = self.proxy
+            settings["proxy"] = self.proxy
         chosen = self.runtimes or tuple(name for name in RUNTIMES if shutil.which(name))
         if chosen:
             pairs = [name.partition(":") for name in chosen]
-            said["js_runtimes"] = {name: {"path": path} if path else {} for name, _, path in pairs}
-        return said
+            settings["js_runtimes"] = {
+                name: {"path": path} if path else {} for name, _, path in pairs
+            }
+        return settings
 
 
 class _Silent:
@@ -124,81 +126,83 @@ class _Silent:
     def error(self, message: str) -> None: ...
 
 
-def classed(message: str) -> str:
-    """The class of a failure, by what was said.
+def failure_class(message: str) -> str:
+    """The class of a failure, by its message.
 
-    >>> classed("ERROR: [youtube] x: Private video. Sign in if you've been granted access")
+    >>> failure_class("ERROR: [youtube] x: Private video. Sign in if you've been granted access")
     'private'
-    >>> classed("HTTP Error 404: Not Found"), classed("Requested format is not available")
+    >>> failure_class("HTTP Error 404: Not Found"), failure_class("Requested format is not available")
     ('removed', 'format')
     """
-    said = message.lower()
-    if any(phrase in said for phrase in FORMAT_PHRASES):
+    text = message.lower()
+    if any(phrase in text for phrase in FORMAT_PHRASES):
         return "format"
-    return next(name for name, phrases in CLASSES if any(phrase in said for phrase in phrases))
+    return next(name for name, phrases in CLASSES if any(phrase in text for phrase in phrases))
 
 
 def fetch_video(
     url: str,
     folder: Path,
-    transfer: Transfer,
+    options: YtdlpOptions,
     make: Callable[[dict[str, Any]], Any] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Path:
     """The file of the video at `url`, in `folder`, which holds nothing else; goes on where it stopped.
 
     make: makes what yt-dlp's YoutubeDL is.
-    Raises NotTransferred, with its class; what the network did is tried `transfer.tries` times.
+    Raises DownloadFailed, with its class; what the network did is tried `options.tries` times.
     """
     make = make or _youtube_dl()
     folder.mkdir(parents=True, exist_ok=True)
-    options = transfer.options() | {"outtmpl": {"default": str(folder / "video.%(ext)s")}}
-    for attempt in range(1, transfer.tries + 1):
+    settings = options.for_ytdlp() | {"outtmpl": {"default": str(folder / "video.%(ext)s")}}
+    for attempt in range(1, options.tries + 1):
         try:
-            with make(options) as downloader:
+            with make(settings) as downloader:
                 downloader.extract_info(url, download=True)
             break
         except OSError:
             raise
         except Exception as error:  # yt-dlp's extractors raise whatever a page makes them
             message = " ".join(str(error).split()).removeprefix("ERROR: ")[:300]
-            kind = classed(message)
-            if kind != "network" or attempt == transfer.tries:
-                raise NotTransferred(kind, f"{url}: {kind}: {message}") from error
+            kind = failure_class(message)
+            if kind != "network" or attempt == options.tries:
+                raise DownloadFailed(kind, f"{url}: {kind}: {message}") from error
             wait(2.0**attempt)
     files = [file for file in folder.iterdir() if file.suffix not in (".part", ".ytdl")]
     if len(files) != 1:
-        raise NotTransferred("format", f"{url}: format: {len(files)} files came instead of one")
+        raise DownloadFailed("format", f"{url}: format: {len(files)} files came instead of one")
     return files[0]
 
 
-def search(
+def search_videos(
     query: str,
     most: int,
-    transfer: Transfer,
+    options: YtdlpOptions,
     make: Callable[[dict[str, Any]], Any] | None = None,
 ) -> str:
     """A list of candidates, as CSV, for a person to watch, cut and prune: nothing in it is checked."""
     make = make or _youtube_dl()
-    options = transfer.options() | {"extract_flat": True, "noplaylist": False}
+    settings = options.for_ytdlp() | {"extract_flat": True, "noplaylist": False}
     try:
-        with make(options) as downloader:
-            found = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
+        with make(settings) as downloader:
+            info = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
     except Exception as error:  # as above
         message = " ".join(str(error).split())[:300]
-        raise NotTransferred(classed(message), f"search: {classed(message)}: {message}") from error
+        raise DownloadFailed(
+            failure_class(message), f"search: {failure_class(message)}: {message}"
+        ) from error
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *FOR_READERS))
-    for entry in found.get("entries") or ():
-        said = [entry.get(key) for key in ("title", "channel", "duration")]
-        cells = ["" if cell is None else " ".join(str(cell).split()) for cell in said]
+    for entry in info.get("entries") or ():
+        fields = [entry.get(key) for key in ("title", "channel", "duration")]
+        cells = ["" if cell is None else " ".join(str(cell).split()) for cell in fields]
         writer.writerow([entry.get("id", ""), *[""] * (len(COLUMNS) - 1), *cells, ""])
     return text.getvalue()
 
 
-def missing() -> list[str]:
-    """What transfer of videos lacks on this machine, a line each; empty if nothing."""
+def missing_tools() -> list[str]:
+    """What downloading videos lacks on this machine, a line each; empty if nothing."""
     lacking = []
     if importlib.util.find_spec("yt_dlp") is None:
         lacking.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
@@ -208,16 +212,14 @@ def missing() -> list[str]:
         )
     if not any(shutil.which(name) for name in RUNTIMES):
         lacking.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
-    if importlib.util.find_spec("scenedetect") is None:
-        lacking.append("PySceneDetect is not installed: scene cuts are found by the built-in way")
     return lacking
 
 
 def _youtube_dl() -> Callable[[dict[str, Any]], Any]:
     try:
-        made: Callable[[dict[str, Any]], Any] = importlib.import_module("yt_dlp").YoutubeDL
+        youtube_dl: Callable[[dict[str, Any]], Any] = importlib.import_module("yt_dlp").YoutubeDL
     except ImportError as error:
         raise DatasetError(
             f"videos are transferred by yt-dlp: pip install 'stvt[train-data]' ({error})"
         ) from error
-    return made
+    return youtube_dl

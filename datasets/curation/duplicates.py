@@ -1,4 +1,4 @@
-"""Frames that only repeat the one before, and the stretches in which the distinct ones are evenly spaced."""
+"""Duplicate frames, which only repeat the one before, and the runs in which the rest is evenly spaced."""
 
 from __future__ import annotations
 
@@ -6,97 +6,109 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-# Differences are means of |a - b| over small grey pictures, in levels of 255 (`looking.Seen`).
-# Measured on a 30 fps film coded at 60 fps: repeats 0.0 to 0.22, one of 465 (a key frame) 3.4, the
-# steps between them 1.4 to 37. Cameras held still at 60 fps: no step below 0.03.
-SAME = 0.02  # at most this: the very same picture, coded again
-NEAR = 0.6  # a near repeat is no more than this
-PART = 0.25  # and this part of the changes on either side of it
-LOOSE = 0.4  # or this part only, where it falls in with a period of sure ones
+from .frame_stats import FrameStats
+
 LONGEST = 12  # frames that one picture is shown: 24 fps in 240 takes 10; more is a still
 JUMP = 2.5  # times the largest of the steps before and after it: no pan starts and stops so fast
 JUMP_LEAST = 3.0  # levels; of 73 clips cut from real files three had such a step
 JUMP_AROUND = 3  # steps on either side
-CYCLES = (
-    3  # odd holds that must be seen before uneven spacing is taken for a rule (24 in 60: 2 3 2 3)
-)
+# Odd holds that must be seen before uneven spacing is taken for a rule (24 in 60: 2 3 2 3).
+CYCLES = 3
 
 
 @dataclass(frozen=True)
-class EvenRun:
-    """Distinct frames evenly spaced: `frames` are their numbers, `shown` the frames they are held.
+class UniformRun:
+    """Distinct frames evenly spaced.
 
-    The film has len(frames) pictures in `shown` frames.
+    frames: their numbers; duration: how many frames of the video they last, duplicates with them.
     """
 
     frames: tuple[int, ...]
-    shown: int
+    duration: int
 
     @property
     def hold(self) -> str:
         """How long each is shown, in frames: "1", "2", "2.5"."""
-        return f"{self.shown / len(self.frames):.2f}".rstrip("0").rstrip(".")
+        return f"{self.duration / len(self.frames):.2f}".rstrip("0").rstrip(".")
 
 
-def repeats(changes: Sequence[float]) -> list[bool]:
-    """Whether each frame only repeats the one before it.
+class DuplicateDetector:
+    """Finds frames that repeat the one before by their changes, `FrameStats.change`.
 
-    changes: of each frame to the one before; the first is not looked at.
+    A duplicate is the very same picture, or one so near that the steps around it are four times as
+    large; a slow moment within a quick motion is longer, or not so near. Measured on a 30 fps film
+    coded at 60 fps: duplicates 0.0 to 0.22, one of 465 (a key frame) 3.4, the steps between them 1.4
+    to 37; cameras held still at 60 fps: no step below 0.03.
 
-    A repeat is the very same picture, or one so near that the steps around it are four times as
-    large; a slow moment within a quick motion is longer, or not so near.
+    same:  change of at most so many levels: the very same picture, coded again.
+    near:  a near duplicate is no more than this, ...
+    part:  ... and no more than this part of the changes on either side of it, ...
+    loose: ... or this part only, where it falls in with a period of sure ones.
 
-    >>> repeats([9, 4.0, 0.1, 4.1, 0.1, 4.2, 4.0])
+    >>> detector = DuplicateDetector()
+    >>> for k, change in enumerate([9, 4.0, 0.1, 4.1, 0.1, 4.2, 4.0]):
+    ...     detector.process_frame(FrameStats(k, 0, change, 0, 0))
+    >>> detector.result()
     [False, False, True, False, True, False, False]
     """
-    count = len(changes)
-    sure = [k > 0 and _sure(changes, k) for k in range(count)]
-    found = list(sure)
-    for k in range(1, count):
-        if not sure[k] and _valley(changes, k, LOOSE, changes[k] / LOOSE):
-            found[k] = any(
-                0 <= k - 2 * p
-                and k + 2 * p < count
-                and all(sure[k + n * p] for n in (-2, -1, 1, 2))
-                for p in range(2, LONGEST + 1)
-            )
-    return found
+
+    def __init__(
+        self, same: float = 0.02, near: float = 0.6, part: float = 0.25, loose: float = 0.4
+    ) -> None:
+        self.same, self.near, self.part, self.loose = same, near, part, loose
+        self._changes: list[float] = []
+
+    def process_frame(self, stats: FrameStats) -> None:
+        self._changes.append(stats.change)
+
+    def result(self) -> list[bool]:
+        """Whether each frame repeats the one before it; the first does not."""
+        changes, count = self._changes, len(self._changes)
+        sure = [k > 0 and self._is_sure(k) for k in range(count)]
+        duplicate = list(sure)
+        for k in range(1, count):
+            if not sure[k] and self._is_valley(k, self.loose, changes[k] / self.loose):
+                duplicate[k] = any(
+                    0 <= k - 2 * p
+                    and k + 2 * p < count
+                    and all(sure[k + n * p] for n in (-2, -1, 1, 2))
+                    for p in range(2, LONGEST + 1)
+                )
+        return duplicate
+
+    def _is_sure(self, k: int) -> bool:
+        change = self._changes[k]
+        if change <= self.same or change > self.near:
+            return change <= self.same
+        # Of a picture held for several frames some are nearer than others by more than `part`.
+        return any(self._is_valley(k, self.part, bank) for bank in (change / self.part, self.near))
+
+    def _is_valley(self, k: int, part: float, bank: float) -> bool:
+        """Whether the change at k, with those about it up to `bank`, is far below what is beyond.
+
+        Beyond the first and the last picture of a shot there is nothing, and one side must do.
+        """
+        changes, count = self._changes, len(self._changes)
+        begin = end = k
+        while begin > 1 and changes[begin - 1] <= bank and end - begin < LONGEST:
+            begin -= 1
+        while end + 1 < count and changes[end + 1] <= bank and end - begin < LONGEST:
+            end += 1
+        banks = [changes[begin - 1]] if begin > 1 else []
+        banks += [changes[end + 1]] if end + 1 < count else []
+        if not banks or end - begin + 1 >= LONGEST:
+            return False
+        # A slope up to the bank is a motion that slows down.
+        return max(changes[begin : end + 1]) <= part * min(banks)
 
 
-def _sure(changes: Sequence[float], k: int) -> bool:
-    change = changes[k]
-    if change <= SAME or change > NEAR:
-        return change <= SAME
-    # Of a picture held for several frames some repeats are nearer than others by more than `PART`.
-    return any(_valley(changes, k, PART, bank) for bank in (change / PART, NEAR))
-
-
-def _valley(changes: Sequence[float], k: int, part: float, bank: float) -> bool:
-    """Whether the change at k, with those about it up to `bank`, lies far below what is beyond.
-
-    Beyond the first and the last picture of a shot there is nothing, and one side must do.
-    """
-    begin = end = k
-    count = len(changes)
-    while begin > 1 and changes[begin - 1] <= bank and end - begin < LONGEST:
-        begin -= 1
-    while end + 1 < count and changes[end + 1] <= bank and end - begin < LONGEST:
-        end += 1
-    banks = [changes[begin - 1]] if begin > 1 else []
-    banks += [changes[end + 1]] if end + 1 < count else []
-    if not banks or end - begin + 1 >= LONGEST:
-        return False
-    # A slope up to the bank is a motion that slows down.
-    return max(changes[begin : end + 1]) <= part * min(banks)
-
-
-def without_jumps(run: EvenRun, changes: Sequence[float], first: int = 0) -> list[EvenRun]:
+def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) -> list[UniformRun]:
     """The parts of a run between steps so large that frames must be missing, or a cut was overlooked.
 
-    changes: by frame, as for `repeats`; `first` is the number of the first.
+    changes: `FrameStats.change` by frame; `first` is the number of the first.
 
-    >>> run = EvenRun(tuple(range(10)), 10)
-    >>> [part.frames for part in without_jumps(run, [0, 4, 4, 5, 5, 30, 5, 4, 4, 4])]
+    >>> run = UniformRun(tuple(range(10)), 10)
+    >>> [part.frames for part in split_at_jumps(run, [0, 4, 4, 5, 5, 30, 5, 4, 4, 4])]
     [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)]
     """
     steps = [changes[number - first] for number in run.frames]
@@ -106,35 +118,36 @@ def without_jumps(run: EvenRun, changes: Sequence[float], first: int = 0) -> lis
         around = max((max(side) for side in sides if side), default=float("inf"))
         if steps[k] > max(JUMP * around, JUMP_LEAST):
             cuts.append(k)
-    ends = [*run.frames, run.frames[0] + run.shown]
+    ends = [*run.frames, run.frames[0] + run.duration]
     return [
-        EvenRun(run.frames[start:end], ends[end] - ends[start])
+        UniformRun(run.frames[start:end], ends[end] - ends[start])
         for start, end in pairwise([0, *cuts, len(steps)])
     ]
 
 
-def even_runs(repeated: Sequence[bool], first: int = 0) -> list[EvenRun]:
+def uniform_runs(duplicate: Sequence[bool], first: int = 0) -> list[UniformRun]:
     """The runs in which every distinct frame is shown equally long, or in a regular alternation.
 
-    repeated: by frame, whether it repeats the one before; `first` is the number of the first.
+    duplicate: by frame, whether it repeats the one before; `first` is the number of the first.
     A frame held for longer than `LONGEST` belongs to none. In order; a run may be one frame long.
 
-    >>> [(run.frames, run.hold) for run in even_runs([False, False, False, False, True, False, True])]
+    >>> runs = uniform_runs([False, False, False, False, True, False, True])
+    >>> [(run.frames, run.hold) for run in runs]
     [((0, 1, 2), '1'), ((3, 5), '2')]
     """
-    starts = [k for k, again in enumerate(repeated) if not again or k == 0]
-    holds = [later - one for one, later in pairwise([*starts, len(repeated)])]
+    starts = [k for k, again in enumerate(duplicate) if not again or k == 0]
+    holds = [later - one for one, later in pairwise([*starts, len(duplicate)])]
     runs, at = [], 0
     while at < len(holds):
-        end = max(_constant(holds, at), _alternating(holds, at))
+        end = max(_constant_end(holds, at), _alternating_end(holds, at))
         if holds[at] <= LONGEST:
             frames = tuple(first + k for k in starts[at:end])
-            runs.append(EvenRun(frames, sum(holds[at:end])))
+            runs.append(UniformRun(frames, sum(holds[at:end])))
         at = end
     return runs
 
 
-def _constant(holds: Sequence[int], at: int) -> int:
+def _constant_end(holds: Sequence[int], at: int) -> int:
     """Where the run of equal holds that begins at `at` ends."""
     end = at
     while end < len(holds) and holds[end] == holds[at]:
@@ -142,14 +155,14 @@ def _constant(holds: Sequence[int], at: int) -> int:
     return end
 
 
-def _alternating(holds: Sequence[int], at: int) -> int:
+def _alternating_end(holds: Sequence[int], at: int) -> int:
     """Where the run of two neighbouring holds in regular alternation ends; `at` if there is none.
 
     Regular: the rarer of the two comes alone, at distances that differ by one at most, and often
     enough to be a rule.
     """
     best = at
-    end = _constant(holds, at)
+    end = _constant_end(holds, at)
     if end >= len(holds) or abs(holds[end] - holds[at]) != 1:
         return at
     for rare in (holds[at], holds[end]):

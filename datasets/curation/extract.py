@@ -1,9 +1,8 @@
-"""The two readings of a video that makes training clips: what is in it, then the clips themselves."""
+"""Extraction of training clips from a video: one reading surveys it, the next writes the clips."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -11,29 +10,29 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..clips.storage import Written, write_clip
 from ..errors import DatasetError
-from ..frames import read_frame
-from .frame_stats import Looking, Seen, small_picture
-from .letterbox import Borders, Box
+from ..frames import Box, Frame, read_frame
+from .frame_stats import FrameStats, FrameStatsMeter, small_picture
+from .letterbox import LetterboxDetector
 from .motion import MotionMeter
-from .phash import EVERY, picture_hash
-from .segments import Piece, Refusal, Wanted, plan_shot
-from .shot_detector import BUILT_IN, shots
-from .watermark import Logos, overlap, without_logos
-from .watermark_segments import Passing, PassingLogos
+from .phash import EVERY, perceptual_hash
+from .segments import ClipRequirements, ClipSegment, Rejection, split_shot
+from .shot_boundaries import shots
+from .watermark import PassingWatermark, WatermarkDetector, overlap, without_watermarks
 
-Frame = NDArray[np.uint8]
-LOOK_EVERY_SECONDS = Fraction(1, 4)  # how often borders and logos are looked for
+INTERVAL = Fraction(1, 4)  # seconds between the frames in which borders and watermarks are sought
 PATCHED = (
     8  # frames before the place where a damaged file stops, which decoders may have patched up
 )
 
 
-class Footage(Protocol):
-    """What is read of a video, or of a folder of frames; see `video.Video`."""
+class FrameSource(Protocol):
+    """What is read of a video, or of a folder of frames; see `video.reader.Video`.
+
+    facts: "partial" says that reading stopped part way.
+    """
 
     width: int
     height: int
@@ -44,8 +43,8 @@ class Footage(Protocol):
 
 
 @dataclass
-class Pictures:
-    """A folder of frames, filmed at a rate that must be told."""
+class FrameFolder:
+    """Frames of a folder as a source, filmed at a rate that must be told."""
 
     files: Sequence[Path]
     rate: Fraction
@@ -75,121 +74,118 @@ class Section:
 
 @dataclass
 class Survey:
-    """What the first reading found."""
+    """What a video holds.
+
+    frames:   in its sections.
+    segments: that make clips; rejections: of all other frames.
+    crop:     of the picture, without letterbox bars and watermarks; None leaves it whole.
+    watermarks: that are cut off; fault: for which no clip can be made of the video.
+    """
 
     frames: int = 0
-    pieces: list[Piece] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    box: Box | None = None  # of the picture within its borders, logos cut off
-    logos: list[Box] = field(default_factory=list)
-    fault: str = ""  # for which no clip can be made of the video
+    segments: list[ClipSegment] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    crop: Box | None = None
+    watermarks: list[Box] = field(default_factory=list)
+    fault: str = ""
 
 
 def survey(
-    footage: Footage,
+    source: FrameSource,
     sections: Sequence[Section],
-    wanted: Wanted,
-    steady: Fraction | None,
-    about: Fraction,
-    speed: Fraction,
-    cuts: str = BUILT_IN,
+    required: ClipRequirements,
+    rate: Fraction,
+    constant_rate: bool,
+    slowdown: Fraction = Fraction(1),
 ) -> Survey:
     """What a video holds; of each frame only a few numbers are kept, and those for one shot.
 
-    steady: the rate if it is constant, else None; about: the rate, at least roughly.
-    cuts:   what `detected_cuts.chosen_cuts` gave.
+    rate:     of the video, or about, where it is not constant.
+    slowdown: how many times slower than life it is shown.
     """
-    found = Survey()
-    borders = Borders(footage.height, footage.width)
-    logos = Logos(footage.height, footage.width)
-    passing = PassingLogos(footage.height, footage.width, lambda: borders.result()[0])
-    shot: list[Seen] = []
+    result = Survey()
+    height, width = source.height, source.width
+    letterbox = LetterboxDetector(height, width)
+    watermark = WatermarkDetector(height, width, crop=lambda: letterbox.result()[0])
+    meter, every = FrameStatsMeter(rate), max(1, round(rate * INTERVAL))
+    shot: list[FrameStats] = []
+
+    def measured() -> Iterator[tuple[int, FrameStats, Frame]]:
+        """Section, statistics and small picture of each frame."""
+        for section, number, seconds, frame in frames_of(source, sections, rate):
+            result.frames += 1
+            if number % every == 0:
+                letterbox.process_frame(frame)
+                watermark.process_frame(frame, seconds)
+            small = small_picture(frame)
+            yield section, meter(number, seconds, small), small
+
+    def close_shot() -> None:
+        for part in split_shot(shot, required, rate if constant_rate else None, slowdown):
+            if isinstance(part, ClipSegment):
+                result.segments.append(part)
+            else:
+                result.rejections.append(part)
+        shot.clear()
+
     key: tuple[int, int] | None = None
-
-    def close() -> None:
-        if shot:
-            pieces, refused = plan_shot(shot, wanted, steady, speed)
-            found.pieces += pieces
-            found.refused += refused
-            shot.clear()
-
-    looking = Looking(about)
-
-    def look(frame: Frame, seconds: Fraction) -> None:
-        borders.add(frame)
-        logos.add(frame)
-        passing.add(frame, seconds)
-
-    reading = _reading(footage, sections, about, look, found, looking)
-    for number, (section, seen, _) in shots(reading, lambda item: item[2], cuts):
-        if (section, number) != key:
-            close()
-            key = section, number
-        shot.append(seen)
-    close()
-    found.box, found.fault = borders.result()
-    if not found.fault:
-        found.logos = logos.boxes(found.box)
-        _leave_logos(found, passing.found, Box(0, 0, footage.height, footage.width))
-    if footage.facts.get("partial"):
-        _leave_patched(found)
-    return found
+    for number, (section, stats, _) in shots(measured(), lambda item: item[2]):
+        if shot and (section, number) != key:
+            close_shot()
+        key = section, number
+        shot.append(stats)
+    if shot:
+        close_shot()
+    result.crop, result.fault = letterbox.result()
+    if not result.fault:
+        marks = watermark.result()
+        result.watermarks = marks.lasting
+        _cut_watermarks_off(result, marks.passing, Box(0, 0, height, width))
+    if source.facts.get("partial"):
+        _drop_patched(result)
+    return result
 
 
-def _leave_logos(found: Survey, passing: Sequence[Passing], picture: Box) -> None:
-    """Cut logos off; where too little were left, those of a part of the video cost its clips there."""
-    whole = found.box or picture
-    if found.logos:
-        found.box, found.fault = without_logos(whole, found.logos)
-    if found.fault:
+def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], whole: Box) -> None:
+    """Crop watermarks away; where too little were left, passing ones cost the clips they are in."""
+    within = result.crop or whole
+    if result.watermarks:
+        result.crop, result.fault = without_watermarks(within, result.watermarks)
+    if result.fault:
         return
-    rest = found.box or picture
-    others = [one for one in passing if overlap(rest, one.box)]
-    every = [*found.logos, *(one.box for one in others)]
-    cut, fault = without_logos(whole, every)
+    rest = result.crop or whole
+    others = [mark for mark in passing if overlap(rest, mark.box)]
+    if not others:
+        return
+    every = [*result.watermarks, *(mark.box for mark in others)]
+    crop, fault = without_watermarks(within, every)
     if not fault:
-        if others:
-            found.box, found.logos = cut, every
+        result.crop, result.watermarks = crop, every
         return
-    for piece in list(found.pieces):
-        seen = [one.box for one in others if one.is_seen(piece.start, piece.end)]
-        if seen:
-            box = seen[0]
+    for segment in list(result.segments):
+        boxes = [mark.box for mark in others if mark.is_seen(segment.start, segment.end)]
+        if boxes:
+            box = boxes[0]
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
-            found.pieces.remove(piece)
-            found.refused.append(Refusal(piece.start, piece.end, len(piece.frames), why))
+            result.segments.remove(segment)
+            result.rejections.append(
+                Rejection(segment.start, segment.end, len(segment.frames), why)
+            )
 
 
-def _reading(
-    footage: Footage,
-    sections: Sequence[Section],
-    about: Fraction,
-    look: Callable[[Frame, Fraction], None],
-    found: Survey,
-    looking: Looking,
-) -> Iterator[tuple[int, Seen, Frame]]:
-    """The frames of the sections: which, what is seen, and the small picture."""
-    every = max(1, round(about * LOOK_EVERY_SECONDS))
-    for section, number, seconds, frame in placed(footage, sections, about):
-        found.frames += 1
-        if number % every == 0:
-            look(frame, seconds)
-        small = small_picture(frame)
-        yield section, looking(number, seconds, small), small
-
-
-def placed(
-    footage: Footage, sections: Sequence[Section], about: Fraction
+def frames_of(
+    source: FrameSource, sections: Sequence[Section], rate: Fraction
 ) -> Iterator[tuple[int, int, Fraction, Frame]]:
     """Section, number and seconds from the first frame of each frame that is in a section.
 
+    rate: by which frames without time stamps are timed.
     Reading ends with the last section, not with the video.
     """
     first: Fraction | None = None
     last = None if any(s.end is None for s in sections) else max(s.end or 0 for s in sections)
-    for number, (stamp, frame) in enumerate(footage.timed()):
+    for number, (stamp, frame) in enumerate(source.timed()):
         if stamp is None:
-            seconds = number / about
+            seconds = number / rate
         else:
             first = stamp if first is None else first
             seconds = stamp - first
@@ -201,97 +197,94 @@ def placed(
                 break
 
 
-def _leave_patched(found: Survey) -> None:
-    """Take the last frames before the damage out of the pieces."""
-    if not found.pieces:
+def _drop_patched(result: Survey) -> None:
+    """Take the last frames before the damage out of the segments."""
+    if not result.segments:
         return
-    last = found.pieces[-1]
-    sound = found.frames - PATCHED
-    kept = tuple(number for number in last.frames if number < sound)
-    if len(kept) == len(last.frames):
+    last = result.segments[-1]
+    sound = result.frames - PATCHED
+    frames = tuple(number for number in last.frames if number < sound)
+    if len(frames) == len(last.frames):
         return
     length = (last.end - last.start) / len(last.frames)
-    end = last.start + length * len(kept)
+    end = last.start + length * len(frames)
     why = "next to the place where the damaged file stops"
-    found.refused.append(Refusal(end, last.end, len(last.frames) - len(kept), why))
-    found.pieces.pop()
-    if kept:
-        found.pieces.append(Piece(kept, last.start, end, last.rate))
+    result.rejections.append(Rejection(end, last.end, len(last.frames) - len(frames), why))
+    result.segments.pop()
+    if frames:
+        result.segments.append(ClipSegment(frames, last.start, end, last.rate))
 
 
 @dataclass(frozen=True)
-class Made:
-    """A clip that was written."""
+class ExtractedClip:
+    """A clip that was written; motion: in pixels a frame; hashes: of every `EVERY`-th frame."""
 
-    piece: Piece
+    segment: ClipSegment
     written: Written
     motion: dict[str, float]
     hashes: list[int]
 
 
-def write_pieces(
-    footage: Footage,
-    pieces: Sequence[tuple[Piece, Path]],
-    box: Box | None,
+def write_clips(
+    source: FrameSource,
+    segments: Sequence[tuple[ClipSegment, Path]],
+    crop: Box | None,
     size: tuple[int, int],
-) -> Iterator[Made]:
+) -> Iterator[ExtractedClip]:
     """Write the clips, in one reading of the video; one frame is held at a time.
 
-    pieces: in order, none within another. box: the part of the picture that is kept.
-    size: (height, width) to scale down to, by areas.
+    segments: in order, none within another.
+    size:     (height, width) to scale the crop down to, by areas.
+    Raises DatasetError if a frame of a segment is no longer there.
     """
-    frames = ((number, frame) for number, (_, frame) in enumerate(footage.timed()))
-    for piece, path in pieces:
-        motion = MotionMeter(len(piece.frames))
-        hashes: list[int] = []
-        written = write_clip(path, _tapped(frames, piece, box, size, motion, hashes))
-        if written.frames != len(piece.frames):
+    numbered = enumerate(frame for _, frame in source.timed())
+    for segment, path in segments:
+        motion, hashes = MotionMeter(len(segment.frames)), list[int]()
+        frames = (resize(frame, crop, size) for frame in _frames_at(segment.frames, numbered))
+        written = write_clip(path, _measured(frames, motion, hashes))
+        if written.frames != len(segment.frames):
             raise DatasetError(f"{path}: the video has changed while it was read; prepare it again")
-        yield Made(piece, written, motion.result(), hashes)
+        yield ExtractedClip(segment, written, motion.result(), hashes)
 
 
-def _tapped(
-    frames: Iterator[tuple[int, Frame]],
-    piece: Piece,
-    box: Box | None,
-    size: tuple[int, int],
-    motion: MotionMeter,
-    hashes: list[int],
-) -> Iterator[Frame]:
-    """The frames of a piece as they are stored, measured as they go by."""
-    wanted = iter(piece.frames)
-    for place in itertools.count():
-        number = next(wanted, None)
-        if number is None:
-            return
-        for found, frame in frames:
-            if found == number:
+def _frames_at(numbers: Sequence[int], numbered: Iterator[tuple[int, Frame]]) -> Iterator[Frame]:
+    """The frames of these numbers, in rising order, as far as they are there."""
+    for wanted in numbers:
+        for number, frame in numbered:
+            if number == wanted:
+                yield frame
                 break
-        else:
-            return
-        made = reduced(frame, box, size)
-        motion.add(made)
+
+
+def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -> Iterator[Frame]:
+    """The frames as they are; their motion and hashes are noted as they go by."""
+    for place, frame in enumerate(frames):
+        motion.process_frame(frame)
         if place % EVERY == 0:
-            hashes.append(picture_hash(made))
-        yield made
+            hashes.append(perceptual_hash(frame))
+        yield frame
 
 
-def reduced(frame: Frame, box: Box | None, size: tuple[int, int]) -> Frame:
-    """The part of a frame within `box`, scaled down by areas to (height, width)."""
-    if box is not None:
-        frame = frame[box.top : box.top + box.height, box.left : box.left + box.width]
+def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
+    """The part of a frame within `crop`, scaled down by areas to (height, width)."""
+    if crop is not None:
+        frame = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     if frame.shape[:2] == size:
         return np.ascontiguousarray(frame)
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def scaled(height: int, width: int, to_height: int | None, to_width: int | None) -> tuple[int, int]:
+def scaled_size(
+    height: int, width: int, to_height: int | None, to_width: int | None
+) -> tuple[int, int]:
     """The size that a picture is scaled down to, both even: within the given one, never larger.
 
     The given size is meant for pictures that are wider than high; for others it is turned.
 
-    >>> scaled(1080, 1920, 540, None), scaled(1920, 1080, 540, None), scaled(240, 320, 540, None)
-    ((540, 960), (960, 540), (240, 320))
+    >>> scaled_size(1080, 1920, 540, None), scaled_size(1920, 1080, 540, None)
+    ((540, 960), (960, 540))
+    >>> scaled_size(240, 320, 540, None)
+    (240, 320)
     """
     if height > width:
         to_height, to_width = to_width, to_height

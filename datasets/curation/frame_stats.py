@@ -1,4 +1,4 @@
-"""What is noted of every frame of a video while it streams by, small enough to keep a shot of it."""
+"""Frame statistics: brightness, contrast and change of each frame, small enough to keep for a shot."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ BLOCK = 8  # and of the blocks whose changes are told apart
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One frame.
+class FrameStats:
+    """Statistics of one frame, of a small grey picture of it, in levels of 255.
 
     number:  in the video; seconds: its time stamp, from the first frame of the video.
-    change:  mean difference to the frame before, of small grey pictures, in levels of 255; where
-             one gain for the whole picture makes it less, that is taken out: light is no motion.
-    moved:   the same of the busiest twentieth of the picture, to the frame a thirtieth of a second
-             before: at 240 fps a step is small, and still it is motion.
-    bright, contrast: mean and standard deviation of the grey picture.
-    brighter: levels of change that the gain took out, negative where the picture got darker.
+    change:  mean difference to the frame before; where one gain for the whole picture makes it
+             less, that is taken out: light is no motion.
+    busiest_change: the same of the busiest twentieth of the picture, to the frame a thirtieth of a
+             second before: at 240 fps a step is small, and still it is motion.
+    contrast: the standard deviation.
+    brightening: levels of change that the gain took out, negative where the picture got darker.
     """
 
     number: int
     seconds: Fraction
     change: float
-    moved: float
-    bright: float
+    busiest_change: float
     contrast: float
-    brighter: float = 0.0
+    brightening: float = 0.0
 
 
-class Looking:
-    """Notes what is seen; holds the pictures of a thirtieth of a second."""
+class FrameStatsMeter:
+    """Measures frames as they stream by; holds the pictures of a thirtieth of a second.
+
+    rate: frames a second as shown.
+    """
 
     def __init__(self, rate: Fraction) -> None:
         self._past: deque[Grey] = deque(maxlen=max(1, round(rate / 30)))
 
-    def __call__(self, number: int, seconds: Fraction, small: NDArray[np.uint8]) -> Seen:
+    def __call__(self, number: int, seconds: Fraction, small: NDArray[np.uint8]) -> FrameStats:
+        """small: what `small_picture` gave."""
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
-        change = moved = brighter = 0.0
+        change = busiest = brightening = 0.0
         if self._past:
-            plain, change, gain = _compared(grey, self._past[-1], np.mean)
-            brighter = (plain - change) * (1 if gain > 1 else -1)
-            moved = _compared(grey, self._past[0], _busiest)[1]
+            plain, change, gain = _difference(grey, self._past[-1], np.mean)
+            brightening = (plain - change) * (1 if gain > 1 else -1)
+            busiest = _difference(grey, self._past[0], _busiest)[1]
         self._past.append(grey)
-        mean, deviation = cv2.meanStdDev(grey)
-        bright, contrast = float(mean[0, 0]), float(deviation[0, 0])
-        return Seen(number, seconds, change, moved, bright, contrast, brighter)
+        contrast = float(cv2.meanStdDev(grey)[1][0, 0])
+        return FrameStats(number, seconds, change, busiest, contrast, brightening)
 
 
-def _compared(
+def _difference(
     grey: Grey, before: Grey, measure: Callable[[Grey], float]
 ) -> tuple[float, float, float]:
     """The difference of two pictures as they are, the same at most without the gain, and the gain."""

@@ -1,9 +1,10 @@
-"""Where one shot ends and the next begins, found while frames stream by."""
+"""Shot boundary detection: cuts, found while frames stream by. Cut is TRECVID's word for it."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import cv2
@@ -15,17 +16,10 @@ Picture = NDArray[np.generic]
 
 SIDE = 96  # pixels of the longer side of what is compared
 SMALLEST = 16  # and of the shorter: optical flow needs as many
-# Measured on real clips: cuts leave 0.35 or more of the contrast unexplained by motion, over 0.40 or
-# more of the picture; a whip pan 0.23 over 0.24, the wildest hand-held shot 0.20 over 0.65.
-LEFT = 0.3  # unexplained difference of a cut, as a part of the contrast
-SPREAD = 0.3  # part of the picture where it is more than LEVELS
-LEVELS = 12
-SUDDEN = 2.0  # a cut is so many times the differences around it: a pan is not
-FLASH = 3  # frames at most that a flash or a drop-out lasts, plus one
-AROUND = 2  # differences on either side with which one is compared
+AROUND = 2  # residuals on either side with which one is compared
 
 
-class _Look:
+class _SmallFrame:
     """A frame as it is compared: small, in colour and in grey."""
 
     def __init__(self, picture: Picture) -> None:
@@ -40,18 +34,99 @@ class _Look:
         self.contrast = max(float(self.grey.std()), 1.0)
 
 
-class _Comparison:
-    """How much of a look motion cannot explain by another."""
+@dataclass
+class _Step:
+    """A frame, and the residual to the one before, which the very first has not."""
 
-    def __init__(self) -> None:
-        self.dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self.dis.setFinestScale(0)
+    number: int
+    frame: _SmallFrame
+    residual: float | None
 
-    def __call__(self, one: _Look, other: _Look) -> tuple[float, float]:
-        """The mean difference left, in levels of 255, and the part of the picture it spreads over."""
+
+class ShotBoundaryDetector:
+    """Finds cuts: changes that motion does not explain, far above those just before and after.
+
+    A flash, or up to two odd frames, after which the picture comes back is none; nor is a fade.
+    Measured on real clips: cuts leave 0.35 or more of the contrast unexplained by motion, over 0.40
+    or more of the picture; a whip pan 0.23 over 0.24, the wildest hand-held shot 0.20 over 0.65.
+
+    residual: unexplained difference of a cut, at least, as a part of the contrast.
+    spread:   part of the picture, at least, where it is more than `levels` of 255.
+    sudden:   a cut is so many times the residuals around it: a pan is not.
+    flash:    frames at most that a flash or a drop-out lasts, plus one; a cut is known so many
+              frames after it.
+    """
+
+    def __init__(
+        self,
+        residual: float = 0.3,
+        spread: float = 0.3,
+        levels: float = 12,
+        sudden: float = 2.0,
+        flash: int = 3,
+    ) -> None:
+        self.residual, self.spread, self.levels = residual, spread, levels
+        self.sudden, self.flash = sudden, flash
+        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow.setFinestScale(0)
+        self._count = 0
+        self._waiting: deque[_Step] = deque()
+        self._past: deque[_Step] = deque(maxlen=flash)
+        self._starts: list[int] = []
+
+    def process_frame(self, picture: Picture) -> None:
+        """picture: (H, W, 3), RGB: uint8, or floats in [0, 1]."""
+        frame = _SmallFrame(picture)
+        last = self._waiting[-1] if self._waiting else None
+        residual = None if last is None else self._compare(last.frame, frame)[0]
+        self._waiting.append(_Step(self._count, frame, residual))
+        self._count += 1
+        if len(self._waiting) > self.flash:
+            self._decide()
+
+    def result(self) -> list[int]:
+        """The numbers of the frames with which a shot begins, but for the first; no frame may follow."""
+        while self._waiting:
+            self._decide()
+        return self._starts
+
+    @property
+    def shot(self) -> int:
+        """The number, from 0, of the shot to which the last frame decided on belongs."""
+        return len(self._starts)
+
+    def _decide(self) -> None:
+        if self._is_start():
+            self._starts.append(self._waiting[0].number)
+        self._past.append(self._waiting.popleft())
+
+    def _is_start(self) -> bool:
+        """Whether a shot begins with the first frame that waits."""
+        step, *after = self._waiting
+        if step.residual is None:
+            return False
+        before = self._past[-1].frame.contrast
+        if step.residual <= self.residual * min(step.frame.contrast, before):
+            return False
+        around = [*list(self._past)[-AROUND:], *after[:AROUND]]
+        residuals = [one.residual for one in around if one.residual is not None]
+        if residuals and step.residual < self.sudden * float(np.median(residuals)):
+            return False
+        befores, afters = list(self._past), [step, *after][: self.flash]
+        pairs = [(b, a) for b in range(len(befores)) for a in range(len(afters))]
+        pairs.sort(key=lambda pair: len(befores) - pair[0] + pair[1])  # nearest first
+        return all(self._differ(befores[b].frame, afters[a].frame) for b, a in pairs)
+
+    def _differ(self, one: _SmallFrame, other: _SmallFrame) -> bool:
+        """Whether the two are of different shots, as far as two frames can tell."""
+        residual, spread = self._compare(one, other)
+        return spread > self.spread and residual > self.residual * max(one.contrast, other.contrast)
+
+    def _compare(self, one: _SmallFrame, other: _SmallFrame) -> tuple[float, float]:
+        """The mean difference that motion leaves, in levels of 255, and the part it spreads over."""
         if np.array_equal(one.colour, other.colour):  # stills and repeats: soon done
             return 0.0, 0.0
-        flow = self.dis.calc(other.grey, one.grey, None)
+        flow = self._flow.calc(other.grey, one.grey, None)
         height, width = other.grey.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         moved = cv2.remap(
@@ -64,12 +139,7 @@ class _Comparison:
         here = other.colour.astype(np.float32)
         along, still = (np.abs(p.astype(np.float32) - here).mean(-1) for p in (moved, one.colour))
         left = cv2.blur(np.minimum(along, still), (5, 5))
-        return float(left.mean()), float((left > LEVELS).mean())
-
-    def differ(self, one: _Look, other: _Look) -> bool:
-        """Whether the two are of different shots, as far as two frames can tell."""
-        left, spread = self(one, other)
-        return spread > SPREAD and left > LEFT * max(one.contrast, other.contrast)
+        return float(left.mean()), float((left > self.levels).mean())
 
 
 def shots(
@@ -79,49 +149,15 @@ def shots(
     """Each item with the number of the shot it belongs to, from 0, some frames behind.
 
     picture: the frame of an item, (H, W, 3), RGB: uint8, or floats in [0, 1].
-
-    A cut is a change that motion does not explain, far above those just before and after. A flash,
-    or up to two odd frames, after which the picture comes back is none; nor is a fade.
     """
-    compare = _Comparison()
-    # Each with the difference to the one before, which the very first has not.
-    waiting: deque[tuple[Item, _Look, float | None]] = deque()
-    past: deque[tuple[_Look, float | None]] = deque(maxlen=FLASH)
-    shot = 0
-
-    def cut() -> bool:
-        """Whether a shot begins with the first that waits."""
-        look, left = waiting[0][1:]
-        if left is None or left <= LEFT * min(look.contrast, past[-1][0].contrast):
-            return False
-        lefts = [left for _, left in past][-AROUND:]
-        lefts += [left for _, _, left in list(waiting)[1 : AROUND + 1]]
-        around = [value for value in lefts if value is not None]
-        if around and left < SUDDEN * float(np.median(around)):
-            return False
-        befores = [look for look, _ in past]
-        return _all_differ(compare, befores, [look for _, look, _ in list(waiting)[:FLASH]])
-
-    last: _Look | None = None
+    detector, waiting, done = ShotBoundaryDetector(), deque[Item](), 0
     for item in items:
-        look = _Look(picture(item))
-        left = compare(last, look)[0] if last is not None else None
-        waiting.append((item, look, left))
-        last = look
-        if len(waiting) > FLASH:
-            shot += cut()
-            done, seen, left = waiting.popleft()
-            past.append((seen, left))
-            yield shot, done
-    while waiting:
-        shot += cut()
-        done, seen, left = waiting.popleft()
-        past.append((seen, left))
-        yield shot, done
-
-
-def _all_differ(compare: _Comparison, befores: Sequence[_Look], afters: Sequence[_Look]) -> bool:
-    """Whether no look of the one side is of the same shot as one of the other, nearest first."""
-    pairs = [(b, a) for b in range(len(befores)) for a in range(len(afters))]
-    pairs.sort(key=lambda pair: len(befores) - pair[0] + pair[1])
-    return all(compare.differ(befores[b], afters[a]) for b, a in pairs)
+        detector.process_frame(picture(item))
+        waiting.append(item)
+        if len(waiting) > detector.flash:
+            yield detector.shot, waiting.popleft()
+            done += 1
+    shot, starts = detector.shot, detector.result()
+    for number, item in enumerate(waiting, done):
+        shot += number in starts
+        yield shot, item

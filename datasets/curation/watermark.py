@@ -1,125 +1,175 @@
-"""Burnt-in logos, captions and clocks' frames: edges that stay where they are while the picture moves."""
+"""Watermarks: logos, captions and clocks burnt in, found by edges that stay while the picture moves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..frames import Box
 from .frame_stats import small_picture
-from .letterbox import Box
 
 Grey = NDArray[np.float32]
-SIDE = 320  # pixels of the longer side of what is looked at
+SIDE = 320  # pixels of the longer side of the picture that edges are taken of
 BLOCK = 16  # pixels of a part that has moved or not
 TEXTURE = 1.0  # least strength of its edges that tells, in levels a pixel
 ALIKE = 0.5  # cosine of its edges with those before, at most, where it has moved
 RESTING = 0.2  # of the parts may rest for a picture to count
-LOOKS = 12  # pictures that must count before anything is said: a car ran beside the camera for 8
-STAYS = 0.85  # part of an edge's mean square that is its mean's: the same strength and direction
-STRONG = 3.0  # least mean strength of an edge, in levels a pixel
 CLIPPED = 30.0  # no edge counts for more than so many levels: one strong one is not a lasting one
-JOINED = 15  # pixels within which edges belong to one logo: letters of a word
-LEAST = 30  # pixels of edge that make a logo: a clock of four digits has 60
-AROUND = 12  # pixels about a logo in which the rest must move
+JOINED = 15  # pixels within which edges belong to one watermark: letters of a word
+AROUND = 12  # pixels about a watermark in which the rest must move
 RESTLESS = 0.3  # part of their edges' mean square, at most, that stays
 MARGIN = 2  # further pixels that are cut off
-ENOUGH = 0.6  # part of the picture within its borders that must be left
 
 
-class Logos:
-    """Gathers the edges of a video's pictures, each direction for itself: a few small maps.
+@dataclass(frozen=True)
+class PassingWatermark:
+    """A watermark, and the seconds between which it may be seen: its part and both beside it."""
 
-    looks: how many pictures have counted.
+    box: Box
+    start: Fraction
+    end: Fraction
+
+    def is_seen(self, start: Fraction, end: Fraction) -> bool:
+        return self.start < end and start < self.end
+
+
+@dataclass(frozen=True)
+class Watermarks:
+    """lasting: in the whole video; passing: in a part of it. In pixels of the whole picture."""
+
+    lasting: list[Box]
+    passing: list[PassingWatermark]
+
+
+class WatermarkDetector:
+    """Finds watermarks in the whole video, and in parts of it as short as tells something.
+
+    Only where most of the picture has moved between the frames that count, and where what is around
+    moves: of a camera that stands still, or a bonnet before it, nothing is said.
+
+    height, width: of the frames.
+    crop:   gives the part of the picture within its letterbox bars, as far as they are known by
+            then: no more of the picture than in the end, so their edges are never taken for a
+            watermark's.
+    frames: that must count before anything is said: a car ran beside the camera for 8.
+    stays:  part of an edge's mean square that is its mean's: the same strength and direction.
+    strong: least mean strength of an edge, in levels a pixel.
+    least:  pixels of edge that make a watermark: a clock of four digits has 60.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self._size = height, width
-        self._last: tuple[Grey, Grey] | None = None
-        self._sum: list[Grey] = []
-        self._squares: Grey | None = None
-        self.looks = 0
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        crop: Callable[[], Box | None] = lambda: None,
+        frames: int = 12,
+        stays: float = 0.85,
+        strong: float = 3.0,
+        least: int = 30,
+    ) -> None:
+        self.size, self.crop, self.frames = (height, width), crop, frames
+        self.stays, self.strong, self.least = stays, strong, least
+        self._whole, self._part = _EdgeStats(), _EdgeStats()
+        self._start: Fraction | None = None
+        self._passing: list[PassingWatermark] = []
 
-    def add(self, frame: NDArray[np.uint8]) -> None:
-        """frame: uint8 (H, W, 3). One that is not far from the last that counted does not count."""
+    def process_frame(self, frame: NDArray[np.uint8], seconds: Fraction) -> None:
+        """frame: uint8 (H, W, 3), shown at so many seconds."""
         grey = cv2.cvtColor(small_picture(frame, SIDE), cv2.COLOR_RGB2GRAY)
         edges = _edges(np.asarray(grey, np.float32))
-        if self._last is not None and not _moved(edges, self._last):
-            return
-        squares = np.asarray(edges[0] ** 2 + edges[1] ** 2, np.float32)
-        if self._squares is None:
-            self._sum, self._squares = [np.zeros_like(squares) for _ in edges], squares * 0
-        for total, part in zip(self._sum, edges, strict=True):
-            total += part
-        self._squares += squares
-        self._last = edges
-        self.looks += 1
+        self._whole.add(edges)
+        self._part.add(edges)
+        start = self._start = seconds if self._start is None else self._start
+        if self._part.count >= self.frames:
+            length = seconds - start
+            self._passing += [
+                PassingWatermark(box, start - length, seconds + length)
+                for box in self._boxes(self._part)
+            ]
+            self._part, self._start = _EdgeStats(), None
 
-    def boxes(self, within: Box | None) -> list[Box]:
-        """Where logos are, in pixels of the whole picture; `within` are its black borders.
+    def result(self) -> Watermarks:
+        return Watermarks(self._boxes(self._whole), self._passing)
 
-        Only where most of the picture has moved between the looks, and where what is around moves:
-        of a camera that stands still, or a bonnet before it, nothing is said.
-        """
-        if self._squares is None or self.looks < LOOKS:
+    def _boxes(self, edges: _EdgeStats) -> list[Box]:
+        """Where edges stay, joined to boxes, in pixels of the whole picture."""
+        if edges.squares is None or edges.count < self.frames:
             return []
-        squares = self._squares / self.looks
-        stay = np.asarray(self._sum[0] ** 2 + self._sum[1] ** 2, np.float32) / self.looks**2
-        inner = _mask(squares.shape, self._size, within)
-        lasting = (squares > STRONG**2) & (stay > STAYS * squares) & inner
+        squares = edges.squares / edges.count
+        x, y = edges.sums
+        steady = np.asarray(x**2 + y**2, np.float32) / edges.count**2
+        inner = _mask(squares.shape, self.size, self.crop())
+        lasting = (squares > self.strong**2) & (steady > self.stays * squares) & inner
         kernel = np.ones((JOINED, JOINED), np.uint8)
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-        found = []
+        boxes = []
         for label in range(1, count):
-            left, top, wide, high, _ = (int(value) for value in stats[label])
-            if np.count_nonzero(lasting & (labels == label)) < LEAST:
+            left, top, width, height, _ = (int(value) for value in stats[label])
+            if np.count_nonzero(lasting & (labels == label)) < self.least:
                 continue
-            rows = slice(max(top - AROUND, 0), top + high + AROUND)
-            columns = slice(max(left - AROUND, 0), left + wide + AROUND)
+            rows = slice(max(top - AROUND, 0), top + height + AROUND)
+            columns = slice(max(left - AROUND, 0), left + width + AROUND)
             ring = inner[rows, columns].copy()
-            ring[_near(top, rows, high), _near(left, columns, wide)] = False
-            still, every = (part[rows, columns][ring].sum() for part in (stay, squares))
+            first, second = top - rows.start, left - columns.start
+            ring[first : first + height, second : second + width] = False
+            still, every = (part[rows, columns][ring].sum() for part in (steady, squares))
             if still <= RESTLESS * every:
-                found.append(self._whole(Box(top, left, high, wide), squares.shape))
-        return found
-
-    def _whole(self, box: Box, small: tuple[int, ...]) -> Box:
-        """A box of the small picture in pixels of the whole one, with its margin."""
-        ends = []
-        for first, length, from_, to in (
-            (box.top, box.height, small[0], self._size[0]),
-            (box.left, box.width, small[1], self._size[1]),
-        ):
-            first, last = first - MARGIN, first + length + MARGIN
-            ends.append((max(first * to // from_, 0), min(-(-last * to // from_), to)))
-        (top, bottom), (left, right) = ends
-        return Box(top, left, bottom - top, right - left)
+                boxes.append(_enlarged(Box(top, left, height, width), squares.shape, self.size))
+        return boxes
 
 
-def without_logos(box: Box, logos: list[Box]) -> tuple[Box, str]:
-    """The part of `box` that is left when logos are cut off from its sides, and a fault if too little."""
+class _EdgeStats:
+    """Sums of edges, of each direction and squared, over the frames that are far from the last one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: list[Grey] = []
+        self.squares: Grey | None = None
+        self._last: tuple[Grey, Grey] | None = None
+
+    def add(self, edges: tuple[Grey, Grey]) -> None:
+        if self._last is not None and not _has_moved(edges, self._last):
+            return
+        squares = np.asarray(edges[0] ** 2 + edges[1] ** 2, np.float32)
+        if self.squares is None:
+            self.sums, self.squares = [np.zeros_like(squares) for _ in edges], squares * 0
+        for total, part in zip(self.sums, edges, strict=True):
+            total += part
+        self.squares += squares
+        self._last = edges
+        self.count += 1
+
+
+def without_watermarks(box: Box, marks: list[Box], least: float = 0.6) -> tuple[Box, str]:
+    """The part of `box` that is left when watermarks are cut off from its sides, and a fault.
+
+    least: part of the box that must be left; else it stays as it is, and the fault says why.
+    """
     rest = box
     while True:
         # That which costs most first: its cut may take others away.
-        cuts = [max(_cuts(rest, logo), key=_area) for logo in logos if overlap(rest, logo)]
+        cuts = [max(_cuts(rest, mark), key=_area) for mark in marks if overlap(rest, mark)]
         if not cuts:
             return rest, ""
         rest = min(cuts, key=_area)
-        if _area(rest) < ENOUGH * _area(box):
-            named = ", ".join(f"{one.width}x{one.height} at {one.left},{one.top}" for one in logos)
+        if _area(rest) < least * _area(box):
+            named = ", ".join(f"{one.width}x{one.height} at {one.left},{one.top}" for one in marks)
             return box, f"burnt-in logo ({named}): without it too little of the picture is left"
 
 
-def _cuts(box: Box, logo: Box) -> Iterator[Box]:
-    """The four parts of a box that lie beside a logo."""
+def _cuts(box: Box, mark: Box) -> Iterator[Box]:
+    """The four parts of a box that lie beside a watermark."""
     bottom, right = box.top + box.height, box.left + box.width
-    below, behind = logo.top + logo.height, logo.left + logo.width
-    yield Box(box.top, box.left, max(logo.top - box.top, 0), box.width)
+    below, behind = mark.top + mark.height, mark.left + mark.width
+    yield Box(box.top, box.left, max(mark.top - box.top, 0), box.width)
     yield Box(below, box.left, max(bottom - below, 0), box.width)
-    yield Box(box.top, box.left, box.height, max(logo.left - box.left, 0))
+    yield Box(box.top, box.left, box.height, max(mark.left - box.left, 0))
     yield Box(box.top, behind, box.height, max(right - behind, 0))
 
 
@@ -145,7 +195,7 @@ def _edges(grey: Grey) -> tuple[Grey, Grey]:
     return np.asarray(x * shrink, np.float32), np.asarray(y * shrink, np.float32)
 
 
-def _moved(edges: tuple[Grey, Grey], before: tuple[Grey, Grey]) -> bool:
+def _has_moved(edges: tuple[Grey, Grey], before: tuple[Grey, Grey]) -> bool:
     """Whether nearly every part of a picture that has edges has other ones than before."""
     size = [max(side // BLOCK, 1) for side in edges[0].shape[::-1]]
 
@@ -159,19 +209,27 @@ def _moved(edges: tuple[Grey, Grey], before: tuple[Grey, Grey]) -> bool:
     return bool(np.count_nonzero(alike & textured) <= RESTING * np.count_nonzero(textured))
 
 
-def _mask(small: tuple[int, ...], size: tuple[int, int], within: Box | None) -> NDArray[np.bool_]:
-    """The small picture's pixels that lie within its borders; their edges last as logos' do."""
+def _enlarged(box: Box, small: tuple[int, ...], size: tuple[int, int]) -> Box:
+    """A box of the small picture in pixels of the whole one, with its margin."""
+    ends = []
+    for first, length, from_, to in (
+        (box.top, box.height, small[0], size[0]),
+        (box.left, box.width, small[1], size[1]),
+    ):
+        first, last = first - MARGIN, first + length + MARGIN
+        ends.append((max(first * to // from_, 0), min(-(-last * to // from_), to)))
+    (top, bottom), (left, right) = ends
+    return Box(top, left, bottom - top, right - left)
+
+
+def _mask(small: tuple[int, ...], size: tuple[int, int], crop: Box | None) -> NDArray[np.bool_]:
+    """The small picture's pixels within its letterbox bars, whose edges stay as watermarks' do."""
     inner = np.zeros(small, bool)
-    if within is None:
+    if crop is None:
         inner[1:-1, 1:-1] = True
         return inner
     scale = small[0] / size[0], small[1] / size[1]
-    top, bottom = within.top * scale[0], (within.top + within.height) * scale[0]
-    left, right = within.left * scale[1], (within.left + within.width) * scale[1]
+    top, bottom = crop.top * scale[0], (crop.top + crop.height) * scale[0]
+    left, right = crop.left * scale[1], (crop.left + crop.width) * scale[1]
     inner[int(top) + 2 : int(bottom) - 1, int(left) + 2 : int(right) - 1] = True
     return inner
-
-
-def _near(first: int, window: slice, length: int) -> slice:
-    """Where a stretch lies within a window that begins before it."""
-    return slice(first - window.start, first - window.start + length)

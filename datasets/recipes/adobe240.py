@@ -31,9 +31,4 @@ ADOBE240 = Recipe(
         "DeepVideoDeblurring_Dataset_Original_High_FPS_Videos.zip of "
         f"{_HOST}, or a folder of its videos, or of their frames"
     ),
-    remark=(
-        "the split is VideoINR's (100 videos for training, 16, and these 17), which TMNet and "
-        "others share. All frames of the videos are kept; evaluate with --time-step 8 for 30 to "
-        "240 fps. Numbers of frames and rates are the videos' own and not confirmed"
-    ),
 )

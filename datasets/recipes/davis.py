@@ -118,10 +118,4 @@ DAVIS = Recipe(
         "DAVIS-2017-trainval-480p.zip of davischallenge.org, or its folder JPEGImages/480p with "
         "90 scenes of 6208 frames"
     ),
-    remark=(
-        "interpolation papers take all 90 sequences; the 30 validation ones alone: --scenes. "
-        "Counts are of the 480p archive; they were not compared with the archive itself, but "
-        "add up to 4209 and 1999 frames (not confirmed). The rate of 24 is not stated by frames; "
-        "frames are JPEG, mostly 854x480: the width is no multiple of 4 and is cropped"
-    ),
 )

@@ -32,9 +32,4 @@ GOPRO240 = Recipe(
     ),
     layouts=("test/NAME", "NAME"),
     get="GOPRO_Large_all.zip of seungjunnah.github.io/Datasets/gopro, or its folder test",
-    remark=(
-        "all 240 frames a second are kept; evaluate with --time-step 8 for the 30 to 240 fps of "
-        "space-time papers, 2 for 120 to 240. Frame counts are not confirmed, nor the archive's "
-        "size; numbers in file names do not begin at 0"
-    ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +47,6 @@ class Recipe:
     sizes:   scene -> (height, width), where known; `size` of all of them.
     render:  (scene, frame number) -> frame, for a set that the package makes itself.
     fps:     frames a second, where known, as "30" or "30000/1001".
-    remark:  what one should know of the set's use, and what of this recipe is not confirmed.
     version: raised when the frames of a rendered set change.
     """
 
@@ -69,19 +67,7 @@ class Recipe:
     size: Size | None = None
     render: Callable[[str, int], NDArray[np.uint8]] | None = None
     fps: str | None = None
-    remark: str = ""
     version: int = 1
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a manifest says of the recipe."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "licence": self.licence,
-            "citation": self.citation,
-            "version": self.version,
-        }
 
     @property
     def number(self) -> int | None:

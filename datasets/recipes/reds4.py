@@ -30,8 +30,4 @@ REDS4 = Recipe(
         "train_sharp.zip of seungjunnah.github.io/Datasets/reds, or a folder of its clips 000, "
         "011, 015 and 020 with 100 frames each"
     ),
-    remark=(
-        "by EDVR's convention these four are the test set and the rest is for training; "
-        "published figures are for BI x4"
-    ),
 )

@@ -36,14 +36,6 @@ def _at(fps: int) -> Recipe:
         ),
         layouts=(f"{archive}/NAME", "NAME"),
         get=f"{archive}.zip of seungjunnah.github.io/Datasets/reds_vtsr, 30 scenes",
-        remark=(
-            "of the test part only the 15 fps input is public, so the validation part stands for "
-            "it; the STVUN paper does not say which sequences and rate it measures on. `reds_vtsr` "
-            "is the 60 fps archive (every second frame as input: 30 to 60 fps), "
-            "`reds_vtsr_30fps` and `reds_vtsr_15fps` the others. Scene names and frame counts are "
-            "not confirmed; frames are numbered as in the 120 fps recording, so with steps of 2, "
-            "4 and 8"
-        ),
     )
 
 

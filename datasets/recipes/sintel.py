@@ -36,11 +36,6 @@ SINTEL = Recipe(
         "MPI-Sintel-complete.zip of sintel.is.tue.mpg.de, or its folder training/final with 23 "
         "scenes of 1064 frames"
     ),
-    remark=(
-        "the STVUN paper does not say which pass it measures on (not confirmed): `sintel` is the "
-        "final pass, with motion blur and atmosphere, `sintel_clean` the clean one; the test "
-        "sequences of the benchmark are not taken"
-    ),
 )
 
 SINTEL_CLEAN = replace(

@@ -21,5 +21,4 @@ STVT = Recipe(
         "the archive that the README of github.com/JaeYeonKang/STVUN-Pytorch links to, or the "
         "folder of its 12 scenes, each of at least 50 frames"
     ),
-    remark="the names of the scenes, their sizes and the kind of archive are not confirmed",
 )

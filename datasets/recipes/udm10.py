@@ -25,9 +25,4 @@ UDM10 = Recipe(
     ),
     layouts=("NAME/truth", "GT/NAME", "NAME/GT", "NAME"),
     get="the UDM10 archive that the README of github.com/psychopa4/PFNL links to, or its folder",
-    remark=(
-        "frame counts, sizes and the kind of archive are not confirmed; MMagic's copy (Google "
-        "Drive 1G4V4KZZhhfzUlqHiSBBuWyqLyIOvOs0W) names the scenes by number: prepare it under "
-        "another name. Published figures are for BD x4"
-    ),
 )

@@ -26,8 +26,4 @@ VIMEO90K = Recipe(
         "vimeo_test_clean.zip (15 GB) or vimeo_septuplet.zip (82 GB) of toflow.csail.mit.edu, or "
         "the folder of either"
     ),
-    remark=(
-        "seven frames a scene give four input frames with the paper's rule (every second one); "
-        "space-time methods take frames 1, 3, 5, 7 (protocol zsm)"
-    ),
 )

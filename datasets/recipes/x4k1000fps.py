@@ -26,10 +26,4 @@ X4K1000FPS = Recipe(
         "links to, then `stvt prepare x4k1000fps --source encoded_test.tar.gz`; the folder test "
         "with Type1, Type2 and Type3, decoded to PNG, does as well"
     ),
-    remark=(
-        "the paper gives frames 0 and 32 and asks for every fourth between them (30 to 240 fps): "
-        "--time-step 32 takes those two as input. Folder names inside the encoded archive are not "
-        "confirmed; its videos are decoded here and by mp4_decoding.py of the authors, whose "
-        "frames may differ in rounding"
-    ),
 )

@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import reason
-from .archive_members import Member, Reader, bomb, said, size, too_many
-from .tar import Tar
-from .zip import Zip
+from .archive_readers import Member, Reader, SevenZip, Tar, Zip, bomb, quoted, size, too_many
 
 MOST_MEMBERS = 100_000
 MOST_LISTED = 64 << 20  # bytes of a listing that is read
@@ -47,19 +46,19 @@ class Archive:
     def read(self, name: str) -> bytes:
         """The content of one small file. Raises DatasetError if it is large or damaged."""
         if self.members[name].bytes > MOST_LISTED:
-            raise DatasetError(f"{self.path}: {said(name)} is too large for a list of scenes")
+            raise DatasetError(f"{self.path}: {quoted(name)} is too large for a list of scenes")
         with _one_line(self.path), tempfile.TemporaryDirectory() as room:
             for _, content in _reader(self.path).contents({name}, Path(room)):
                 return content.read(MOST_LISTED)
-        raise DatasetError(f"{self.path}: {said(name)} cannot be read")
+        raise DatasetError(f"{self.path}: {quoted(name)} cannot be read")
 
     def unpack(self, names: Collection[str], into: Path) -> None:
         """Write the named files below a folder that is made for it; on failure nothing is left.
 
         Raises DatasetError, one line, if the archive is damaged or the disk does not take it.
         """
-        wanted = set(names)
-        total = sum(self.members[name].bytes for name in wanted)
+        remaining = set(names)
+        total = sum(self.members[name].bytes for name in remaining)
         try:
             into.mkdir(parents=True)
             free = shutil.disk_usage(into).free
@@ -69,11 +68,11 @@ class Archive:
                     f"{size(free)} free; make room, or choose another --root"
                 )
             with _one_line(self.path):
-                for name, content in _reader(self.path).contents(wanted.copy(), into):
+                for name, content in _reader(self.path).contents(remaining.copy(), into):
                     _write(into, self.members[name], content)
-                    wanted.discard(name)
-                if wanted:
-                    raise DatasetError(f"{self.path}: {said(min(wanted))} cannot be unpacked")
+                    remaining.discard(name)
+                if remaining:
+                    raise DatasetError(f"{self.path}: {quoted(min(remaining))} cannot be unpacked")
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
@@ -89,7 +88,7 @@ def open_archive(path: Path, most: int = MOST_MEMBERS) -> Archive:
     with _one_line(path):
         for member in _reader(path).members(most):
             if member.name in members:
-                raise DatasetError(f"{path}: is not unpacked: it holds {said(member.name)} twice")
+                raise DatasetError(f"{path}: is not unpacked: it holds {quoted(member.name)} twice")
             members[member.name] = member
             unpacked += member.bytes
             if len(members) > most:
@@ -130,8 +129,6 @@ def _reader(path: Path) -> Reader:
         case "tar":
             return Tar(path)
         case "7z":
-            from .sevenzip import SevenZip  # needs py7zr, which few have
-
             return SevenZip(path)
         case "rar":
             raise DatasetError(f"{path}: RAR archives are not read; unpack it and give the folder")
@@ -162,5 +159,5 @@ def _write(into: Path, member: Member, content: IO[bytes]) -> None:
                 break
             opened.write(block)
     if written != member.bytes:
-        raise ValueError(f"{said(member.name)} has not the {member.bytes} bytes that it should")
+        raise ValueError(f"{quoted(member.name)} has not the {member.bytes} bytes that it should")
     os.utime(target, ns=(member.stamp, member.stamp))

@@ -10,7 +10,7 @@ from stvt.core.fetcher import Fetch
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe
-from .archive_members import size
+from .archive_readers import size
 from .archives import kind
 
 FOLDER = ".fetched"
@@ -19,17 +19,17 @@ FOLDER = ".fetched"
 _STORED = 3 * 0.6 * 17 / 16
 
 
-def place(recipe: Recipe, root: Path) -> Path | None:
+def archive_path(recipe: Recipe, root: Path) -> Path | None:
     """Where the archive of a recipe is kept, once it was fetched."""
     return root / FOLDER / recipe.file.name if recipe.file else None
 
 
-def fetched(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
+def fetch_archive(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
     """The archive of a recipe, fetched if it is not there.
 
     Raises DatasetError, with what to do by hand, if it is not to be had or there is no room.
     """
-    file, target = recipe.file, place(recipe, root)
+    file, target = recipe.file, archive_path(recipe, root)
     if target is not None and target.is_file():
         return target
     if file is None or target is None:
@@ -52,7 +52,7 @@ def fetched(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
     return target
 
 
-def room(recipe: Recipe) -> dict[str, int | None]:
+def disk_space(recipe: Recipe) -> dict[str, int | None]:
     """Bytes that a set takes: its archive, what is unpacked for a while, the prepared set.
 
     None where that is not known.
@@ -64,12 +64,12 @@ def room(recipe: Recipe) -> dict[str, int | None]:
     return {"archive": published, "unpacked": unpacked, "prepared": prepared}
 
 
-def foreseen(recipe: Recipe, root: Path) -> list[str]:
+def fetch_plan(recipe: Recipe, root: Path) -> list[str]:
     """What fetching a recipe's archive would do, in lines; nothing is done."""
-    file, target = recipe.file, place(recipe, root)
+    file, target = recipe.file, archive_path(recipe, root)
     if file is None or target is None:
         return [f"{recipe.name}: cannot be fetched; by hand: {recipe.get}"]
-    needs = room(recipe)
+    needs = disk_space(recipe)
     sizes = ", ".join(f"{what} {_about(needs[what])}" for what in needs)
     if target.is_file():
         lines = [f"{recipe.name}: its archive is here: {target} ({size(target.stat().st_size)})"]
@@ -85,7 +85,7 @@ def foreseen(recipe: Recipe, root: Path) -> list[str]:
 
 
 def _require_room(recipe: Recipe, root: Path) -> None:
-    needs = room(recipe)
+    needs = disk_space(recipe)
     total = sum(number or 0 for number in needs.values())
     free = shutil.disk_usage(_existing(root)).free
     if free < total:

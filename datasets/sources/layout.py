@@ -1,20 +1,24 @@
-"""Which files of a folder or archive are the frames of a known set, by its published layouts."""
+"""The layout of a known set in a folder or archive, and its scenes against those of the recipe."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import PICTURES, natural_key, reason
+from ..frames import PICTURES, natural_key, numbering_fault
 from ..recipes.recipe import Recipe
-from .scenes import VIDEOS
+from ..schema import Missing
+from .scenes import VIDEOS, Pictures, Scene, SourceScenes, VideoFile, safe_name
 
 _DEPTH = 8  # folders below a source
 _ABOVE = 3  # folders that may lie above a layout, as an archive's own name does
+_SHOWN = 4  # of what is missing, one by one
 _Parts = tuple[str, ...]
 
 
@@ -76,10 +80,10 @@ def find_layout(
     anything: Layout | None = None
     for pattern in recipe.layouts:
         for base, scenes in _under(pattern, units, known):
-            found = _chosen(base, scenes, known)
-            if not known or found.scenes.keys() & known.keys():
-                return found
-            anything = anything or found
+            contents = _chosen(base, scenes, known)
+            if not known or contents.scenes.keys() & known.keys():
+                return contents
+            anything = anything or contents
     if anything is None:
         expected = " or ".join(recipe.layouts)
         raise DatasetError(
@@ -155,3 +159,140 @@ def _seen(paths: list[str]) -> str:
     if not tops:
         return "nothing"
     return ", ".join(tops[:4]) + (f" and {len(tops) - 4} more" if len(tops) > 4 else "")
+
+
+@dataclass(frozen=True)
+class SceneSelection:
+    """How much of a set is to be prepared: with `partial` what is there, with `scenes` these."""
+
+    partial: bool = False
+    scenes: tuple[str, ...] = ()
+
+
+ALL = SceneSelection()
+
+
+def match_recipe(
+    recipe: Recipe, layout: Layout, source: Path, selection: SceneSelection
+) -> tuple[SourceScenes, Missing | None]:
+    """The scenes to prepare, their files by paths in the source; and how the set is not whole.
+
+    One line of failure says what was expected and what was found instead; with `selection.partial`
+    it is a note.
+    Raises DatasetError if a scene that was asked for is none of the set's.
+    """
+    known = layout.known
+    names = list(known) or list(layout.scenes)
+    there = {*names, *layout.scenes} if selection.partial else set(names)
+    if unknown := [name for name in selection.scenes if name not in there]:
+        raise DatasetError(
+            f"{recipe.name}: expected --scenes of {_shortened(names)}, found {unknown[0]}"
+        )
+    contents = SourceScenes()
+    differences: list[str] = []
+    chosen = [name for name in names if not selection.scenes or name in selection.scenes]
+    for name in chosen:
+        differences += _add(
+            contents, recipe, name, layout.scenes.get(name), known.get(name), selection
+        )
+    extra = [
+        name
+        for name in layout.others
+        if selection.partial and (not selection.scenes or name in selection.scenes)
+    ]
+    for name in extra:
+        differences += _add(contents, recipe, name, layout.scenes[name], None, selection)
+        differences.append(
+            f"expected no scene {name}, found {len(layout.scenes[name])} frames of it"
+        )
+    if recipe.count and len(names) != recipe.count and not selection.scenes:
+        differences.append(f"expected {recipe.count} scenes, found {len(names)}")
+    left_out = [name for name in layout.others if name not in extra]
+    if left_out:
+        contents.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
+    there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
+    return contents, _missing(recipe, contents, there_of_it, differences, source, selection)
+
+
+def _add(
+    contents: SourceScenes,
+    recipe: Recipe,
+    name: str,
+    files: list[str] | None,
+    frames: int | None,
+    selection: SceneSelection,
+) -> Iterator[str]:
+    """Add a scene to those found, or a failure; gives what is not as published."""
+    frames = frames if frames is not None else recipe.frames
+    if not files:
+        yield f"expected {_said(name, frames)}, found none"
+        return
+    scene = _scene(name, files)
+    if isinstance(scene, str):
+        contents.failures.append(scene)
+        return
+    number = len(files) if isinstance(scene, Pictures) else None  # a video's is not known yet
+    if number is not None and frames not in (None, number):
+        yield f"expected {_said(name, frames)}, found {number}"
+    elif number is not None and number < recipe.least:
+        yield f"expected {name} with at least {recipe.least} frames, found {number}"
+    else:
+        contents.scenes.append(scene)
+        return
+    if selection.partial:
+        contents.scenes.append(scene)
+
+
+def _scene(name: str, files: list[str]) -> Scene | str:
+    """The scene that files are, or the line that says why they are none."""
+    folders = {str(PurePosixPath(file).parent) for file in files}
+    videos = [file for file in files if PurePosixPath(file).suffix.lower() in VIDEOS]
+    if len(folders) > 1 or (videos and len(files) > 1):
+        first, second = sorted(folders)[:2] if len(folders) > 1 else sorted(files)[:2]
+        return f"{name}: is there twice, in {first} and {second}"
+    called = safe_name(name, set())
+    if videos:
+        return VideoFile(called, Path(videos[0]))
+    paths = [Path(file) for file in files]
+    if fault := numbering_fault(paths):
+        return f"{name}: {paths[0].parent}: {fault}"
+    return Pictures(called, paths[0].parent, paths)
+
+
+def _missing(
+    recipe: Recipe,
+    contents: SourceScenes,
+    number: int,
+    differences: list[str],
+    source: Path,
+    selection: SceneSelection,
+) -> Missing | None:
+    """What the manifest says of a set that is not whole; a set that ought to be whole fails.
+
+    number: of the set's own scenes that are there.
+    """
+    more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    line = "; ".join(differences[:_SHOWN]) + more
+    share = f"{number} of {recipe.number} scenes"
+    partial = bool(differences) and selection.partial
+    if differences and not partial:
+        contents.failures.append(
+            f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
+            "is there, and for other frames choose another name"
+        )
+    if not partial and not selection.scenes:
+        return None
+    missing = Missing(
+        f"{share}: {line}" if partial else f"{share}, as chosen", selection.scenes, partial
+    )
+    contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
+    return missing
+
+
+def _said(name: str, frames: int | None) -> str:
+    return name if frames is None else f"{name} with {frames} frames"
+
+
+def _shortened(names: list[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stvt.core.files import reason
+
 from ..errors import DatasetError
-from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault, reason
+from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".y4m", ".flv", ".f4v", ".3gp"),
@@ -52,7 +54,7 @@ Scene = Pictures | VideoFile | Rendered
 
 
 @dataclass
-class Found:
+class SourceScenes:
     """The scenes of a source, by rising name; a line for each that is none, and for what was left out."""
 
     scenes: list[Scene] = field(default_factory=list)
@@ -60,54 +62,54 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find_scenes(source: Path) -> Found:
+def find_scenes(source: Path) -> SourceScenes:
     """The scenes of a video, of a folder of frames, or of a folder of scenes and videos.
 
     Where a folder holds a subfolder named as true frames usually are (GT, HR, ...), that is
     looked into instead.
     Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
     """
-    found = Found()
-    taken: set[str] = set()
+    contents = SourceScenes()
+    names: set[str] = set()
     if source.is_file() and source.suffix.lower() in PICTURES:
         raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
     if source.is_file():
-        found.scenes.append(VideoFile(safe_name(source.stem, taken), source))
-        return found
+        contents.scenes.append(VideoFile(safe_name(source.stem, names), source))
+        return contents
     if not source.is_dir():
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
     given = source
     source, folders, videos = _look(source)
     if source != given:
-        found.notes.append(f"frames are taken from {source}, as the folder's name says")
+        contents.notes.append(f"frames are taken from {source}, as the folder's name says")
     others = []
     for folder in folders:
         try:
             inside, _, _ = _look(folder)
             files = frame_files(inside)
         except DatasetError as error:
-            found.failures.append(f"{folder.name}: {error}")
+            contents.failures.append(f"{folder.name}: {error}")
             continue
         if files:
-            _add_pictures(found, folder.name, inside, files, taken)
+            _add_pictures(contents, folder.name, inside, files, names)
         else:
             others.append(folder.name)
     for video in videos:
-        found.scenes.append(VideoFile(safe_name(video.stem, taken), video))
+        contents.scenes.append(VideoFile(safe_name(video.stem, names), video))
     files = frame_files(source)
-    if files and not any(isinstance(scene, Pictures) for scene in found.scenes):
-        _add_pictures(found, source.resolve().name, source, files, taken)
+    if files and not any(isinstance(scene, Pictures) for scene in contents.scenes):
+        _add_pictures(contents, source.resolve().name, source, files, names)
     elif files:
         others.append(f"{len(files)} pictures beside the scenes")
     if others:
-        found.notes.append(f"left out of {source}, holding no frames: {', '.join(others)}")
-    if not found.scenes and not found.failures:
+        contents.notes.append(f"left out of {source}, holding no frames: {', '.join(others)}")
+    if not contents.scenes and not contents.failures:
         raise DatasetError(
             f"{source}: holds no frames; give a folder of pictures, a folder of such folders, "
             "a video, or a folder of videos"
         )
-    found.scenes.sort(key=lambda scene: natural_key(scene.name))
-    return found
+    contents.scenes.sort(key=lambda scene: natural_key(scene.name))
+    return contents
 
 
 def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
@@ -129,15 +131,15 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
 
 
 def _add_pictures(
-    found: Found, name: str, folder: Path, files: list[Path], taken: set[str]
+    contents: SourceScenes, name: str, folder: Path, files: list[Path], names: set[str]
 ) -> None:
     if fault := numbering_fault(files):
-        found.failures.append(f"{name}: {folder}: {fault}")
+        contents.failures.append(f"{name}: {folder}: {fault}")
     else:
-        found.scenes.append(Pictures(safe_name(name, taken), folder, files))
+        contents.scenes.append(Pictures(safe_name(name, names), folder, files))
 
 
-def safe_name(name: str, taken: set[str]) -> str:
+def safe_name(name: str, names: set[str]) -> str:
     """A scene's name that is safe as a folder and as a word of a line; added to `taken`.
 
     >>> safe_name("my clip (2).final", set()), safe_name("--x", set()), safe_name("..", set())
@@ -148,9 +150,9 @@ def safe_name(name: str, taken: set[str]) -> str:
     word = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).lstrip("-.")
     word = word.rstrip(".")[:80] or "scene"
     unique, number = word, 2
-    while unique.casefold() in taken:
+    while unique.casefold() in names:
         unique, number = f"{word}_{number}", number + 1
-    taken.add(unique.casefold())
+    names.add(unique.casefold())
     return unique
 
 

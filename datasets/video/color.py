@@ -1,4 +1,4 @@
-"""A decoded video frame as an upright 8-bit RGB picture: its coding, its conversion, its turning."""
+"""Colour of decoded video frames: their specification, conversion to RGB, and orientation."""
 
 import math
 import struct
@@ -51,7 +51,7 @@ ACCURATE = (
 
 
 @dataclass(frozen=True)
-class Coding:
+class ColorSpec:
     """How the numbers of a frame stand for colours: `kind` is "yuv", "grey" or "rgb"."""
 
     kind: str
@@ -65,8 +65,8 @@ class Coding:
     notes: tuple[str, ...]
 
 
-def coding(frame: VideoFrame) -> Coding:
-    """How `frame` is coded, by its tags, and where they are silent by the usual guess.
+def color_spec(frame: VideoFrame) -> ColorSpec:
+    """How the numbers of `frame` stand for colours, by its tags, and where they are silent by the usual guess.
 
     Untagged YUV is BT.709 from 720 stored lines up and BT.601 below; an untagged range is limited
     for YUV and full for RGB and grey, which is what FFmpeg and players take too.
@@ -75,7 +75,7 @@ def coding(frame: VideoFrame) -> Coding:
     bits = 8 if form.has_palette else max(part.bits for part in form.components)
     alpha = form.has_palette or any(part.is_alpha for part in form.components)
     if form.is_rgb or form.has_palette:
-        return Coding("rgb", bits, True, "rgb", "full", False, False, alpha, ())
+        return ColorSpec("rgb", bits, True, "rgb", "full", False, False, alpha, ())
     colours = [part for part in form.components if not part.is_alpha]
     kind = "yuv" if len(colours) > 1 else "grey"
 
@@ -87,7 +87,7 @@ def coding(frame: VideoFrame) -> Coding:
     else:
         range_ = "full"
     if kind == "grey":
-        return Coding(kind, bits, False, "grey", range_, False, not tagged, alpha, ())
+        return ColorSpec(kind, bits, False, "grey", range_, False, not tagged, alpha, ())
 
     matrix, _ = MATRICES.get(frame.colorspace, ("", None))
     guessed = not matrix
@@ -100,7 +100,9 @@ def coding(frame: VideoFrame) -> Coding:
             coded = UNREAD_MATRICES.get(frame.colorspace, f"number {frame.colorspace}")
             notes.append(f"colour matrix {coded} cannot be read: taken as {name}, colours are off")
     every_pixel = _chroma_spacing(frame) == (1, 1)
-    return Coding(kind, bits, every_pixel, matrix, range_, guessed, not tagged, alpha, tuple(notes))
+    return ColorSpec(
+        kind, bits, every_pixel, matrix, range_, guessed, not tagged, alpha, tuple(notes)
+    )
 
 
 def high_dynamic_range(frame: VideoFrame) -> str | None:
@@ -112,7 +114,7 @@ def high_dynamic_range(frame: VideoFrame) -> str | None:
 
 
 class ToRGB:
-    """Turns frames into uint8 RGB (H, W, 3) arrays, all by one `Coding`; `deep`: into floats.
+    """Turns frames into uint8 RGB (H, W, 3) arrays, all by one `ColorSpec`; `deep`: into floats.
 
     swscale does the arithmetic, without its short cuts: chroma is interpolated linearly from where
     the decoder says its samples lie (unsaid: amid the pixels they belong to), more than 8 bits
@@ -122,24 +124,24 @@ class ToRGB:
     With `deep` nothing is rounded to 8 bits: float32 in [0, 1], as fine as the source.
     """
 
-    def __init__(self, coding: Coding, deep: bool = False) -> None:
-        self.coding, self.deep = coding, deep
+    def __init__(self, spec: ColorSpec, deep: bool = False) -> None:
+        self.spec, self.deep = spec, deep
         self._reformatter = VideoReformatter()
-        self._full = coding.range == "full"
+        self._full = spec.range == "full"
         # Of full-range numbers of more bits swscale takes 1023 to 255.75, not to 255, so pictures
         # come out up to 1.5 levels off; and to 16-bit RGB its sums overflow on pure colours. So
         # it is only trusted to bring them to 16 bits and chroma to every pixel.
-        self._wide = deep or (self._full and coding.bits > 8)
-        wide = "yuv{}444p16le" if coding.kind == "yuv" else "rgb{}48le"
+        self._wide = deep or (self._full and spec.bits > 8)
+        wide = "yuv{}444p16le" if spec.kind == "yuv" else "rgb{}48le"
         if self._wide:
-            self._form = wide.format("a" * coding.alpha).replace("rgba48", "rgba64")
+            self._form = wide.format("a" * spec.alpha).replace("rgba48", "rgba64")
         else:
-            self._form = "rgba" if coding.alpha else "rgb24"
-        self._matrix = {name: code for name, code in MATRICES.values()}.get(coding.matrix)
+            self._form = "rgba" if spec.alpha else "rgb24"
+        self._matrix = {name: code for name, code in MATRICES.values()}.get(spec.matrix)
 
     def __call__(self, frame: VideoFrame) -> Pixels:
-        yuv = self.coding.kind == "yuv"
-        made = self._reformatter.reformat(
+        yuv = self.spec.kind == "yuv"
+        converted = self._reformatter.reformat(
             _whole_chroma(frame) if yuv else frame,
             format=self._form,
             src_colorspace=self._matrix,
@@ -152,29 +154,29 @@ class ToRGB:
             else ColorRange.MPEG,
             threads=1,
         )
-        pixels = made.to_ndarray(channel_last=True)[: frame.height, : frame.width]
+        pixels = converted.to_ndarray(channel_last=True)[: frame.height, : frame.width]
         if self._wide:
             pixels = self._unit(pixels)
         if self.deep:
-            colour = pixels[..., :3] * pixels[..., 3:] if self.coding.alpha else pixels
+            colour = pixels[..., :3] * pixels[..., 3:] if self.spec.alpha else pixels
             return np.asarray(colour, np.float32)
         if self._wide:
             pixels = np.rint(pixels * 255).astype(np.uint8)
-        if self.coding.alpha:
+        if self.spec.alpha:
             colour, alpha = pixels[..., :3].astype(np.uint16), pixels[..., 3:].astype(np.uint16)
             pixels = (colour * alpha + 127) // 255
         return np.asarray(pixels, np.uint8)
 
     def _unit(self, wide: NDArray[np.generic]) -> NDArray[np.float32]:
         """Numbers brought to 16 bits, as RGB (and alpha) in [0, 1]."""
-        bits = min(self.coding.bits, 16)
+        bits = min(self.spec.bits, 16)
         shifted = ((1 << bits) - 1) << (16 - bits)
         values = wide.astype(np.float32)
         # Where no pixel has to be made anew swscale fills the low bits, so that 1023 gives 65535,
         # but not those of chroma; elsewhere it shifts, and 1023 gives 65472.
-        values /= np.float32(65535 if self.coding.every_pixel else shifted)
-        if self.coding.kind == "yuv":
-            kr, kb = (np.float32(weight) for weight in LUMA_WEIGHTS[self.coding.matrix])
+        values /= np.float32(65535 if self.spec.every_pixel else shifted)
+        if self.spec.kind == "yuv":
+            kr, kb = (np.float32(weight) for weight in LUMA_WEIGHTS[self.spec.matrix])
             span = shifted
             luma = values[..., 0]
             if not self._full:  # the low bits of limited luma are never filled
@@ -222,7 +224,7 @@ def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class Turning:
+class Orientation:
     """The way from the stored picture to the shown one: mirrored first, then turned clockwise."""
 
     degrees: int = 0
@@ -233,7 +235,7 @@ class Turning:
         return np.rot90(picture[:, ::-1] if self.mirrored else picture, -self.degrees // 90)
 
 
-def turning(frame: VideoFrame) -> Turning:
+def orientation(frame: VideoFrame) -> Orientation:
     """What the display matrix of `frame` asks for; a turn that is not by right angles is only noted.
 
     A stored point (x, y) is shown at (a x + c y, b x + d y), x to the right and y down; the matrix
@@ -241,19 +243,19 @@ def turning(frame: VideoFrame) -> Turning:
     """
     data = frame.side_data.get("DISPLAYMATRIX")
     if not isinstance(data, SideData):
-        return Turning()
+        return Orientation()
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(memoryview(data)))
     straight = (a == d == 0 and abs(b) == abs(c) > 0) or (b == c == 0 and abs(a) == abs(d) > 0)
     if not straight:
-        return Turning(
+        return Orientation(
             note=f"display matrix ({a}, {b}, {c}, {d}) is no turn by right angles: left out"
         )
     mirrored = a * d - b * c < 0
     # Mirroring left and right leaves the downward axis alone, so where that axis goes tells the turn.
     degrees = round(math.degrees(math.atan2(-c, d))) % 360
     if not (degrees or mirrored):
-        return Turning()
-    said = " and ".join(
+        return Orientation()
+    text = " and ".join(
         ["mirrored"] * mirrored + [f"turned {degrees} degrees clockwise"] * (degrees > 0)
     )
-    return Turning(degrees, mirrored, f"{said}, as its display matrix asks")
+    return Orientation(degrees, mirrored, f"{text}, as its display matrix asks")

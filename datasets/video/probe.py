@@ -1,4 +1,6 @@
-"""Opening a video file: what it holds, or the likeliest reason why it cannot be read."""
+"""Video containers: opening one, choosing its stream, or the likeliest reason why it cannot be read."""
+
+from __future__ import annotations
 
 import os
 import struct
@@ -15,8 +17,8 @@ from ..errors import DatasetError
 CAPTURE_RATE = "com.android.capture.fps"  # of slow motion and of time lapse
 
 
-def opened(path: Path) -> InputContainer:
-    """`path` opened for reading; DatasetError with the likeliest reason if it cannot be."""
+def open_container(path: Path) -> InputContainer:
+    """The container of a file; DatasetError with the likeliest reason if it cannot be opened."""
     try:
         if path.is_dir():
             raise DatasetError(f"{path}: is a folder, not a video file")
@@ -67,11 +69,11 @@ def is_picture(stream: VideoStream) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
-def promised_frames(path: Path) -> int | None:
+def header_frames(path: Path) -> int | None:
     """About how many frames a video holds, by its header; None where that does not tell."""
     try:
-        with opened(path) as container:
-            stream = chosen_stream(path, container, None, [])
+        with open_container(path) as container:
+            stream = select_stream(path, container, None, [])
             if stream.frames:
                 return int(stream.frames)
             rate, seconds = stream.average_rate, (container.duration or 0) / 1_000_000
@@ -82,16 +84,16 @@ def promised_frames(path: Path) -> int | None:
 
 def capture_rate(path: Path) -> Fraction | None:
     """Frames a second as filmed, where a phone wrote it into the file; None where none did."""
-    with opened(path) as container:
-        said = container.metadata.get(CAPTURE_RATE, "")
+    with open_container(path) as container:
+        text = container.metadata.get(CAPTURE_RATE, "")
     try:
-        rate = Fraction(said)
+        rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         return None
     return rate if 0 < rate <= 1000 else None
 
 
-def chosen_stream(
+def select_stream(
     path: Path, container: InputContainer, number: int | None, notes: list[str]
 ) -> VideoStream:
     """The stream to read, and a note if there was a choice."""

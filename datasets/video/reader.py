@@ -1,9 +1,12 @@
-"""Any video file as a stream of upright RGB frames, with notes on all that was not plain."""
+"""Video reader: any video file as a stream of upright RGB frames, with notes on all that was not plain."""
+
+from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +18,20 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from ..errors import DatasetError
-from .color import PRIMARIES, TRANSFERS, Pixels, ToRGB, coding, high_dynamic_range, turning
-from .probe import chosen_stream, is_picture, opened
-from .timestamps import Entry
+from .color import PRIMARIES, TRANSFERS, Pixels, ToRGB, color_spec, high_dynamic_range, orientation
+from .probe import is_picture, open_container, select_stream
+from .timestamps import SeekPoint, Timestamps, read_timestamps
 
 # A file this much shorter than its header says was cut: rounding and uneven ends of sound are less.
 CUT_SECONDS = 0.25
-# Frames this unevenly spaced, as a part of the median gap, are of variable rate.
-JITTER = 0.05
-# No camera's rate: a container that says so gives the rate of its clock.
-CLOCK_RATE = 1000
 
 
 class Video:
     """The frames of one video stream, in the order they are shown; made by `open_video`.
 
-    `width` and `height` are those of the frames that iteration yields, after rotation; `fps` is
-    the container's average rate, None where it has none, `bits` those of a number as coded, `start`
-    the first time stamp in seconds, None where there is none. `notes` (one sentence each) and `facts`
+    `width` and `height` are those of the frames that iteration yields, after rotation; `bits` those
+    of a number as coded, `start` the first time stamp in seconds, None where there is none. `fps`
+    and whether it varies are those of `timestamps`. `notes` (one sentence each) and `facts`
     (plain values, for a manifest) are complete once an iteration has come to its end; every
     iteration opens the file anew and writes its part of them afresh. One frame is held at a time.
     """
@@ -41,25 +40,34 @@ class Video:
         self.path = path
         self.notes: list[str] = []
         self._threads = threads
-        with opened(path) as container:
-            chosen = chosen_stream(path, container, stream, self.notes)
-            course = _Course()
-            first = next(_decoded(container, chosen, threads, course), None)
+        with open_container(path) as container:
+            chosen = select_stream(path, container, stream, self.notes)
+            stats = _StreamStats()
+            first = next(_decode(container, chosen, threads, stats), None)
             if first is None:
-                why = course.stopped or course.unread or "it holds none"
+                why = stats.stopped or stats.unread or "it holds none"
                 codec = _codec(chosen)
                 raise DatasetError(f"{path}: no frame of its {codec} video can be decoded: {why}")
             self._index = chosen.index
-            self.start = _stamp(first)
-            self._coding, self._turning = coding(first), turning(first)
+            self.start = _seconds(first)
+            self._spec, self._orientation = color_spec(first), orientation(first)
             self._stored = first.width, first.height
-            self.bits = self._coding.bits
-            upright = self._turning.degrees % 180 == 0
+            self.bits = self._spec.bits
+            upright = self._orientation.degrees % 180 == 0
             self.width, self.height = self._stored if upright else self._stored[::-1]
-            self.fps = _rate(chosen, self.notes)
             self.facts = self._opening_facts(container, chosen, first)
             self._add_opening_notes(chosen, first)
         self._opening = list(self.notes)
+
+    @cached_property
+    def timestamps(self) -> Timestamps:
+        """The time stamps of the stream; the file is read for them, nothing is decoded."""
+        return read_timestamps(self.path, self._index)
+
+    @property
+    def fps(self) -> Fraction | None:
+        """Frames a second, those of the median gap where they vary; None of a single frame."""
+        return self.timestamps.rate if self.timestamps.frames > 1 else None
 
     def _opening_facts(
         self, container: InputContainer, stream: VideoStream, first: VideoFrame
@@ -76,28 +84,27 @@ class Video:
             "stored_height": first.height,
             "width": self.width,
             "height": self.height,
-            "rotation": self._turning.degrees,
-            "mirrored": self._turning.mirrored,
+            "rotation": self._orientation.degrees,
+            "mirrored": self._orientation.mirrored,
             "sample_aspect_ratio": str(aspect) if aspect else None,
-            "fps": None if self.fps is None else str(self.fps),
-            "matrix": self._coding.matrix,
-            "matrix_guessed": self._coding.matrix_guessed,
-            "range": self._coding.range,
-            "range_guessed": self._coding.range_guessed,
+            "matrix": self._spec.matrix,
+            "matrix_guessed": self._spec.matrix_guessed,
+            "range": self._spec.range,
+            "range_guessed": self._spec.range_guessed,
             "primaries": PRIMARIES.get(first.color_primaries),
             "transfer": TRANSFERS.get(first.color_trc),
             "hdr": high_dynamic_range(first),
-            "alpha": self._coding.alpha,
-            **dict.fromkeys(_Course.FACTS),
+            "alpha": self._spec.alpha,
+            **dict.fromkeys(_StreamStats.FACTS),
         }
 
     def _add_opening_notes(self, stream: VideoStream, first: VideoFrame) -> None:
-        if self._turning.note:
-            self.notes.append(self._turning.note)
-        self.notes += self._coding.notes
+        if self._orientation.note:
+            self.notes.append(self._orientation.note)
+        self.notes += self._spec.notes
         if hdr := high_dynamic_range(first):
             self.notes.append(f"high dynamic range ({hdr}): kept as coded, not tone-mapped")
-        if self._coding.alpha:
+        if self._spec.alpha:
             self.notes.append("alpha: composited over black")
         elif stream.metadata.get("alpha_mode") == "1":
             self.notes.append("alpha: stored beside the picture, dropped")
@@ -110,55 +117,55 @@ class Video:
             yield np.asarray(picture, np.uint8)
 
     def timed(
-        self, deep: bool = False, entry: Entry | None = None
+        self, deep: bool = False, point: SeekPoint | None = None
     ) -> Iterator[tuple[Fraction | None, Pixels]]:
         """The frames with their time stamps in seconds, None where the container has none.
 
         deep:  frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
-        entry: leave out the frames before this one. They are not decoded if the file can be
+        point: leave out the frames before this one. They are not decoded if the file can be
                entered at the key frame that it names and gives this very frame then.
         """
-        if entry is not None and self._opens_at(entry.key):
-            frames = self._read(deep, entry, entry.key)
+        if point is not None and self._opens_at(point.key):
+            frames = self._read(deep, point, point.key)
             first = next(frames, None)
             if first is not None:
                 yield first
                 yield from frames
                 return
-        yield from self._read(deep, entry)
+        yield from self._read(deep, point)
 
     def _read(
-        self, deep: bool, entry: Entry | None, key: int | None = None
+        self, deep: bool, point: SeekPoint | None, key: int | None = None
     ) -> Iterator[tuple[Fraction | None, Pixels]]:
-        """What `timed` gives; from the key frame of that time stamp on nothing but the entry's."""
+        """What `timed` gives; from the key frame of that time stamp on nothing but the point's."""
         self.notes[:] = self._opening
-        to_rgb = ToRGB(self._coding, deep and self._coding.bits > 8)
-        course = _Course(entered=entry is not None)
-        with opened(self.path) as container:
+        to_rgb = ToRGB(self._spec, deep and self._spec.bits > 8)
+        stats = _StreamStats(entered=point is not None)
+        with open_container(self.path) as container:
             stream = self._stream(container)
-            for frame in _decoded(container, stream, self._threads, course, key):
-                if entry is not None and not course.frames:
-                    if frame.pts is not None and frame.pts < entry.tick:
+            for frame in _decode(container, stream, self._threads, stats, key):
+                if point is not None and not stats.frames:
+                    if frame.pts is not None and frame.pts < point.tick:
                         continue
-                    if key is not None and frame.pts != entry.tick:
+                    if key is not None and frame.pts != point.tick:
                         return
                 size = frame.width, frame.height
                 if size != self._stored:
-                    course.stopped = "the picture size changes from {}x{} to {}x{}".format(
+                    stats.stopped = "the picture size changes from {}x{} to {}x{}".format(
                         *self._stored, *size
                     )
                     break
-                course.add(frame)
-                picture: Any = np.ascontiguousarray(self._turning(to_rgb(frame)))
-                yield _stamp(frame), picture
-            self.notes += course.finish(container, stream, self.facts)
+                stats.add(frame)
+                picture: Any = np.ascontiguousarray(self._orientation(to_rgb(frame)))
+                yield _seconds(frame), picture
+            self.notes += stats.finish(container, stream, self.timestamps, self.facts)
 
     def _stream(self, container: InputContainer) -> VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)
 
     def _opens_at(self, key: int) -> bool:
         """Whether the file can be entered at the key frame of that time stamp, or at one before."""
-        with opened(self.path) as container:
+        with open_container(self.path) as container:
             stream = self._stream(container)
             try:
                 container.seek(key, stream=stream)
@@ -187,10 +194,11 @@ def open_video(path: str | Path, stream: int | None = None, threads: int = 1) ->
 
 
 @dataclass
-class _Course:
-    """What is learnt of a stream while it is read."""
+class _StreamStats:
+    """Counts of what a stream holds, taken while it is read."""
 
     FACTS = (
+        "fps",
         "first_pts_seconds",
         "variable_frame_rate",
         "gap_seconds",
@@ -227,17 +235,21 @@ class _Course:
         self.last_pts = frame.pts
 
     def finish(
-        self, container: InputContainer, stream: VideoStream, facts: dict[str, object]
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        timestamps: Timestamps,
+        facts: dict[str, object],
     ) -> list[str]:
-        """Write what was learnt into `facts`; returns the notes on it."""
+        """Write what was counted into `facts`; returns the notes on it."""
         notes: list[str] = []
         expected = stream.frames - self.hidden if stream.frames and not self.entered else None
-        promised = (container.duration or 0) / av.time_base
+        duration = (container.duration or 0) / av.time_base
         # Missing packets alone are no cut: an avi counts the frames it dropped.
         short = not stream.frames or self.packets < stream.frames
-        if short and not self.stopped and promised - self.end_seconds > CUT_SECONDS:
+        if short and not self.stopped and duration - self.end_seconds > CUT_SECONDS:
             self.stopped = (
-                f"the file ends at {self.end_seconds:.1f} s of the {promised:.1f} s it promises"
+                f"the file ends at {self.end_seconds:.1f} s of the {duration:.1f} s it promises"
             )
         if self.stopped:
             of = f"of {expected} " if expected else ""
@@ -260,22 +272,25 @@ class _Course:
             "frames_decoded": self.frames,
             "partial": bool(self.stopped),
         }
-        return notes + self._finish_times(float(stream.time_base or 0), facts)
+        return notes + self._finish_times(float(stream.time_base or 0), timestamps, facts)
 
-    def _finish_times(self, tick: float, facts: dict[str, object]) -> list[str]:
+    def _finish_times(
+        self, tick: float, timestamps: Timestamps, facts: dict[str, object]
+    ) -> list[str]:
         notes: list[str] = []
         if self.first_pts is not None:
             facts["first_pts_seconds"] = round(self.first_pts * tick, 6)
             if self.first_pts and not self.entered:
                 notes.append(f"the first time stamp is {self.first_pts * tick:.3f} s")
-        if not self.gaps:
+        if timestamps.frames < 2 or not self.gaps:
             return notes
-        least, most = min(self.gaps), max(self.gaps)
-        median = _median(self.gaps)
-        facts["gap_seconds"] = [round(gap * tick, 6) for gap in (least, median, most)]
-        # A clock of coarse ticks (webm: milliseconds) rounds even times to gaps one tick apart.
-        varies = most - least > max(1, median * JITTER)
-        facts["variable_frame_rate"] = varies
+        least, median, most = min(self.gaps), _median(self.gaps), max(self.gaps)
+        varies = not timestamps.constant_rate
+        facts |= {
+            "fps": str(timestamps.rate),
+            "variable_frame_rate": varies,
+            "gap_seconds": [round(gap * tick, 6) for gap in (least, median, most)],
+        }
         if varies:
             gaps = f"gaps of {least * tick:.4f} to {most * tick:.4f} s, median {median * tick:.4f}"
             notes.append(f"variable frame rate ({gaps}): every frame is given once")
@@ -287,7 +302,7 @@ class _Course:
         return notes
 
 
-def _stamp(frame: VideoFrame) -> Fraction | None:
+def _seconds(frame: VideoFrame) -> Fraction | None:
     return None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
 
 
@@ -296,20 +311,11 @@ def _codec(stream: VideoStream) -> str:
     return stream.codec_context.codec.canonical_name
 
 
-def _rate(stream: VideoStream, notes: list[str]) -> Fraction | None:
-    """The average frame rate; a clock's tick rate standing in for it (flv: 1000) is none."""
-    rate = stream.average_rate
-    if rate and stream.time_base and rate * stream.time_base == 1 and rate >= CLOCK_RATE:
-        notes.append(f"the container gives no frame rate, only its clock of {rate} Hz")
-        return None
-    return rate or None
-
-
-def _decoded(
+def _decode(
     container: InputContainer,
     stream: VideoStream,
     threads: int,
-    course: _Course,
+    stats: _StreamStats,
     key: int | None = None,
 ) -> Iterator[VideoFrame]:
     """The frames that `stream` decodes to, up to the first error after a frame.
@@ -327,22 +333,22 @@ def _decoded(
         for packet in container.demux():
             if packet.pts is not None and packet.time_base:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                course.end_seconds = max(course.end_seconds, float(end))
+                stats.end_seconds = max(stats.end_seconds, float(end))
             if packet.stream.index != stream.index:
                 continue
-            course.packets += packet.size > 0
-            course.hidden += packet.is_discard
+            stats.packets += packet.size > 0
+            stats.hidden += packet.is_discard
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
-                if course.frames:
+                if stats.frames:
                     raise
                 # A cut at the start leaves packets that lean on frames which are gone.
-                course.skipped, course.unread = course.skipped + 1, _reason(error)
+                stats.skipped, stats.unread = stats.skipped + 1, _reason(error)
                 continue
             yield from (frame for frame in frames if isinstance(frame, VideoFrame))
     except av.FFmpegError as error:
-        course.stopped = _reason(error)
+        stats.stopped = _reason(error)
 
 
 def _reason(error: av.FFmpegError) -> str:

@@ -1,4 +1,4 @@
-"""When the frames of a video are shown: its exact rate, or that it varies."""
+"""Time stamps of a video: its exact frame rate or that it varies, and where reading can begin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 
 from ..errors import DatasetError
-from .probe import chosen_stream, opened
+from .probe import open_container, select_stream
 
 STANDARD = [
     Fraction(rate)
@@ -23,7 +23,7 @@ STANDARD = [
         *("10", "12", "15", "20", "100", "120000/1001", "120", "240000/1001", "240"),
     )
 ]
-STRAY = 0.25  # of a frame's time: how far from its place a frame of a steady rate may be stamped
+STRAY = 0.25  # of a frame's time: how far from its place a frame of a constant rate may be stamped
 USUAL = 0.1  # of the median: gaps so near to it are of the usual length
 NEAR = 0.02  # a rate this close to a standard one is that one, where it varies anyway
 CLOCK = 1000  # a rate that is that of a container's clock
@@ -31,7 +31,7 @@ CANVAS = ("gif", "apng", "webp")  # codecs whose every picture is painted over t
 
 
 @dataclass(frozen=True)
-class Entry:
+class SeekPoint:
     """Where reading can begin in order to have a frame without all those before it.
 
     number: of the frame; tick: its time stamp; key: that of the key frame to begin at.
@@ -43,11 +43,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class Timestamps:
     """The time stamps of a stream, as its packets have them.
 
     rate:   frames a second; where it varies that of the median gap.
-    steady: frame k is shown at start + k / rate, whatever the clock's rounding made of it.
+    constant_rate: frame k is shown at start + k / rate, whatever the clock's rounding made of it.
     start:  of the first frame, in seconds.
     opening: the earliest start of any stream of the file.
     frames: how many there should be; a damaged file has fewer.
@@ -57,7 +57,7 @@ class Timeline:
     """
 
     rate: Fraction
-    steady: bool
+    constant_rate: bool
     start: Fraction
     opening: Fraction
     frames: int
@@ -66,64 +66,71 @@ class Timeline:
     keys: Sequence[int] = field(default=(), repr=False)
     tick: Fraction = Fraction(1)
 
-    def entry(self, seconds: Fraction) -> Entry | None:
+    def seek_point(self, seconds: Fraction) -> SeekPoint | None:
         """How to reach the first frame that is shown so many seconds after the first, or later.
 
         None if there is no such frame, or no key frame nearer to it than the beginning.
         """
         if not self.ticks or seconds <= 0:
             return None
-        if self.steady:
+        if self.constant_rate:
             number = math.ceil(seconds * self.rate)
         else:
             number = bisect_left(self.ticks, self.ticks[0] + seconds / self.tick)
         if number >= len(self.ticks):
             return None
         place = bisect_right(self.keys, self.ticks[number]) - 1
-        return Entry(number, self.ticks[number], self.keys[place]) if place > 0 else None
+        return SeekPoint(number, self.ticks[number], self.keys[place]) if place > 0 else None
 
 
-def timeline(path: Path, stream: int) -> Timeline:
-    """When the frames of that stream are shown; nothing is decoded.
+def read_timestamps(path: Path, stream: int) -> Timestamps:
+    """The time stamps of that stream; nothing is decoded.
 
     Raises DatasetError if the file cannot be opened.
     """
-    with opened(path) as container:
-        chosen = chosen_stream(path, container, stream, [])
+    with open_container(path) as container:
+        chosen = select_stream(path, container, stream, [])
         codec = chosen.codec_context.codec.canonical_name
         ticks, keys = set(), set()
-        told = codec not in CANVAS
+        packets, decoded = 0, None  # how many there are, and the latest time of decoding
+        complete = codec not in CANVAS
         try:
             for packet in container.demux(chosen):
+                packets += packet.size > 0
+                if packet.size and packet.dts is not None:
+                    decoded = packet.dts
                 # Old containers only know when to decode; sorted that is when to show.
                 stamp = packet.dts if packet.pts is None else packet.pts
                 if packet.size and not packet.is_discard and stamp is not None:
-                    told = told and packet.pts is not None and stamp not in ticks
+                    complete = complete and packet.pts is not None and stamp not in ticks
                     ticks.add(stamp)
                     if packet.is_keyframe:
                         keys.add(stamp)
         except av.FFmpegError:
             pass  # what the file holds up to there
+        if decoded is not None and packets < chosen.frames:
+            # The file was cut off: of frames shown after that, some before them may be missing.
+            ticks = {stamp for stamp in ticks if stamp <= decoded}
         tick = Fraction(chosen.time_base or 1)
-        shown = _shown(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
-        stamps = [stamp * tick for stamp in shown]
-        promised = chosen.average_rate
+        ordered = _without_hidden(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
+        stamps = [stamp * tick for stamp in ordered]
+        average = chosen.average_rate
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
     if len(stamps) < 2:
-        rate = Fraction(promised or 25)
+        rate = Fraction(average or 25)
         start = stamps[0] if stamps else Fraction(0)
-        return Timeline(rate, True, start, opening, len(stamps), 1 / rate)
-    rate, steady = measured_rate(stamps, promised)
+        return Timestamps(rate, True, start, opening, len(stamps), 1 / rate)
+    rate, constant = measured_rate(stamps, average)
     gaps = sorted(later - one for one, later in pairwise(stamps))
-    last = 1 / rate if steady else gaps[len(gaps) // 2]
-    seconds = len(stamps) / rate if steady else stamps[-1] - stamps[0] + last
-    made = Timeline(rate, steady, stamps[0], opening, len(stamps), seconds)
-    if not told:
-        return made
-    return replace(made, ticks=array("q", shown), keys=array("q", sorted(keys)), tick=tick)
+    last = 1 / rate if constant else gaps[len(gaps) // 2]
+    seconds = len(stamps) / rate if constant else stamps[-1] - stamps[0] + last
+    read = Timestamps(rate, constant, stamps[0], opening, len(stamps), seconds)
+    if not complete:
+        return read
+    return replace(read, ticks=array("q", ordered), keys=array("q", sorted(keys)), tick=tick)
 
 
-def _shown(ticks: list[int]) -> list[int]:
+def _without_hidden(ticks: list[int]) -> list[int]:
     """The stamps without those of VP8's and VP9's hidden frames, stored a tick before another."""
     return [tick for tick, after in pairwise([*ticks, ticks[-1] + 9]) if after - tick > 1]
 
@@ -140,11 +147,11 @@ def _starts(container: av.container.InputContainer) -> list[Fraction]:
 
 
 def measured_rate(
-    stamps: Sequence[Fraction], promised: Fraction | None = None
+    stamps: Sequence[Fraction], average: Fraction | None = None
 ) -> tuple[Fraction, bool]:
-    """The rate of frames stamped so, in rising order, and whether it is steady.
+    """The rate of frames with these time stamps, in rising order, and whether it is constant.
 
-    promised: the container's own word, which holds if the stamps bear it out.
+    average: the container's own word, which holds if the stamps bear it out.
 
     >>> measured_rate([Fraction(n, 1000) for n in (0, 17, 33, 50, 67)], Fraction(60))
     (Fraction(60, 1), True)
@@ -154,9 +161,9 @@ def measured_rate(
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
     near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
     exact = mean.limit_denominator(100_000)
-    plain = promised is not None and promised.denominator in (1, 1001) and promised < CLOCK
-    for rate in [promised if plain else None, near[0], promised, exact]:
-        if rate and _steady(stamps, rate):
+    plain = average is not None and average.denominator in (1, 1001) and average < CLOCK
+    for rate in [average if plain else None, near[0], average, exact]:
+        if rate and _is_constant(stamps, rate):
             return rate, True
     gaps = sorted(later - one for one, later in pairwise(stamps))
     median = gaps[len(gaps) // 2]
@@ -169,7 +176,7 @@ def measured_rate(
     return usual.limit_denominator(1001), False
 
 
-def _steady(stamps: Sequence[Fraction], rate: Fraction) -> bool:
+def _is_constant(stamps: Sequence[Fraction], rate: Fraction) -> bool:
     """Whether every stamp is near the place that its number gives it."""
     start, period = float(stamps[0]), 1 / float(rate)
     strays = [float(stamp) - start - k * period for k, stamp in enumerate(stamps)]

@@ -50,12 +50,12 @@ def confidence_figure(
             axes.imshow(frame, interpolation="none")
             offset = place - middle
             axes.set_title("centre" if not offset else f"{offset:+d}", fontsize=7, pad=2)
-        drawn = None
+        overlay = None
         for row, (label, maps) in zip(panels[1:], lines, strict=True):
             for axes, frame, scored in zip(row, window, maps, strict=True):
                 grey = frame.mean(axis=2)
                 axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="none")
-                drawn = axes.imshow(
+                overlay = axes.imshow(
                     scored, cmap=COLOURS, vmin=0, vmax=1, alpha=0.65, interpolation="none"
                 )
             row[0].set_ylabel(label, fontsize=5)
@@ -64,9 +64,9 @@ def confidence_figure(
             axes.set_yticks([])
             axes.grid(False)
         panels[0][0].set_ylabel("input", fontsize=5)
-        if drawn is not None:
+        if overlay is not None:
             box = (1 - 0.5 / size[0], 0.1, 0.09 / size[0], 0.8)
-            figure.colorbar(drawn, cax=figure.add_axes(box)).set_label(
+            figure.colorbar(overlay, cax=figure.add_axes(box)).set_label(
                 "confidence", fontsize=7, labelpad=1
             )
         return save(figure, file, formats)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReportError
+from ..run_info import FrameFiles
 from ..tables.escape import plain
-from .style import HIGHLIGHT, looks, save_pixels
+from .style import HIGHLIGHT, method_styles, save_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class Crop:
 
 
 def scene_picture(
-    shown: Mapping[str, Any],
+    files: FrameFiles,
     title: str,
     file: Path,
     methods: Sequence[str],
@@ -73,7 +74,6 @@ def scene_picture(
 ) -> list[str]:
     """Writes the picture of one scene and returns what could not be shown, a sentence each.
 
-    shown:   {"frame": index, "truth": path, "input": path or None, "methods": {name: path}}.
     title:   stands below the true frame.
     methods: all of the run, which decide the colours.
     psnr:    of this frame, by method.
@@ -82,28 +82,28 @@ def scene_picture(
     Raises ReportError if `crop` is not inside the frame.
     No file is written where the truth cannot be read.
     """
-    truth = read(shown["truth"])
-    if truth is None:
-        return [f"{shown['truth']}: the true frame cannot be read, so the scene has no picture"]
+    gt = read(files.gt)
+    if gt is None:
+        return [f"{files.gt}: the true frame cannot be read, so the scene has no picture"]
     missing = []
     frames: dict[str, Frame | None] = {}
-    for method in [m for m in methods if m in shown["methods"]]:
-        frames[method] = read(shown["methods"][method])
-        found = frames[method]
-        if found is None or found.shape != truth.shape:
+    for method in [m for m in methods if m in files.methods]:
+        frames[method] = read(files.methods[method])
+        output = frames[method]
+        if output is None or output.shape != gt.shape:
             frames[method] = None
-            missing.append(f"{shown['methods'][method]}: no frame of the truth's size to show")
-    small = read(shown["input"]) if shown.get("input") else None
-    rows, width = _layout(len(frames) + 1 + (small is not None), truth.shape)
+            missing.append(f"{files.methods[method]}: no frame of the truth's size to show")
+    small = read(files.input) if files.input else None
+    rows, width = _layout(len(frames) + 1 + (small is not None), gt.shape)
     if crop is None:
-        crop, zoom = _choose(truth, frames, untrained, small, width)
+        crop, zoom = _choose(gt, frames, untrained, small, width)
     else:
-        crop.check(truth)
+        crop.check(gt)
         zoom = max(1, min(width // crop.width, round(0.75 * width / crop.height)))
-    style = looks(methods)
-    tiles = [Tile(_enlarged(crop.of(truth), zoom), "truth", "")]
+    style = method_styles(methods)
+    tiles = [Tile(_enlarged(crop.of(gt), zoom), "truth", "")]
     if small is not None:
-        scale = max(1, round(truth.shape[1] / small.shape[1]))
+        scale = max(1, round(gt.shape[1] / small.shape[1]))
         large = small.repeat(scale, axis=0).repeat(scale, axis=1)
         shape = (crop.height, crop.width, 3)
         cut = crop.of(large)
@@ -123,7 +123,7 @@ def scene_picture(
                 style[method].colour,
             )
         )
-    picture = _compose(truth, plain(title), crop, tiles, rows, zoom)
+    picture = _compose(gt, plain(title), crop, tiles, rows, zoom)
     if "png" in formats:
         picture.save(file, compress_level=3)
     save_pixels(np.asarray(picture), file.with_suffix(""), [f for f in formats if f != "png"])
@@ -167,7 +167,7 @@ def _layout(tiles: int, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _choose(
-    truth: Frame,
+    gt: Frame,
     frames: Mapping[str, Frame | None],
     untrained: frozenset[str],
     small: Frame | None,
@@ -178,19 +178,19 @@ def _choose(
     Untrained methods have no say, unless there is no other. Without any method: the crop with
     the most detail.
     """
-    height, full = truth.shape[:2]
+    height, full = gt.shape[:2]
     zoom = max(1, round(width / max(32, full / 6)))
     side = min(width // zoom, full)
     tall = min(side * 3 // 4, height)
     judged = [f for m, f in frames.items() if f is not None and m not in untrained]
     judged = judged or [f for f in frames.values() if f is not None]
-    wanted = truth.astype(np.float32).mean(axis=2)
+    gray_gt = gt.astype(np.float32).mean(axis=2)
     if judged:
         error = np.zeros((height, full), np.float32)
         for frame in judged:
-            error += np.abs(frame.astype(np.float32).mean(axis=2) - wanted)
+            error += np.abs(frame.astype(np.float32).mean(axis=2) - gray_gt)
     else:
-        error = np.abs(np.gradient(wanted)).sum(axis=0)
+        error = np.abs(np.gradient(gray_gt)).sum(axis=0)
     total = np.zeros((height + 1, full + 1))
     total[1:, 1:] = error.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     sums = total[tall:, side:] - total[:-tall, side:] - total[tall:, :-side] + total[:-tall, :-side]
@@ -206,7 +206,7 @@ def _enlarged(frame: Frame, zoom: int) -> Frame:
 
 
 def _compose(
-    truth: Frame, title: str, crop: Crop, tiles: Sequence[Tile], rows: int, zoom: int
+    gt: Frame, title: str, crop: Crop, tiles: Sequence[Tile], rows: int, zoom: int
 ) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
@@ -214,14 +214,14 @@ def _compose(
     columns = math.ceil(len(tiles) / rows)
     pitch = (tile[0] + GAP, tile[1] + BAR + 2 * LINE + GAP)
     tall = rows * pitch[1] - GAP - 2 * LINE - BAR
-    shrink = min((WIDTH - columns * pitch[0]) / truth.shape[1], tall / truth.shape[0])
-    size = (max(1, round(truth.shape[1] * shrink)), max(1, round(truth.shape[0] * shrink)))
+    shrink = min((WIDTH - columns * pitch[0]) / gt.shape[1], tall / gt.shape[0])
+    size = (max(1, round(gt.shape[1] * shrink)), max(1, round(gt.shape[0] * shrink)))
     height = max(size[1] + BAR + LINE, tall + BAR + 2 * LINE)
     canvas = Image.new("RGB", (size[0] + columns * pitch[0], height), "white")
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.truetype(font_file(), TEXT)
     filter = Image.Resampling.LANCZOS if shrink < 1 else Image.Resampling.BICUBIC
-    canvas.paste(Image.fromarray(truth).resize(size, filter), (0, 0))
+    canvas.paste(Image.fromarray(gt).resize(size, filter), (0, 0))
     centred(draw, font, title, 0, size[1] + BAR, size[0])
     box = [
         round(crop.x * shrink),
@@ -253,10 +253,10 @@ def centred(
     draw: Any, font: FreeTypeFont, text: str, x: int, y: int, width: int, fill: str = "black"
 ) -> None:
     """Writes one line in the middle of `width` pixels, its middle left out where it is longer."""
-    short, kept = text, len(text)
-    while font.getlength(short) > width and kept > 2:
-        kept -= 1
-        short = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+    short, length = text, len(text)
+    while font.getlength(short) > width and length > 2:
+        length -= 1
+        short = f"{text[: (length + 1) // 2]}…{text[len(text) - length // 2 :]}"
     draw.text((x + (width - font.getlength(short)) // 2, y), short, fill=fill, font=font)
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet: one row a scene, its frames and its motion, and a histogram of motion."""
+"""The motion of scenes: histograms, and a scene at a glance with its flow as colours."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tables.escape import plain
-from .flow import flow_colours, wheel
-from .style import COLOURS, TEXT_WIDTH, figure_style, save, shortened
+from .flow import flow_colours
+from .style import COLOURS, TEXT_WIDTH, figure_style, save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,17 +20,14 @@ if TYPE_CHECKING:
     Frame = NDArray[np.uint8]
     Flow = NDArray[np.float32]
 
-WIDTH, HEIGHT = 300, 220  # pixels, at most, of a picture on the sheet
-LABEL = 210  # pixels of the column with names
-GAP, HEAD = 10, 64
 LEAST = 1.0  # pixels: the full colour stands for this much at least, or stillness would be loud
 # Pixels a frame; each bin of the histogram is twice as wide as the one before.
 EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 @dataclass(frozen=True)
-class SceneLook:
-    """A scene as it is shown.
+class SceneOverview:
+    """A scene at a glance: some of its frames, and the flow after one of them.
 
     facts:    said beside it, name by name.
     pictures: (number, uint8 (H, W, 3)) of some of its frames, in order.
@@ -55,67 +51,18 @@ class SceneLook:
         return None if self.flow is None else flow_colours(self.flow, self.fastest())
 
 
-def thumbnail(picture: Frame, width: int = WIDTH, height: int = HEIGHT) -> Image:
+def thumbnail(picture: Frame, width: int, height: int) -> Image:
     """The picture no larger than that, its proportions kept."""
     from PIL import Image
 
-    made = Image.fromarray(picture)
-    part = min(width / made.width, height / made.height)
-    size = (max(round(made.width * part), 1), max(round(made.height * part), 1))
-    return made.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
+    image = Image.fromarray(picture)
+    part = min(width / image.width, height / image.height)
+    size = (max(round(image.width * part), 1), max(round(image.height * part), 1))
+    return image.resize(size, Image.Resampling.LANCZOS if part < 1 else Image.Resampling.NEAREST)
 
 
-def contact_sheet(scenes: Sequence[SceneLook], title: str, file: Path) -> Path:
-    """Writes the sheet as a PNG file: equal scenes give equal bytes."""
-    from PIL import Image, ImageDraw
-
-    rows = [[thumbnail(picture) for _, picture in scene.pictures] for scene in scenes]
-    flows = [scene.coloured() for scene in scenes]
-    for row, flow in zip(rows, flows, strict=True):
-        row += [thumbnail(flow)] if flow is not None else []
-    columns = max([len(row) for row in rows], default=0)
-    heights = [max(max(p.height for p in row), 96) + GAP + 18 for row in rows]
-    width = LABEL + columns * (WIDTH + GAP) + GAP
-    sheet = Image.new("RGB", (max(width, 640), HEAD + sum(heights) + GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), plain(title), "black", _font(18))
-    key = Image.fromarray(wheel(HEAD - 12))
-    sheet.paste(key, (sheet.width - key.width - GAP, 4))
-    draw.text(
-        (sheet.width - key.width - 2 * GAP, 24), "direction of motion", "#555", _font(11), "ra"
-    )
-    top = HEAD
-    for scene, row, tall in zip(scenes, rows, heights, strict=True):
-        draw.line((GAP, top - 4, sheet.width - GAP, top - 4), "#ddd")
-        draw.text((GAP, top), shortened(plain(scene.name), 24), "black", _font(13))
-        lines = [f"{name}: {shortened(plain(said), 22)}" for name, said in scene.facts.items()]
-        draw.multiline_text((GAP, top + 22), "\n".join(lines), "#555", _font(11), spacing=5)
-        for place, (picture, said) in enumerate(zip(row, _captions(scene), strict=True)):
-            left = LABEL + place * (WIDTH + GAP)
-            sheet.paste(picture, (left, top))
-            corner = left + picture.width - 1, top + picture.height - 1
-            draw.rectangle((left, top, *corner), outline="#ccc")  # stillness is white
-            draw.text((left, top + picture.height + 2), said, "#555", _font(11))
-        top += tall
-    sheet.save(file, "png")
-    return file
-
-
-def _captions(scene: SceneLook) -> list[str]:
-    """What is said under each picture of a row."""
-    said = [f"frame {number}" for number, _ in scene.pictures]
-    return said if scene.flow is None else [*said, flow_caption(scene)]
-
-
-def flow_caption(scene: SceneLook) -> str:
+def flow_caption(scene: SceneOverview) -> str:
     return f"motion {scene.flow_at} to {scene.flow_at + 1}, full colour {scene.fastest():.3g} px"
-
-
-def _font(size: int) -> Any:
-    from matplotlib import get_data_path
-    from PIL import ImageFont
-
-    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def motion_shares(lengths: NDArray[np.float32]) -> NDArray[np.float64]:

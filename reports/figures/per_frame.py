@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.safe_names import file_name
+
 from ..formatting import name, of_channel
 from ..scores import Averages, Column
-from ..tables.escape import file_name, plain
-from .style import TEXT_WIDTH, Look, figure_style, looks, save, shortened
+from ..tables.escape import plain
+from .style import TEXT_WIDTH, MethodStyle, figure_style, method_styles, save, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,27 +34,29 @@ def frame_plots(
     """
     dataset, channel = column
     metric = (*means.metrics[column], "")[0]
-    drawn = [method for method in means.methods if method not in means.untrained]
+    trained = [method for method in means.methods if method not in means.untrained]
     rows = scores[
         (scores["dataset"] == dataset)
         & (scores["metric"] == metric)
-        & scores["method"].isin(drawn)
+        & scores["method"].isin(trained)
         & scores["value"].notna()
         & ((scores["channel"] == channel) | (metric not in ("psnr", "ssim")))
     ]
     scenes = [scene for scene in means.scenes[dataset] if (rows["scene"] == scene).any()]
-    shown = scenes[: PANELS_A_PAGE * PAGES_A_DATASET]
-    pages = [shown[at : at + PANELS_A_PAGE] for at in range(0, len(shown), PANELS_A_PAGE)]
+    first_scenes = scenes[: PANELS_A_PAGE * PAGES_A_DATASET]
+    pages = [
+        first_scenes[at : at + PANELS_A_PAGE] for at in range(0, len(first_scenes), PANELS_A_PAGE)
+    ]
     by_scene = {str(scene): group for scene, group in rows.groupby("scene")}
     formats = ("png", "pdf") if len(pages) == 1 else ("png",)
     files = []
     for number, page in enumerate(pages, start=1):
         stem = f"frames-{file_name(dataset)}-{file_name(channel or 'all')}-{number}"
         with figure_style():
-            figure = _frame_page({s: by_scene[s] for s in page}, means, drawn, metric, channel)
+            figure = _frame_page({s: by_scene[s] for s in page}, means, trained, metric, channel)
             files.append(save(figure, folder / stem, formats))
-    left = len(scenes) - len(shown)
-    words = f"The first {len(shown)} of {len(scenes)} scenes are drawn." if left else ""
+    left = len(scenes) - len(first_scenes)
+    words = f"The first {len(first_scenes)} of {len(scenes)} scenes are drawn." if left else ""
     return files, words
 
 
@@ -68,7 +72,7 @@ def _frame_page(
 
     columns = min(len(scenes), 2)
     lines = math.ceil(len(scenes) / columns)
-    style = looks(means.methods)
+    style = method_styles(means.methods)
     present = [m for m in methods if any((rows["method"] == m).any() for rows in scenes.values())]
     kinds = {kind for rows in scenes.values() for kind in rows["kind"].unique()}
     same = any(math.isinf(v) for rows in scenes.values() for v in rows["value"])
@@ -116,30 +120,34 @@ def _frame_page(
 
 
 def _frame_panel(
-    axes: Axes, rows: DataFrame, methods: Sequence[str], style: Mapping[str, Look], both: bool
+    axes: Axes,
+    rows: DataFrame,
+    methods: Sequence[str],
+    style: Mapping[str, MethodStyle],
+    both: bool,
 ) -> None:
     from matplotlib.transforms import blended_transform_factory
 
     finite_top = blended_transform_factory(axes.transData, axes.transAxes)
     for method in methods:
         mine = rows[rows["method"] == method]
-        look = style[method]
+        own = style[method]
         values = mine["value"].where(mine["value"] != math.inf)
         dense = len(mine) > 40
-        line: dict[str, Any] = {"linestyle": look.dash, "linewidth": 0.6 if both else 0.9}
+        line: dict[str, Any] = {"linestyle": own.dash, "linewidth": 0.6 if both else 0.9}
         new = mine["kind"] == "new"
         # A line through all frames, and marks for each kind; one artist where there is one kind.
         if both:
-            axes.plot(mine["frame"], values, color=look.colour, **line)
+            axes.plot(mine["frame"], values, color=own.colour, **line)
             line = {"linestyle": "", "linewidth": 0.0}
         for chosen, filled in ((new, True), (~new, False)):
             if chosen.any():
                 axes.plot(
                     mine["frame"][chosen],
                     values[chosen],
-                    marker=look.marker,
-                    color=look.colour,
-                    markerfacecolor=look.colour if filled else "white",
+                    marker=own.marker,
+                    color=own.colour,
+                    markerfacecolor=own.colour if filled else "white",
                     markersize=(1.6 if dense else 2.6) if filled else (1.8 if dense else 2.8),
                     markeredgewidth=0.5,
                     **line,
@@ -152,7 +160,7 @@ def _frame_panel(
             [1.0] * len(same),
             "^",
             transform=finite_top,
-            color=look.colour,
+            color=own.colour,
             markersize=3.5,
             clip_on=False,
         )
@@ -164,7 +172,7 @@ def _frame_panel(
 
 def _legend(
     methods: Sequence[str],
-    style: Mapping[str, Look],
+    style: Mapping[str, MethodStyle],
     kinds: set[str],
     identical: bool,
     untrained: Sequence[str],
@@ -173,11 +181,11 @@ def _legend(
 
     entries = []
     for method in methods:
-        look = style[method]
+        own = style[method]
         entries.append(
             (
                 shortened(plain(method), 40),
-                Line2D([], [], ls=look.dash, marker=look.marker, color=look.colour, ms=3, lw=1),
+                Line2D([], [], ls=own.dash, marker=own.marker, color=own.colour, ms=3, lw=1),
             )
         )
 

@@ -1,4 +1,4 @@
-"""How a method looks in every figure: its colour, marker and line, safe for colour-blind readers."""
+"""The style of all figures, and of each method in them: colour, marker and line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from numpy.typing import NDArray
 
-# Okabe and Ito's eight, with grey for their yellow, which is too faint on white.
+# Okabe and Ito's eight, which colour-blind readers tell apart, with grey for their yellow, which is too faint on white.
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -69,21 +69,23 @@ METADATA: Mapping[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Look:
+class MethodStyle:
+    """How a method is drawn."""
+
     colour: str
     marker: str
     dash: str
 
 
-def looks(methods: Sequence[str]) -> dict[str, Look]:
-    """One look a method by its place in the run: colours repeat after 8, looks after 32.
+def method_styles(methods: Sequence[str]) -> dict[str, MethodStyle]:
+    """The style of each method by its place in the run: colours repeat after 8, styles after 32.
 
-    >>> len({look for look in looks([str(n) for n in range(32)]).values()})
+    >>> len(set(method_styles([str(n) for n in range(32)]).values()))
     32
     """
     size = len(COLOURS)
     return {
-        method: Look(
+        method: MethodStyle(
             COLOURS[place % size],
             MARKERS[(place + place // size) % size],
             DASHES[place // size % len(DASHES)],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-BESIDE = ("step", "rate", "windows_per_second", "data_wait")  # columns that are no curve
+NOT_CURVES = ("step", "rate", "windows_per_second", "data_wait")  # columns that are no curve
 
 
 def curves(lines: DataFrame, what: str, file: Path) -> None:
@@ -21,7 +21,7 @@ def curves(lines: DataFrame, what: str, file: Path) -> None:
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for name in lines.columns:
-        if name not in BESIDE:
+        if name not in NOT_CURVES:
             axes.plot(lines["step"], lines[name], label=name, linewidth=1.2)
     axes.set_xlabel("step")
     axes.set_ylabel("mean absolute difference, of 2" if what == "loss" else "PSNR, dB, RGB")

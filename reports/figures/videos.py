@@ -7,13 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tables.escape import file_name, plain
+from stvt.core.files import atomic_write
+from stvt.core.safe_names import file_name
+
+from ..run_info import ClipFiles
+from ..tables.escape import plain
 from .crops import centred, font_file, read
-from .style import looks
+from .style import method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,22 +34,20 @@ WIDEST = 1920
 
 
 def scene_videos(
-    clip: Mapping[str, Any], dataset: str, scene: str, methods: Sequence[str], folder: Path
+    clip: ClipFiles, dataset: str, scene: str, methods: Sequence[str], folder: Path
 ) -> list[Path]:
     """Writes `folder`/video-<data set>-<scene>.mp4 and ...-slow.mp4, and returns their paths.
 
-    clip: {"truth": {frame: path}, "input": ..., "methods": {name: {...}}, "fps": a number or
-    None}; frames that any of them lacks are left out. No file where no frame is left.
+    Frames that any view lacks are left out. No file where no frame is left.
     """
-    views = {"truth": clip["truth"], "input": clip["input"]}
-    views |= {m: clip["methods"][m] for m in methods if m in clip["methods"]}
+    views = clip.views(methods)
     common = sorted(set.intersection(*(set(view) for view in views.values())))
-    colours = {method: look.colour for method, look in looks(methods).items()}
+    colours = {method: style.colour for method, style in method_styles(methods).items()}
     pictures = list(_pictures(views, common, colours, f"{plain(dataset)}, {plain(scene)}"))
     if not pictures:
         return []
-    apart = min((b - a for a, b in pairwise(common)), default=1)
-    speed = Fraction(clip.get("fps") or UNKNOWN).limit_denominator(1001) / apart
+    step = min((b - a for a, b in pairwise(common)), default=1)
+    speed = Fraction(clip.fps or UNKNOWN).limit_denominator(1001) / step
     times = max(1, math.ceil(SHORTEST * speed / len(pictures)))
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"video-{file_name(dataset)}-{file_name(scene)}"
@@ -66,10 +68,10 @@ def _pictures(
 
     if not frames:
         return
-    truth = read(views["truth"][frames[0]])
-    if truth is None:
+    gt = read(views["truth"][frames[0]])
+    if gt is None:
         return
-    height, width = truth.shape[:2]
+    height, width = gt.shape[:2]
     columns = _columns(len(views), height, width)
     zoom = min(1.0, (WIDEST / columns - GAP) / width) if columns * width > WIDEST else 1.0
     if columns * width < 900:  # small frames are shown larger, in whole pixels
@@ -85,9 +87,9 @@ def _pictures(
             x, y = (place % columns) * pitch[0], (place // columns) * pitch[1]
             draw.rectangle([x, y + 5, x + 6, y + LABEL - 5], fill=colours.get(name, "#FFFFFF"))
             centred(draw, font, plain(name), x + 10, y + 4, width - 10, "white")
-            found = read(files[frame])
-            if found is not None:
-                canvas.paste(_resized(found, width, height), (x, y + LABEL))
+            picture = read(files[frame])
+            if picture is not None:
+                canvas.paste(_resized(picture, width, height), (x, y + LABEL))
         below = f"{title}, frame {frame}"
         centred(draw, font, below, 0, size[1] - LABEL + 4, size[0], "#B8C0C8")
         yield np.asarray(canvas)
@@ -113,13 +115,14 @@ def _columns(views: int, height: int, width: int) -> int:
 def _encode(file: Path, pictures: Sequence[Frame], speed: Fraction) -> None:
     import av
 
-    temporary = file.with_name(f".{file.name}")
     height, width = pictures[0].shape[:2]
     options = {"crf": "17", "preset": "veryfast", "threads": "1"}
-    with av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    with (
+        atomic_write(file, sync=False) as temporary,
+        av.open(str(temporary), "w", format="mp4", options={"fflags": "+bitexact"}) as container,
+    ):
         stream = container.add_stream("libx264", rate=speed, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    temporary.replace(file)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..run_info import ClipFiles
 from ..tables.escape import plain
 from .crops import read
 from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
@@ -25,7 +26,7 @@ def time_slice(frames: Sequence[Frame], row: float) -> Frame:
 
 
 def slice_figure(
-    clip: Mapping[str, Any],
+    clip: ClipFiles,
     title: str,
     file: Path,
     methods: Sequence[str],
@@ -34,13 +35,12 @@ def slice_figure(
 ) -> list[Path]:
     """The slices of truth, input and every method through one row, as FILE.png and so on.
 
-    clip: {"truth": {frame: path}, "input": ..., "methods": {name: ...}}; frames that any of them
-    lacks are left out. Returns the files, none where fewer than two frames are left.
+    Frames that any view lacks are left out. Returns the files, none where fewer than two frames
+    are left.
     """
     from matplotlib.figure import Figure
 
-    views = {"truth": clip["truth"], "input": clip["input"]}
-    views |= {m: clip["methods"][m] for m in methods if m in clip["methods"]}
+    views = clip.views(methods)
     common = sorted(set.intersection(*(set(view) for view in views.values())))
     if len(common) < 2:
         return []

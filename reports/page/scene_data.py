@@ -9,14 +9,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.safe_names import file_name
+
 from ..formatting import name, of_channel
+from ..run_info import ClipFiles, Clips
 from ..scores import Averages, decimals
-from ..tables.escape import file_name, plain
+from ..tables.escape import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Clips = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Key = tuple[str, str]  # data set, scene
 
 BUDGET = 16_000_000  # bytes of pictures in one page: base64 makes 21.3 MB of them
@@ -29,16 +31,21 @@ def scenes_shown(means: Averages, clips: Clips) -> tuple[list[Key], str]:
 
     Also returns what is left out, in words.
     """
-    found = []
+    by_dataset = []
     for dataset, scenes in means.scenes.items():
         moving = clips.get(dataset, {})
-        found.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
-    everything = sum(map(len, found))
-    share = SCENES // max(1, len(found))
-    chosen = [key for keys in found for key in (keys if everything <= SCENES else keys[:share])]
-    if len(chosen) == everything:
-        return chosen, ""
-    return chosen, f"{len(chosen)} of {everything} scenes can be chosen here; scores.csv holds all."
+        by_dataset.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
+    everything = sum(map(len, by_dataset))
+    share = SCENES // max(1, len(by_dataset))
+    selection = [
+        key for keys in by_dataset for key in (keys if everything <= SCENES else keys[:share])
+    ]
+    if len(selection) == everything:
+        return selection, ""
+    return (
+        selection,
+        f"{len(selection)} of {everything} scenes can be chosen here; scores.csv holds all.",
+    )
 
 
 def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int]], str]:
@@ -71,11 +78,11 @@ def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int
 
 
 def scene_data(
-    key: Key, rows: DataFrame | None, means: Averages, clip: Mapping[str, Any], frames: list[int]
+    key: Key, rows: DataFrame | None, means: Averages, clip: ClipFiles | None, frames: list[int]
 ) -> dict[str, Any]:
     """One scene as plain values for the page's script.
 
-    rows:   its scores; clip: its files; frames: those of its frames to embed.
+    rows: its scores. frames: those of its frames to embed, none without a clip.
     """
     dataset, scene = key
     known = sorted({*map(int, rows["frame"])} if rows is not None else set())
@@ -86,30 +93,35 @@ def scene_data(
         "frames": frames,
         "known": known,
         "new": sorted(new),
-        "views": list(_views(means, clip, frames)) if frames else [],
-        "realSpeed": _speed(clip, frames),
-        "errorShown": clip.get("error_shown", 64) if frames else 0,
+        "views": list(_views(means, clip, frames)) if clip and frames else [],
+        "realSpeed": _speed(clip, frames) if clip else None,
+        "errorShown": clip.error_shown if clip and frames else 0,
         "curves": _curves(rows, means) if rows is not None else [],
-        "picture": f"figures/scene-{file_name(dataset)}-{file_name(scene)}.png",
+        "picture": f"figures/{scene_file(dataset, scene)}",
     }
 
 
-def _speed(clip: Mapping[str, Any], frames: Sequence[int]) -> float | None:
+def scene_file(dataset: str, scene: str) -> str:
+    """The name of a scene's lossless picture in figures/."""
+    return f"scene-{file_name(dataset)}-{file_name(scene)}.png"
+
+
+def _speed(clip: ClipFiles, frames: Sequence[int]) -> float | None:
     """How many of the frames pass in a second of the real scene, where that is known."""
-    apart = min((b - a for a, b in pairwise(frames)), default=1)
-    return round(clip["fps"] / apart, 3) if clip.get("fps") else None
+    step = min((b - a for a, b in pairwise(frames)), default=1)
+    return round(clip.fps / step, 3) if clip.fps else None
 
 
-def _views(means: Averages, clip: Mapping[str, Any], frames: list[int]) -> Iterator[dict[str, Any]]:
-    yield {"kind": "truth", "images": _embedded(clip["truth"], frames)}
-    yield {"kind": "input", "images": _embedded(clip["input"], frames)}
+def _views(means: Averages, clip: ClipFiles, frames: list[int]) -> Iterator[dict[str, Any]]:
+    yield {"kind": "truth", "images": _embedded(clip.gt, frames)}
+    yield {"kind": "input", "images": _embedded(clip.input, frames)}
     for place, method in enumerate(means.methods):
-        if method in clip["methods"]:
+        if method in clip.methods:
             yield {
                 "kind": "method",
                 "method": place,
-                "images": _embedded(clip["methods"][method], frames),
-                "errors": _embedded(clip["errors"].get(method, {}), frames),
+                "images": _embedded(clip.methods[method], frames),
+                "errors": _embedded(clip.errors.get(method, {}), frames),
             }
 
 
@@ -152,11 +164,11 @@ def _number(value: float, digits: int) -> float | str | None:
     return None if math.isnan(value) else "inf"
 
 
-def _cost(clip: Mapping[str, Any]) -> dict[int, int]:
+def _cost(clip: ClipFiles) -> dict[int, int]:
     """The bytes of each frame that all views of the scene have."""
-    views = [clip["truth"], *clip["methods"].values()]
-    common = set.intersection(*(set(view) for view in views)) if clip["methods"] else set()
-    views += [clip["input"], *clip["errors"].values()]
+    views = [clip.gt, *clip.methods.values()]
+    common = set.intersection(*(set(view) for view in views)) if clip.methods else set()
+    views += [clip.input, *clip.errors.values()]
     return {
         frame: sum(_size(view[frame]) for view in views if frame in view)
         for frame in sorted(common)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .stvun import Printed
+from .stvun import PrintedCell
 
 SOURCE = (
     "the quantitative results of TMNet (GitHub: CS-GangXu/TMNet), which quotes Zooming Slow-Mo "
@@ -34,7 +34,7 @@ class QuotedMethod:
     """A row of a later paper. Frames a second and parameters are as printed, or None."""
 
     name: str
-    cells: Mapping[str, Printed]
+    cells: Mapping[str, PrintedCell]
     frames_per_second: float | None
     parameters: int
     source: str = SOURCE
@@ -42,11 +42,11 @@ class QuotedMethod:
 
 @dataclass(frozen=True)
 class QuotedTable:
-    """Rows that share a protocol. `wanted` is the protocol that a run must have beside them."""
+    """Rows that share a protocol. `options` are those that a run must have to stand beside them."""
 
     protocol: str
     words: str
-    wanted: Mapping[str, object]
+    options: Mapping[str, object]
     methods: tuple[QuotedMethod, ...] = field(default=())
 
 
@@ -74,7 +74,7 @@ TMNet                | 26.43/0.8016 37.04/0.9435 35.60/0.9380 33.51/0.9159 | 14.
 def _row(line: str) -> QuotedMethod:
     name, values, speed, millions = (part.strip() for part in line.split("|"))
     pairs = [map(float, value.split("/")) for value in values.split()]
-    cells = {dataset: Printed(p, s) for dataset, (p, s) in zip(_SETS, pairs, strict=True)}
+    cells = {dataset: PrintedCell(p, s) for dataset, (p, s) in zip(_SETS, pairs, strict=True)}
     return QuotedMethod(
         name,
         cells,
@@ -86,6 +86,6 @@ def _row(line: str) -> QuotedMethod:
 ZSM = QuotedTable(
     protocol="zsm",
     words=PROTOCOL_IN_WORDS,
-    wanted=ZSM_PROTOCOL,
+    options=ZSM_PROTOCOL,
     methods=tuple(map(_row, _ROWS.strip().splitlines())),
 )

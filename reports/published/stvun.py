@@ -10,12 +10,16 @@ DEVICE = "GeForce Titan X"
 
 
 @dataclass(frozen=True)
-class Printed:
-    """One printed cell. None is a value that cannot be read; `doubt` says why one is uncertain."""
+class PrintedCell:
+    """One printed cell: PSNR and SSIM. None is a value that cannot be read; `doubt` says why one is uncertain."""
 
     psnr: float | None
     ssim: float | None
     doubt: str = ""
+
+    def value(self, metric: str) -> float | None:
+        """None too for a metric that is not printed."""
+        return {"psnr": self.psnr, "ssim": self.ssim}.get(metric)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class PrintedMethod:
     """
 
     name: str
-    cells: Mapping[str, Printed]
+    cells: Mapping[str, PrintedCell]
     parameters: int
     seconds: float
     specs: tuple[str, ...] = ()
@@ -47,6 +51,21 @@ class PrintedTable:
     remarks: tuple[str, ...] = field(default=())
 
 
+# What the preset `paper` stands for: a run that departs from any of it is not beside the paper's.
+PROTOCOL: Mapping[str, object] = {
+    "degradation": "BD",
+    "scale": 4,
+    "frames": "new",
+    "channel": "rgb",
+    "crop_border": 0,
+    "time_step": 2,
+    "ends": "valid",
+    "limit": None,
+    "inputs": "prepared",
+    "precision": "fp32",
+    "tile": None,
+}
+
 NOT_STATED = (
     "The paper does not state its channel, border, end frames or the cascades' EDVR weights: "
     "expect figures of the same order, not the same figures."
@@ -63,10 +82,10 @@ TABLE_1 = PrintedTable(
         PrintedMethod(
             "F→V",
             {
-                "vid4": Printed(25.22, 0.7506),
-                "sintel": Printed(26.99, 0.7986),
-                "reds_vtsr": Printed(23.70, 0.6541),
-                "stvt": Printed(26.43, 0.8435),
+                "vid4": PrintedCell(25.22, 0.7506),
+                "sintel": PrintedCell(26.99, 0.7986),
+                "reds_vtsr": PrintedCell(23.70, 0.6541),
+                "stvt": PrintedCell(26.43, 0.8435),
             },
             parameters=44_700_000,
             seconds=0.52,
@@ -75,10 +94,10 @@ TABLE_1 = PrintedTable(
         PrintedMethod(
             "V→F",
             {
-                "vid4": Printed(26.39, 0.8163),
-                "sintel": Printed(27.56, 0.8185),
-                "reds_vtsr": Printed(23.63, 0.6533),
-                "stvt": Printed(26.96, 0.8619),
+                "vid4": PrintedCell(26.39, 0.8163),
+                "sintel": PrintedCell(27.56, 0.8185),
+                "reds_vtsr": PrintedCell(23.63, 0.6533),
+                "stvt": PrintedCell(26.96, 0.8619),
             },
             parameters=44_700_000,
             seconds=2.14,
@@ -87,10 +106,10 @@ TABLE_1 = PrintedTable(
         PrintedMethod(
             "STVUN",
             {
-                "vid4": Printed(26.49, 0.8231),
-                "sintel": Printed(27.58, 0.8134),
-                "reds_vtsr": Printed(23.78, 0.6601),
-                "stvt": Printed(27.23, 0.8644),
+                "vid4": PrintedCell(26.49, 0.8231),
+                "sintel": PrintedCell(27.58, 0.8134),
+                "reds_vtsr": PrintedCell(23.78, 0.6601),
+                "stvt": PrintedCell(27.23, 0.8644),
             },
             parameters=30_900_000,
             seconds=0.30,
@@ -108,14 +127,14 @@ TABLE_2 = PrintedTable(
         PrintedMethod(
             "FISR",
             {
-                "vid4": Printed(26.93, 0.8534),
-                "sintel": Printed(27.17, 0.8115),
-                "reds_vtsr": Printed(
+                "vid4": PrintedCell(26.93, 0.8534),
+                "sintel": PrintedCell(27.17, 0.8115),
+                "reds_vtsr": PrintedCell(
                     23.89,
                     0.6601,
                     doubt="the row is damaged in the text that we have: this may blend two cells",
                 ),
-                "stvt": Printed(26.49, 0.8514),
+                "stvt": PrintedCell(26.49, 0.8514),
             },
             parameters=62_300_000,
             seconds=1.10,
@@ -124,12 +143,12 @@ TABLE_2 = PrintedTable(
         PrintedMethod(
             "STVUN",
             {
-                "vid4": Printed(30.60, 0.9369),
-                "sintel": Printed(28.36, 0.8329),
-                "reds_vtsr": Printed(
+                "vid4": PrintedCell(30.60, 0.9369),
+                "sintel": PrintedCell(28.36, 0.8329),
+                "reds_vtsr": PrintedCell(
                     None, None, doubt="unreadable in the text that we have; below FISR's PSNR"
                 ),
-                "stvt": Printed(28.01, 0.8895),
+                "stvt": PrintedCell(28.01, 0.8895),
             },
             parameters=30_900_000,
             seconds=0.98,
@@ -145,13 +164,15 @@ TABLE_3 = PrintedTable(
     scale=4,
     methods=(
         PrintedMethod(
-            "w/o EFST", {"stvt": Printed(27.06, 0.8613)}, 30_500_000, 0.27, ("stvun-wo-efst",)
+            "w/o EFST", {"stvt": PrintedCell(27.06, 0.8613)}, 30_500_000, 0.27, ("stvun-wo-efst",)
         ),
-        PrintedMethod("w/o D", {"stvt": Printed(27.15, 0.8615)}, 30_900_000, 0.30, ("stvun-wo-d",)),
         PrintedMethod(
-            "w/ A&F", {"stvt": Printed(27.20, 0.8652)}, 32_400_000, 0.75, ("stvun-w-af",)
+            "w/o D", {"stvt": PrintedCell(27.15, 0.8615)}, 30_900_000, 0.30, ("stvun-wo-d",)
         ),
-        PrintedMethod("STVUN", {"stvt": Printed(27.23, 0.8644)}, 30_900_000, 0.30, ("stvun",)),
+        PrintedMethod(
+            "w/ A&F", {"stvt": PrintedCell(27.20, 0.8652)}, 32_400_000, 0.75, ("stvun-w-af",)
+        ),
+        PrintedMethod("STVUN", {"stvt": PrintedCell(27.23, 0.8644)}, 30_900_000, 0.30, ("stvun",)),
     ),
     remarks=(NOT_STATED,),
 )

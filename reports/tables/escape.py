@@ -1,10 +1,8 @@
-"""Text of any origin made harmless where it is put: Markdown, LaTeX, HTML, a terminal, a file."""
+"""Text of any origin made harmless where it is put: Markdown, LaTeX, HTML, a terminal."""
 
 from __future__ import annotations
 
-import hashlib
 import html
-import json
 import re
 import unicodedata
 
@@ -68,18 +66,6 @@ def markup(text: object) -> str:
     return html.escape(plain(text))
 
 
-def json_in_script(value: object) -> str:
-    r"""The value as JSON that may stand inside <script type="application/json">.
-
-    No text in it can end the element or open a comment there.
-
-    >>> json_in_script("</script><!--")
-    '"\\u003c/script\\u003e\\u003c!--"'
-    """
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
 def code(text: object) -> str:
     r"""The text as a Markdown code span, for outside of tables.
 
@@ -113,19 +99,3 @@ def _latex_letter(letter: str) -> str:
     if letter.isascii() or (letter.isalpha() and 0xC0 <= ord(letter) < 0x100):
         return letter
     return f"(U+{ord(letter):04X})"
-
-
-def file_name(text: object) -> str:
-    """A file name without surprises that no other text gives.
-
-    >>> file_name("vid4")
-    'vid4'
-    >>> file_name("a/b")
-    'a-b-c14cddc0'
-    """
-    raw = str(text)
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "-", raw).strip("-")[:60]
-    # Capitals count as altered: file systems that fold case would make two names one.
-    if safe and safe == raw == safe.lower():
-        return safe
-    return f"{safe}-{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:8]}".lstrip("-")

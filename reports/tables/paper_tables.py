@@ -1,224 +1,319 @@
-"""The paper's Tables 1, 2 and 3 with a run's numbers in them: ours, printed, and the difference."""
+"""The paper's Tables 1, 2 and 3 with a run's numbers in them, and rows of the paper below ours."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from ..formatting import NOTHING, count, name, seconds, signed
-from ..published.stvun import SCENES, PrintedMethod, PrintedTable
-from ..scores import Averages, Column, Facts
-from .published_rows import PAPER_PROTOCOL, add_quoted, departures, printed_entry
-from .run_tables import UNTRAINED, metric_names, quality_entry, records_of, time_entry, why_empty
-from .table import Entry, Grid
+from ..formatting import NOTHING, count, name, number, seconds, signed
+from ..published.later_papers import SOURCE, ZSM, QuotedMethod
+from ..published.stvun import PROTOCOL, SCENES, TABLE_1, PrintedMethod, PrintedTable
+from ..run_info import MethodInfo, RunInfo
+from ..scores import Averages, Column
+from .run_tables import (
+    UNTRAINED,
+    cost_cells,
+    cost_columns,
+    dataset_title,
+    metric_names,
+    missing_reason,
+    own_keys,
+    quality_cells,
+    quality_columns,
+    summary_table,
+)
+from .table import EMPTY, Cell, Row, RowKind, Table, TableColumn, label
 
-PRINTED_METRICS = ("psnr", "ssim")
+METRICS = ("psnr", "ssim")  # that the paper prints
 SIZE = (540, 960)
+RGB: dict[str, object] = {"channel": "rgb"}  # of the paper's numbers, whatever the run's is
 
 
-def paper_grid(means: Averages, facts: Facts, printed: PrintedTable, quoted: bool = False) -> Grid:
+def departures(info: RunInfo, options: Mapping[str, object]) -> list[str]:
+    """What of a run's protocol is otherwise than these options, in words."""
+    if not info.protocol:
+        return ["it is not known"]
+    return [
+        f"{key} is {_option(info.protocol[key])}, there {_option(there)}"
+        for key, there in options.items()
+        if key in info.protocol and info.protocol[key] != there
+    ]
+
+
+def _option(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+# ---- the run's main table
+
+
+def main_table(means: Averages, info: RunInfo, quoted: bool = False) -> Table:
+    """Methods x data sets, with the paper's rows where the run is under its protocol.
+
+    quoted: with rows of later papers, too.
+    """
+    table = summary_table(means, info)
+    _add_paper(table, means, info)
+    if means.untrained:
+        table.remarks.append(UNTRAINED)
+    if quoted:
+        _add_quoted(table, means.columns, means, info)
+    return table
+
+
+def _add_paper(table: Table, means: Averages, info: RunInfo) -> None:
+    printed = TABLE_1
+    theirs = {dataset for method in printed.methods for dataset in method.cells}
+    if info.protocol.get("name") != "paper" or not theirs & {d for d, _ in means.columns}:
+        return
+    if differs := departures(info, PROTOCOL):
+        table.remarks.append(
+            f"The paper's own rows are left out: not its protocol ({', '.join(differs)})."
+        )
+        return
+    note = f"As printed in the paper's {printed.name}, timed on a {printed.device}."
+    for like in printed.methods:
+        first = label(f"{like.name} (paper)", note)
+        cells = [
+            cell
+            for column in means.columns
+            for cell in _printed_cells(like, column[0], means.metrics[column], column[1] == "rgb")
+        ]
+        table.rows.append(_printed_row(printed, like, [first, *cells], note, "quoted"))
+    table.remarks.append(f"Paper's rows: {printed.source}. " + " ".join(printed.remarks))
+
+
+def _printed_row(
+    printed: PrintedTable, like: PrintedMethod, cells: Sequence[Cell], note: str, kind: RowKind
+) -> Row:
+    """A method of the paper, with its parameters and time; note: on the time."""
+    device: dict[str, object] = {"device": printed.device}
+    costs = [
+        Cell(like.parameters, count(like.parameters)),
+        Cell(like.seconds, seconds(like.seconds), (note,), details=device),
+    ]
+    return Row([*cells, *costs], kind, {"method": like.name, "source": "paper"})
+
+
+def _printed_cells(
+    like: PrintedMethod, dataset: str, metrics: Sequence[str], rgb: bool = True
+) -> list[Cell]:
+    """What the paper prints for a method on a data set, in RGB, a cell a metric."""
+    if not rgb or dataset not in like.cells:
+        return [EMPTY] * max(1, len(metrics))
+    printed = like.cells[dataset]
+    notes = (f"Unclear: {printed.doubt}.",) if printed.doubt else ()
+    if printed.psnr is None and printed.ssim is None:
+        return [Cell(None, "unreadable", notes, details=RGB)] * len(metrics)
+    values = [(metric, printed.value(metric)) for metric in metrics]
+    cells = [
+        EMPTY if v is None else Cell(number(m, v), number(m, v), notes, details=RGB)
+        for m, v in values
+    ]
+    return [*cells[:-1], _doubted(cells[-1]) if printed.doubt else cells[-1]]
+
+
+def _doubted(cell: Cell) -> Cell:
+    return replace(cell, text=f"{cell.text} ?")
+
+
+def _add_quoted(table: Table, columns: Sequence[Column], means: Averages, info: RunInfo) -> None:
+    """Rows of later papers, where the protocol is theirs and a data set is one of their own."""
+    differs = departures(info, ZSM.options)
+    known = {dataset for method in ZSM.methods for dataset in method.cells}
+    if differs or not known & set(means.scenes):
+        theirs = f"their protocol is {ZSM.protocol} ({ZSM.words}), this run's is another"
+        why = f"{theirs}: {'; '.join(differs)}" if differs else "none of their data sets is here"
+        table.remarks.append(f"Numbers of later papers are left out: {why}.")
+        return
+    note = (
+        f"Quoted from {SOURCE}; protocol {ZSM.protocol}: {ZSM.words}. Speed as printed there, on a "
+        "device that is not known here."
+    )
+    for place, method in enumerate(ZSM.methods):
+        cells = [
+            cell
+            for column in columns
+            for cell in _quoted_cells(column, means.metrics.get(column, METRICS) or [""], method)
+        ]
+        speed = method.frames_per_second
+        costs = [
+            Cell(method.parameters, count(method.parameters)),
+            EMPTY if speed is None else Cell(round(1 / speed, 4), f"{speed:.2f} frames/s"),
+        ]
+        first = label(f"{method.name} (quoted)", note)
+        keys = {"method": method.name, "source": "quoted", "protocol": ZSM.protocol}
+        table.rows.append(Row([first, *cells, *costs], "quoted", keys, spaced=not place))
+
+
+def _quoted_cells(column: Column, metrics: Sequence[str], method: QuotedMethod) -> list[Cell]:
+    dataset, channel = column
+    printed = method.cells.get(dataset) if channel == "y" else None
+    values = [(metric, printed.value(metric) if printed else None) for metric in metrics]
+    return [
+        EMPTY if value is None else Cell(number(metric, value), number(metric, value))
+        for metric, value in values
+    ]
+
+
+# ---- the paper's tables
+
+
+def paper_table(
+    means: Averages, info: RunInfo, printed: PrintedTable, quoted: bool = False
+) -> Table:
     """A printed table: each method of the run; under it the paper's row and the difference.
 
     Where a difference would mean nothing its place says why: another protocol, untrained weights,
     scenes missing, another device. Methods that only the paper has come last.
     quoted: with rows of later papers, if the run is under their protocol.
     """
-    wanted = {**PAPER_PROTOCOL, "scale": printed.scale}
-    table = _Table(means, facts, printed, departures(facts, wanted))
-    grid = table.grid
-    matched = {method: _match(method, facts, printed) for method in means.methods}
-    for method, like in matched.items():
-        if grid.rows and any(matched.values()):
-            grid.rules.add(len(grid.rows))
-        table.add_ours(method)
-        if like:
-            table.add_printed(like, aside=True)
-            table.add_difference(method, like)
-    missing = [like for like in printed.methods if like not in matched.values()]
-    for like in missing:
-        table.add_printed(like, aside=False)
-    if missing and means.methods:
-        listed = ", ".join(like.name for like in missing)
-        grid.remarks.append(f"Of the paper's methods this run lacks {listed}.")
-    if quoted:
-        add_quoted(grid, table.columns, means, facts)
-    if means.untrained:
-        grid.remarks.append(UNTRAINED)
-    grid.remarks.append(f"Paper's rows: {printed.source}. " + " ".join(printed.remarks))
-    return grid
+    return _PaperTable(means, info, printed).table(quoted)
 
 
-def _match(method: str, facts: Facts, printed: PrintedTable) -> PrintedMethod | None:
+def _like(method: str, info: RunInfo, printed: PrintedTable) -> PrintedMethod | None:
     """The paper's row of a method: its specification decides, for a name may be anything."""
-    spec = str(facts.get("methods", {}).get(method, {}).get("spec") or method)
+    spec = info.method(method).spec or method
     return next((like for like in printed.methods if spec in like.specs), None)
 
 
-class _Table:
-    """A grid on its way, and what its rows have in common."""
+class _PaperTable:
+    """What the rows of one of the paper's tables have in common."""
 
-    def __init__(
-        self, means: Averages, facts: Facts, printed: PrintedTable, differs: Sequence[str]
-    ) -> None:
-        self.means, self.facts, self.printed, self.differs = means, facts, printed, differs
+    def __init__(self, means: Averages, info: RunInfo, printed: PrintedTable) -> None:
+        self.means, self.info, self.printed = means, info, printed
+        differs = departures(info, {**PROTOCOL, "scale": printed.scale})
+        note = f"The run's protocol is not the paper's: {'; '.join(differs)}."
+        self.not_theirs = (note,) if differs else ()
         theirs = dict.fromkeys(d for method in printed.methods for d in method.cells)
         channels = list(dict.fromkeys(channel for _, channel in means.columns)) or ["rgb"]
         self.columns: list[Column] = [
             *[(dataset, channel) for dataset in theirs for channel in channels],
             *[column for column in means.columns if column[0] not in theirs],
         ]
-        several = len(channels) > 1
-        heads = [f"{d} ({name(channel)})" if several else d for d, channel in self.columns]
-        height, width = SIZE
-        self.grid = Grid(
-            caption=self._caption(channels),
-            header=["method", *heads, "parameters", f"time, one {width}x{height} frame"],
-        )
+        self.timed = f"In the paper timed on a {printed.device}."
 
-    def _caption(self, channels: Sequence[str]) -> str:
+    def table(self, quoted: bool) -> Table:
+        means, printed = self.means, self.printed
+        height, width = SIZE
+        heads = [(column, dataset_title(self.columns, column)) for column in self.columns]
+        quality = (c for head in heads for c in quality_columns(means, *head, metrics=METRICS))
+        time = f"time, one {width}x{height} frame"
+        table = Table(self._caption(), [TableColumn("method"), *quality, *cost_columns(time)])
+        likes = {method: _like(method, self.info, printed) for method in means.methods}
+        spaced = any(likes.values())
+        for method, like in likes.items():
+            table.rows.append(replace(self._own(method), spaced=spaced and bool(table.rows)))
+            if like:
+                table.rows += [self._printed(like, "subrow"), self._difference(method, like)]
+        others = [like for like in printed.methods if like not in likes.values()]
+        table.rows += [self._printed(like, "quoted") for like in others]
+        if others and means.methods:
+            listed = ", ".join(like.name for like in others)
+            table.remarks.append(f"Of the paper's methods this run lacks {listed}.")
+        if quoted:
+            _add_quoted(table, self.columns, means, self.info)
+        if means.untrained:
+            table.remarks.append(UNTRAINED)
+        table.remarks.append(f"Paper's rows: {printed.source}. " + " ".join(printed.remarks))
+        return table
+
+    def _caption(self) -> str:
         ours = metric_names(self.means, self.means.columns[0]) if self.means.columns else ""
         text = f"The paper's {self.printed.name}: {self.printed.caption}. {ours or 'PSNR/SSIM'}"
-        text += f" of {' and '.join(name(c) for c in channels if c)}" if any(channels) else ""
+        channels = dict.fromkeys(name(channel) for _, channel in self.columns if channel)
+        text += f" of {' and '.join(channels)}" if channels else ""
         text += ", mean over frames and then over scenes."
-        signature = str(self.facts.get("signature") or "")
-        return f"{text} Protocol of the run: {signature}." if signature else text
+        return (
+            f"{text} Protocol of the run: {self.info.signature}." if self.info.signature else text
+        )
 
-    def metrics(self, column: Column) -> Sequence[str]:
-        return self.means.metrics.get(column, PRINTED_METRICS)
+    def _metrics(self, column: Column) -> Sequence[str]:
+        return self.means.metrics.get(column, METRICS) or [""]
 
-    def _not_theirs(self) -> tuple[int, ...]:
-        listed = "; ".join(self.differs)
-        note = f"The run's protocol is not the paper's: {listed}."
-        return (self.grid.note(note),) if self.differs else ()
-
-    def add_ours(self, method: str) -> None:
-        known = self.facts.get("methods", {}).get(method, {})
-        row = [Entry((method,))]
+    def _own(self, method: str) -> Row:
+        about = self.info.method(method)
+        row = [label(method)]
         for column in self.columns:
             if column in self.means.metrics:
-                row.append(quality_entry(self.grid, self.means, self.facts, column, method))
-                self.grid.records += records_of(self.means, self.facts, column, method)
+                row += quality_cells(self.means, self.info, column, method)
             else:
-                row.append(Entry(("not run",)))
-        row += [Entry((count(known.get("parameters")),)), self._our_time(known)]
-        self.grid.rows.append(row)
+                row += [label("not run")] * len(self._metrics(column))
+        parameters, time = cost_cells(about)
+        runtime = about.runtime
+        if runtime and runtime.size and (runtime.height, runtime.width) != SIZE:
+            time = replace(time, notes=(*time.notes, f"Of a frame of {runtime.size}."))
+        return Row([*row, parameters, time], keys=own_keys(method))
 
-    def _our_time(self, known: Mapping[str, object]) -> Entry:
-        runtime = known.get("runtime")
-        if not isinstance(runtime, Mapping):
-            return Entry((NOTHING,))
-        entry = time_entry(self.grid, runtime)
-        size = runtime.get("height"), runtime.get("width")
-        if size not in (SIZE, (None, None)):
-            note = self.grid.note(f"Of a frame of {size[1]}x{size[0]}.")
-            entry = Entry(entry.texts, notes=(*entry.notes, note))
-        return entry
+    def _printed(self, like: PrintedMethod, kind: RowKind) -> Row:
+        """The paper's row: under ours, or among the last where we have none."""
+        cells = [label(f"{like.name} (paper)", *self.not_theirs)]
+        for column in self.columns:
+            cells += _printed_cells(like, column[0], self._metrics(column))
+        return _printed_row(self.printed, like, cells, self.timed, kind)
 
-    def add_printed(self, like: PrintedMethod, aside: bool) -> None:
-        """The paper's row: set aside under ours, or among the last where we have none."""
-        grid = self.grid
-        if aside:
-            grid.aside.add(len(grid.rows))
-        else:
-            grid.quoted += 1
-        first = Entry((f"{like.name} (paper)",), notes=self._not_theirs())
-        device = grid.note(f"In the paper timed on a {self.printed.device}.")
-        cells = [
-            printed_entry(grid, (dataset, "rgb"), self.metrics((dataset, channel)), like)
-            for dataset, channel in self.columns
-        ]
-        time = Entry((seconds(like.seconds),), notes=(device,))
-        grid.rows.append([first, *cells, Entry((count(like.parameters),)), time])
-        for dataset, cell in like.cells.items():
-            for metric, value in (("psnr", cell.psnr), ("ssim", cell.ssim)):
-                grid.records.append(
-                    {
-                        "method": like.name,
-                        "source": "paper",
-                        "dataset": dataset,
-                        "channel": "rgb",
-                        "metric": metric,
-                        "value": "" if value is None else value,
-                        "note": cell.doubt,
-                        "parameters": like.parameters,
-                        "seconds": like.seconds,
-                        "device": self.printed.device,
-                    }
-                )
+    def _difference(self, method: str, like: PrintedMethod) -> Row:
+        about = self.info.method(method)
+        cells = [c for column in self.columns for c in self._differences(column, method, like)]
+        parameters = EMPTY
+        if about.parameters is not None:
+            more = about.parameters - like.parameters
+            parameters = Cell(more, f"{more / 1e6:+.1f} M".replace("-0.0", "+0.0"))
+        keys = {"method": method, "source": f"difference to {like.name} (paper)"}
+        row = [label("difference"), *cells, parameters, _slower(about, like)]
+        return Row(row, "subrow", keys)
 
-    def add_difference(self, method: str, like: PrintedMethod) -> None:
-        known = self.facts.get("methods", {}).get(method, {})
-        self.grid.aside.add(len(self.grid.rows))
-        row = [Entry(("difference",))]
-        row += [self._difference(column, method, like) for column in self.columns]
-        size = known.get("parameters")
-        more = NOTHING if size is None else f"{(size - like.parameters) / 1e6:+.1f} M"
-        row += [Entry((more.replace("-0.0", "+0.0"),)), self._slower(known, like)]
-        self.grid.rows.append(row)
-
-    def _difference(self, column: Column, method: str, like: PrintedMethod) -> Entry:
+    def _differences(self, column: Column, method: str, like: PrintedMethod) -> list[Cell]:
+        """Ours minus the paper's, a cell a metric; one reason where it would mean nothing."""
         dataset, _ = column
-        cell = like.cells.get(dataset)
-        if cell is None or column not in self.means.metrics:
-            return Entry((NOTHING,))
-        values, reason, notes = [], "", list[int]()
-        for metric in self.metrics(column):
-            theirs = {"psnr": cell.psnr, "ssim": cell.ssim}.get(metric)
-            if metric not in PRINTED_METRICS:
-                values.append(NOTHING)
-                continue
+        metrics = self._metrics(column)
+        printed = like.cells.get(dataset)
+        if printed is None or column not in self.means.metrics:
+            return [EMPTY] * len(metrics)
+        if reason := self._reason(column, method, like):
+            notes = self.not_theirs if reason == "other protocol" else ()
+            return [label(reason, *notes)] * len(metrics)
+        cells = []
+        for metric in metrics:
+            theirs = printed.value(metric)
+            ours = self.means.mean(column, method, metric).value
+            if theirs is None:
+                cells.append(EMPTY)
+            elif math.isinf(ours):
+                cells.append(Cell(math.nan, NOTHING))
+            else:
+                difference = ours - theirs
+                cells.append(Cell(difference, signed(metric, difference)))
+        return [*cells[:-1], _doubted(cells[-1]) if printed.doubt else cells[-1]]
+
+    def _reason(self, column: Column, method: str, like: PrintedMethod) -> str:
+        """Why there is no difference on a data set, or nothing."""
+        dataset, _ = column
+        scenes, of = len(self.means.scenes[dataset]), SCENES.get(dataset, 0)
+        for metric in self._metrics(column):
             mean = self.means.mean(column, method, metric)
-            reason = why_empty(self.means, self.facts, column, method, mean, None)
-            short = len(self.means.scenes[dataset]) < SCENES.get(dataset, 0)
-            if reason:
-                pass
-            elif self.differs:
-                reason = "other protocol"
-                notes += self._not_theirs()
-            elif short:
-                reason = f"{len(self.means.scenes[dataset])} of {SCENES[dataset]} scenes"
-            elif theirs is None:
-                reason = "unreadable"
-            if reason or theirs is None:
-                break
-            exact = math.isinf(mean.value)
-            values.append(NOTHING if exact else signed(metric, mean.value - theirs))
-        self._record(column, method, like, values, reason)
-        if reason:
-            return Entry((reason,), notes=tuple(dict.fromkeys(notes)))
-        if cell.doubt:
-            values[-1] += " ?"
-        return Entry(tuple(values))
+            if metric not in METRICS:
+                continue
+            if reason := missing_reason(self.means, self.info, column, method, mean, None):
+                return reason
+            if self.not_theirs:
+                return "other protocol"
+            if scenes < of:
+                return f"{scenes} of {of} scenes"
+            if like.cells[dataset].value(metric) is None:
+                return "unreadable"
+        return ""
 
-    def _record(
-        self,
-        column: Column,
-        method: str,
-        like: PrintedMethod,
-        values: Sequence[str],
-        reason: str,
-    ) -> None:
-        for place, metric in enumerate(self.metrics(column)):
-            if metric in PRINTED_METRICS:
-                self.grid.records.append(
-                    {
-                        "method": method,
-                        "source": f"difference to {like.name} (paper)",
-                        "dataset": column[0],
-                        "channel": column[1],
-                        "metric": metric,
-                        "value": "" if reason else values[place],
-                        "note": reason or like.cells[column[0]].doubt,
-                    }
-                )
 
-    def _slower(self, known: Mapping[str, object], like: PrintedMethod) -> Entry:
-        runtime = known.get("runtime")
-        if not isinstance(runtime, Mapping) or runtime.get("median") is None:
-            return Entry((NOTHING,))
-        if (runtime.get("height"), runtime.get("width")) != SIZE:
-            return Entry(("other frame size",))
-        if not re.search(r"titan x\b", str(runtime.get("device")), re.IGNORECASE):
-            return Entry(("other device",))
-        return Entry((f"{float(runtime['median']) - like.seconds:+.2f} s",))
+def _slower(about: MethodInfo, like: PrintedMethod) -> Cell:
+    """How many seconds longer ours takes, where both are of one frame size and device."""
+    runtime = about.runtime
+    if runtime is None or runtime.median is None:
+        return EMPTY
+    if (runtime.height, runtime.width) != SIZE:
+        return label("other frame size")
+    if not re.search(r"titan x\b", runtime.device, re.IGNORECASE):
+        return label("other device")
+    return Cell(runtime.median - like.seconds, f"{runtime.median - like.seconds:+.2f} s")

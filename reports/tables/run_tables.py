@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds
-from ..scores import Averages, Column, Facts, Mean
-from .published_rows import add_paper
-from .table import Entry, Grid
+from ..run_info import MethodInfo, RunInfo, Runtime
+from ..scores import LOWER_IS_BETTER, Averages, Column, Mean
+from .table import EMPTY, Cell, Row, Table, TableColumn, label
 
 UNTRAINED = (
     "untrained: the network ran on seeded random weights, for its running time, memory and "
@@ -17,134 +16,186 @@ UNTRAINED = (
 )
 
 
-def summary_grid(means: Averages, facts: Facts) -> Grid:
-    """Methods x data sets, parameters and time; below them the paper's rows where they belong."""
-    several = len({channel for _, channel in means.columns}) > 1
-    header = [
-        f"{dataset} ({name(channel)})" if several else dataset for dataset, channel in means.columns
-    ]
-    height, width = frame_size(facts)
-    size = f", one {width}x{height} frame" if height and width else ""
-    grid = Grid(
-        caption=summary_caption(means, facts),
-        header=["method", *header, "parameters", f"time{size}"],
-    )
-    for method in means.methods:
-        row = [Entry((method,))]
-        for column in means.columns:
-            row.append(quality_entry(grid, means, facts, column, method))
-            grid.records += records_of(means, facts, column, method)
-        known = facts.get("methods", {}).get(method, {})
-        row.append(Entry((count(known.get("parameters")),)))
-        row.append(time_entry(grid, known.get("runtime")))
-        grid.rows.append(row)
-    add_paper(grid, means, facts)
-    if means.untrained:
-        grid.remarks.append(UNTRAINED)
-    return grid
-
-
-def scene_grid(means: Averages, facts: Facts, column: Column) -> Grid:
-    """Scenes x methods of one data set, the mean of its scenes in the last row."""
-    dataset, channel = column
-    grid = Grid(
-        caption=f"{dataset}, {metric_names(means, column)}{of_channel(channel)}, per scene.",
-        header=["scene", *means.methods],
-    )
-    for scene in means.scenes[dataset]:
-        row = [Entry((scene,))]
-        for method in means.methods:
-            row.append(quality_entry(grid, means, facts, column, method, scene))
-            grid.records += records_of(means, facts, column, method, scene)
-        grid.rows.append(row)
-    if len(grid.rows) > 1:
-        mean = [quality_entry(grid, means, facts, column, method) for method in means.methods]
-        grid.rows.append([Entry(("mean of scenes",)), *mean])
-    if means.untrained:
-        grid.remarks.append(UNTRAINED)
-    return grid
-
-
-def runtime_grid(facts: Facts) -> Grid:
-    """What each method costs: parameters, operations, time, memory, and its stages."""
-    grid = Grid(
-        caption="Cost of each method.",
-        header=[
-            "method",
-            "parameters",
-            "multiply-accumulates",
-            "median",
-            "p10 to p90",
-            "runs",
-            "peak memory",
-            "frame",
-            "precision",
-            "device",
-            "stages",
+def summary_table(means: Averages, info: RunInfo, cost: bool = True) -> Table:
+    """Methods x data sets; cost: with parameters and time."""
+    runtimes = [of.runtime for of in info.methods.values() if of.runtime]
+    sizes = {runtime.size for runtime in runtimes}
+    size = sizes.pop() if len(sizes) == 1 else ""
+    heads = [(column, dataset_title(means.columns, column)) for column in means.columns]
+    table = Table(
+        summary_caption(means, info),
+        [
+            TableColumn("method"),
+            *(measured for head in heads for measured in quality_columns(means, *head)),
+            *cost_columns(f"time, one {size} frame" if size else "time")[: 2 * cost],
         ],
     )
-    for method, known in facts.get("methods", {}).items():
-        runtime = known.get("runtime") or {}
-        operations = known.get("multiply_accumulates")
-        uncounted = known.get("uncounted") or {}
-        notes = []
-        if uncounted:
-            listed = ", ".join(f"{op} ({n})" for op, n in sorted(uncounted.items()))
-            notes.append(
-                grid.note(f"Operators whose multiply-accumulates are not counted: {listed}.")
-            )
-        time = time_entry(grid, runtime)
-        took = runtime.get("stages") or {}
-        stages = known.get("stages") or {}
-        by_stage = "; ".join(
-            f"{stage} {seconds(took[stage])}, {count(held)} parameters"
-            if stage in took
-            else f"{stage} {count(held)} parameters"
-            for stage, held in stages.items()
-        )
-        low, high, memory = (runtime.get(key) for key in ("p10", "p90", "peak_memory_bytes"))
-        height, width = runtime.get("height"), runtime.get("width")
-        ran = bool(runtime) and not runtime.get("out_of_memory")
-        grid.rows.append(
-            [
-                Entry((method,)),
-                Entry((count(known.get("parameters")),)),
-                Entry((count(operations),), notes=tuple(notes)),
-                time,
-                Entry((f"{seconds(low)} to {seconds(high)}" if ran and low else NOTHING,)),
-                Entry((str(runtime["n"]) if ran and runtime.get("n") else NOTHING,)),
-                Entry((memory_size(memory) if memory else NOTHING,)),
-                Entry((f"{width}x{height}" if width and height else NOTHING,)),
-                Entry((str(runtime.get("precision") or NOTHING),)),
-                Entry((str(runtime.get("device") or NOTHING),)),
-                Entry((by_stage if len(stages) > 1 else NOTHING,)),
-            ]
-        )
-        grid.records.append(
-            {
-                "method": method,
-                "parameters": known.get("parameters"),
-                "multiply_accumulates": operations,
-                **{
-                    key: runtime.get(key)
-                    for key in ("median", "p10", "p90", "n", "peak_memory_bytes", "height")
-                    + ("width", "precision", "device", "out_of_memory")
-                },
-            }
-        )
-    return grid
+    for method in means.methods:
+        cells = [c for column in means.columns for c in quality_cells(means, info, column, method)]
+        costs = cost_cells(info.method(method))[: 2 * cost]
+        table.rows.append(Row([label(method), *cells, *costs], keys=own_keys(method)))
+    return table
 
 
-def summary_caption(means: Averages, facts: Facts) -> str:
+def scene_table(means: Averages, info: RunInfo, column: Column) -> Table:
+    """Scenes x methods of one data set, the mean of its scenes in the last row."""
+    dataset, channel = column
+    table = Table(
+        f"{dataset}, {metric_names(means, column)}{of_channel(channel)}, per scene.",
+        [
+            TableColumn("scene"),
+            *(
+                measured
+                for method in means.methods
+                for measured in quality_columns(means, column, method, own_keys(method))
+            ),
+        ],
+    )
+    for scene in means.scenes[dataset]:
+        table.rows.append(Row(_over_methods(means, info, column, scene), keys={"scene": scene}))
+    if len(table.rows) > 1:
+        table.rows.append(Row(_over_methods(means, info, column), "mean"))
+    if means.untrained:
+        table.remarks.append(UNTRAINED)
+    return table
+
+
+def _over_methods(
+    means: Averages, info: RunInfo, column: Column, scene: str | None = None
+) -> list[Cell]:
+    cells = (quality_cells(means, info, column, method, scene) for method in means.methods)
+    first = label("mean of scenes" if scene is None else scene)
+    return [first, *(cell for group in cells for cell in group)]
+
+
+def cost_table(info: RunInfo) -> Table:
+    """What each method costs: parameters, operations, time, memory, and its stages."""
+    table = Table(
+        "Cost of each method.",
+        [
+            TableColumn("method"),
+            TableColumn("parameters", key="parameters", better="low"),
+            TableColumn("multiply-accumulates", key="multiply_accumulates", better="low"),
+            TableColumn("median", key="median", better="low"),
+            TableColumn("p10 to p90"),
+            TableColumn("runs", key="n"),
+            TableColumn("peak memory", key="peak_memory_bytes", better="low"),
+            TableColumn("frame"),
+            TableColumn("precision", key="precision"),
+            TableColumn("device", key="device"),
+            TableColumn("stages"),
+        ],
+    )
+    for method, about in info.methods.items():
+        table.rows.append(Row([label(method), *_costs(about)], keys={"method": method}))
+    return table
+
+
+def _costs(about: MethodInfo) -> list[Cell]:
+    runtime = about.runtime or Runtime()
+    listed = ", ".join(f"{op} ({n})" for op, n in sorted((about.uncounted or {}).items()))
+    note = f"Operators whose multiply-accumulates are not counted: {listed}."
+    stages = "; ".join(
+        f"{stage} {seconds(runtime.stages[stage])}, {count(held)} parameters"
+        if stage in runtime.stages
+        else f"{stage} {count(held)} parameters"
+        for stage, held in about.stages.items()
+    )
+    ran = not runtime.out_of_memory
+    low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
+    return [
+        Cell(about.parameters, count(about.parameters)),
+        Cell(
+            about.multiply_accumulates,
+            count(about.multiply_accumulates),
+            (note,) if listed else (),
+        ),
+        time_cell(about.runtime),
+        Cell(
+            None,
+            f"{seconds(low)} to {seconds(high)}" if ran and low else NOTHING,
+            details={"p10": low, "p90": high},
+        ),
+        Cell(runtime.n, str(runtime.n) if ran and runtime.n else NOTHING),
+        Cell(memory, memory_size(memory) if memory else NOTHING),
+        Cell(
+            None,
+            runtime.size or NOTHING,
+            details={"height": runtime.height, "width": runtime.width},
+        ),
+        Cell(runtime.precision, runtime.precision or NOTHING),
+        Cell(runtime.device, runtime.device or NOTHING),
+        label(stages if len(about.stages) > 1 else NOTHING),
+    ]
+
+
+def own_keys(method: str) -> dict[str, str]:
+    """Of a method of this run, in CSV."""
+    return {"method": method, "source": "this run"}
+
+
+def dataset_title(columns: Iterable[Column], column: Column) -> str:
+    """The data set, and its channel where there are several."""
+    dataset, channel = column
+    several = len({channel for _, channel in columns}) > 1
+    return f"{dataset} ({name(channel)})" if several else dataset
+
+
+def quality_columns(
+    means: Averages,
+    column: Column,
+    title: str,
+    keys: dict[str, str] | None = None,
+    metrics: Sequence[str] = (),
+) -> list[TableColumn]:
+    """A column a metric, one without any where nothing was scored; keys: for CSV."""
+    dataset, channel = column
+    return [
+        TableColumn(
+            title,
+            name(metric),
+            "low" if metric in LOWER_IS_BETTER else "high",
+            {**(keys or {}), "dataset": dataset, "channel": channel, "metric": metric},
+        )
+        for metric in means.metrics.get(column, metrics)
+    ] or [TableColumn(title)]
+
+
+def cost_columns(time: str) -> list[TableColumn]:
+    return [
+        TableColumn("parameters", key="parameters", better="low"),
+        TableColumn(time, key="seconds", better="low"),
+    ]
+
+
+def cost_cells(about: MethodInfo) -> list[Cell]:
+    """Of `cost_columns`."""
+    device: dict[str, object] = {"device": about.runtime.device if about.runtime else None}
+    time = time_cell(about.runtime)
+    return [
+        Cell(about.parameters, count(about.parameters)),
+        Cell(time.value, time.text, time.notes, details=device),
+    ]
+
+
+def time_cell(runtime: Runtime | None) -> Cell:
+    """The median running time, with a note of where it was measured."""
+    if runtime is None:
+        return EMPTY
+    notes = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
+    text = "out of memory" if runtime.out_of_memory else seconds(runtime.median)
+    return Cell(runtime.median, text, notes, details={"out_of_memory": runtime.out_of_memory})
+
+
+def summary_caption(means: Averages, info: RunInfo) -> str:
     """What the main table's cells hold, in one sentence with the protocol's signature."""
     if not means.columns or not means.methods:
         return "Nothing was scored."
     channels = " and ".join(dict.fromkeys(name(c) for _, c in means.columns if c))
-    counted = [metric_names(means, column) for column in means.columns[:1]]
-    text = f"{counted[0] or 'Scores'}{f' of {channels}' if channels else ''}, mean over frames"
+    names = metric_names(means, means.columns[0]) or "Scores"
+    text = f"{names}{f' of {channels}' if channels else ''}, mean over frames"
     text += " and then over scenes."
-    signature = str(facts.get("signature") or "")
-    return f"{text} Protocol: {signature}." if signature else text
+    return f"{text} Protocol: {info.signature}." if info.signature else text
 
 
 def metric_names(means: Averages, column: Column) -> str:
@@ -152,15 +203,8 @@ def metric_names(means: Averages, column: Column) -> str:
     return "/".join(name(metric) for metric in means.metrics[column])
 
 
-def frame_size(facts: Facts) -> tuple[int | None, int | None]:
-    """(height, width) that every measured runtime is of, or (None, None) where they differ."""
-    runtimes = [m.get("runtime") for m in facts.get("methods", {}).values()]
-    sizes = {(r.get("height"), r.get("width")) for r in runtimes if r}
-    return sizes.pop() if len(sizes) == 1 else (None, None)
-
-
-def why_empty(
-    means: Averages, facts: Facts, column: Column, method: str, mean: Mean, scene: str | None
+def missing_reason(
+    means: Averages, info: RunInfo, column: Column, method: str, mean: Mean, scene: str | None
 ) -> str:
     """Why a cell shows no mean, or nothing where it does: a mean of fewer scenes is not shown."""
     if method in means.untrained:
@@ -168,41 +212,33 @@ def why_empty(
     if mean.complete:
         return ""
     failed = any(
-        f["dataset"] == column[0] and f["method"] == method and scene in (None, f["scene"])
-        for f in facts.get("failures", ())
+        f.dataset == column[0] and f.method == method and scene in (None, f.scene)
+        for f in info.failures
     )
     if math.isnan(mean.value):
         return "failed" if failed else NOTHING
     return f"{mean.scenes} of {mean.of} scenes" if scene is None else "frames missing"
 
 
-def quality_entry(
-    grid: Grid,
-    means: Averages,
-    facts: Facts,
-    column: Column,
-    method: str,
-    scene: str | None = None,
-) -> Entry:
-    """A method's means on a data set, or on one scene of it, or the reason why there are none."""
-    texts, bold, second, notes, reasons = [], [], [], [], []
-    for metric in means.metrics[column]:
+def quality_cells(
+    means: Averages, info: RunInfo, column: Column, method: str, scene: str | None = None
+) -> list[Cell]:
+    """A method's means on a data set, or on one scene of it, one a metric, or why there are none."""
+    cells = []
+    for metric in means.metrics.get(column) or [""]:
         mean = means.mean(column, method, metric, scene)
-        empty = why_empty(means, facts, column, method, mean, scene)
-        if empty:
-            texts.append(empty)
-            bold.append(False)
-            second.append(False)
-            reasons.append(empty)
+        details: dict[str, object] = {
+            "scenes": mean.scenes,
+            "scenes_expected": mean.of,
+            "identical_left_out": mean.identical,
+        }
+        if reason := missing_reason(means, info, column, method, mean, scene):
+            cells.append(Cell(None, reason, details=details))
             continue
-        texts.append(number(metric, mean.value))
-        bold.append(method in means.best(column, metric, scene))
-        second.append(method in means.second(column, metric, scene))
-        if mean.identical:
-            notes.append(grid.note(_identical(mean)))
-    if not texts or (len(reasons) == len(texts) and len(set(reasons)) == 1):
-        return Entry((*reasons, NOTHING)[:1])
-    return Entry(tuple(texts), tuple(bold), tuple(dict.fromkeys(notes)), tuple(second))
+        notes = (_identical(mean),) if mean.identical else ()
+        rank = means.ranks(column, metric, scene).get(method)
+        cells.append(Cell(mean.value, number(metric, mean.value), notes, rank, details))
+    return cells
 
 
 def _identical(mean: Mean) -> str:
@@ -211,46 +247,3 @@ def _identical(mean: Mean) -> str:
         return f"{frames}: all are equal to the truth."
     dropped = f", among them all of {mean.dropped} scene(s): not compared" if mean.dropped else ""
     return f"{frames} left out of the mean{dropped}."
-
-
-def records_of(
-    means: Averages, facts: Facts, column: Column, method: str, scene: str | None = None
-) -> list[dict[str, object]]:
-    """The same as plain values for CSV, one a metric."""
-    known = facts.get("methods", {}).get(method, {})
-    runtime = known.get("runtime") or {}
-    records: list[dict[str, object]] = []
-    for metric in means.metrics[column]:
-        mean = means.mean(column, method, metric, scene)
-        empty = why_empty(means, facts, column, method, mean, scene)
-        records.append(
-            {
-                "method": method,
-                "source": "this run",
-                "dataset": column[0],
-                **({} if scene is None else {"scene": scene}),
-                "channel": column[1],
-                "metric": metric,
-                "value": "" if empty else f"{mean.value:.6f}",
-                "note": empty,
-                "rank": means.ranks(column, metric, scene).get(method, ""),
-                "scenes": mean.scenes,
-                "scenes_expected": mean.of,
-                "identical_left_out": mean.identical,
-                "parameters": known.get("parameters"),
-                "seconds": runtime.get("median"),
-                "device": runtime.get("device"),
-            }
-        )
-    return records
-
-
-def time_entry(grid: Grid, runtime: Mapping[str, Any] | None) -> Entry:
-    """The median running time, with a note of where it was measured."""
-    if not runtime:
-        return Entry((NOTHING,))
-    where = ", ".join(str(runtime[key]) for key in ("device", "precision") if runtime.get(key))
-    notes = (grid.note(f"Median on {where}."),) if where else ()
-    if runtime.get("out_of_memory"):
-        return Entry(("out of memory",), notes=notes)
-    return Entry((seconds(runtime.get("median")),), notes=notes)

@@ -58,10 +58,10 @@ def add(commands: Any) -> None:
 def compare(args: argparse.Namespace) -> int:
     from stvt import reports
     from stvt.evaluation import provenance
-    from stvt.evaluation.report import stored
+    from stvt.evaluation.report import read_run
 
-    first, second = stored(args.first), stored(args.second)
-    found = reports.Comparison(
+    first, second = read_run(args.first), read_run(args.second)
+    comparison = reports.Comparison(
         first,
         second,
         methods=args.method,
@@ -69,15 +69,15 @@ def compare(args: argparse.Namespace) -> int:
         tolerance=args.tolerance,
         allow=[part for part in args.allow.split(",") if part],
     )
-    table = found.table(args.format)
+    table = comparison.table(args.format)
     if args.format != "terminal":
         print(table, end="")
-        return 1 if found.worse else 0
+        return 1 if comparison.worse else 0
     print(f"first:  {args.first}\nsecond: {args.second}")
     for line in provenance.changes(first[1], second[1]):
         print(f"changed: {line}")
-    print(f"\n{table}\n{found.verdict()}")
-    return 1 if found.worse else 0
+    print(f"\n{table}\n{comparison.verdict()}")
+    return 1 if comparison.worse else 0
 
 
 def _pair(text: str) -> tuple[str, str]:

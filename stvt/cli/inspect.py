@@ -1,4 +1,4 @@
-"""`stvt inspect NAME`: a prepared set to look at, as pictures and a page."""
+"""`stvt inspect NAME`: a page on a prepared set, its frames and its motion."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
 from stvt.cli.options import positive
 
 LISTED = 40  # scenes in the terminal; the page has all
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="look at a set: contact sheet, motion, scenes")
+    command = commands.add_parser("inspect", help="look at a set: its scenes and motion, as a page")
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of sets (default: data)"
-    )
-    command.add_argument("--out", type=Path, metavar="FOLDER", help="(default: runs/inspect-NAME)")
+    options.add_root(command)
+    options.add_out(command, "FOLDER", words="runs/inspect-NAME")
     command.add_argument(
         "--scenes", type=positive, default=24, metavar="N", help="shown at most (default: 24)"
     )
@@ -28,13 +27,13 @@ def inspect(args: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from stvt.core.progress import progress_line
-    from stvt.inspection import inspect as look
+    from stvt.inspection import inspect as inspect_set
 
     out = args.out or Path("runs") / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        found = look(args.name, args.root, out, args.scenes, show)
-    print(tabulate(found.table[:LISTED], headers="keys", tablefmt="simple"))
-    if len(found.table) > LISTED:
-        print(f"and {len(found.table) - LISTED} more")
-    print(f"contact sheet: {found.sheet}\nmotion: {found.motion}\npage: {found.page}")
+        result = inspect_set(args.name, args.root, out, args.scenes, show)
+    print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
+    if len(result.table) > LISTED:
+        print(f"and {len(result.table) - LISTED} more")
+    print(f"motion: {result.motion}\npage: {result.page}")
     return 0

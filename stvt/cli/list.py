@@ -1,15 +1,30 @@
-"""What `stvt list` prints: the methods, data sets and metrics that there are."""
+"""`stvt list`: the methods, data sets and metrics that there are."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
-from stvt import baselines, datasets, metrics
-from stvt.baselines import installed
-from stvt.datasets import FILE as MANIFEST
+from stvt.cli import options
 
 Row = dict[str, object]
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the sub-parsers of `stvt`."""
+    command = commands.add_parser("list", help="the methods, data sets or metrics there are")
+    command.set_defaults(run=list_)
+    command.add_argument("what", choices=["methods", "datasets", "metrics"])
+    options.add_root(command)
+
+
+def list_(args: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    print(tabulate(rows(args.what, args.root), headers="keys", tablefmt="simple"))
+    return 0
 
 
 def rows(what: str, root: Path) -> list[Row]:
@@ -18,19 +33,21 @@ def rows(what: str, root: Path) -> list[Row]:
 
 
 def _methods() -> list[Row]:
+    from stvt import baselines
+
     listed: list[Row] = [
         {
             "method": name,
             "kind": entry.kind,
             "scales": " ".join(map(str, entry.scales)),
-            "weights": _weights(name) if entry.needs_weights else "none",
+            "weights": _weights(name) if entry.networks else "none",
             "what it is": entry.summary,
         }
         for name, entry in baselines.METHODS.items()
     ]
     listed += [
         {"method": name, "kind": "installed", "weights": "its own", "what it is": point.value}
-        for name, point in installed().items()
+        for name, point in baselines.installed().items()
     ]
     return listed + [
         {"method": name, "kind": "composition", "what it is": f"the same as {spec}"}
@@ -39,12 +56,15 @@ def _methods() -> list[Row]:
 
 
 def _weights(name: str) -> str:
-    from stvt.baselines import SHIPPED  # torch loads for this list alone
+    from stvt.baselines import SHIPPED
 
     return "come with stvt" if (SHIPPED / f"{name}.safetensors").is_file() else "needed"
 
 
 def _datasets(root: Path) -> list[Row]:
+    from stvt import datasets
+    from stvt.datasets import FILE as MANIFEST
+
     known: dict[str, Row] = {
         name: {
             "data set": name,
@@ -66,6 +86,8 @@ def _datasets(root: Path) -> list[Row]:
 
 
 def _metrics() -> list[Row]:
+    from stvt import metrics
+
     return [
         {
             "metric": name,

@@ -1,9 +1,113 @@
-"""What several commands read from their arguments; each says in one line what was expected."""
+"""Options that several commands have, each declared once, and the types of their values."""
 
 from __future__ import annotations
 
+import argparse
+import re
 from argparse import ArgumentTypeError
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def add_root(command: Any, default: Path | None = Path("data"), words: str = "data") -> None:
+    """words: what the help says of the default."""
+    command.add_argument(
+        "--root", type=Path, default=default, help=f"folder of prepared sets (default: {words})"
+    )
+
+
+def add_out(command: Any, metavar: str, default: Path | None = None, words: str = "") -> None:
+    """words: what the help says of the default; without a default or words it is required."""
+    words = words or (str(default) if default else "")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar=metavar,
+        default=default,
+        required=not words,
+        help="where the results go" + (f" (default: {words})" if words else ""),
+    )
+
+
+def add_device(command: Any, default: str | None = "auto", words: str = "auto") -> None:
+    command.add_argument(
+        "--device", default=default, help=f"auto, cpu, cuda, cuda:1, mps (default: {words})"
+    )
+
+
+def add_weights(command: Any) -> None:
+    command.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        type=network_file,
+        metavar="NETWORK=FILE",
+        help="weights of a network; again for another's (default: where they are kept)",
+    )
+
+
+def add_untrained(command: Any) -> None:
+    command.add_argument(
+        "--untrained", action="store_true", help="random weights, for runtime and plumbing"
+    )
+
+
+def add_precision(command: Any, default: str | None = "fp32") -> None:
+    command.add_argument(
+        "--precision", choices=PRECISIONS, default=default, help="of networks (default: fp32)"
+    )
+
+
+def add_tile(command: Any) -> None:
+    command.add_argument(
+        "--tile",
+        type=tile,
+        metavar="N",
+        help="networks work in tiles of N low-resolution pixels; auto: only when memory runs out, "
+        "of half the side each time (default: whole frames)",
+    )
+    gone(
+        command, "--memory", "--memory is gone; --tile auto takes smaller tiles as memory runs out"
+    )
+
+
+def add_compile(command: Any) -> None:
+    command.add_argument(
+        "--compile",
+        choices=["parts", "graphs"],
+        default="",
+        help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too",
+    )
+
+
+def add_workers(command: Any, default: int | None = 1, words: str = "1") -> None:
+    command.add_argument(
+        "--workers", type=positive, default=default, help=f"processes (default: {words})"
+    )
+
+
+def add_cluster(command: Any) -> None:
+    command.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
+
+
+def gone(command: Any, option: str, instead: str) -> None:
+    """An option that was: it ends the command with one line that says what replaces it."""
+
+    class Gone(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: str | Sequence[Any] | None,
+            option_string: str | None = None,
+        ) -> NoReturn:
+            parser.error(instead)
+
+    command.add_argument(option, action=Gone, nargs="?", help=argparse.SUPPRESS)
 
 
 def positive(text: str) -> int:
@@ -20,6 +124,11 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def tile(text: str) -> int | Literal["auto"]:
+    """The side of tiles, or "auto"."""
+    return "auto" if text == "auto" else positive(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """WIDTHxHEIGHT, as (height, width).
 
@@ -32,21 +141,31 @@ def size(text: str) -> tuple[int, int]:
     return positive(height), positive(width)
 
 
-def memory_size(text: str) -> int:
-    """Bytes, from 4GiB, 800MB and the like."""
-    from stvt.baselines import MethodError, parse_size
+def byte_size(text: str) -> int:
+    """Bytes, from a number with a unit; a unit with an i counts in 1024s, one without in 1000s.
 
-    try:
-        return parse_size(text)
-    except MethodError as error:
-        raise ArgumentTypeError(str(error)) from error
+    >>> byte_size("4GiB"), byte_size("1.5 GB"), byte_size("512MiB"), byte_size("100000000")
+    (4294967296, 1500000000, 536870912, 100000000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b?)\s*", text, re.IGNORECASE)
+    if match is None or not float(match[1]):
+        raise ArgumentTypeError(f"'{text}' is no size; write one as in 4GiB or 800MB")
+    base = 1024 if match[3] else 1000
+    return int(float(match[1]) * base ** UNITS[(match[2] or "").lower()])
 
 
-def add_compile(command: Any) -> None:
-    """Add the option that has networks compiled."""
-    command.add_argument(
-        "--compile",
-        choices=["parts", "graphs"],
-        default="",
-        help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too",
-    )
+def network_file(text: str) -> tuple[str, Path]:
+    """NETWORK=FILE."""
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise ArgumentTypeError(f"'{text}' is not of the form NETWORK=FILE")
+    return name, Path(file)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A list with commas.
+
+    >>> names("psnr, ssim")
+    ('psnr', 'ssim')
+    """
+    return tuple(name.strip() for name in text.split(",") if name.strip())

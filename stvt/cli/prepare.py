@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stvt.cli.options import memory_size, positive
+from stvt.cli import options
+from stvt.cli.options import byte_size, names
 from stvt.cli.prepare_training import (
     PHOTOGRAPHS,
     add_options,
@@ -32,18 +33,14 @@ def add(commands: Any) -> None:
         help="where its frames are: a video, a folder of frames, of scenes, or of videos, or a "
         "zip, tar or 7z archive of these (default for a known set: fetched)",
     )
-    command.add_argument(
-        "--root", type=Path, default=Path("data"), help="folder of prepared sets (default: data)"
-    )
+    options.add_root(command)
     command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
     command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    command.add_argument(
-        "--workers", type=positive, help="processes (default: all cores; with --list 1)"
-    )
+    options.add_workers(command, None, "all cores; with --list 1")
     command.add_argument(
         "--partial", action="store_true", help="of a known set, take what is there of it"
     )
-    command.add_argument("--scenes", type=_names, default=(), metavar="A,B", help="only these")
+    command.add_argument("--scenes", type=names, default=(), metavar="A,B", help="only these")
     command.add_argument(
         "--prune",
         action="store_true",
@@ -65,7 +62,7 @@ def add(commands: Any) -> None:
         "--cookies", type=Path, metavar="FILE", help="to send, in Netscape's format (cookies.txt)"
     )
     fetching.add_argument(
-        "--limit-rate", type=memory_size, metavar="SIZE", help="bytes a second, as in 2MB"
+        "--limit-rate", type=byte_size, metavar="SIZE", help="bytes a second, as in 2MB"
     )
     add_options(command)
 
@@ -83,11 +80,11 @@ def prepare(args: argparse.Namespace) -> int:
     for name in args.names:
         try:
             if is_training(name, args) and args.dry_run:
-                print("\n".join(_foreseen_training(name, args)))
+                print("\n".join(_dry_run_training(name, args)))
             elif is_training(name, args):
                 code = max(code, prepare_training_set(name, args))
             elif args.dry_run:
-                lines = datasets.foresee(name, args.root, args.source, args.partial, args.scenes)
+                lines = datasets.dry_run(name, args.root, args.source, args.partial, args.scenes)
                 print("\n".join(lines))
             else:
                 code = max(code, _prepare(name, args))
@@ -97,8 +94,8 @@ def prepare(args: argparse.Namespace) -> int:
     return code
 
 
-def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets import foresee_training
+def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
+    from stvt.datasets import dry_run_training
 
     if name == PHOTOGRAPHS or args.photographs:
         given = args.photographs not in (None, True)
@@ -106,17 +103,18 @@ def _foreseen_training(name: str, args: argparse.Namespace) -> list[str]:
         return [f"{name}: {args.clips} clips are made of {where}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]
-    return foresee_training(name, args.root, args.source, args.list)
+    return dry_run_training(name, args.root, args.source, args.list)
 
 
 def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.fetcher import fetcher
     from stvt.core.progress import progress_line
-    from stvt.terms import show_once
 
     recipe = datasets.DATASETS.get(name)
     if recipe and not recipe.render:
+        from stvt.terms import show_once  # which knows where weights are, and so loads torch
+
         show_once(name, recipe.terms)
     with progress_line() as show, progress_line("MB") as show_megabytes:
         outcome = datasets.prepare(
@@ -155,7 +153,3 @@ def _in_megabytes(
         show(done // 1_000_000, None if total is None else total // 1_000_000, what)
 
     return shown
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stvt.cli.options import positive
+from stvt.cli.options import add_cluster, positive
 
 PHOTOGRAPHS = "photographs"
 NAMES = ("youtube240", PHOTOGRAPHS)
 # Options that the other kind of set does not read, by what argparse calls them.
 FOR_TRAINING = (
     *("max", "min_rate", "rate", "height", "width", "clip_frames", "min_frames", "min_side"),
-    *("validation", "cuts", "clips", "fastest", "side", "storage", "cluster"),
+    *("validation", "clips", "fastest", "side", "storage", "cluster"),
     *("cookies_from", "pause", "video_format", "js_runtime"),
 )
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
@@ -40,12 +40,7 @@ def add_options(command: Any) -> None:
     group.add_argument("--min-frames", type=positive, default=24, metavar="N")
     group.add_argument("--min-side", type=positive, default=128, metavar="PIXELS")
     group.add_argument("--validation", type=_part, default=0.05, metavar="PART", help="of videos")
-    group.add_argument(
-        "--cuts",
-        default="auto",
-        choices=("auto", "built-in", "scenedetect"),
-        help="what finds them (default: PySceneDetect if it is installed)",
-    )
+    group.add_argument("--cuts", help=argparse.SUPPRESS)  # gone; says so
     group.add_argument(
         "--photographs",
         nargs="?",
@@ -64,7 +59,7 @@ def add_options(command: Any) -> None:
     group.add_argument(
         "--storage", help="of clips: magicyuv or npy (default: magicyuv, of photographs npy)"
     )
-    group.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
+    add_cluster(group)
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     group.add_argument("--cookies-from", metavar="BROWSER", help="as in firefox")
     group.add_argument("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")
@@ -74,6 +69,11 @@ def add_options(command: Any) -> None:
 
 def misplaced_options(args: argparse.Namespace) -> str:
     """What is wrong with options that a set of this kind would leave unread; empty if nothing."""
+    if args.cuts:
+        return (
+            f"--cuts {args.cuts}: shot boundaries are found in one way now, the same on every "
+            "machine; leave --cuts out"
+        )
     given = [
         name
         for name in (*FOR_TRAINING, *FOR_TESTS)
@@ -99,12 +99,19 @@ def is_training(name: str, args: argparse.Namespace) -> bool:
 def prepare_training_set(name: str, args: argparse.Namespace) -> int:
     """Do what the command line asks for `name`; prints, and returns the exit code."""
     from stvt.core.progress import progress_line
-    from stvt.datasets import FORMAT, TEMPLATE, Transfer, cores, prepare_training, search
+    from stvt.datasets import (
+        FORMAT,
+        TEMPLATE,
+        YtdlpOptions,
+        cores,
+        prepare_training,
+        search_videos,
+    )
     from stvt.evaluation.processes import run_units
 
     if name == PHOTOGRAPHS or args.photographs:
         return _prepare_photographs(name, args)
-    transfer = Transfer(
+    transfer = YtdlpOptions(
         format=args.video_format or FORMAT,
         cookies=str(args.cookies.resolve()) if args.cookies else None,
         browser=args.cookies_from,
@@ -116,7 +123,7 @@ def prepare_training_set(name: str, args: argparse.Namespace) -> int:
         file = args.template or args.list or Path(f"{name}-candidates.csv")
         if file.exists():
             args.parser.error(f"{file} is there already; name another file")
-        text = TEMPLATE if args.template else search(args.search, args.max, transfer)
+        text = TEMPLATE if args.template else search_videos(args.search, args.max, transfer)
         file.write_text(text, encoding="utf-8")
         print(f"{file}: review it, then `stvt prepare {name} --list {file}`")
         return 0
@@ -186,7 +193,6 @@ def _settings(name: str, args: argparse.Namespace) -> Any:
         min_side=args.min_side,
         validation=args.validation,
         storage=storage,
-        cuts=args.cuts,
     )
 
 

@@ -7,22 +7,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
+
 HELP = "make a run again from its run.json, and compare"
 EXIT = "Exit code 0: all scores are equal (to 1e-6); 1: some are not; 2: it cannot be made again."
 
 
 def add(commands: Any) -> None:
-    """Add the command to the sub-parsers of `stvt`."""
+    """Adds the command to the sub-parsers of `stvt`."""
     command = commands.add_parser("reproduce", help=HELP, description=f"Make a run again. {EXIT}")
     command.set_defaults(run=reproduce)
     command.add_argument("run_json", type=Path, metavar="RUN/run.json", help="or the folder RUN")
-    command.add_argument("--root", type=Path, help="folder of prepared sets (default: as then)")
-    command.add_argument("--out", type=Path, metavar="RUN", help="(default: RUN-again)")
-    command.add_argument(
-        "--weights", action="append", default=[], type=_weights, metavar="NETWORK=FILE"
-    )
-    command.add_argument("--device", help="(default: as then)")
-    command.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    options.add_root(command, None, "as then")
+    options.add_out(command, "RUN", words="RUN-again")
+    options.add_weights(command)
+    options.add_device(command, None, "as then")
+    options.add_workers(command)
 
 
 def reproduce(args: argparse.Namespace) -> int:
@@ -30,28 +30,21 @@ def reproduce(args: argparse.Namespace) -> int:
     from stvt.evaluation.reproduce import reproduce
 
     with progress_line() as show:
-        made = reproduce(
+        reproduction = reproduce(
             args.run_json,
             root=args.root,
             out=args.out,
             weights=dict(args.weights),
             device=args.device,
-            workers=max(1, args.workers),
+            workers=args.workers,
             tell=lambda line: print(f"stvt reproduce: {line}", file=sys.stderr),
             progress=show,
         )
-    for line in made.changed:
+    for line in reproduction.changed:
         print(f"changed: {line}")
-    for line in made.differing:
+    for line in reproduction.differing:
         print(f"differs: {line}")
-    if not made.differing:
-        print(f"the same: {made.compared} scores are equal")
-    print(f"run: {made.run}")
-    return 1 if made.differing else 0
-
-
-def _weights(text: str) -> tuple[str, Path]:
-    name, equals, file = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NETWORK=FILE")
-    return name, Path(file)
+    if not reproduction.differing:
+        print(f"the same: {reproduction.compared} scores are equal")
+    print(f"run: {reproduction.run}")
+    return 1 if reproduction.differing else 0

@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt.cli.options import add_compile, memory_size, positive
+from stvt.cli import options
+from stvt.cli.options import positive
 
 if TYPE_CHECKING:
     from stvt.upsampling.job import UpsampleJob
@@ -33,15 +34,12 @@ def add(commands: Any) -> None:
     speed = command.add_mutually_exclusive_group()
     speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one (2)")
     speed.add_argument("--slow-motion", type=positive, metavar="N", help="N times as slow")
-    command.add_argument("--weights", action="append", default=[], metavar="NETWORK=FILE")
-    command.add_argument("--untrained", action="store_true", help="random weights, for trying out")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    command.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32")
-    add_compile(command)
-    command.add_argument("--tile", type=positive, metavar="N", help="low-resolution pixels")
-    command.add_argument(
-        "--memory", type=memory_size, metavar="SIZE", help="stay under this, as in 4GB"
-    )
+    options.add_weights(command)
+    options.add_untrained(command)
+    options.add_device(command)
+    options.add_precision(command)
+    options.add_compile(command)
+    options.add_tile(command)
     part = command.add_argument_group("what is taken")
     part.add_argument("--start", type=_seconds, default=Fraction(0), metavar="TIME")
     part.add_argument("--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5")
@@ -49,15 +47,15 @@ def add(commands: Any) -> None:
     part.add_argument("--stream", type=int, metavar="N", help="which video stream")
     part.add_argument("--fps", metavar="RATE", help="of a folder of frames")
     part.add_argument("--preview", type=_seconds, metavar="5s", help="so much, beside bicubic")
-    form = command.add_argument_group("how it is written")
-    form.add_argument("--codec", help="h264, hevc, av1, vp9, ffv1, prores (default: h264)")
-    form.add_argument("--crf", type=float, metavar="Q", help="quality, less is better (16)")
-    form.add_argument("--pixel-format", metavar="F", help="yuv420p, yuv444p10le ...")
-    form.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
-    form.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
-    form.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
-    form.add_argument("--resume", action="store_true", help="go on where it was interrupted")
-    form.add_argument("--overwrite", action="store_true", help="replace OUT, or begin anew")
+    output = command.add_argument_group("how it is written")
+    output.add_argument("--codec", help="h264, hevc, av1, vp9, ffv1, prores (default: h264)")
+    output.add_argument("--crf", type=float, metavar="Q", help="quality, less is better (16)")
+    output.add_argument("--pixel-format", metavar="F", help="yuv420p, yuv444p10le ...")
+    output.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
+    output.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
+    output.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
+    output.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    output.add_argument("--overwrite", action="store_true", help="replace OUT, or begin anew")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,21 +75,21 @@ def run(args: argparse.Namespace) -> int:
         print(f"stvt upsample: {line}", file=sys.stderr)
 
     try:
-        with progress_line() as show:
-            made = upsample_file(job, settings, show, say)
+        with progress_line() as progress:
+            result = upsample_file(job, settings, progress, say)
     except KeyboardInterrupt:
         print(file=sys.stderr)
         done = f"what is done is in {job.parts}, and --resume goes on there"
         say(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
         return 130
-    for line in made.problems:
+    for line in result.problems:
         say(line)
-    cuts = f", {len(made.cuts)} cut{'s' * (len(made.cuts) > 1)}" if made.cuts else ""
+    cuts = f", {len(result.cuts)} cut{'s' * (len(result.cuts) > 1)}" if result.cuts else ""
     print(
-        f"{args.output}: {made.outputs} frames at {made.rate} fps "
-        f"({float(made.outputs / made.rate):.3f} s) from {made.frames}{cuts}"
+        f"{args.output}: {result.outputs} frames at {result.rate} fps "
+        f"({float(result.outputs / result.rate):.3f} s) from {result.frames}{cuts}"
     )
-    return 2 if made.problems else 0
+    return 2 if result.problems else 0
 
 
 def _job(args: argparse.Namespace) -> UpsampleJob:
@@ -113,7 +111,7 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
         fps=None if args.fps is None else checked_rate(args.fps),
         codec=args.codec,
         crf=args.crf,
-        form=args.pixel_format,
+        pixel_format=args.pixel_format,
         lossless=args.lossless,
         resume=args.resume,
         overwrite=args.overwrite,
@@ -123,25 +121,18 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
 def _settings(args: argparse.Namespace) -> Any:
     from stvt.baselines import Settings
     from stvt.core.errors import UsageError
-    from stvt.evaluation.plan import usable_device
+    from stvt.device import usable_device
 
     if args.scale > 4:
         raise UsageError(f"--scale {args.scale}: take 1, 2, 3 or 4")
-    weights = {}
-    for one in args.weights:
-        name, equals, file = one.partition("=")
-        if not equals:
-            raise UsageError(f"--weights {one}: is not of the form NETWORK=FILE")
-        weights[name] = Path(file)
     return Settings(
         scale=args.scale,
         phase=(args.scale - 1) / 2,  # where cameras and scalers have the pixels of small videos
         device=usable_device(args.device),
         precision=args.precision,
         tile=args.tile,
-        memory=args.memory,
         compiled=args.compile,
-        weights=weights,
+        weights=dict(args.weights),
         untrained=args.untrained,
     )
 

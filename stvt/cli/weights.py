@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
     action.add_argument("--from", dest="source", metavar="URL", help="from another place")
     action.add_argument(
-        "--renew", action="store_true", help="again, even if another file than the first comes"
+        "--renew", action="store_true", help="again, even if another file than the first time comes"
     )
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("convert", help="TensorFlow checkpoints to safetensors")
     action.set_defaults(run=convert)
-    action.add_argument("network", choices=["fisr", "fisr_pwcnet"])
+    action.add_argument("network", metavar="NETWORK", help="fisr or fisr_pwcnet")
     action.add_argument(
         "checkpoint", type=Path, metavar="CHECKPOINT", help="its prefix, folder or zip file"
     )
@@ -58,32 +58,32 @@ def add(commands: Any) -> None:
 
 
 def list_(args: argparse.Namespace) -> int:
-    from stvt.baselines import CHECKPOINTS, checkpoint, folder
+    from stvt.baselines import CHECKPOINTS, checkpoint, weights_folder
 
     if args.names:
-        print("\n\n".join(_told(name, checkpoint(name)) for name in args.names))
+        print("\n\n".join(_description(name, checkpoint(name)) for name in args.names))
         return 0
     from tabulate import tabulate
 
     rows = [
         {
             "checkpoint": name,
-            "network": known.network,
-            "here": "yes" if (folder() / known.file).is_file() else "",
-            "about": _size(known.about),
-            "from": known.sources[0].split("/")[2] if known.sources else "by hand",
-            "licence": known.licence.split(" (")[0],
+            "network": entry.network,
+            "here": "yes" if (weights_folder() / entry.file).is_file() else "",
+            "about": _size(entry.about),
+            "from": entry.sources[0].split("/")[2] if entry.sources else "by hand",
+            "licence": entry.licence.split(" (")[0],
         }
-        for name, known in CHECKPOINTS.items()
+        for name, entry in CHECKPOINTS.items()
     ]
     print(tabulate(rows, headers="keys", tablefmt="simple"))
-    print(f"\nThey are kept in {folder()}. All about one: stvt weights list NAME")
+    print(f"\nThey are kept in {weights_folder()}. All about one: stvt weights list NAME")
     return 0
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines import MethodError, checkpoint
-    from stvt.core.errors import UsageError
+    from stvt.baselines import checkpoint
+    from stvt.core.errors import StvtError, UsageError
 
     if args.source and len(args.names) > 1:
         raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
@@ -92,55 +92,58 @@ def fetch(args: argparse.Namespace) -> int:
     code = 0
     for name in args.names:
         try:
-            _agree(name, accept=args.accept)
+            _accept(name, accept=args.accept)
             _fetch(name, args)
-        except (MethodError, UsageError) as error:
+        except (StvtError, OSError) as error:
             print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
     return code
 
 
 def add_file(args: argparse.Namespace) -> int:
-    from stvt.baselines import add
+    from stvt.baselines import add_weights
 
-    _show(add(args.file.expanduser(), args.network, replace=args.replace))
+    _print_stored(add_weights(args.file.expanduser(), args.network, replace=args.replace))
     return 0
 
 
 def verify(args: argparse.Namespace) -> int:
-    from stvt.baselines import MethodError, files, files_called, folder, verify
+    from stvt.baselines import verify_weights, weight_files, weights_folder
+    from stvt.core.errors import StvtError
 
     code = 0
-    chosen = files_called(args.name) if args.name else files()
-    if not chosen:
-        print(f"there are no weights in {folder()}")
-    for network, file in chosen:
+    files = weight_files(args.name)
+    if not files:
+        print(f"there are no weights in {weights_folder()}")
+    for network, file in files:
         try:
-            found = verify(network, file)
-        except MethodError as error:
+            result = verify_weights(network, file)
+        except (StvtError, OSError) as error:
             print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
             code = 2
             continue
-        judged = "computes what it did" if found.known else "what it computes is now remembered"
+        verdict = (
+            "computes what it did" if result.repeated else "what it computes is now remembered"
+        )
         print(
-            f"{network}: {file.name}: {found.parameters:,} parameters, sha256 "
-            f"{found.sha256[:16]}, {judged}"
+            f"{network}: {file.name}: {result.parameters:,} parameters, sha256 "
+            f"{result.sha256[:16]}, {verdict}"
         )
     return code
 
 
 def convert(args: argparse.Namespace) -> int:
-    from stvt.baselines import convert
+    from stvt.baselines import convert_weights
 
-    _show(convert(args.network, args.checkpoint.expanduser(), args.out))
+    _print_stored(convert_weights(args.network, args.checkpoint.expanduser(), args.out))
     return 0
 
 
 def join(args: argparse.Namespace) -> int:
-    from stvt.training.weights import join, weights_of
+    from stvt.training.weights import join_weights, run_weights
 
-    files = [weights_of(path.expanduser()) for path in args.parts]
-    number = join(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
+    files = [run_weights(path.expanduser()) for path in args.parts]
+    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
     print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
     return 0
 
@@ -158,29 +161,29 @@ def _fetch(name: str, args: argparse.Namespace) -> None:
         def in_megabytes(done: int, total: int | None, what: str) -> None:
             show(done // 1_000_000, None if total is None else total // 1_000_000, what)
 
-        kept = fetch_weights(
+        stored = fetch_weights(
             name, [args.source] if args.source else (), renew=args.renew, progress=in_megabytes
         )
-    _show(kept)
+    _print_stored(stored)
 
 
-def _agree(name: str, *, accept: bool) -> None:
+def _accept(name: str, *, accept: bool) -> None:
     """Show the terms of a checkpoint once, and remember that they were accepted."""
     from datetime import UTC, datetime
 
     from stvt.baselines import accept_terms, checkpoint, terms_accepted
     from stvt.core.errors import UsageError
 
-    known = checkpoint(name)
-    terms = f"licence: {known.licence}; terms: {known.terms}"
+    entry = checkpoint(name)
+    terms = f"licence: {entry.licence}; terms: {entry.terms}"
     if terms_accepted(name, terms):
         return
     if not accept and not sys.stdin.isatty():
         raise UsageError(
-            f"{name}: its terms are not accepted yet ({terms}; {known.page}); if you do, type "
+            f"{name}: its terms are not accepted yet ({terms}; {entry.page}); if you do, type "
             f"`stvt weights fetch {name} --accept`"
         )
-    print(_told(name, known), file=sys.stderr)
+    print(_description(name, entry), file=sys.stderr)
     if not accept:
         print("Fetch it on these terms? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -188,19 +191,18 @@ def _agree(name: str, *, accept: bool) -> None:
     accept_terms(name, terms, datetime.now(UTC).date().isoformat())
 
 
-def _told(name: str, known: Any) -> str:
+def _description(name: str, entry: Any) -> str:
     """All that is known of a checkpoint."""
     lines = {
-        "weights of": known.network,
-        "published at": known.page,
-        "licence": known.licence,
-        "terms": known.terms,
-        "size": f"about {_size(known.about)}",
-        "fetched from": " or ".join(known.sources),
-        "sha256": f"{known.sha256}..." if known.sha256 else "",
-        "git blob": known.git_blob,
-        "by hand": known.by_hand,
-        "kept as": known.file,
+        "weights of": entry.network,
+        "published at": entry.page,
+        "licence": entry.licence,
+        "terms": entry.terms,
+        "size": f"about {_size(entry.about)}",
+        "fetched from": " or ".join(entry.sources),
+        "sha256": f"{entry.sha256}..." if entry.sha256 else "",
+        "by hand": entry.by_hand,
+        "kept as": entry.file,
     }
     return "\n".join([name, *(f"  {what + ':':14}{text}" for what, text in lines.items() if text)])
 
@@ -209,7 +211,7 @@ def _size(number: int) -> str:
     return f"{number / 1e6:.0f} MB"
 
 
-def _show(kept: Any) -> None:
-    print(f"{kept.network}: {kept.file}\nsha256 {kept.sha256}")
-    if kept.note:
-        print(f"stvt weights: note: {kept.note}", file=sys.stderr)
+def _print_stored(stored: Any) -> None:
+    print(f"{stored.network}: {stored.file}\nsha256 {stored.sha256}")
+    if stored.note:
+        print(f"stvt weights: note: {stored.note}", file=sys.stderr)

@@ -49,7 +49,7 @@ def fetcher(
         timeout=timeout, rate=rate, cookies=cookies, most_bytes=MOST_BYTES, certain=True
     )
 
-    def brought(
+    def fetch_file(
         sources: Sequence[str],
         target: Path,
         size: int | None,
@@ -67,7 +67,7 @@ def fetcher(
         )
         return source
 
-    return brought
+    return fetch_file
 
 
 def addresses(source: str) -> list[str]:

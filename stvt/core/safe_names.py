@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -24,6 +25,22 @@ def name_in(value: object, file: Path, field: str) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise _unsafe(value, file, field, "is no name; letters, digits, '.', '_', '+', '-' are")
     return value
+
+
+def file_name(text: object) -> str:
+    """A file name for any text: one part of a path, without surprises, that no other text gives.
+
+    >>> file_name("bicubic+flow")
+    'bicubic+flow'
+    >>> file_name("a/b")
+    'a-b-c14cddc0'
+    """
+    raw = str(text)
+    safe = re.sub(r"[^A-Za-z0-9_+=-]+", "-", raw).strip("-")[:60]
+    # Capitals count as altered: file systems that fold case would make two names one.
+    if safe and safe == raw == safe.lower():
+        return safe
+    return f"{safe}-{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:8]}".lstrip("-")
 
 
 def path_in(root: Path, value: object, file: Path, field: str) -> Path:

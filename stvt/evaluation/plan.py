@@ -7,31 +7,27 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Compiled, Method, Scene, Settings, networks_of, resolved, split_label
+from stvt.baselines import (
+    Compiled,
+    Method,
+    Scene,
+    Settings,
+    networks_of,
+    split_label,
+    with_absolute_paths,
+)
 from stvt.core.errors import UsageError
 from stvt.datasets import phase
-from stvt.evaluation import store as results
-from stvt.evaluation.protocol import Protocol, common_window, positions
+from stvt.device import usable_device
+from stvt.evaluation import store, thumbnails
+from stvt.evaluation.protocol import Position, Protocol, common_window, positions
 from stvt.evaluation.unit import Unit
 
-
-def usable_device(device: str) -> str:
-    """The device to compute on: "auto" is the first GPU, else the CPU.
-
-    Raises UsageError if the machine has no such device.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as missing:
-        reason = str(missing).splitlines()[0]
-        raise UsageError(f"--device {device}: not usable here ({reason}); try cpu") from missing
-    return device
+if TYPE_CHECKING:
+    from stvt.datasets import PreparedScene
 
 
 class Plan:
@@ -64,7 +60,6 @@ class Plan:
             device=usable_device(device),
             precision=protocol.precision,
             tile=protocol.tile,
-            memory=protocol.memory,
             handoff_dtype=protocol.handover,
             compiled=compiled,
             weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
@@ -87,10 +82,11 @@ class Plan:
             for spec in specs
         }
         self.supports = [method.support for method in self.methods.values()]
+        self._known_positions: dict[int, tuple[Position, ...]] = {}
         self.signature = protocol.signature(common_window(protocol, self.supports))
         self._check_names()
         self._check_weights()
-        self._check_run_folder()
+        self.check_run_folder()
 
     def _check_names(self) -> None:
         labels = [method.name for method in self.methods.values()]
@@ -111,10 +107,11 @@ class Plan:
                     f"theirs are {', '.join(sorted(used)) or 'none'}"
                 )
 
-    def _check_run_folder(self) -> None:
+    def check_run_folder(self) -> None:
+        """Raises UsageError if the folder holds a run of another protocol, or something else."""
         if self.run.exists() and not self.run.is_dir():
             raise UsageError(f"--out {self.run} is no folder; give another")
-        before = results.read_json(self.run / "run.json")
+        before = store.read_json(self.run / "run.json")
         if before is None:
             return
         # The common window is the methods' doing, and may change when one is added.
@@ -132,17 +129,18 @@ class Plan:
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
-            self._unit(name, scene, spec, method)
+            self._unit(name, scene, number < thumbnails.SCENES, spec, method)
             for name, prepared in self.prepared.items()
-            for scene in prepared.scenes
+            for number, scene in enumerate(prepared.scenes.values())
             for spec, method in self.methods.items()
         ]
 
-    def _unit(self, name: str, scene: str, spec: str, method: Method) -> Unit:
-        prepared = self.prepared[name]
-        wanted = positions(prepared.scenes[scene].frames, self.protocol, self.supports)
-        about = prepared.scenes[scene]
-        told = Scene(name, scene, about.frames, self.protocol.time_step, about.height, about.width)
+    def _unit(
+        self, dataset: str, scene: PreparedScene, moving: bool, spec: str, method: Method
+    ) -> Unit:
+        wanted = self._positions(scene.frames)
+        step = self.protocol.time_step
+        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width)
         try:
             own = method.fingerprint_of(told)
         except baselines.MethodError:  # to be said when the unit is scored, and fails
@@ -151,7 +149,7 @@ class Plan:
         inputs: object = [
             self.signature,
             [position.frame for position in wanted],
-            self.digest(prepared),
+            self.digests[dataset],
             spec,
             fingerprint,
             self.settings.phase,
@@ -160,23 +158,33 @@ class Plan:
         ]
         return Unit(
             run=self.run,
-            root=self.root,
-            dataset=name,
-            scene=scene,
-            method=resolved(spec),
+            dataset=dataset,
+            prepared=scene,
+            moving=moving,
+            method=with_absolute_paths(spec),
             label=method.name,
             settings=self.settings,
             protocol=self.protocol,
             signature=self.signature,
-            positions=tuple(wanted),
+            positions=wanted,
             metrics=self.metric_names,
             save_frames=self.save_frames,
             fingerprint=fingerprint,
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
         )
 
-    def digest(self, prepared: datasets.Prepared) -> str:
-        """A checksum of all frames that the scores depend on."""
-        if self.protocol.inputs == "authors":
-            return prepared.manifest_sha256
-        return prepared.digest(self.protocol.low_folder)
+    def _positions(self, frames: int) -> tuple[Position, ...]:
+        """The outputs that are scored of a scene of so many frames."""
+        if frames not in self._known_positions:
+            found = positions(frames, self.protocol, self.supports)
+            self._known_positions[frames] = tuple(found)
+        return self._known_positions[frames]
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """A checksum of all frames of a set that the scores depend on, by its name."""
+        whole = self.protocol.inputs == "authors"
+        return {
+            name: prepared.manifest_sha256 if whole else prepared.digest(self.protocol.low_folder)
+            for name, prepared in self.prepared.items()
+        }

@@ -37,7 +37,8 @@ class Protocol:
                  sequence; replicate: all outputs, the end frames repeated.
     channel:     rgb, or y: luma of BT.601 in its limited range.
     crop_border: pixels left out at each border of both frames before scoring.
-    tile, memory: of `Settings`: the pieces that networks work in, which change their outputs.
+    tile:        side of the tiles that networks work in, which changes their outputs; "auto": whole
+                 frames until memory runs out.
     limit:       score only the first so many input intervals of each scene; None is all.
     inputs:      prepared: the stored 8-bit frames. authors: made on the fly as the published
                  STVUN demonstration does (padded, unrounded; outputs truncated to 8 bits).
@@ -53,8 +54,7 @@ class Protocol:
     crop_border: int = 0
     limit: int | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    tile: int | None = None
-    memory: int | None = None
+    tile: int | Literal["auto"] | None = None
     handover: Literal["float", "uint8"] = "float"
     inputs: Literal["prepared", "authors"] = "prepared"
 
@@ -65,9 +65,10 @@ class Protocol:
                     f"{name} is {getattr(self, name)!r}; it is one of "
                     + ", ".join(map(str, choices))
                 )
-        for name in ("limit", "tile", "memory"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it is 1 or more")
+        for name in ("limit", "tile"):
+            value = getattr(self, name)
+            if value not in (None, "auto") and value < 1:
+                raise UsageError(f"{name} is {value}; it is 1 or more")
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
         if self.time_step < 2:
@@ -101,7 +102,7 @@ class Protocol:
         """
         preset = PRESETS[self.name]
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
-        words |= {"memory": "memory", "scale": "x"}
+        words |= {"scale": "x"}
         changed = [
             f"{words.get(key, '')}{value}"
             for key, value in vars(self).items()
@@ -128,7 +129,6 @@ class Protocol:
             "output": "uint8-truncated" if self.inputs == "authors" else "uint8-rounded",
             "precision": self.precision,
             "tile": self.tile or "none",
-            "memory": self.memory or "none",
             "handover": self.handover,
             "stvt": __version__,
         }

@@ -10,7 +10,7 @@ import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -18,13 +18,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.files import write_json
 from stvt.core.version import __version__
-from stvt.evaluation import store as results
+from stvt.evaluation import store
 
 if TYPE_CHECKING:
     from stvt import datasets
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
+    from stvt.reports import GitState, RunInfo
 
 SCHEMA = 1
 LIBRARIES = (
@@ -40,8 +42,8 @@ LIBRARIES = (
 )
 
 
-def write_run(plan: Plan) -> None:
-    """Writes `run.json`: all that `report` needs beside the units."""
+def write_run(plan: Plan) -> bool:
+    """Writes `run.json`, all that `report` needs but for the units; whether it was another before."""
     from stvt.profiling.flops import parameters
 
     record = {
@@ -53,7 +55,7 @@ def write_run(plan: Plan) -> None:
         "datasets": {
             name: {
                 "scenes": list(prepared.scenes),
-                "manifest_sha256": plan.digest(prepared),
+                "manifest_sha256": plan.digests[name],
                 **_lacks(prepared),
             }
             for name, prepared in plan.prepared.items()
@@ -70,7 +72,10 @@ def write_run(plan: Plan) -> None:
         "shown": _shown(plan),
         **facts(plan),
     }
-    results.write_json(plan.run / "run.json", record)
+    file = plan.run / "run.json"
+    before = file.read_bytes() if file.exists() else b""
+    write_json(file, record)
+    return file.read_bytes() != before
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:
@@ -84,14 +89,13 @@ def _shown(plan: Plan) -> dict[str, dict[str, int]]:
 
 def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
     """What a known set was prepared without, which makes its means no others' means."""
-    lacks = (prepared.manifest.recipe or {}).get("lacks")
-    return {"lacks": str(lacks)} if lacks else {}
+    return {"lacks": prepared.missing.share} if prepared.missing else {}
 
 
 def facts(plan: Plan) -> dict[str, Any]:
     """What `run.json` says beside the protocol, data and methods, without folders and times."""
-    from stvt.baselines import sha256_of
-    from stvt.profiling.timing import device_name
+    from stvt.core.files import sha256_of
+    from stvt.device import device_name
 
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
     return {
@@ -184,36 +188,42 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
     before = sessions(run)
     began = datetime.now(UTC)
     now: dict[str, Any] = {"began": began.isoformat(timespec="seconds"), **about}
-    results.write_json(file, {"sessions": [*before, now]})
+    write_json(file, {"sessions": [*before, now]})
     yield now
     ended = datetime.now(UTC)
     now["ended"] = ended.isoformat(timespec="seconds")
     now["seconds"] = round((ended - began).total_seconds(), 3)
-    results.write_json(file, {"sessions": [*before, now]})
+    write_json(file, {"sessions": [*before, now]})
 
 
 def sessions(run: Path) -> list[dict[str, Any]]:
     """What `session` kept of a run, the latest last."""
-    kept = results.read_json(run / "seconds" / "run.json") or {}
+    kept = store.read_json(run / "seconds" / "run.json") or {}
     return [one for one in kept.get("sessions", []) if isinstance(one, dict)]
 
 
-def changes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """What differs between the facts of two runs, one line each; what one lacks is left out."""
-    lines = []
-    for title, key in (("versions", "versions"), ("datasets", "datasets"), ("methods", "methods")):
-        known, others = first.get(key) or {}, second.get(key) or {}
-        for name in [name for name in known if name in others]:
-            lines += [
-                f"{' '.join(part for part in (label, what) if part)}: {before} -> {after}"
-                for label, what, before, after in _altered(title, name, known[name], others[name])
-            ]
-    versions_known = first.get("versions") and second.get("versions")
-    plain = ("device",) if versions_known else ("version", "device")
-    for key in plain:
-        if first.get(key) and second.get(key) and first[key] != second[key]:
-            lines.append(f"{key}: {first[key]} -> {second[key]}")
-    commits = [_commit(facts.get("git")) for facts in (first, second)]
+def changes(first: RunInfo, second: RunInfo) -> list[str]:
+    """What differs between two runs, one line each; what one of them does not say is left out."""
+    lines = [
+        f"{name}: {first.versions[name]} -> {second.versions[name]}"
+        for name in first.versions
+        if second.versions.get(name, first.versions[name]) != first.versions[name]
+    ]
+    for name in [name for name in first.datasets if name in second.datasets]:
+        before, after = first.datasets[name], second.datasets[name]
+        lines += _altered(f"{name} frames", before.manifest_sha256, after.manifest_sha256)
+        if before.scenes != after.scenes:
+            lines.append(f"{name} scenes: {len(before.scenes)} -> {len(after.scenes)}")
+    for name in [name for name in first.methods if name in second.methods]:
+        old, new = first.methods[name], second.methods[name]
+        lines += _altered(f"{name} is", old.spec, new.spec)
+        lines += _altered(f"{name} weights", old.weights, new.weights)
+        lines += _altered(f"{name} parameters", old.parameters, new.parameters)
+    if not (first.versions and second.versions) and first.version and second.version:
+        lines += _altered("version", first.version, second.version)
+    if first.device and second.device:
+        lines += _altered("device", first.device, second.device)
+    commits = [_commit(info.git) for info in (first, second)]
     if all(commits) and commits[0] != commits[1]:
         lines.append(f"code: {commits[0]} -> {commits[1]}")
     if "altered" in commits[0] and commits[0] == commits[1]:
@@ -221,21 +231,8 @@ def changes(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _altered(title: str, name: str, before: Any, after: Any) -> Iterator[tuple[str, str, str, str]]:
-    if title == "versions":
-        if before != after:
-            yield name, "", before, after
-        return
-    shown = {"datasets": ("manifest_sha256",), "methods": ("spec", "weights", "parameters")}
-    words = {"manifest_sha256": "frames", "spec": "is"}
-    for key in shown[title]:
-        old, new = before.get(key), after.get(key)
-        if old != new:
-            yield name, words.get(key, key), _short(old), _short(new)
-    if title == "datasets":
-        old_scenes, new_scenes = list(before.get("scenes", ())), list(after.get("scenes", ()))
-        if old_scenes != new_scenes:
-            yield name, "scenes", str(len(old_scenes)), str(len(new_scenes))
+def _altered(what: str, before: object, after: object) -> list[str]:
+    return [] if before == after else [f"{what}: {_short(before)} -> {_short(after)}"]
 
 
 def _short(value: object) -> str:
@@ -244,7 +241,5 @@ def _short(value: object) -> str:
     return "+".join(p[:12] if len(p) == 64 else p for p in text.split("+"))
 
 
-def _commit(git: Mapping[str, Any] | None) -> str:
-    if not git:
-        return ""
-    return f"{str(git.get('commit'))[:12]}{' (altered)' if git.get('dirty') else ''}"
+def _commit(git: GitState | None) -> str:
+    return f"{git.commit[:12]}{' (altered)' if git.dirty else ''}" if git else ""

@@ -1,55 +1,73 @@
-"""A run's folder -> its report: tables, plots and pages from the stored scores."""
+"""The report of a run's folder: tables, figures and pages from the stored scores."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import reports
 from stvt.core.errors import UsageError
-from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails as clips
+from stvt.core.records import from_dict
+from stvt.evaluation import store, thumbnails
+from stvt.reports import Failure, FrameFiles, MethodInfo, RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+PAGE = "report.html"
 
-def stored(run: str | Path) -> tuple[DataFrame, dict[str, Any]]:
-    """The scores of a run, and its facts: those of run.json, its failures, warnings, runtimes.
 
-    Raises UsageError if `run` is no folder of a run.
+def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
+    """The scores of a run, and what is known of it: run.json, failures, warnings, cost.
+
+    Raises UsageError if `run` is no folder of a run, or its run.json is damaged.
     """
     run = Path(run)
-    facts = results.read_json(run / "run.json")
-    if facts is None or not {"datasets", "methods", "signature"} <= facts.keys():
-        raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
+    info = read_info(run)
     records = [
-        results.read_json(results.unit_file(run, dataset, scene, method))
-        or {"dataset": dataset, "scene": scene, "method": method, "failure": "not run yet"}
-        for dataset, about in facts["datasets"].items()
-        for scene in about["scenes"]
-        for method in facts["methods"]
+        _unit(run, info, dataset, scene, method)
+        for dataset, about in info.datasets.items()
+        for scene in about.scenes
+        for method in info.methods
     ]
-    for record in records:
-        if record.get("signature", facts["signature"]) != facts["signature"]:
-            record["failure"] = "not run yet under this protocol"
-            record.pop("scores", None)
-    facts["failures"] = [
-        {key: record[key] for key in ("dataset", "scene", "method")} | {"reason": record["failure"]}
+    failures = [
+        Failure(record["dataset"], record["scene"], record["method"], record["failure"])
         for record in records
         if "failure" in record
     ]
-    facts["warnings"] = [
-        f"{name}: not the whole set: {about['lacks']}"
-        for name, about in facts["datasets"].items()
-        if "lacks" in about
+    warnings = [
+        f"{name}: not the whole set: {about.lacks}"
+        for name, about in info.datasets.items()
+        if about.lacks
     ]
-    facts["warnings"] += [line for record in records for line in record.get("warnings", [])]
-    for name, about in facts["methods"].items():
-        about |= (cost := results.read_json(results.runtime_file(run, name)) or {})
+    warnings += dict.fromkeys(line for record in records for line in record.get("warnings", []))
+    methods = {}
+    for name, about in info.methods.items():
+        file = store.runtime_file(run, name)
+        cost = store.read_json(file) or {}
+        methods[name] = from_dict(MethodInfo, vars(about) | cost, str(file), UsageError)
         if "failure" in cost:
-            facts["warnings"].append(f"{name}: its cost could not be found: {cost['failure']}")
-    return results.scores_table(records), facts
+            warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
+    info = replace(info, methods=methods, failures=failures, warnings=warnings)
+    return store.scores_table(records), info
+
+
+def read_info(run: Path) -> RunInfo:
+    """What `run.json` says; UsageError if there is none or it is damaged."""
+    file = run / "run.json"
+    stored = store.read_json(file)
+    if stored is None:
+        raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
+    return RunInfo.read(stored, str(file), UsageError)
+
+
+def _unit(run: Path, info: RunInfo, dataset: str, scene: str, method: str) -> dict[str, Any]:
+    """What is stored of a scene by a method, with a "failure" where it has no scores."""
+    record = store.read_unit(run, dataset, scene, method)
+    if record.get("signature", info.signature) != info.signature:
+        record = {**record, "failure": "not run yet under this protocol", "scores": []}
+    return record
 
 
 def table(
@@ -62,57 +80,47 @@ def table(
     quoted: with rows of later papers, where the run is under their protocol.
     Raises UsageError if `run` is no run, ReportError for an unknown table or format.
     """
-    scores, facts = stored(run)
-    return reports.table(scores, facts, format, by=name, quoted=quoted)
+    scores, info = read_run(run)
+    return reports.run_table(scores, info, format, by=name, quoted=quoted)
 
 
-def report(run: str | Path) -> DataFrame:
+def report(run: str | Path, *, is_current: bool = False) -> DataFrame:
     """Writes `run`/report from what is stored in `run`, and returns the table of scores.
 
-    The table's `attrs` hold "run", "facts", "failures" and "report" (the page's path).
+    is_current: whether that is known to be written already.
+    The table's `attrs` hold "run", "info", "failures" and "report" (the page's path).
     Raises UsageError if `run` is no folder of a run.
     """
     run = Path(run)
-    scores, facts = stored(run)
-    scored = clips.scored(scores)
-    page = reports.write_report(
-        scores,
-        facts,
-        _pictures(run, facts, scored),
-        run / "report",
-        clips=clips.find(run, facts, scored),
-    )
+    scores, info = read_run(run)
+    if not is_current:
+        clips = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
+        reports.write_report(scores, info, _pictures(run, info, scores), run / "report", clips)
     scores.attrs |= {
         "run": str(run),
-        "report": str(page.with_suffix(".html")),
-        "facts": facts,
+        "report": str(run / "report" / PAGE),
+        "info": info,
         "failures": [
-            f"{failure['dataset']}: '{failure['scene']}' by {failure['method']}: "
-            f"{failure['reason']}"
-            for failure in facts["failures"]
+            f"{failure.dataset}: '{failure.scene}' by {failure.method}: {failure.reason}"
+            for failure in info.failures
         ],
     }
     return scores
 
 
-def _pictures(
-    run: Path, facts: dict[str, Any], scored: set[tuple[str, str, str]]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """data set -> scene -> the frame shown, its truth, input and each method's, as files."""
-    pictures: dict[str, dict[str, dict[str, Any]]] = {}
-    for dataset, scenes in facts["shown"].items():
+def _pictures(run: Path, info: RunInfo, scores: DataFrame) -> dict[str, dict[str, FrameFiles]]:
+    """data set -> scene -> lossless files of the frame that is shown."""
+    scored_units = thumbnails.scored_units(scores)
+    pictures: dict[str, dict[str, FrameFiles]] = {}
+    for dataset, scenes in info.shown.items():
         for scene, frame in scenes.items():
             methods = {
-                name: results.picture_file(run, dataset, scene, name)
-                for name in facts["methods"]
-                if (dataset, scene, name) in scored
+                name: store.picture_file(run, dataset, scene, name)
+                for name in info.methods
+                if (dataset, scene, name) in scored_units
             }
             if methods:
                 folder = run / "pictures" / dataset / scene
-                pictures.setdefault(dataset, {})[scene] = {
-                    "frame": frame,
-                    "truth": folder / "truth.png",
-                    "input": folder / "input.png",
-                    "methods": methods,
-                }
+                files = FrameFiles(frame, folder / "truth.png", folder / "input.png", methods)
+                pictures.setdefault(dataset, {})[scene] = files
     return pictures

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from stvt import datasets, reports
 from stvt.core.errors import UsageError
 from stvt.evaluation import provenance
-from stvt.evaluation import store as results
 from stvt.evaluation.protocol import Protocol
-from stvt.evaluation.report import stored
+from stvt.evaluation.report import read_info, read_run
+from stvt.reports import RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,7 +23,7 @@ KEYS = ("dataset", "scene", "method", "frame", "metric", "channel")
 
 
 @dataclass(frozen=True)
-class Reproduced:
+class Reproduction:
     """run: the new one's folder. compared: how many scores both have.
 
     differing: one line for each method whose scores differ or are missing; none: all are equal.
@@ -46,7 +46,7 @@ def reproduce(
     workers: int = 1,
     tell: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int | None, str], None] | None = None,
-) -> Reproduced:
+) -> Reproduction:
     """Evaluates what a run.json says, in a new folder, and compares the scores.
 
     run_json: the file, or the folder of its run; the scores are beside it.
@@ -58,77 +58,76 @@ def reproduce(
     Raises UsageError if there is nothing to compare with or `out` is a finished run.
     """
     run = run_json if run_json.is_dir() else run_json.parent
-    scores, facts = _original(run, run_json)
+    scores, info = _original(run, run_json)
     last = (provenance.sessions(run) or [{}])[-1]
     out = out or run.resolve().with_name(f"{run.resolve().name}-again")
     if out.resolve() == run.resolve() or any("ended" in s for s in provenance.sessions(out)):
         raise UsageError(f"{out} is a finished run; give another --out, or delete it")
     root = root or Path(last.get("root") or "data")
-    protocol = _protocol(facts, run)
-    for line in _other_data(facts, root, protocol):
+    protocol = _protocol(info, run)
+    for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
     found = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
-    lost = [name for name in facts.get("weights") or {} if name not in found]
+    lost = [name for name in info.weights if name not in found]
     if lost:
         raise UsageError(
-            f"{run}: its weights of {lost[0]} ({facts['weights'][lost[0]]['file']}) are not here; "
+            f"{run}: its weights of {lost[0]} ({info.weights[lost[0]]['file']}) are not here; "
             f"give --weights {lost[0]}=FILE"
         )
     from stvt.evaluation.run import evaluate
 
-    settings = facts.get("settings") or {}
+    settings = info.settings
     again = evaluate(
-        list(facts["datasets"]),
-        [str(about["spec"]) for about in facts["methods"].values()],
+        list(info.datasets),
+        [about.spec for about in info.methods.values()],
         root=root,
         out=out,
         protocol=protocol,
-        metrics=facts["metrics"],
+        metrics=info.metrics,
         weights=found,
-        untrained=bool(settings.get("untrained", _some_untrained(facts))),
+        untrained=bool(settings.get("untrained", _some_untrained(info))),
         device=device or str(settings.get("device", "auto")),
         workers=workers,
         save_frames=bool(settings.get("save_frames")),
         progress=progress,
     )
     compared, differing = differences(scores, again)
-    now = results.read_json(out / "run.json") or {}
-    return Reproduced(out, compared, differing, provenance.changes(facts, now))
+    return Reproduction(out, compared, differing, provenance.changes(info, read_info(out)))
 
 
-def _original(run: Path, run_json: Path) -> tuple[DataFrame, dict[str, Any]]:
+def _original(run: Path, run_json: Path) -> tuple[DataFrame, RunInfo]:
     if not run_json.exists() or (run_json.is_file() and run_json.name != "run.json"):
         raise UsageError(f"{run_json}: no run.json there; give that of a run, or its folder")
-    scores, facts = stored(run)
+    scores, info = read_run(run)
     if not len(scores) and (run / "report" / "scores.csv").is_file():
         scores = reports.read_scores(run / "report" / "scores.csv")
     if not len(scores):
         raise UsageError(f"{run}: no scores beside run.json to compare with")
-    return scores, facts
+    return scores, info
 
 
-def _protocol(facts: Mapping[str, Any], run: Path) -> Protocol:
+def _protocol(info: RunInfo, run: Path) -> Protocol:
     try:
-        return Protocol(**facts["protocol"])
-    except (KeyError, TypeError) as error:
+        return Protocol(**info.protocol)
+    except TypeError as error:
         raise UsageError(
-            f"{run}/run.json is of another version of stvt ({facts.get('version')}): {error}"
+            f"{run}/run.json is of another version of stvt ({info.version}): {error}"
         ) from error
 
 
-def _some_untrained(facts: Mapping[str, Any]) -> bool:
-    return any("untrained" in str(about.get("weights")) for about in facts["methods"].values())
+def _some_untrained(info: RunInfo) -> bool:
+    return any(about.untrained for about in info.methods.values())
 
 
-def _other_data(facts: Mapping[str, Any], root: Path, protocol: Protocol) -> list[str]:
+def _other_data(info: RunInfo, root: Path, protocol: Protocol) -> list[str]:
     """One line for each data set whose frames are not those of the run."""
     lines = []
-    for name, about in facts["datasets"].items():
+    for name, about in info.datasets.items():
         prepared = datasets.load(name, root)
         whole = protocol.inputs == "authors"
         digest = prepared.manifest_sha256 if whole else prepared.digest(protocol.low_folder)
-        if digest != about.get("manifest_sha256"):
+        if digest != about.manifest_sha256:
             lines.append(f"{name}: its frames in {root} are not those of the run")
     return lines
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import baselines
-from stvt.baselines import Compiled, Elsewhere, Method
+from stvt.baselines import Compiled, Method, PrecomputedFrames
+from stvt.core.errors import UsageError
+from stvt.core.files import locked, write_json
 from stvt.core.version import __version__
-from stvt.evaluation import provenance
-from stvt.evaluation import store as results
+from stvt.device import device_name
+from stvt.evaluation import provenance, store
 from stvt.evaluation.plan import Plan
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.protocol import Protocol, with_options
-from stvt.evaluation.report import report
+from stvt.evaluation.report import PAGE, report
 from stvt.evaluation.unit import Unit, one_line, score
 from stvt.profiling import timing
 from stvt.profiling.flops import count, device_of
@@ -69,7 +71,8 @@ def evaluate(
     (one line for each scene and method without scores) and "computed" (method -> seconds that
     its units passed and, of them, computed, and those of the processor, of those scored now).
     Writes the report into `out`/report.
-    Raises the rooms' errors before any work when a set, method, weight or metric is missing.
+    Raises the rooms' errors before any work when a set, method, weight or metric is missing, and
+    UsageError when another process evaluates into `out`.
     """
     chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
     names = (
@@ -90,21 +93,24 @@ def evaluate(
         compiled=compiled,
         save_frames=save_frames,
     )
-    results.remove_leftovers(plan.run)
-    provenance.write_run(plan)
     show = progress or (lambda done, total, what: None)
-    with provenance.session(
-        plan.run,
-        root=str(plan.root),
-        weights={name: str(file) for name, file in plan.settings.weights.items()},
-        workers=workers,
-        runtime=runtime_size if runtime else None,
-    ) as facts:
-        units = [unit for unit in plan.units if not _done(unit)]
-        computed = _score_all(units, workers, cluster, show)
-        facts["computed"] = computed
-        _cost_all(plan, *runtime_size, runtime, show)
-    scores = report(plan.run)
+    with locked(plan.run, "being evaluated into", UsageError):
+        plan.check_run_folder()  # which another process may have filled meanwhile
+        store.remove_leftovers(plan.run)
+        is_other = provenance.write_run(plan)
+        is_current = not is_other and _is_reported(plan.run)
+        with provenance.session(
+            plan.run,
+            root=str(plan.root),
+            weights={name: str(file) for name, file in plan.settings.weights.items()},
+            workers=workers,
+            runtime=runtime_size if runtime else None,
+        ) as facts:
+            units = [unit for unit in plan.units if not _done(unit)]
+            computed = _score_all(units, workers, cluster, show)
+            facts["computed"] = computed
+            counted = _cost_all(plan, *runtime_size, runtime, show)
+            scores = report(plan.run, is_current=is_current and not (units or counted))
     scores.attrs["computed"] = computed
     return scores
 
@@ -124,15 +130,21 @@ def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
     return line.replace("%", " %")
 
 
+def _is_reported(run: Path) -> bool:
+    """Whether the last session of a run came to its end, which is after its report."""
+    sessions = provenance.sessions(run)
+    return bool(sessions) and "ended" in sessions[-1] and (run / "report" / PAGE).exists()
+
+
 def _done(unit: Unit) -> bool:
-    record = results.read_json(unit.file)
-    return record is not None and record.get("key") == unit.key and "scores" in record
+    record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
+    return record.get("key") == unit.key and "scores" in record
 
 
 def _score_all(
     units: list[Unit], workers: int, cluster: str | None, show: Progress
 ) -> dict[str, dict[str, float]]:
-    """Method -> what its units spent, see `scoring.Spent`."""
+    """Method -> what its units spent, see `unit.Cost`."""
     spent: dict[str, dict[str, float]] = {}
     total = sum(len(unit.positions) for unit in units)
     done = 0
@@ -150,7 +162,7 @@ def _score_all(
         done = ended
         if record is None:
             reason = "the worker process died (out of memory?); fewer --workers may help"
-            results.write_json(unit.file, unit.record(failure=reason))
+            write_json(unit.file, unit.record(failure=reason))
         else:
             one = spent.setdefault(unit.label, dict.fromkeys(record["spent"], 0.0))
             for key, seconds in record["spent"].items():
@@ -166,34 +178,37 @@ def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
     return score(unit, partial(on_frame, unit))
 
 
-def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> None:
+def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> int:
     """Counts the operations of each network, and times each method that computes if `runtime`.
 
-    What was found is kept beside the scores.
+    Each is kept in RUN/runtime. Returns for how many methods that was not known already.
     """
     methods = [
         (spec, method)
         for spec, method in plan.methods.items()
-        if not isinstance(method, Elsewhere) and (runtime or method.networks())
+        if not isinstance(method, PrecomputedFrames) and (runtime or method.networks())
     ]
     what = "timing" if runtime else "counting"
+    new = 0
     for number, (spec, method) in enumerate(methods):
         show(number, len(methods), f"{what} {method.name}")
-        file = results.runtime_file(plan.run, method.name)
+        file = store.runtime_file(plan.run, method.name)
         key = _runtime_key(plan, spec, method, height, width)
-        before = results.read_json(file)
+        before = store.read_json(file)
         known = before if before is not None and before.get("key") == key else {}
         if "multiply_accumulates" in known and ("runtime" in known or not runtime):
             continue
-        results.write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
+        write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
+        new += 1
     if methods:
         show(len(methods), len(methods), what)
+    return new
 
 
 def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
     """Whatever a running time depends on. One with the same key is not measured again."""
     settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
-    device = timing.device_name(device_of(method))
+    device = device_name(device_of(method))
     made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
     if not _time_of_cost(plan):
         made_of.append("existing")

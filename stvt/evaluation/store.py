@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from stvt.core import files
+from stvt.core.errors import UsageError
+from stvt.core.records import from_dict
+from stvt.core.safe_names import file_name
 from stvt.reports import COLUMNS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-
-# Temporary files of `write_whole`, by a name that nobody else gives.
-TEMPORARY = re.compile(r"\..+\.json\.stvt-\d+-[0-9a-f]{8}\.tmp")
-WRITTEN_IN = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, by `write_whole`
+AGAIN = "delete it, and the same `stvt evaluate` writes it again"
+FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     """Where the scores of one scene by one method are.
 
-    >>> unit_file(Path("r"), "vid4", "city", "a/b+c").as_posix()
-    'r/units/vid4/city/a%2Fb+c.json'
+    >>> unit_file(Path("r"), "vid4", "city", "edvr+dain").as_posix()
+    'r/units/vid4/city/edvr+dain.json'
     """
     return run / "units" / dataset / scene / f"{file_name(method)}.json"
 
@@ -41,46 +39,60 @@ def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     return run / "pictures" / dataset / scene / "methods" / f"{file_name(method)}.png"
 
 
-def file_name(method: str) -> str:
-    """A method's name as a file name, one to one."""
-    return quote(method, safe="+=")
+@dataclass(frozen=True)
+class UnitRecord:
+    """What is kept of a unit: its scores, or why it has none.
+
+    scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
+    """
+
+    key: str
+    dataset: str
+    scene: str
+    method: str
+    signature: str
+    weights: str = ""
+    fps: str | None = None
+    scores: list[tuple[int, float, str, str, float | str]] | None = None
+    warnings: list[str] = field(default_factory=list)
+    failure: str | None = None
 
 
-def write_whole(file: Path, text: str) -> None:
-    """`file` has all of `text`, also on disk, or is as it was before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.stvt-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+def read_json(file: Path) -> dict[str, Any] | None:
+    """The object of a JSON file of a run; None if there is no such file.
+
+    Raises UsageError, one line that says what to do, if it is damaged.
+    """
+    if not file.exists():
+        return None
     try:
-        with temporary.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        value = files.read_json(file, UsageError)
+    except UsageError as error:
+        raise UsageError(f"{error}; {AGAIN}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: is damaged: it holds no object; {AGAIN}")
+    return value
+
+
+def read_unit(run: Path, dataset: str, scene: str, method: str) -> dict[str, Any]:
+    """The record of a unit; one with a failure where there is none yet or it is damaged."""
+    file = unit_file(run, dataset, scene, method)
+    try:
+        record = read_json(file)
+        if record is not None:
+            from_dict(UnitRecord, record, str(file), UsageError)
+            return record
+        failure = "not run yet"
+    except UsageError as error:
+        failure = f"{str(error).removesuffix(AGAIN).rstrip('; ')}; {AGAIN}"
+    return {"dataset": dataset, "scene": scene, "method": method, "failure": failure}
 
 
 def remove_leftovers(run: Path) -> None:
     """Removes the half-written files of a run that was killed, and no others."""
-    for place in WRITTEN_IN:
-        for file in run.glob(f"{place}/.*.tmp".lstrip("/")):
-            if TEMPORARY.fullmatch(file.name) and file.is_file() and not file.is_symlink():
-                file.unlink(missing_ok=True)
-
-
-def write_json(file: Path, value: object) -> None:
-    """`value` as JSON that is the same for the same value, written whole."""
-    write_whole(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-
-def read_json(file: Path) -> dict[str, Any] | None:
-    """What `write_json` wrote; None if there is no such file or it is no JSON object."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+    for place in FOLDERS:
+        for folder in run.glob(place) if place else (run,):
+            files.remove_temporaries(folder)
 
 
 def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:

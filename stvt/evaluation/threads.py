@@ -1,4 +1,4 @@
-"""Work that goes on beside the main thread: reading ahead, and tasks whose results come in order."""
+"""Threads beside the one that computes: items prefetched, and tasks whose results come in order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], number: int = 2) -> Generator[T, None, None]:
-    """The items, of which another thread makes so many before they are asked for.
+def prefetch(items: Iterable[T], number: int = 2) -> Generator[T, None, None]:
+    """The items, of which another thread reads so many before they are asked for.
 
-    What making one raises is raised where it is asked for.
+    What reading one raises is raised where it is asked for.
     """
     source, end = iter(items), object()
     reader = ThreadPoolExecutor(1)
@@ -32,10 +32,10 @@ def ahead(items: Iterable[T], number: int = 2) -> Generator[T, None, None]:
 
 
 @contextmanager
-def beside(
+def ordered_pool(
     done: Callable[[T], object], threads: int = 1
 ) -> Iterator[Callable[[Callable[[], T]], None]]:
-    """A function that has a task done by one of so many threads, while the caller goes on.
+    """A pool of threads; gives a function that has a task done by one of them.
 
     The caller waits when more than `threads` + 1 tasks are under way: what they hold stays
     bounded. done: given each result, in the order of the tasks, in the caller's thread. All are
@@ -44,13 +44,13 @@ def beside(
     pool = ThreadPoolExecutor(threads)
     under_way: deque[Future[T]] = deque()
 
-    def give(task: Callable[[], T]) -> None:
+    def submit(task: Callable[[], T]) -> None:
         under_way.append(pool.submit(task))
         while under_way and (len(under_way) > threads + 1 or under_way[0].done()):
             done(under_way.popleft().result())
 
     try:
-        yield give
+        yield submit
         while under_way:
             done(under_way.popleft().result())
     finally:

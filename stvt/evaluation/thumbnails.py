@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stvt.core.safe_names import file_name
 from stvt.evaluation import store as results
 from stvt.evaluation.protocol import Position
+from stvt.reports import ClipFiles, RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +37,7 @@ ERROR_SHOWN = 64  # levels of error that are shown as the brightest
 SHOWN = np.full((1, 3), 255 / ERROR_SHOWN / 3)  # of the three channels' errors, in brightness
 
 
-def kept(positions: Sequence[Position]) -> Sequence[Position]:
+def middle_positions(positions: Sequence[Position]) -> Sequence[Position]:
     """The positions of which a copy is kept: `FRAMES` around the one in the middle.
 
     >>> [p.frame for p in kept([Position(n, n, 0.0) for n in range(60)])][::23]
@@ -45,30 +47,32 @@ def kept(positions: Sequence[Position]) -> Sequence[Position]:
     return positions[first : first + FRAMES]
 
 
-def begin(folder: Path, method: str) -> None:
+def remove_copies(folder: Path, method: str) -> None:
     """Removes a method's copies from `folder`, a scene's, and what a killed process left there.
 
     Those of other weights must not mix with new ones.
     """
     for kind in ("methods", "errors"):
-        shutil.rmtree(folder / kind / results.file_name(method), ignore_errors=True)
+        shutil.rmtree(folder / kind / file_name(method), ignore_errors=True)
 
 
-def keep(folder: Path, method: str, frame: int, truth: Frame, restored: Frame, low: Frame) -> None:
+def write_copies(
+    folder: Path, method: str, frame: int, gt: Frame, restored: Frame, lr: Frame
+) -> None:
     """Writes the copies of one scored frame into `folder`, a scene's.
 
-    truth, restored: of one size. low: the input frame at or before it, which is kept as it is.
+    gt, restored: of one size. lr: the input frame at or before it, which is kept as it is.
     """
-    apart = np.asarray(cv2.absdiff(truth, restored), np.uint8)
-    error = np.asarray(cv2.transform(_small(apart), SHOWN), np.uint8)
-    name, method = f"{frame:08d}.jpg", results.file_name(method)
+    difference = np.asarray(cv2.absdiff(gt, restored), np.uint8)
+    error = np.asarray(cv2.transform(_small(difference), SHOWN), np.uint8)
+    name, method = f"{frame:08d}.jpg", file_name(method)
     pictures = {
         folder / "methods" / method / name: _lossy(_small(restored)),
         folder / "errors" / method / name: _lossy(error),
-        folder / "truth" / name: _lossy(_small(truth)),
-        folder / "input" / f"{frame:08d}.webp": _lossless(low),
+        folder / "truth" / name: _lossy(_small(gt)),
+        folder / "input" / f"{frame:08d}.webp": _lossless(lr),
     }
-    # Only this method writes here, so that `begin` can remove it after a kill.
+    # Only this method writes here, so that `remove_copies` can remove it after a kill.
     temporary = folder / "methods" / method / f".{frame}.part"
     for file, data in pictures.items():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,44 +80,40 @@ def keep(folder: Path, method: str, frame: int, truth: Frame, restored: Frame, l
         temporary.replace(file)
 
 
-def scored(scores: DataFrame) -> set[tuple[str, str, str]]:
+def scored_units(scores: DataFrame) -> set[tuple[str, str, str]]:
     """(data set, scene, method) of the table's rows."""
     keys = ["dataset", "scene", "method"]
     return set(scores[keys].drop_duplicates().itertuples(index=False, name=None))
 
 
-def find(
-    run: Path, facts: Mapping[str, Any], scored: set[tuple[str, str, str]]
-) -> dict[str, dict[str, dict[str, Any]]]:
+def find_clips(
+    run: Path, info: RunInfo, units: set[tuple[str, str, str]]
+) -> dict[str, dict[str, ClipFiles]]:
     """data set -> scene -> the files of its copies, by frame.
 
-    scored: (data set, scene, method) that have scores; what others left behind is passed over.
-    Each scene is {"truth": {frame: file}, "input": {frame: file}, "methods": {name: {frame:
-    file}}, "errors": {name: {frame: file}}, "error_shown": levels, "fps": a number or None}.
+    units: (data set, scene, method) that have scores; what others left behind is passed over.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for dataset, about in facts["datasets"].items():
-        for scene in about["scenes"]:
+    clips: dict[str, dict[str, ClipFiles]] = {}
+    for dataset, about in info.datasets.items():
+        for scene in about.scenes:
             folder = run / "clips" / dataset / scene
             methods = {
                 name: files
-                for name in facts["methods"]
-                if (dataset, scene, name) in scored
-                and (files := _by_frame(folder / "methods" / results.file_name(name)))
+                for name in info.methods
+                if (dataset, scene, name) in units
+                and (files := _by_frame(folder / "methods" / file_name(name)))
             }
             if methods:
-                found.setdefault(dataset, {})[scene] = {
-                    "truth": _by_frame(folder / "truth"),
-                    "input": _by_frame(folder / "input", ".webp"),
-                    "methods": methods,
-                    "errors": {
-                        name: _by_frame(folder / "errors" / results.file_name(name))
-                        for name in methods
-                    },
-                    "error_shown": ERROR_SHOWN,
-                    "fps": _fps(run, dataset, scene, next(iter(methods))),
-                }
-    return found
+                errors = {name: _by_frame(folder / "errors" / file_name(name)) for name in methods}
+                clips.setdefault(dataset, {})[scene] = ClipFiles(
+                    _by_frame(folder / "truth"),
+                    _by_frame(folder / "input", ".webp"),
+                    methods,
+                    errors,
+                    ERROR_SHOWN,
+                    _fps(run, dataset, scene, next(iter(methods))),
+                )
+    return clips
 
 
 def _fps(run: Path, dataset: str, scene: str, method: str) -> float | None:

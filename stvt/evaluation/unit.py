@@ -17,13 +17,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import Elsewhere, Method, Scene, Settings, read_precomputed
+from stvt.baselines import (
+    Method,
+    PrecomputedFrames,
+    Scene,
+    Settings,
+    is_out_of_memory,
+    read_precomputed,
+    stream_in_tiles,
+    tile_in_use,
+)
 from stvt.core.errors import StvtError
+from stvt.core.files import write_json
+from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
-from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails as clips
+from stvt.evaluation import store, thumbnails
 from stvt.evaluation.protocol import Position, Protocol
-from stvt.evaluation.threads import ahead, beside
+from stvt.evaluation.threads import ordered_pool, prefetch
 
 if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
@@ -36,15 +46,16 @@ THREADS = 4  # that score, at most: each holds some frames
 class Unit:
     """What it takes to score one scene by one method, in any process that sees the folders.
 
+    prepared: the scene; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code.
     key:    whatever the scores depend on. A record with the same key is not made again.
     """
 
     run: Path
-    root: Path
     dataset: str
-    scene: str
+    prepared: PreparedScene
+    moving: bool
     method: str
     label: str
     settings: Settings
@@ -57,8 +68,12 @@ class Unit:
     key: str
 
     @property
+    def scene(self) -> str:
+        return self.prepared.name
+
+    @property
     def file(self) -> Path:
-        return results.unit_file(self.run, self.dataset, self.scene, self.label)
+        return store.unit_file(self.run, self.dataset, self.scene, self.label)
 
     @property
     def shown(self) -> Position:
@@ -78,7 +93,7 @@ class Unit:
 
 
 @dataclass
-class Spent:
+class Cost:
     """Seconds of a unit by the wall clock, those in which its method computed, and those of the
     processor in all threads."""
 
@@ -91,17 +106,17 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     """Scores the unit and keeps the record, which is also returned, with `spent`.
 
     A failure is a record too, with its reason in one line: it must not stop the other units.
-    spent: what `Spent` holds, which is not kept: a unit's record is the same each time.
+    spent: what `Cost` holds, which is not kept: a unit's record is the same each time.
     on_frame: called after each scored frame.
     """
-    spent = Spent()
+    cost = Cost()
     try:
         if not unit.positions:
             raise datasets.DatasetError(
                 "the scene is too short: no frame of it has the whole window of every method; "
                 "leave the scene out or give --ends replicate"
             )
-        record = unit.record(**_scored(unit, on_frame, spent))
+        record = unit.record(**_scored(unit, on_frame, cost))
     except (StvtError, OSError) as error:
         record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
@@ -109,28 +124,27 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     # A method may be anybody's code: whatever it raises is this unit's failure, not the run's.
     except Exception as error:  # noqa: BLE001
         reason = one_line(f"{type(error).__name__}: {error}")
-        if "out of memory" in reason.lower():
-            reason = f"out of memory; try --tile or --precision ({reason})"
+        if is_out_of_memory(error):
+            reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
-    results.write_json(unit.file, record)
-    return record | {"spent": vars(spent)}
+    write_json(unit.file, record)
+    return record | {"spent": vars(cost)}
 
 
-def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> dict[str, Any]:
+def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict[str, Any]:
     begun, processor = clock.perf_counter(), clock.process_time()
-    prepared = datasets.load(unit.dataset, unit.root)
-    scene = prepared.scenes[unit.scene]
+    scene = unit.prepared
     method = _method(unit.method, unit.settings, unit.fingerprint)
     computed = method.seconds
     protocol = unit.protocol
     method.begin(
         Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
     )
-    moving = unit.scene in [*prepared.scenes][: clips.SCENES]
-    judge = _Judge(unit, scene, clips.kept(unit.positions) if moving else ())
-    if isinstance(method, Elsewhere):
-        judge.saw = method.saw
+    judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
+    if isinstance(method, PrecomputedFrames):
+        judge.saw = method.observe
     scores: list[list[object]] = []
+    warnings: list[str] = []
 
     def done(rows: list[list[object]]) -> None:
         scores.extend(rows)
@@ -140,39 +154,48 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, spent: Spent) -> di
     # Frames are read ahead, and truths read, scores made and pictures written by other threads,
     # while this one computes.
     with (
-        closing(ahead(_inputs(scene, protocol, unit.settings.device))) as inputs,
-        beside(done, min(torch.get_num_threads(), THREADS)) as give,
+        closing(prefetch(_inputs(scene, protocol, unit.settings.device))) as inputs,
+        ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
     ):
         for position, restored in _restored(unit, method, inputs, judge):
-            give(partial(judge, position, restored))
-    warnings: list[str] = []
-    if isinstance(method, Elsewhere):
+            submit(partial(judge, position, restored))
+    if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
-        warnings = list(method.warnings)
+        warnings += method.warnings
+    if protocol.tile == "auto" and (side := tile_in_use(method)):
+        warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
-    spent.passed, spent.computed = clock.perf_counter() - begun, method.seconds - computed
-    spent.processor = clock.process_time() - processor
+    cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
+    cost.processor = clock.process_time() - processor
     return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
 
 
 def _restored(
-    unit: Unit, method: Method, inputs: Iterator[Tensor], judge: _Judge
+    unit: Unit,
+    method: Method,
+    inputs: Iterator[Tensor],
+    judge: _Judge,
 ) -> Iterator[tuple[Position, Callable[[], Frame]]]:
     """Each wanted output as the method makes it, and a function that gives it as it is scored.
 
     Raises MethodError after the last if the method left some out.
     """
     wanted = {position.frame: position for position in unit.positions}
-    if isinstance(method, Elsewhere) and method.scene is not None:
+    if isinstance(method, PrecomputedFrames) and method.scene is not None:
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
         for frame, position in wanted.items():
             yield position, partial(_read_restored, method, frame, judge)
         return
     protocol = unit.protocol
-    outputs = method.stream(
-        inputs, protocol.times, lambda time: _frame_at(time, protocol) in wanted
-    )
+
+    def needed(time: float) -> bool:
+        return _frame_at(time, protocol) in wanted
+
+    if protocol.tile == "auto":
+        outputs = stream_in_tiles(method, inputs, protocol.times, needed)
+    else:
+        outputs = method.stream(inputs, protocol.times, needed)
     for time, large in outputs:
         frame = _frame_at(time, protocol)
         if frame not in wanted:
@@ -190,7 +213,7 @@ def _restored(
         )
 
 
-def _read_restored(method: Elsewhere, frame: int, judge: _Judge) -> Frame:
+def _read_restored(method: PrecomputedFrames, frame: int, judge: _Judge) -> Frame:
     return judge.checked(read_precomputed(method.files[frame], method.name))
 
 
@@ -211,7 +234,7 @@ class _Judge:
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
         self.saw: Callable[[int, Frame, Frame], None] | None = None
         if moving:
-            clips.begin(self.clip, unit.label)
+            thumbnails.remove_copies(self.clip, unit.label)
 
     def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
         """One row a metric: frame, time, metric, channel, value. From any thread."""
@@ -229,7 +252,7 @@ class _Judge:
             self.saw(position.frame, frame, truth)
         if position in self.moving:
             low = _low(self.scene, protocol, position.k)
-            clips.keep(self.clip, self.unit.label, position.frame, truth, frame, low)
+            thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
         return rows
 
     def finished(self, large: Tensor) -> Frame:
@@ -298,7 +321,7 @@ def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
     """Height and width of the part of the true frames that the inputs show."""
     if protocol.inputs == "authors":
         return scene.height, scene.width
-    return scene.truth_size(protocol.low_folder)
+    return scene.gt_size(protocol.low_folder)
 
 
 def levels(frame: Tensor) -> Frame:
@@ -315,10 +338,10 @@ def _keep_frames(
     """Writes the frames asked for, and those that the report shows."""
     files: dict[Path, Frame] = {}
     if unit.save_frames:
-        folder = unit.run / "frames" / results.file_name(unit.label) / unit.dataset / unit.scene
+        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
         files[folder / f"{position.frame:08d}.png"] = restored
     if position == unit.shown:
-        picture = results.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
+        picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
         files[picture] = restored
         files[picture.parents[1] / "truth.png"] = truth
         files[picture.parents[1] / "input.png"] = _low(scene, unit.protocol, position.k)

@@ -1,4 +1,4 @@
-"""What each part of a network costs: its time, and its multiply-accumulates."""
+"""The cost of a network, part by part: time, multiply-accumulates and bytes."""
 
 from __future__ import annotations
 
@@ -12,51 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from stvt.baselines import Method
+from stvt.baselines import Method, spec_of
 from stvt.profiling.flops import device_of, operations_and_bytes_of
-
-# Class of a network -> (its part -> what of the network computes it; "" is the network itself,
-# and what the rest is called).
-PARTS: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
-    "STVUN": (
-        {
-            "encoder": ("encoder",),
-            "EFST": ("fuse", "efst.prepare"),
-            "decoder": ("decoder", "decoder.guided"),
-            "flow": ("pyramid", "flows"),
-        },
-        "warping and enlarging",
-    ),
-    "EDVR": (
-        {
-            "features and pyramids": ("features",),
-            "alignment": ("pcd_align",),
-            "fusion": ("fusion",),
-        },
-        "reconstruction",
-    ),
-    "DAIN": (
-        {
-            "flow": ("flownets.pyramid", "flownets.flows"),
-            "depth": ("depthNet",),
-            "context": ("context",),
-            "kernels": (
-                "initScaleNets_filter",
-                "initScaleNets_filter1",
-                "initScaleNets_filter2",
-            ),
-            "projection": ("project",),
-            "synthesis": ("rectifyNet.block1", "rectifyNet.rest"),
-        },
-        "warping",
-    ),
-    "FISR": ({"network": ("",)}, "colours and warping"),
-    "FISRPWCNet": ({"flow": ("pyramid", "flows")}, "colours and warping"),
-}
 
 
 @dataclass
-class Spent:
+class Cost:
     """Seconds by the wall clock, of the process on all its threads, multiply-accumulates and
     bytes read and written (`operations_and_bytes_of`)."""
 
@@ -65,15 +26,15 @@ class Spent:
     multiply_accumulates: float = 0.0
     bytes: float = 0.0
 
-    def add(self, other: Spent, times: int = 1) -> None:
+    def add(self, other: Cost, times: int = 1) -> None:
         self.wall += times * other.wall
         self.process += times * other.process
         self.multiply_accumulates += times * other.multiply_accumulates
         self.bytes += times * other.bytes
 
 
-class Parts:
-    """While `watched`, adds up in `spent` what each part of a method's networks costs.
+class Breakdown:
+    """While `measuring`, adds up in `costs` what each part of a method's networks costs.
 
     A part that runs inside another (DAIN's context inside its warping, in tiles) is counted for
     itself alone. On a GPU each part is waited for, which costs a little.
@@ -87,17 +48,20 @@ class Parts:
         for stage in method.stages:
             before = f"{stage.name}: " if several else ""
             for network in stage.networks():
-                parts, rest = PARTS.get(type(network).__name__, ({"network": ("",)}, "the rest"))
+                spec = spec_of(network)
+                parts, rest = (
+                    (spec.profile, spec.rest) if spec else ({"network": ("",)}, "the rest")
+                )
                 rests.append(before + rest)
                 for part, paths in parts.items():
                     self.places += [(before + part, *_place(network, path)) for path in paths]
         self.rest = rests[0] if len(set(rests)) == 1 else "the rest"
-        self.spent: dict[str, Spent] = defaultdict(Spent)
+        self.costs: dict[str, Cost] = defaultdict(Cost)
         self.counting = False
-        self._inside = Spent()
+        self._inside = Cost()
 
     @contextmanager
-    def watched(self, *, counting: bool = False) -> Iterator[None]:
+    def measuring(self, *, counting: bool = False) -> Iterator[None]:
         """counting: of multiply-accumulates, which takes time of its own."""
         self.counting = counting
         before = [vars(owner).get(name) for _, owner, name in self.places]
@@ -112,43 +76,43 @@ class Parts:
                     setattr(owner, name, own)
 
     def reset(self) -> None:
-        """Forget what was spent."""
-        self.spent.clear()
+        """Forgets all costs."""
+        self.costs.clear()
 
-    def whole(self, run: Callable[[], Any]) -> tuple[Any, Spent]:
-        """What a run gives and costs; what is no part's is the rest's."""
+    def run(self, run: Callable[[], Any]) -> tuple[Any, Cost]:
+        """What a function returns, and its cost; what is no part's is the rest's."""
         before = self._total()
-        made = self._measured(self.rest, run)()
+        output = self._measured(self.rest, run)()
         total = self._total()
         total.add(before, -1)
-        return made, total
+        return output, total
 
-    def _total(self) -> Spent:
-        total = Spent()
-        for one in self.spent.values():
+    def _total(self) -> Cost:
+        total = Cost()
+        for one in self.costs.values():
             total.add(one)
         return total
 
     def _measured(self, part: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def measured(*arguments: Any, **named: Any) -> Any:
-            outside, self._inside = self._inside, Spent()
-            made: list[Any] = []
+            outside, self._inside = self._inside, Cost()
+            output: list[Any] = []
             self._wait()
             wall, process = clock.perf_counter(), clock.process_time()
             counted = 0.0, 0.0
             if self.counting:
                 counted = operations_and_bytes_of(
-                    lambda: made.append(original(*arguments, **named))
+                    lambda: output.append(original(*arguments, **named))
                 )
             else:
-                made.append(original(*arguments, **named))
+                output.append(original(*arguments, **named))
             self._wait()
-            took = Spent(clock.perf_counter() - wall, clock.process_time() - process, *counted)
-            self.spent[part].add(took)
-            self.spent[part].add(self._inside, -1)
+            took = Cost(clock.perf_counter() - wall, clock.process_time() - process, *counted)
+            self.costs[part].add(took)
+            self.costs[part].add(self._inside, -1)
             self._inside = outside
             self._inside.add(took)
-            return made[0]
+            return output[0]
 
         return measured
 

@@ -1,22 +1,22 @@
-"""How large a method is: its parameters, and the multiply-accumulates of one new frame."""
+"""Parameters of a method, and the multiply-accumulates of one frame, by torch's FlopCounterMode."""
 
 from __future__ import annotations
 
 import copy
 import sys
 import weakref
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from stvt.baselines import Method, MethodError, whole_frame_blocks
 
@@ -120,10 +120,9 @@ def endless_outputs(method: Method, frames: Iterable[Tensor], time: float) -> It
 
 def operations_of(run: Callable[[], object]) -> tuple[float, dict[str, int]]:
     """Multiply-accumulates of one call, and what ran in it without being counted."""
-    counter = _Counter()
-    with counter:
+    with Counter() as counter:
         run()
-    return counter.flops / 2, dict(sorted(counter.uncounted.items()))
+    return counter.multiply_accumulates, dict(sorted(counter.uncounted.items()))
 
 
 def operations_and_bytes_of(run: Callable[[], object]) -> tuple[float, float]:
@@ -132,10 +131,9 @@ def operations_and_bytes_of(run: Callable[[], object]) -> tuple[float, float]:
     Each operator is taken to read its inputs and to write its results in memory once. What stays
     in a cache between two of them costs less, what one reads several times costs more.
     """
-    counter = _Counter()
-    with counter:
+    with Counter() as counter:
         run()
-    return counter.flops / 2, float(counter.bytes)
+    return counter.multiply_accumulates, float(counter.bytes)
 
 
 def _without_numbers(
@@ -163,14 +161,13 @@ def _empty_caches() -> None:
 
 def _counted(method: Method, low: tuple[int, int], time: float) -> tuple[float, dict[str, int]]:
     """Multiply-accumulates of a frame, and what ran without being counted."""
-    counter = _Counter()
-    with counter:
+    with Counter() as counter:
         outputs = endless_outputs(method, _frames(low, device_of(method)), time)
         _take(outputs, WARM_UP)
-        counter.flops, counter.uncounted = 0, Counter()
+        counter.reset()
         _take(outputs, COUNTED)
     uncounted = {name: -(-times // COUNTED) for name, times in sorted(counter.uncounted.items())}
-    return counter.flops / 2 / COUNTED, uncounted
+    return counter.multiply_accumulates / COUNTED, uncounted
 
 
 def _frames(low: tuple[int, int], device: torch.device) -> Iterator[Tensor]:
@@ -184,18 +181,57 @@ def _take(outputs: Iterator[Tensor], number: int) -> None:
         pass
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operator that runs, and adds up what it costs.
+class Counter:
+    """Counts what runs while it is entered: FlopCounterMode, and what that lacks.
 
-    torch's FlopCounterMode adds up the same, but does not say what it has no formula for.
+    flops:     torch's counter, with our formulas; `flops.get_table()` prints it by module.
+    bytes:     of what operators read and write. uncounted: those without a formula, how often.
     """
 
     def __init__(self) -> None:
+        self.flops = FlopCounterMode(display=False, custom_mapping=FORMULAS)
+        self._rest = _Rest(self.flops)
+
+    def __enter__(self) -> Self:
+        self._rest.__enter__()  # type: ignore[no-untyped-call]
+        self.flops.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.flops.__exit__(*error)  # type: ignore[no-untyped-call]
+        self._rest.__exit__(*error)  # type: ignore[no-untyped-call]
+
+    def reset(self) -> None:
+        """Forgets what was counted."""
+        self.flops.flop_counts.clear()
+        self._rest.reset()
+
+    @property
+    def multiply_accumulates(self) -> float:
+        return self.flops.get_total_flops() / 2 + self._rest.sums
+
+    @property
+    def bytes(self) -> int:
+        return self._rest.bytes
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        return self._rest.uncounted
+
+
+class _Rest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """What FlopCounterMode does not see in the operators that it hands on: bytes, products that are
+    summed, and operators without a formula."""
+
+    def __init__(self, flops: FlopCounterMode) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.flops = 0
-        self.bytes = 0
-        self.uncounted: Counter[str] = Counter()
+        self.formulas = flops.flop_registry
         self.product: Callable[[], Any] = lambda: None
+        self.reset()
+
+    def reset(self) -> None:
+        self.bytes = self.sums = 0
+        self.uncounted: dict[str, int] = defaultdict(int)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -204,28 +240,20 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.namespace == "prim":
             return func(*args, **kwargs)
         operator = func.overloadpacket
-        formula = FORMULAS.get(operator) or flop_registry.get(operator)
-        if formula is None:
-            with self:
-                made = func.decompose(*args, **kwargs)
-            if made is not NotImplemented:
-                return made
         if operator is aten._local_scalar_dense and isinstance(args[0], FakeTensor):
             return self._guess(args[0])
-        made = func(*args, **kwargs)
+        output = func(*args, **kwargs)
         if not (_is_view(func) or operator.__name__ in EMPTY):
-            self.bytes += _bytes([args, kwargs, made])
-        if formula is not None:
-            self.flops += formula(*args, **kwargs, out_val=made)
-        elif operator in SUMS and self.product() is args[0]:
+            self.bytes += _bytes([args, kwargs, output])
+        if operator in SUMS and self.product() is args[0]:
             # A product that is then summed is a matrix product written out: that is how cost
             # volumes and attention scores are often computed.
-            self.flops += 2 * int(args[0].numel())
-        elif not _moves_or_is_elementwise(func):
+            self.sums += int(args[0].numel())
+        elif operator not in self.formulas and not _moves_or_is_elementwise(func):
             self.uncounted[str(operator)] += 1
         if operator is aten.mul and isinstance(args[1], Tensor):
-            self.product = weakref.ref(made)
-        return made
+            self.product = weakref.ref(output)
+        return output
 
     def _guess(self, value: FakeTensor) -> bool:
         """The condition that a branch waits for, where there are no numbers to decide it."""
@@ -306,3 +334,5 @@ def _deformable_operator() -> Any:
 
 
 FORMULAS[_deformable_operator()] = _deformable_convolution
+for _formula in FORMULAS.values():
+    _formula._get_raw = True  # type: ignore[attr-defined]  # the tensors, not their shapes alone

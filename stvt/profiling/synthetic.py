@@ -1,4 +1,4 @@
-"""A scene to measure with: textured, moving by parts of pixels, the same on every machine."""
+"""What is measured with: moving textured scenes, the same on every machine, and methods."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from stvt import baselines
+from stvt.baselines import Method, MethodError, Precision, Settings, find_weights
+
 GROUND = (1.3, 0.7)  # pixels right and down that the view moves with each frame
 DISC = (-2.1, 0.9)  # and the thing before it
 
 
-def moving_scene(frames: int, height: int, width: int) -> list[Tensor]:
+def moving_scene(count: int, height: int, width: int) -> list[Tensor]:
     """(3, height, width) each, RGB in [0, 1]: a textured disc passing over a textured ground."""
-    made = []
-    ground, cover = _texture(0, height, width), _texture(1, height, width)
+    frames = []
+    ground, cover = texture(0, height, width), texture(1, height, width)
     rows = torch.arange(height, dtype=torch.float32)[:, None]
     columns = torch.arange(width, dtype=torch.float32)[None]
-    for k in range(frames):
+    for k in range(count):
         frame = _moved(ground, GROUND[0] * k, GROUND[1] * k)
-        x, y = width / 2 + DISC[0] * (k - frames / 2), height / 2 + DISC[1] * (k - frames / 2)
+        x, y = width / 2 + DISC[0] * (k - count / 2), height / 2 + DISC[1] * (k - count / 2)
         far = ((columns - x) ** 2 + (rows - y) ** 2).sqrt() - min(height, width) / 4
         inside = (0.5 - far).clamp(0, 1)
         thing = _moved(cover, DISC[0] * k, DISC[1] * k)
-        made.append(inside * thing + (1 - inside) * frame)
-    return made
+        frames.append(inside * thing + (1 - inside) * frame)
+    return frames
 
 
-def _texture(seed: int, height: int, width: int) -> Tensor:
+def texture(seed: int, height: int, width: int) -> Tensor:
     """Noise of several sizes, from edges as fine as pixels to large shapes."""
     random = np.random.default_rng(seed)
     picture = np.full((3, height, width), 0.5)
@@ -44,3 +47,31 @@ def _moved(picture: Tensor, right: float, down: float) -> Tensor:
     y = (torch.arange(height, dtype=torch.float32) - down + 0.5) / height * 2 - 1
     grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1)
     return grid_sample(picture[None], grid[None], padding_mode="reflection", align_corners=False)[0]
+
+
+def available_method(
+    spec: str, device: str, precision: Precision = "fp32", tile: int | None = None
+) -> Method:
+    """A method with its weights if they are here, else untrained, as its `weights` then says."""
+    known = baselines.METHODS.get(spec)
+    scale = known.scales[-1] if known and known.kind != "temporal" else 4
+    names = baselines.ALIASES.get(spec, spec).split("+")
+    return baselines.build(
+        spec,
+        Settings(
+            scale=scale,
+            device=device,
+            precision=precision,
+            tile=tile,
+            untrained=not all(map(_has_weights, names)),
+        ),
+    )
+
+
+def _has_weights(name: str) -> bool:
+    try:
+        for network in baselines.networks_of([name]):
+            find_weights(network, Settings())
+    except MethodError:
+        return False
+    return True

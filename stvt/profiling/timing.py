@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import math
-import platform
 import time as clock
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import Method, Scene
+from stvt.baselines import DTYPES, Method, Scene, is_out_of_memory
+from stvt.device import device_name
 from stvt.profiling.flops import device_of, endless_outputs, low_resolution
+from stvt.profiling.memory import Memory
+from stvt.profiling.synthetic import texture
 
+# Of the square matrices whose product is a device's ceiling, and of what is copied: what fits the
+# caches of a CPU counts there as it does in a convolution; a GPU must have enough to do.
+SIDES = {"cpu": 1024, "cuda": 8192}
+COPIED = {"cpu": 64 << 20, "cuda": 1 << 30}
 CYCLE = 12  # frames of the synthetic scene, played to and fro
-SLACK = 1 << 20  # bytes that a process needs for itself between two looks at its memory
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,11 @@ class _Source:
 
     def __init__(self, height: int, width: int, device: torch.device) -> None:
         self.seconds = 0.0  # spent here
-        self.frames = [torch.from_numpy(f).to(device) for f in _scene(height, width)]
+        picture = texture(0, height + CYCLE, width + 2 * CYCLE).to(device)
+        self.frames = [
+            picture[:, k : k + height, 2 * k : 2 * k + width].clone()
+            for k in reversed(range(CYCLE))
+        ]
 
     def __iter__(self) -> Iterator[Tensor]:
         number = 0
@@ -191,79 +197,25 @@ class _Source:
             number += 1
 
 
-def _scene(height: int, width: int) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
-    """The same each time: noise of several sizes, from edges as fine as pixels to large shapes."""
-    random = np.random.default_rng(0)
-    rows, columns = height + CYCLE, width + 2 * CYCLE
-    picture = np.full((3, rows, columns), 0.5)
-    for side in (1, 3, 8, 21):
-        coarse = random.normal(0, 0.08, (3, -(-rows // side), -(-columns // side)))
-        picture += coarse.repeat(side, 1).repeat(side, 2)[:, :rows, :columns]
-    picture = picture.clip(0, 1).astype(np.float32)
-    return [
-        picture[:, k : k + height, 2 * k : 2 * k + width].copy() for k in reversed(range(CYCLE))
-    ]
+def ceilings(
+    device: torch.device, precision: str = "fp32", rounds: int = 20
+) -> tuple[float, float]:
+    """What the device does at best: multiply-accumulates a second in products of square matrices
+    of that precision, and bytes a second that it copies (read and written)."""
+    side, size = (table.get(device.type, table["cpu"]) for table in (SIDES, COPIED))
+    a, b = torch.rand(2, side, side, device=device).to(DTYPES[precision])
+    made = torch.empty_like(a)
+    much = torch.rand(size // 4, device=device)
+    there = much.clone()  # fresh memory would be measured with the system that hands it out
+    product = min(_seconds(partial(torch.mm, a, b, out=made), device) for _ in range(rounds))
+    copy = min(_seconds(partial(there.copy_, much), device) for _ in range(rounds))
+    return side**3 / product, 2 * much.nbytes / copy
 
 
-class Memory:
-    """The most memory in use since this was made."""
-
-    def __init__(self, device: torch.device, method: Method) -> None:
-        self.device = device
-        own = {id(p): p.nbytes for network in method.networks() for p in network.parameters()}
-        self.weights = sum(own.values())
-        gc.collect()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-            torch.cuda.reset_peak_memory_stats(device)
-            return
-        with suppress(OSError, AttributeError):  # elsewhere than with glibc there is no such thing
-            ctypes.CDLL(None).malloc_trim(0)  # what is free already shall not hide what is needed
-        with suppress(OSError):  # not every container allows it
-            Path("/proc/self/clear_refs").write_text("5")  # sets VmHWM back to VmRSS
-        self.before = _resident("VmRSS")
-        self.most_before = _resident("VmHWM")
-
-    def peak(self) -> tuple[int | None, str]:
-        """Bytes, and what they are."""
-        if self.device.type == "cuda":
-            allocated = torch.cuda.max_memory_allocated(self.device)
-            return allocated, "most CUDA memory allocated, weights included"
-        most = _resident("VmHWM")
-        if self.device.type != "cpu" or self.before is None or most is None:
-            return None, "not known on this system"
-        if most == self.most_before and most - self.before > SLACK:
-            return None, "not known: hidden below an earlier peak that could not be set back"
-        return most - self.before + self.weights, "growth of resident memory, plus weights"
-
-
-def _resident(name: str) -> int | None:
-    """Bytes of VmRSS (now) or VmHWM (the most since it was last set back) of this process."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), None)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a device or on the host."""
-    said = str(error).lower()
-    signs = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate")
-    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
-
-
-def device_name(device: torch.device | str) -> str:
-    """The make of a device: that of the processor for the CPU, with the number of threads used."""
-    device = torch.device(device)
+def _seconds(run: Any, device: torch.device) -> float:
+    start = clock.process_time() if device.type == "cpu" else clock.perf_counter()
+    run()
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    if device.type != "cpu":
-        return device.type
-    name = platform.processor() or platform.machine()
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = next(iter(names), name)
-    threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+        torch.cuda.synchronize(device)
+    now = clock.process_time() if device.type == "cpu" else clock.perf_counter()
+    return max(now - start, 1e-9)

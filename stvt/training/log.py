@@ -1,4 +1,4 @@
-"""What a training writes of itself: two CSV files and their curves."""
+"""The log of a training: two CSV files, their curves, and TensorBoard's events."""
 
 from __future__ import annotations
 
@@ -8,88 +8,97 @@ from pathlib import Path
 from typing import Any
 
 from stvt.core.errors import UsageError
-from stvt.training.checkpoints import write_whole
+from stvt.core.files import write_text
+from stvt.training.checkpoints import writing
 
 
-class Log:
-    """`loss.csv` and `validation.csv` of a run, from which continued runs cut what they repeat."""
+class TrainingLog:
+    """`loss.csv` and `validation.csv` of a run, from which continued runs cut what they repeat.
 
-    def __init__(self, out: Path, writing: bool) -> None:
-        self.out, self.writing = out, writing
+    enabled: whether this process is the one that writes.
+    """
+
+    def __init__(self, out: Path, enabled: bool, tensorboard: bool = False) -> None:
+        self.out, self.enabled = out, enabled
+        self.board = _summary_writer(out) if tensorboard and enabled else None
+        self._reset()
+
+    def _reset(self) -> None:
         self.sums: dict[str, float] = {}
-        self.count = 0
-        self.board: Any = None
+        self.steps = 0
+        self.waited = self.computed = 0.0
 
-    def open_tensorboard(self) -> None:
-        """Writes for TensorBoard, too. Raises UsageError if that is not installed."""
-        if not self.writing:
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UsageError(
-                "--tensorboard needs `pip install stvt[tensorboard]`; without it, loss.csv and "
-                "validation.csv have the same numbers"
-            ) from error
-        self.board = SummaryWriter(str(self.out / "tensorboard"))
-
-    def begin(self, step: int) -> None:
-        """Forgets the lines of later steps than this one."""
-        if not self.writing:
-            return
+    def truncate(self, step: int) -> None:
+        """Cuts the lines of later steps than this one."""
         for name in ("loss.csv", "validation.csv"):
-            file = self.out / name
-            if file.exists():
-                _cut(file, step)
+            if self.enabled and (self.out / name).exists():
+                _truncate(self.out / name, step)
 
-    def add(self, losses: dict[str, float]) -> None:
+    def add(self, losses: dict[str, float], waited: float, computed: float) -> None:
+        """Adds a step to the next line: its losses, its seconds of waiting for data and of computing."""
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
+        self.steps += 1
+        self.waited += waited
+        self.computed += computed
 
-    def write(self, step: int, rate: float, speed: float, share: float) -> None:
+    def write_losses(self, step: int, rate: float, batch: int) -> None:
         """A line of the means since the last one, with the speed and the share of waiting for data."""
-        if not self.writing:
-            return
+        seconds = max(self.waited + self.computed, 1e-9)
         line = {
             "step": step,
-            **{name: repr(total / self.count) for name, total in self.sums.items()},
+            **{name: repr(total / self.steps) for name, total in self.sums.items()},
             "rate": repr(rate),
-            "windows_per_second": f"{speed:.2f}",
-            "data_wait": f"{share:.3f}",
+            "windows_per_second": f"{batch * self.steps / seconds:.2f}",
+            "data_wait": f"{self.waited / seconds:.3f}",
         }
         self._append("loss.csv", line)
-        self.sums, self.count = {}, 0
+        self._reset()
 
-    def validation(self, step: int, scores: dict[str, float]) -> None:
+    def write_scores(self, step: int, scores: dict[str, float]) -> None:
+        """A line of a validation."""
         self._append("validation.csv", {"step": step, **{k: f"{v:.6f}" for k, v in scores.items()}})
 
-    def plots(self) -> None:
-        """`loss.png` and `validation.png`."""
+    def plot(self) -> None:
+        """Draws `loss.png` and `validation.png`."""
         import pandas
 
         from stvt.reports import curves
 
         for name in ("loss", "validation"):
             file = self.out / f"{name}.csv"
-            if file.exists():
-                curves(pandas.read_csv(file), name, self.out / f"{name}.png")
+            if self.enabled and file.exists() and file.stat().st_size:
+                with writing(file.with_suffix(".png")):
+                    curves(pandas.read_csv(file), name, file.with_suffix(".png"))
 
     def _append(self, name: str, line: dict[str, Any]) -> None:
+        if not self.enabled:
+            return
         file = self.out / name
         new = not file.exists() or not file.stat().st_size
         if self.board is not None:
             for key, value in line.items():
                 if key != "step":
                     self.board.add_scalar(f"{file.stem}/{key}", float(value), line["step"])
-        with file.open("a", newline="") as opened:
+        with writing(file), file.open("a", newline="") as opened:
             writer = csv.DictWriter(opened, list(line), lineterminator="\n")
             if new:
                 writer.writeheader()
             writer.writerow(line)
 
 
-def _cut(file: Path, step: int) -> None:
+def _summary_writer(out: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            "--tensorboard needs `pip install stvt[tensorboard]`; without it, loss.csv and "
+            "validation.csv have the same numbers"
+        ) from error
+    return SummaryWriter(str(out / "tensorboard"))
+
+
+def _truncate(file: Path, step: int) -> None:
     """Leaves the header and the lines until a step; a line that was not written whole goes."""
     lines = file.read_text(errors="replace").splitlines(keepends=True)
     header, *whole = [line for line in lines if line.endswith("\n")] or [""]
@@ -99,4 +108,5 @@ def _cut(file: Path, step: int) -> None:
             "same command begins a new one"
         )
     kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
-    write_whole(file, lambda part: part.write_text("".join([header, *kept])))
+    with writing(file):
+        write_text(file, "".join([header, *kept]))

@@ -1,39 +1,43 @@
-"""`stvt train`: a network learns from windows of training sets, and goes on where it was stopped."""
+"""`stvt train`: a network learns from windows of training sets, and goes on where it was stopped.
+
+Read from top to bottom: `train`, then what it does in each step (`train_step`), now and then
+(`validate`, `save_checkpoint`), and before the first.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time as clock
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from stvt.baselines import Trainee, start, trainable, trainee
+from stvt import baselines
+from stvt.baselines import init_weights
 from stvt.core.errors import UsageError
-from stvt.datasets import Prepared, Sampling, TrainingSet, Windows, load, load_training
-from stvt.training import checkpoints as training_store
-from stvt.training.data import batches, ready
-from stvt.training.log import Log
-from stvt.training.recipe import TrainingPlan, check_stage
-from stvt.training.validation import on_set, validated
-from stvt.training.weights import begin_flow, begin_with, write_weights
+from stvt.core.files import locked, read_json, write_json
+from stvt.core.records import from_dict
+from stvt.training import checkpoints
+from stvt.training.data import Batch, TrainingData, killed_workers, load_data
+from stvt.training.distributed import DistributedContext, distributed_context
+from stvt.training.log import TrainingLog
+from stvt.training.recipe import TrainingRecipe, check_stage
+from stvt.training.state import TrainingState, autocast, initial_state
+from stvt.training.validation import psnr_of_test_set, psnr_of_windows
+from stvt.training.weights import load_initial, load_pretrained_flow, write_weights
 
-Show = Callable[[int, int | None, str], None]
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+Progress = Callable[[int, int | None, str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Trained:
-    """Where the weights are, and the last loss of each kind."""
+class TrainingResult:
+    """Where the weights are, the last loss of each kind, and how many steps are done."""
 
     weights: Path
     best: Path
@@ -42,7 +46,7 @@ class Trained:
 
 
 def train(
-    plan: TrainingPlan,
+    recipe: TrainingRecipe,
     root: Path,
     out: Path,
     *,
@@ -53,340 +57,242 @@ def train(
     channels_last: bool | None = None,
     compiled: bool = False,
     tensorboard: bool = False,
-    validate: Sequence[str] = (),
+    test_sets: Sequence[str] = (),
     pause: Callable[[int], bool] = lambda step: False,
-    show: Show | None = None,
-    say: Callable[[str], None] = print,
-) -> Trained:
-    """Train by the plan in the folder `out`, from its newest checkpoint if it has one.
+    progress: Progress | None = None,
+    say: Say = print,
+) -> TrainingResult:
+    """Train by the recipe in the folder `out`, from its newest checkpoint if it has one.
 
     root:     of the training sets. initial: files of weights to start from, each of any part.
     flow_weights: a pretrained PWC-Net for the joint stage of a full STVUN; None takes the one in
               the folder of weights, if it is there.
     workers:  processes that make windows; 0 makes them here. No result depends on it.
     channels_last: the layout of weights and features; None takes the one measured to be faster.
-    validate: prepared test sets that are scored in validation besides the clips held back.
+    test_sets: prepared, and scored in validation besides the clips held back.
     pause:    told how many steps are done; where it says so, a checkpoint is written and the
               training ends for now.
     Under torchrun each process takes its part of every batch.
-    Raises UsageError if `out` holds a training by another plan, or a loss is no number.
+    Raises UsageError if `out` holds a training by another recipe, or a loss is no number.
     """
-    team = Team.joined(device)
-    try:
-        run = _Run(plan, root, out, team, initial, flow_weights, workers, channels_last, say)
-        run.others = [load(name, root) for name in validate]
-        if tensorboard:
-            run.log.open_tensorboard()
-        if compiled:
-            run.model = torch.compile(run.model)  # type: ignore[assignment]
-        return run.go(pause, show)
-    finally:
-        team.leave()
-
-
-class _Run:
-    def __init__(
-        self,
-        plan: TrainingPlan,
-        root: Path,
-        out: Path,
-        team: Team,
-        initial: Sequence[Path],
-        flow_weights: Path | None,
-        workers: int,
-        channels_last: bool | None,
-        say: Callable[[str], None],
-    ) -> None:
-        self.plan, self.out, self.team, self.workers = plan, out, team, workers
-        self.say = say if team.first else _silent
-        if plan.batch % (team.size * plan.accumulate):
-            raise UsageError(
-                f"batch {plan.batch} cannot be shared by {team.size} processes in "
-                f"{plan.accumulate} pieces each"
-            )
-        network = trainable(plan.network, plan.scale)
-        check_stage(plan)
-        start(network, plan.seed)
-        self.trainee: Trainee = trainee(network, plan.stage)  # type: ignore[arg-type]
-        given = begin_with(network, initial, self.say)
-        flow = dict[str, str]()
-        if flow_weights or not training_store.checkpoints(out / "checkpoints"):
-            flow = begin_flow(network, plan.network, plan.stage, flow_weights, given, self.say)
-        aligned = getattr(network, "aligned", False) and plan.stage != "flow"
-        if aligned and not any(name.startswith("pwcnet.") for name in given):
-            self.say(
-                f"{plan.network} aligns frames by its flow network, which was given no weights: "
-                "train --stage flow first, and give that run by --initial"
-            )
-        sets = _sets(plan, root)
-        sampling = Sampling(
-            plan.frames, plan.between, plan.patch, plan.scale, plan.degradation, plan.tries
-        )
-        parts = [(one.part("train"), weight) for one, weight in sets]
-        self.windows = Windows(parts, sampling, plan.seed)
-        data = {one.name: one.sha256 for one, _ in sets}
-        self._agree({"plan": plan.as_dict(), "data": data, "flow": flow})
-        self.held_back = [(one.part("validation"), weight) for one, weight in sets]
-        network.to(team.device)
-        if _rows(plan, team.device) if channels_last is None else channels_last:
-            network.to(memory_format=torch.channels_last)
-        self.trainee.train()
-        self.learning = self.trainee.learning()
-        self.optimiser = torch.optim.Adam(self.learning.values(), plan.rate)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=plan.precision == "fp16")
-        self.average = {name: one.detach().clone() for name, one in self.learning.items()}
-        self.step, self.best = 0, -math.inf
-        self.model: nn.Module = self.trainee
-        if team.size > 1:
-            self.model = DistributedDataParallel(self.model)
-        self.log = Log(out, team.first)
-        self.others: list[Prepared] = []
-
-    def go(self, pause: Callable[[int], bool], show: Show | None) -> Trained:
-        self._restore()
-        plan, losses = self.plan, dict[str, float]()
-        waiting = computing = 0.0
-        came = clock.perf_counter()
-        for batch in self._batches():
-            waiting += batch.pop("waited")
-            began = clock.perf_counter()
-            losses = self._step(batch)
-            computing += clock.perf_counter() - began
-            if self.team.first:
-                self.log.add(losses)
-            if self.step % plan.log_every == 0 or self.step == plan.steps:
-                share = waiting / max(waiting + computing, 1e-9)
-                speed = plan.batch / max((waiting + computing) / _since(self.step, plan), 1e-9)
-                self.log.write(self.step, plan.rate_at(self.step - 1), speed, share)
-                waiting = computing = 0.0
-            if show:
-                parts = " ".join(f"{name} {value:.4f}" for name, value in losses.items())
-                rate = f"rate {plan.rate_at(self.step - 1):.1e}"
-                pace = f"{plan.batch / max(clock.perf_counter() - came, 1e-9):.1f} windows/s"
-                show(self.step, plan.steps, f"{plan.stage}: {parts}, {rate}, {pace}")
-                came = clock.perf_counter()
-            last = self.step == plan.steps
-            if self.step % plan.validate_every == 0 or last:
-                self._validate()
-            pausing = self.step % plan.log_every == 0 and self.team.agree(pause(self.step))
-            if self.step % plan.save_every == 0 or last or pausing:
-                self._save()
-            if pausing and not last:
-                self.say(f"paused after step {self.step}; the same command goes on")
-                break
-        if self.team.first:
-            self.log.plots()
-        return Trained(self._weights("last"), self._weights("best"), losses, self.step)
-
-    def _batches(self) -> Iterator[dict[str, Any]]:
-        plan, team = self.plan, self.team
-        each = plan.batch // team.size
-        places = range(team.rank * each, (team.rank + 1) * each)
-        steps = range(self.step, plan.steps)
-        return batches(self.windows, steps, places, self.workers)
-
-    def _step(self, batch: dict[str, Any]) -> dict[str, float]:
-        plan, device = self.plan, self.team.device
-        for group in self.optimiser.param_groups:
-            group["lr"] = plan.rate_at(self.step)
-        small, large, between = (
-            ready(batch[name], device) for name in ("small", "large", "between")
-        )
-        self.optimiser.zero_grad(set_to_none=True)
-        sums: dict[str, Tensor] = {}
-        pieces = zip(*(one.chunk(plan.accumulate) for one in (small, large, between)), strict=True)
-        for k, piece in enumerate(pieces):
-            waits = k + 1 < plan.accumulate and isinstance(self.model, DistributedDataParallel)
-            with self.model.no_sync() if waits else nullcontext():  # type: ignore[operator]
-                with self.autocast():
-                    losses = self.model(*piece, plan.times())
-                loss: Any = self.scaler.scale(self._total(losses) / plan.accumulate)
-                loss.backward()
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0) + loss.detach() / plan.accumulate
-        found = self.team.mean(sums)
-        if not all(map(math.isfinite, found.values())):
-            raise UsageError(
-                f"step {self.step}: the loss is not a number ({found}) on the clips "
-                f"{', '.join(sorted(set(batch['clips'])))}; a smaller --rate or --clip 1 may help; "
-                "the same command goes on from the last checkpoint"
-            )
-        self.scaler.unscale_(self.optimiser)
-        if plan.clip:
-            clip_grad_norm_(self.learning.values(), plan.clip)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        self.step += 1
-        self._follow()
-        return found
-
-    def _total(self, losses: dict[str, Tensor]) -> Tensor:
-        """Equation 12, of L_M (equation 7), L_S (9) and L_F (11)."""
-        plan = self.plan
-        weights = {"flow": plan.lambda_m, "space": plan.lambda_s, "between": plan.lambda_f}
-        return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Brings the averaged weights a step nearer; early on they follow faster."""
-        decay = min(self.plan.average, (1 + self.step) / (10 + self.step))
-        for name, one in self.learning.items():
-            self.average[name].lerp_(one, 1 - decay)
-
-    def autocast(self) -> AbstractContextManager[object]:
-        if self.plan.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.team.device.type, AUTOCAST[self.plan.precision])
-
-    def _validate(self) -> None:
-        """Scores the averaged weights on windows of the clips held back."""
-        some = any(clips for clips, _ in self.held_back)
-        if not self.team.first or not (some or self.others):
-            return
-        now = {name: one.detach().clone() for name, one in self.learning.items()}
-        self._take(self.average)
-        scores = {}
-        if some:
-            scores = validated(
-                self.trainee, self.plan, self.held_back, self.team.device, self.autocast
-            )
-        for prepared in self.others:
-            scores |= on_set(self.trainee, self.plan, prepared, self.team.device)
-        self._take(now)
-        self.log.validation(self.step, scores)
-        mean = sum(scores.values()) / len(scores)
-        if mean > self.best:
-            self.best = mean
-            self._write("best")
-
-    @torch.no_grad()
-    def _take(self, values: dict[str, Tensor]) -> None:
-        for name, one in self.learning.items():
-            one.copy_(values[name])
-
-    def _save(self) -> None:
-        if not self.team.first:
-            return
-        self._write("last")
-        state = {
-            "step": self.step,
-            "best": self.best,
-            "network": {name: one.detach() for name, one in self.learning.items()},
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "random": torch.get_rng_state(),
-        }
-        training_store.save(self.out / "checkpoints", self.step, state)
-
-    def _restore(self) -> None:
-        state = training_store.newest(self.out / "checkpoints", self.say)
-        if state is None:
-            self.log.begin(0)
-            return
-        self.step, self.best = state["step"], state["best"]
-        self._take(state["network"])
-        for name, one in state["average"].items():
-            self.average[name].copy_(one)
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"])
-        self.log.begin(self.step)
-        self.say(f"goes on after step {self.step}")
-
-    def _weights(self, which: str) -> Path:
-        return self.out / "weights" / f"{self.plan.network}-{which}.safetensors"
-
-    def _write(self, which: str) -> None:
-        about = f"{self.plan.network}, stage {self.plan.stage}, after {self.step} steps"
-        write_weights(self._weights(which), self.average, about)
-
-    def _agree(self, facts: dict[str, Any]) -> None:
-        """Writes the plan into the run, or checks that the run there is by this plan."""
-        if not self.team.first:
-            return
-        file = self.out / "training.json"
-        text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
-        if not file.exists():
-            self.out.mkdir(parents=True, exist_ok=True)
-            training_store.write_whole(file, lambda part: part.write_text(text))
-            return
-        kept = json.loads(file.read_text())
-        other = [
-            f"{name} {kept['plan'].get(name)!r}, now {value!r}"
-            for name, value in facts["plan"].items()
-            if kept["plan"].get(name) != value
-        ]
-        if other or kept["data"] != facts["data"]:
-            reason = "; ".join(other) or "the training sets have changed"
-            raise UsageError(f"{self.out}: holds another training ({reason}); take another --out")
-
-
-class Team:
-    """The processes of a training, under torchrun or one alone, and this one's device."""
-
-    def __init__(self, rank: int, size: int, device: torch.device) -> None:
-        self.rank, self.size, self.device = rank, size, device
-        self.first = rank == 0
-
-    @classmethod
-    def joined(cls, device: str) -> Team:
-        size = int(os.environ.get("WORLD_SIZE", "1"))
-        if size == 1:
-            return cls(0, 1, torch.device(device))
-        if device.startswith("cuda"):
-            device = f"cuda:{os.environ['LOCAL_RANK']}"
-            torch.cuda.set_device(device)
-        distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        return cls(distributed.get_rank(), size, torch.device(device))
-
-    def mean(self, values: dict[str, Tensor]) -> dict[str, float]:
-        """The mean of each value over the processes."""
-        together = torch.stack([*values.values()]).double()
-        if self.size > 1:
-            distributed.all_reduce(together)
-            together /= self.size
-        return dict(zip(values, together.tolist(), strict=True))
-
-    def agree(self, wish: bool) -> bool:
-        """What the first process wishes, in all of them."""
-        if self.size == 1:
-            return wish
-        shared = torch.tensor(int(wish), device=self.device)
-        distributed.broadcast(shared, 0)
-        return bool(shared)
-
-    def leave(self) -> None:
-        if self.size > 1:
-            distributed.destroy_process_group()
-
-
-def _rows(plan: TrainingPlan, device: torch.device) -> bool:
-    """Whether channels last is faster: tensor cores want it, and so do a CPU's matrix tiles (AMX:
-    12 % faster, `stvun-s` in bfloat16); on a CPU without them it was 13 % slower."""
-    if device.type == "cuda":
-        return True
-    tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in PyTorch 2.4
-    return plan.precision == "bf16" and device.type == "cpu" and tiles is not None and tiles()
-
-
-def _sets(plan: TrainingPlan, root: Path) -> list[tuple[TrainingSet, float]]:
-    if not plan.data:
+    if workers < 0:
+        raise UsageError(f"--workers {workers}: expected a whole number from 0 on")
+    if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
-    found = []
-    for text in plan.data:
-        name, _, weight = text.partition(":")
-        try:
-            found.append((load_training(name, root), float(weight or 1)))
-        except ValueError as error:
-            raise UsageError(f"--data {text}: '{weight}' is no number") from error
-    return found
+    with killed_workers(), distributed_context(device) as context, _locked(out, context):
+        if not context.is_main:
+            say = _silent
+        _check_shares(recipe, context)
+        network, flow = initial_network(recipe, out, initial, flow_weights, say)
+        data = load_data(recipe, root, test_sets)
+        state = initial_state(
+            network, recipe, context, channels_last=channels_last, compiled=compiled
+        )
+        if context.is_main:
+            sha256 = {one.name: one.sha256 for one in data.sets}
+            check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
+        log = TrainingLog(out, context.is_main, tensorboard)
+        resume(state, out, log, say)
+
+        losses: dict[str, float] = {}
+        stepped = clock.perf_counter()
+        steps = range(state.step, recipe.steps)
+        for batch in data.batches(steps, context.places(recipe.batch), workers):
+            began = clock.perf_counter()
+            losses = train_step(state, recipe, batch, context)
+            log.add(losses, batch.waited, clock.perf_counter() - began)
+            last = state.step == recipe.steps
+            if state.step % recipe.log_every == 0 or last:
+                log.write_losses(state.step, recipe.rate_at(state.step - 1), recipe.batch)
+            if progress:
+                seconds = max(clock.perf_counter() - stepped, 1e-9)
+                stepped = clock.perf_counter()
+                progress(state.step, recipe.steps, _progress_text(recipe, state, losses, seconds))
+            if state.step % recipe.validate_every == 0 or last:
+                validate(state, recipe, data, out, log, context)
+            pausing = state.step % recipe.log_every == 0 and context.broadcast(pause(state.step))
+            if state.step % recipe.save_every == 0 or last or pausing:
+                save_checkpoint(state, recipe, out, context)
+            if pausing and not last:
+                say(f"paused after step {state.step}; the same command goes on")
+                break
+        log.plot()
+    last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
+    return TrainingResult(last_weights, best, losses, state.step)
 
 
-def _since(step: int, plan: TrainingPlan) -> int:
-    """Steps since the last line of the log."""
-    return (step - 1) % plan.log_every + 1
+def train_step(
+    state: TrainingState, recipe: TrainingRecipe, batch: Batch, context: DistributedContext
+) -> dict[str, float]:
+    """One step of Adam, and of the averaged weights; returns the mean loss of each kind.
+
+    Raises UsageError, and changes nothing, if a loss is no number.
+    """
+    for group in state.optimizer.param_groups:
+        group["lr"] = recipe.rate_at(state.step)
+    state.optimizer.zero_grad(set_to_none=True)
+    sums: dict[str, Tensor] = {}
+    for k, piece in enumerate(batch.to(context.device).chunks(recipe.accumulate)):
+        more = k + 1 < recipe.accumulate
+        with state.no_sync() if more else nullcontext():
+            with autocast(recipe, context.device):
+                losses = state.model(*piece, recipe.times())
+            state.scaler.scale(total_loss(losses, recipe) / recipe.accumulate).backward()  # type: ignore[no-untyped-call]
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0) + loss.detach() / recipe.accumulate
+    means = context.mean(sums)
+    if not all(map(math.isfinite, means.values())):
+        raise UsageError(
+            f"step {state.step}: the loss is not a number ({means}) on the clips "
+            f"{', '.join(sorted(set(batch.clips)))}; a smaller --rate or --clip 1 may help; "
+            "the same command goes on from the last checkpoint"
+        )
+    state.scaler.unscale_(state.optimizer)
+    if recipe.clip:
+        clip_grad_norm_(state.losses.learning().values(), recipe.clip)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.average.update_parameters(state.losses)
+    state.step += 1
+    return means
+
+
+def total_loss(losses: dict[str, Tensor], recipe: TrainingRecipe) -> Tensor:
+    """Equation 12, of L_M (equation 7), L_S (9) and L_F (11)."""
+    weights = {"flow": recipe.lambda_m, "space": recipe.lambda_s, "between": recipe.lambda_f}
+    return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
+
+
+def validate(
+    state: TrainingState,
+    recipe: TrainingRecipe,
+    data: TrainingData,
+    out: Path,
+    log: TrainingLog,
+    context: DistributedContext,
+) -> None:
+    """Scores the averaged weights on what is held back, and keeps the best."""
+    if not context.is_main or not (data.validation or data.test_sets):
+        return
+    scores = psnr_of_windows(state.averaged, recipe, data, context.device)
+    for one in data.test_sets:
+        scores |= psnr_of_test_set(state.averaged.network, recipe, one, context.device)
+    log.write_scores(state.step, scores)
+    mean = sum(scores.values()) / len(scores)
+    if mean > state.best:
+        state.best = mean
+        _write_weights(state, recipe, out, "best")
+
+
+def save_checkpoint(
+    state: TrainingState, recipe: TrainingRecipe, out: Path, context: DistributedContext
+) -> None:
+    """The averaged weights, and the state from which the run goes on."""
+    if context.is_main:
+        _write_weights(state, recipe, out, "last")
+        checkpoints.save(out / "checkpoints", state.step, state.state_dict())
+
+
+def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
+    """Loads the newest checkpoint, if there is one, and cuts the log to it."""
+    saved = checkpoints.load_newest(out / "checkpoints", say)
+    if saved is not None:
+        state.load_state_dict(saved)
+        say(f"goes on after step {state.step}")
+    log.truncate(state.step)
+
+
+def weights_file(out: Path, recipe: TrainingRecipe, which: str) -> Path:
+    """Where a run keeps the weights of that kind, "last" or "best"."""
+    return out / "weights" / f"{recipe.network}-{which}.safetensors"
+
+
+def _write_weights(state: TrainingState, recipe: TrainingRecipe, out: Path, which: str) -> None:
+    about = f"{recipe.network}, stage {recipe.stage}, after {state.step} steps"
+    write_weights(weights_file(out, recipe, which), state.averaged_weights(), about)
+
+
+def initial_network(
+    recipe: TrainingRecipe,
+    out: Path,
+    initial: Sequence[Path],
+    flow_weights: Path | None,
+    say: Say,
+) -> tuple[nn.Module, dict[str, str]]:
+    """The network before the first step, and the file and sha256 of its flow's weights, if any."""
+    check_stage(recipe)
+    network = baselines.network(recipe.network, recipe.scale)
+    init_weights(recipe.network, network, recipe.seed)
+    given = load_initial(network, initial, say)
+    flow: dict[str, str] = {}
+    if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):
+        flow = load_pretrained_flow(network, recipe.network, recipe.stage, flow_weights, given, say)
+    aligned = getattr(network, "aligned", False) and recipe.stage != "flow"
+    if aligned and not any(name.startswith("pwcnet.") for name in given):
+        say(
+            f"{recipe.network} aligns frames by its flow network, which was given no weights: "
+            "train --stage flow first, and give that run by --initial"
+        )
+    return network, flow
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`training.json`: what a run is made by.
+
+    data:      the sha256 of each training set's manifest. flow: of the flow network's first weights.
+    test_sets: that are scored in validation; the best weights depend on them.
+    """
+
+    recipe: TrainingRecipe
+    data: dict[str, str]
+    flow: dict[str, str]
+    test_sets: tuple[str, ...] = ()
+
+
+def check_record(out: Path, record: RunRecord) -> None:
+    """Writes `training.json`, or raises UsageError if the run that is there is another."""
+    file = out / "training.json"
+    if not file.exists():
+        with checkpoints.writing(file):
+            write_json(file, asdict(record))
+        return
+    try:
+        before = from_dict(RunRecord, read_json(file, UsageError), str(file), UsageError)
+    except UsageError as error:
+        raise UsageError(f"{error}; take another --out") from error
+    pairs = zip(asdict(before.recipe).items(), asdict(record.recipe).values(), strict=True)
+    changes = [f"{name} {was!r}, now {value!r}" for (name, was), value in pairs if was != value]
+    if before.test_sets != record.test_sets:
+        changes.append(f"validate {before.test_sets}, now {record.test_sets}")
+    if before.data != record.data:
+        changes.append("the training sets have changed")
+    if changes:
+        raise UsageError(
+            f"{out}: holds another training ({'; '.join(changes)}); take another --out"
+        )
+
+
+def _check_shares(recipe: TrainingRecipe, context: DistributedContext) -> None:
+    if recipe.batch % (context.world_size * recipe.accumulate):
+        raise UsageError(
+            f"--batch {recipe.batch}: cannot be shared by {context.world_size} processes in "
+            f"{recipe.accumulate} pieces each"
+        )
+
+
+def _locked(out: Path, context: DistributedContext) -> AbstractContextManager[object]:
+    """The folder of a run for this command alone."""
+    return locked(out, "being trained", UsageError) if context.is_main else nullcontext()
+
+
+def _progress_text(
+    recipe: TrainingRecipe, state: TrainingState, losses: dict[str, float], seconds: float
+) -> str:
+    parts = " ".join(f"{name} {value:.4f}" for name, value in losses.items())
+    rate = f"rate {recipe.rate_at(state.step - 1):.1e}"
+    return f"{recipe.stage}: {parts}, {rate}, {recipe.batch / seconds:.1f} windows/s"
 
 
 def _silent(_: str) -> None:
-    """What the other processes have to say, the first says."""
+    """What the other processes have to say, the main one says."""

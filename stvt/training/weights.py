@@ -8,31 +8,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from stvt import baselines
 from stvt.baselines import (
     STVUN,
-    UNUSED,
     MethodError,
     PWCNet,
     Settings,
     State,
     find_weights,
-    loaded,
+    load_network,
+    network_spec,
     read_state,
-    trainable,
 )
 from stvt.core.errors import UsageError
-from stvt.training.checkpoints import write_whole
+from stvt.core.files import write_bytes
+from stvt.training.checkpoints import writing
 
 
-def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], None]) -> set[str]:
+def load_initial(network: nn.Module, files: Sequence[Path], say: Callable[[str], None]) -> set[str]:
     """Load files, each of any part of the network; a later one goes before an earlier one.
 
     Returns the names of the tensors that were given.
     """
-    state, found = network.state_dict(), set[str]()
+    state, loaded_names = network.state_dict(), set[str]()
     for file in files:
         if not file.is_file():
             raise UsageError(f"{file}: there is no such file of weights")
@@ -44,12 +45,12 @@ def begin_with(network: nn.Module, files: Sequence[Path], say: Callable[[str], N
         if unknown or other:
             raise UsageError(f"{file}: is of another network ({(unknown + other)[0]} does not fit)")
         network.load_state_dict(given, strict=False)
-        found.update(given)
+        loaded_names.update(given)
         say(f"{file.name}: {len(given)} of {len(state)} tensors")
-    return found
+    return loaded_names
 
 
-def begin_flow(
+def load_pretrained_flow(
     network: nn.Module,
     name: str,
     stage: str,
@@ -71,7 +72,7 @@ def begin_flow(
     if file is None:
         if not reads or any(key.startswith("pwcnet.") for key in given):
             return {}
-        file = kept_flow()
+        file = stored_flow_weights()
         if file is None:
             say(
                 f"warning: {name} starts its flow network at random, where the paper starts from a "
@@ -83,13 +84,13 @@ def begin_flow(
             f"--flow-weights: stage {stage} of {name} trains no PWC-Net; it is for the joint stage "
             "of the full STVUN and its ablations"
         )
-    pretrained, sha256 = loaded("pwcnet", file)
-    flow.load_state_dict(flow_of_stvun(pretrained.state_dict()), strict=False)
+    pretrained, sha256 = load_network("pwcnet", file)
+    flow.load_state_dict(convert_pwcnet(pretrained.state_dict()), strict=False)
     say(f"{file}: PWC-Net's weights, from which the flow network starts")
     return {"file": file.name, "sha256": sha256}
 
 
-def kept_flow() -> Path | None:
+def stored_flow_weights() -> Path | None:
     """PWC-Net's weights in the folder of weights, None if they are not there."""
     try:
         return find_weights("pwcnet", Settings())
@@ -97,23 +98,24 @@ def kept_flow() -> Path | None:
         return None
 
 
-def flow_of_stvun(state: State) -> State:
+def convert_pwcnet(state: State) -> State:
     """PWC-Net's weights for RGB in [-1, 1] enlarged by 4, and a flow in pixels of before that.
 
     Published ones are for BGR in [0, 1], and give twentieths of a pixel of what they see. The
     finest flow is the sum of two layers' outputs, which nothing else reads.
     """
-    first, made = "conv1a.0", dict(state)
+    first, converted = "conv1a.0", dict(state)
     colours = state[f"{first}.weight"]
-    made[f"{first}.weight"] = colours.flip(1) / 2
-    made[f"{first}.bias"] = state[f"{first}.bias"] + colours.sum((1, 2, 3)) / 2
+    converted[f"{first}.weight"] = colours.flip(1) / 2
+    converted[f"{first}.bias"] = state[f"{first}.bias"] + colours.sum((1, 2, 3)) / 2
     for last in ("predict_flow2", "dc_conv7"):
         for kind in ("weight", "bias"):
-            made[f"{last}.{kind}"] = state[f"{last}.{kind}"] * (20 / PWCNet.enlarge)
-    return {key: one for key, one in made.items() if not re.search(UNUSED, f"pwcnet.{key}")}
+            converted[f"{last}.{kind}"] = state[f"{last}.{kind}"] * (20 / PWCNet.enlarge)
+    unread = network_spec("stvun").optional_keys
+    return {key: one for key, one in converted.items() if not re.search(unread, f"pwcnet.{key}")}
 
 
-def join(
+def join_weights(
     name: str,
     files: Sequence[Path],
     out: Path,
@@ -128,10 +130,11 @@ def join(
     half: in float16, half the size. Returns the number of parameters.
     Raises UsageError if a part is in none of the files, or does not fit; nothing is written then.
     """
-    network = trainable(name, scale)
-    given = begin_with(network, files, say)
+    network = baselines.network(name, scale)
+    given = load_initial(network, files, say)
     missing = [key for key in network.state_dict() if key not in given]
-    if missing := [key for key in missing if not re.search(UNUSED, key)]:
+    optional = network_spec(name).optional_keys
+    if missing := [key for key in missing if not (optional and re.search(optional, key))]:
         raise UsageError(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"
@@ -141,14 +144,14 @@ def join(
     return sum(one.numel() for one in state.values())
 
 
-def weights_of(path: Path) -> Path:
+def run_weights(path: Path) -> Path:
     """A file of weights, or the last one of the run that is in a folder."""
     if not path.is_dir():
         return path
-    found = sorted(path.glob("weights/*-last.safetensors"))
-    if not found:
+    files = sorted(path.glob("weights/*-last.safetensors"))
+    if not files:
         raise UsageError(f"{path}: this folder holds no weights of a training")
-    return found[0]
+    return files[0]
 
 
 def write_weights(
@@ -158,6 +161,6 @@ def write_weights(
 
     about: kept in the file, in one entry: of several the order would be another each time.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    whole = {name: one.detach().to(dtype).contiguous().cpu() for name, one in tensors.items()}
-    write_whole(file, lambda part: save_file(whole, part, {"stvt": about}))
+    contents = {name: one.detach().to(dtype).contiguous().cpu() for name, one in tensors.items()}
+    with writing(file):
+        write_bytes(file, save(contents, {"stvt": about}))

@@ -1,22 +1,20 @@
-"""Where a run of `stvt upsample` reads and writes: what cannot be is said before anything is done."""
+"""Checks of an upsampling job before anything is done: its places, and the parts of an earlier run."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from typing import TYPE_CHECKING
 
 from stvt.baselines import Method, Settings
 from stvt.core.errors import UsageError
+from stvt.core.files import read_json, write_json
 from stvt.core.version import __version__
-from stvt.datasets import SUFFIXES, frame_files
-
-if TYPE_CHECKING:
-    from stvt.upsampling.job import UpsampleJob
+from stvt.datasets import frame_files
+from stvt.upsampling.encoder import SUFFIXES
+from stvt.upsampling.job import UpsampleJob
 
 
 def check_places(job: UpsampleJob) -> None:
-    """UsageError for a source that is not there, or an output that must not be."""
+    """Raises UsageError for a source that is not there, or an output that must not be."""
     output = job.output
     if str(output) == "-" or str(output).startswith("pipe:"):
         raise UsageError(f"{output}: the result is joined when it is whole, so it needs a file")
@@ -45,51 +43,46 @@ def check_places(job: UpsampleJob) -> None:
     coding = {
         "--codec": job.codec,
         "--crf": job.crf,
-        "--pixel-format": job.form,
+        "--pixel-format": job.pixel_format,
         "--lossless": job.lossless or None,
     }
     given = [option for option, value in coding.items() if value is not None]
-    if given and output.suffix.lower() not in SUFFIXES:
+    if given and not job.to_video:
         raise UsageError(f"{given[0]}: {output} will be a folder of PNG, which is not coded")
 
 
-def begin(job: UpsampleJob, settings: Settings, method: Method) -> None:
-    """Makes the folder of parts, or checks that what is in it was made alike."""
+def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
+    """Writes what the parts are made by, or raises UsageError if those that are there are others."""
     stat = job.source.stat()
-    told = {
+    record: dict[str, object] = {
         "version": __version__,
         "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "method": [method.name, method.weights, method.fingerprint],
         "settings": [settings.scale, settings.precision, settings.tile],
         "options": [
             *(job.factor, job.slow, job.hold, job.cuts, job.preview, str(job.part)),
-            *(job.stream, str(job.fps), job.codec, job.crf, job.form, job.lossless),
+            *(job.stream, str(job.fps), job.codec, job.crf, job.pixel_format, job.lossless),
         ],
     }
     file = job.parts / "job.json"
-    if job.parts.exists() and job.overwrite and not job.resume:
-        shutil.rmtree(job.parts)
-    if not job.parts.exists():
-        try:
-            job.parts.mkdir()
-        except OSError as error:
-            raise UsageError(
-                f"{job.output}: nothing can be written there ({str(error.strerror).lower()})"
-            ) from None
-        file.write_text(json.dumps(told))
-    elif not job.resume:
+    if job.overwrite and not job.resume:
+        for old in job.parts.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    if not any(job.parts.iterdir()):
+        write_json(file, record)
+        return
+    if not job.resume:
         raise UsageError(
             f"{job.parts}: holds what an interrupted run did; go on with --resume, or begin "
             "anew with --overwrite"
         )
-    else:
-        try:
-            before = json.loads(file.read_text())
-        except (OSError, ValueError):
-            before = {}
-        differing = [name for name in told if before.get(name) != told[name]]
-        if differing:
-            raise UsageError(
-                f"{job.parts}: was begun with other {' and '.join(differing)}; give the same "
-                "again, or begin anew with --overwrite"
-            )
+    try:
+        before = read_json(file, UsageError)
+    except UsageError as error:
+        raise UsageError(f"{error}; begin anew with --overwrite") from error
+    before = before if isinstance(before, dict) else {}
+    if differing := [name for name in record if before.get(name) != record[name]]:
+        raise UsageError(
+            f"{job.parts}: was begun with other {' and '.join(differing)}; give the same "
+            "again, or begin anew with --overwrite"
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt.baselines import Method, Precision, Settings
-from stvt.evaluation.plan import usable_device
-from stvt.upsampling.sequence import Picture, Placement, Upsampling, as_picture, chosen_method
+from stvt.datasets import Pixels
+from stvt.device import usable_device
+from stvt.upsampling.choose import choose_method
+from stvt.upsampling.sequence import Placement, Upsampling, as_picture
 
 Frames = TypeVar("Frames", Tensor, NDArray[np.uint8], NDArray[np.floating])
 STRAY = 1e-3  # so far from [0, 1] rounding may have put a float
@@ -29,8 +32,7 @@ def upsample(
     cuts: bool = True,
     device: str = "auto",
     precision: Precision = "fp32",
-    tile: int | None = None,
-    memory: int | None = None,
+    tile: int | Literal["auto"] | None = None,
     weights: Mapping[str, str | Path] | None = None,
     untrained: bool = False,
 ) -> Frames:
@@ -40,7 +42,8 @@ def upsample(
     method: as `stvt upsample --method`, or one from `stvt.load_method`; None: the best there is.
     times:  of the new frames, each in (0, 1), rising; () for none.
     cuts:   find cuts; across one the earlier frame is repeated.
-    memory: bytes that it may take; networks then work in tiles that fit.
+    tile:   side of the pieces that networks work in, in low-resolution pixels; "auto": whole frames
+            until memory runs out, then tiles of half the side.
 
     Returns what it got, array or Tensor (on the CPU), uint8 or float32, `scale` times as large.
     Raises the rooms' errors, and ValueError for frames or times of another form.
@@ -55,24 +58,25 @@ def upsample(
             device=usable_device(device),
             precision=precision,
             tile=tile,
-            memory=memory,
             weights={name: Path(file) for name, file in (weights or {}).items()},
             untrained=untrained,
         )
-        method = chosen_method(method, settings, smoother=bool(times))
-    upsampling = Upsampling(method, Placement(tuple(times), hold=False), cuts)
+        method = choose_method(method, settings, new=bool(times))
+    upsampling = Upsampling(
+        method, Placement(tuple(times), hold=False), cuts, warnings.warn if tile == "auto" else None
+    )
     timed = ((Fraction(k), picture) for k, picture in enumerate(pictures))
     whole = pictures[0].dtype == np.uint8
-    made = []
-    for one in upsampling.outputs(timed, lambda: Fraction(1)):
-        picture = as_picture(one)
-        made.append(np.rint(picture * 255).astype(np.uint8) if whole else picture)
+    outputs = []
+    for output in upsampling.outputs(timed, lambda: Fraction(1)):
+        picture = as_picture(output)
+        outputs.append(np.rint(picture * 255).astype(np.uint8) if whole else picture)
     if isinstance(frames, Tensor):
-        return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).contiguous()
-    return np.stack(made)
+        return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2).contiguous()
+    return np.stack(outputs)
 
 
-def _pictures(frames: Tensor | NDArray[np.uint8] | NDArray[np.floating]) -> list[Picture]:
+def _pictures(frames: Tensor | NDArray[np.uint8] | NDArray[np.floating]) -> list[Pixels]:
     """The frames one by one, (H, W, 3), uint8 or float32; ValueError for what are none."""
     if isinstance(frames, Tensor):
         if frames.ndim != 4 or frames.shape[1] != 3:
@@ -80,7 +84,7 @@ def _pictures(frames: Tensor | NDArray[np.uint8] | NDArray[np.floating]) -> list
         frames = frames.detach().cpu().permute(0, 2, 3, 1)
         whole = frames.dtype == torch.uint8
         frames = (frames if whole else frames.float()).numpy()
-    pictures: list[Picture] = []
+    pictures: list[Pixels] = []
     for frame in frames:
         one = np.ascontiguousarray(frame)
         if one.ndim != 3 or one.shape[2] != 3:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from stvt.upsampling.encoder import SUFFIXES
 from stvt.upsampling.sources import Part
 
 
@@ -17,7 +18,7 @@ class UpsampleJob:
     slow:    they take `factor` times as long, instead of coming `factor` times as fast.
     hold:    whether the last frame is shown as long as the others: n * factor frames, or else
              (n - 1) * factor + 1.
-    preview: the plain way on the left, the method on the right.
+    preview: bicubic on the left, the method on the right.
     """
 
     source: Path
@@ -33,10 +34,15 @@ class UpsampleJob:
     fps: Fraction | None = None
     codec: str | None = None
     crf: float | None = None
-    form: str | None = None
+    pixel_format: str | None = None
     lossless: bool = False
     resume: bool = False
     overwrite: bool = False
+
+    @property
+    def to_video(self) -> bool:
+        """Whether the output is a video, not a folder of PNG."""
+        return self.output.suffix.lower() in SUFFIXES
 
     @property
     def parts(self) -> Path:

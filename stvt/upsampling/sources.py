@@ -12,16 +12,15 @@ import numpy as np
 
 from stvt.core.errors import UsageError
 from stvt.datasets import (
-    Look,
-    Timeline,
+    Pixels,
+    Timestamps,
     frame_files,
-    look_of,
     numbering_fault,
     open_video,
     read_frame,
-    timeline,
 )
-from stvt.upsampling.sequence import Picture, Timed
+from stvt.upsampling.color import VUI, source_vui
+from stvt.upsampling.sequence import Timed
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Part:
 class Source:
     """Frames in order, each with its time; `frames()` reads them anew.
 
-    when:   rate and times; look, bits: how colours are coded.
+    when:   rate and times. vui, bits: how colours are coded.
     first:  the time of the first frame taken, once it has been read.
     last:   how long the last frame taken is shown, in seconds, once all have been read.
     notes:  what a user may like to know; problems: why less came than should have.
@@ -49,8 +48,8 @@ class Source:
 
     path: Path
     part: Part
-    when: Timeline
-    look: Look
+    when: Timestamps
+    vui: VUI
     bits: int
     width: int
     height: int
@@ -92,11 +91,11 @@ class Source:
             if number and origin is None:
                 origin = self.when.start
             before = last
-            if self.when.steady or stamp is None or (last is not None and stamp <= last):
+            if self.when.constant_rate or stamp is None or (last is not None and stamp <= last):
                 beginning = origin if origin is not None else stamp
                 if beginning is None:
                     beginning = self.when.start
-                if self.when.steady or last is None:
+                if self.when.constant_rate or last is None:
                     stamp = beginning + number / self.when.rate
                 else:
                     stamp = last + 1 / self.when.rate
@@ -104,7 +103,7 @@ class Source:
             last = stamp
             past = stamp - origin
             if self.part.end is not None and past >= self.part.end:
-                if before is not None and not self.when.steady:
+                if before is not None and not self.when.constant_rate:
                     self.last = origin + self.part.end - before
                 break
             if past < self.part.start:
@@ -116,15 +115,15 @@ class Source:
             until = "" if end is None else f" and before {float(end):g} s"
             raise UsageError(f"--start: {self.path} has no frame after {start:g} s{until}")
 
-    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Pixels]]:
         """The frames with their numbers and time stamps; some before the part may be left out."""
         raise NotImplementedError
 
-    def _cropped(self, picture: Picture) -> Picture:
+    def _cropped(self, picture: Pixels) -> Pixels:
         if self.part.crop is None:
             return picture
         width, height, x, y = self.part.crop
-        cut: Picture = np.ascontiguousarray(picture[y : y + height, x : x + width])  # type: ignore[assignment]
+        cut: Pixels = np.ascontiguousarray(picture[y : y + height, x : x + width])  # type: ignore[assignment]
         return cut
 
 
@@ -135,11 +134,11 @@ class VideoSource(Source):
         self._video = open_video(path, stream, threads=0)
         facts = self._video.facts
         self.stream = int(str(facts["stream"]))
-        when = timeline(path, self.stream)
+        when = self._video.timestamps
         video = self._video
-        super().__init__(path, part, when, look_of(facts), video.bits, video.width, video.height)
+        super().__init__(path, part, when, source_vui(facts), video.bits, video.width, video.height)
         self.notes += video.notes
-        if not when.steady:
+        if not when.constant_rate:
             self.notes.append(
                 f"variable frame rate: new frames are placed by time stamp, the result is steady, "
                 f"from {float(when.rate):g} frames a second"
@@ -147,16 +146,16 @@ class VideoSource(Source):
         if facts["hdr"]:
             self.notes.append("what its screen was (mastering metadata) is not handed on")
 
-    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Pixels]]:
         # Where the first frames cannot be decoded, numbers do not tell times.
         whole = self._video.start == self.when.start
-        entry = self.when.entry(self.part.start) if whole else None
-        timed = self._video.timed(deep=True, entry=entry)
-        for number, (stamp, picture) in enumerate(timed, entry.number if entry else 0):
+        point = self.when.seek_point(self.part.start) if whole else None
+        timed = self._video.timed(deep=True, point=point)
+        for number, (stamp, picture) in enumerate(timed, point.number if point else 0):
             yield number, stamp, picture
         if self._video.facts["partial"]:
-            said = [note for note in self._video.notes if note.startswith("partial")]
-            self.problems.append(f"{self.path}: {said[0]}")
+            note = next(note for note in self._video.notes if note.startswith("partial"))
+            self.problems.append(f"{self.path}: {note}")
 
 
 class FolderSource(Source):
@@ -168,12 +167,12 @@ class FolderSource(Source):
             raise UsageError(f"{path}: holds no pictures")
         height, width = read_frame(self._files[0]).shape[:2]
         seconds = len(self._files) / rate
-        when = Timeline(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
-        super().__init__(path, part, when, Look(), 8, width, height)
+        when = Timestamps(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
+        super().__init__(path, part, when, VUI(), 8, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
 
-    def _all(self) -> Iterator[tuple[int, Fraction | None, Picture]]:
+    def _all(self) -> Iterator[tuple[int, Fraction | None, Pixels]]:
         start = math.ceil(self.part.start * self.when.rate)
         for number, file in enumerate(self._files[start:], start):
             picture = read_frame(file)

@@ -10,12 +10,12 @@ from torch import Tensor
 from stvt.baselines import ALIASES, METHODS, build
 from stvt.baselines.method import Method, Settings, windows
 
-FREE = [name for name, entry in METHODS.items() if not entry.needs_weights]
+FREE = [name for name, entry in METHODS.items() if not entry.networks]
 SPATIAL = [name for name in FREE if METHODS[name].kind == "spatial"]
 TEMPORAL = [name for name in FREE if METHODS[name].kind == "temporal"]
 JOINT = [f"{a}+{b}" for s in SPATIAL for t in TEMPORAL for a, b in ((s, t), (t, s))]
 SOME_JOINT = ["bicubic+blend", "flow+bilinear", "lanczos+flow", "repeat+nearest"]
-NETWORKS = [name for name, entry in METHODS.items() if entry.needs_weights]
+NETWORKS = [name for name, entry in METHODS.items() if entry.networks]
 TIMES = [0.25, 0.5]
 
 

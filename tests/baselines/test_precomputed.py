@@ -10,7 +10,7 @@ from PIL import Image
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Scene
-from stvt.baselines.precomputed import Elsewhere, numbered
+from stvt.baselines.precomputed import PrecomputedFrames, numbered
 
 Frame = NDArray[np.uint8]
 SCENE = Scene("vid", "walk", frames=7, step=2, height=8, width=12)
@@ -30,8 +30,8 @@ def write(folder: Path, indexes: range, name: Callable[[int], str] = "{:08}.png"
     return folder
 
 
-def begun(folder: Path, scene: Scene = SCENE) -> Elsewhere:
-    method = Elsewhere("mine", folder, 4)
+def begun(folder: Path, scene: Scene = SCENE) -> PrecomputedFrames:
+    method = PrecomputedFrames("mine", folder, 4)
     method.begin(scene)
     return method
 
@@ -103,7 +103,7 @@ def test_a_time_between_frames_is_refused(tmp_path: Path) -> None:
 
 def test_folders_that_hold_nothing_are_named(tmp_path: Path) -> None:
     with pytest.raises(MethodError, match="there is no folder"):
-        Elsewhere("mine", tmp_path / "gone", 4)
+        PrecomputedFrames("mine", tmp_path / "gone", 4)
     with pytest.raises(MethodError, match="no frames of vid/walk"):
         begun(tmp_path)
     (tmp_path / "walk").mkdir()
@@ -131,10 +131,10 @@ def test_frames_seen_while_scoring_are_not_read_again_for_the_shift(tmp_path: Pa
     method = begun(write(tmp_path, range(7)))
     for index in range(7):
         (tmp_path / f"{index:08}.png").unlink()
-        method.saw(index, truth(index + 1), truth(index))
+        method.observe(index, truth(index + 1), truth(index))
     method.check_shift(lambda index: pytest.fail(f"truth {index} was read again"))
     assert len(method.warnings) == 1 and "nearer to the truth after" in method.warnings[0]
-    assert sum(map(len, method.looked_at)) < 7  # not all of a long scene is kept
+    assert sum(map(len, method.samples)) < 7  # not all of a long scene is kept
 
 
 def test_frames_in_their_place_are_not_called_shifted(tmp_path: Path) -> None:

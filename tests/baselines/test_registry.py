@@ -9,15 +9,23 @@ import pytest
 import torch
 
 import stvt.baselines
-from stvt.baselines import ALIASES, METHODS, NETWORKS, MethodError, build, network, parse_methods
-from stvt.baselines import custom as own_methods
+from stvt.baselines import (
+    ALIASES,
+    METHODS,
+    NETWORKS,
+    MethodError,
+    build,
+    network,
+    parse_methods,
+    registry,
+)
 from stvt.baselines.cascade import Cascade
 from stvt.baselines.method import Method, Settings
-from stvt.baselines.precomputed import Elsewhere
+from stvt.baselines.precomputed import PrecomputedFrames
 
 SETTINGS = Settings()
 
-OWN = """
+CUSTOM = """
 import torch
 import torch.nn.functional as F
 
@@ -64,9 +72,9 @@ def stream(method: Method, frames: int = 3) -> list[tuple[float, torch.Tensor]]:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def custom_file(tmp_path: Path) -> Path:
     file = tmp_path / "net.py"
-    file.write_text(OWN)
+    file.write_text(CUSTOM)
     return file
 
 
@@ -145,26 +153,26 @@ def test_a_scale_that_a_method_does_not_offer_is_said() -> None:
 
 def test_a_folder_of_frames_is_a_method(tmp_path: Path) -> None:
     method = build(f"mine=frames:{tmp_path}", SETTINGS, larger=True, new=True)
-    assert isinstance(method, Elsewhere) and method.name == "mine"
+    assert isinstance(method, PrecomputedFrames) and method.name == "mine"
 
 
-def test_a_class_of_the_users_own_runs(own: Path) -> None:
-    method = build(f"mine={own}:Mine", SETTINGS, larger=True, new=True)
+def test_a_class_of_the_users_own_runs(custom_file: Path) -> None:
+    method = build(f"mine={custom_file}:Mine", SETTINGS, larger=True, new=True)
     assert (method.name, method.scale, method.support(0.5, [0.5])) == ("mine", 4, (0, 1))
     assert [tuple(frame.shape) for _, frame in stream(method)] == [(3, 16, 20)] * 5
-    assert build(f"{own}:ByScale", Settings(scale=2)).scale == 2
-    assert len(build(f"{own}:ByScale", SETTINGS).networks()) == 1
+    assert build(f"{custom_file}:ByScale", Settings(scale=2)).scale == 2
+    assert len(build(f"{custom_file}:ByScale", SETTINGS).networks()) == 1
 
 
-def test_a_class_of_the_users_own_composes(own: Path) -> None:
-    assert len(stream(build(f"{own}:Mine+blend", SETTINGS))) == 5
-    assert len(stream(build(f"bicubic+{own}:Middle", SETTINGS))) == 5
+def test_a_class_of_the_users_own_composes(custom_file: Path) -> None:
+    assert len(stream(build(f"{custom_file}:Mine+blend", SETTINGS))) == 5
+    assert len(stream(build(f"bicubic+{custom_file}:Middle", SETTINGS))) == 5
 
 
-def test_a_plus_in_a_folders_name_is_no_composition(own: Path) -> None:
-    folder = own.parent / "a+b"
+def test_a_plus_in_a_folders_name_is_no_composition(custom_file: Path) -> None:
+    folder = custom_file.parent / "a+b"
     folder.mkdir()
-    assert build(f"x={own.rename(folder / 'net.py')}:Mine", SETTINGS).name == "x"
+    assert build(f"x={custom_file.rename(folder / 'net.py')}:Mine", SETTINGS).name == "x"
 
 
 @pytest.mark.parametrize(
@@ -176,19 +184,21 @@ def test_a_plus_in_a_folders_name_is_no_composition(own: Path) -> None:
         ("torch.full((2, 3, 16, 20), torch.nan)", "mine returned values that are not finite"),
     ],
 )
-def test_a_wrong_result_is_said_with_the_methods_name(own: Path, result: str, said: str) -> None:
-    own.write_text(OWN.replace("RESULT", result))
+def test_a_wrong_result_is_said_with_the_methods_name(
+    custom_file: Path, result: str, said: str
+) -> None:
+    custom_file.write_text(CUSTOM.replace("RESULT", result))
     with pytest.raises(MethodError, match=said):
-        stream(build(f"mine={own}:Wrong", SETTINGS))
+        stream(build(f"mine={custom_file}:Wrong", SETTINGS))
 
 
-def test_an_exception_is_told_with_its_file_and_line(own: Path) -> None:
-    line = 1 + OWN.split("\n").index("        return window.reshape(7)")
-    with pytest.raises(MethodError, match=f"mine: RuntimeError: .*{own}:{line}") as caught:
-        stream(build(f"mine={own}:Raises", SETTINGS))
+def test_an_exception_is_told_with_its_file_and_line(custom_file: Path) -> None:
+    line = 1 + CUSTOM.split("\n").index("        return window.reshape(7)")
+    with pytest.raises(MethodError, match=f"mine: RuntimeError: .*{custom_file}:{line}") as caught:
+        stream(build(f"mine={custom_file}:Raises", SETTINGS))
     assert isinstance(caught.value.__cause__, RuntimeError)
-    with pytest.raises(MethodError, match=f"NeedsMore: OSError: no such thing .*{own}:"):
-        build(f"{own}:NeedsMore", SETTINGS)
+    with pytest.raises(MethodError, match=f"NeedsMore: OSError: no such thing .*{custom_file}:"):
+        build(f"{custom_file}:NeedsMore", SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -197,12 +207,12 @@ def test_an_exception_is_told_with_its_file_and_line(own: Path) -> None:
         ("Gone", "defines no 'Gone'"),
         ("NoCall", "has no __call__"),
         ("Odd", "scale is 'four', not a whole number"),
-        ("OWN", "defines no 'OWN'"),
+        ("CUSTOM", "defines no 'CUSTOM'"),
     ],
 )
-def test_a_class_that_is_no_method_is_said(own: Path, name: str, said: str) -> None:
+def test_a_class_that_is_no_method_is_said(custom_file: Path, name: str, said: str) -> None:
     with pytest.raises(MethodError, match=said):
-        build(f"{own}:{name}", SETTINGS)
+        build(f"{custom_file}:{name}", SETTINGS)
 
 
 @pytest.mark.parametrize("code,said", [("x = ", "SyntaxError"), ("import nowhere", "nowhere")])
@@ -213,13 +223,13 @@ def test_a_file_that_does_not_run_is_said(tmp_path: Path, code: str, said: str) 
         build(f"{file}:Mine", SETTINGS)
 
 
-def test_installed_packages_add_methods(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(own.parent)
+def test_installed_packages_add_methods(custom_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(custom_file.parent)
     points = {
         "theirs": EntryPoint("theirs", "net:Mine", "stvt.methods"),
         "broken": EntryPoint("broken", "nowhere:Mine", "stvt.methods"),
     }
-    monkeypatch.setattr(own_methods, "installed", lambda: points)
+    monkeypatch.setattr(registry, "installed", lambda: points)
     assert len(stream(build("theirs", SETTINGS))) == 5
     with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
         build("broken", SETTINGS)
@@ -228,7 +238,9 @@ def test_installed_packages_add_methods(own: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_network_that_does_not_exist_is_said() -> None:
-    with pytest.raises(MethodError, match="no network is called 'x'; there are stvun, pwcnet"):
+    with pytest.raises(
+        MethodError, match="no network is called 'x'; there are stvun, stvun-wo-efst"
+    ):
         network("x")
 
 
@@ -236,13 +248,21 @@ def test_a_network_comes_ready_to_evaluate() -> None:
     net = network("pwcnet")
     assert not net.training
     assert {(p.dtype, p.device.type) for p in net.parameters()} == {(torch.float32, "cpu")}
-    assert list(NETWORKS) == ["stvun", "pwcnet", "edvr_m", "edvr_l", "dain", "fisr", "fisr_pwcnet"]
 
 
-def test_listing_the_methods_needs_no_torch() -> None:
-    code = "import sys, stvt.baselines as b; print(len(b.METHODS), 'torch' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.split() == [str(len(METHODS)), "False"]
+def test_the_networks_are_those_of_the_papers_and_what_they_build_on() -> None:
+    names = dict.fromkeys(spec.name for spec in NETWORKS.values())
+    assert list(names) == ["stvun", "edvr", "dain", "fisr", "fisr_pwcnet", "pwcnet", "alexnet"]
+    assert set(METHODS) >= {"bicubic", "stvun-s", "stvun-s-wo-efst", "edvr-m", "dain", "fisr"}
+
+
+@pytest.mark.parametrize(
+    "command", ["list methods", "list datasets", "list metrics", "weights list"]
+)
+def test_listing_needs_no_torch(command: str) -> None:
+    code = f"import sys; from stvt.cli.main import main; main({command.split()}); "
+    code += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
 
 def test_the_doors_function_is_not_hidden_by_a_module_of_its_name() -> None:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.datasets.clips.storage import open_clip, suffix, write_clip
-from stvt.datasets.frames import encode_png
+from stvt.datasets.frames import Box, encode_png
 from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
@@ -112,7 +112,7 @@ class Stored:
         height, width = clip.shape[1:3]
         top, left = int(random.integers(height - side)), int(random.integers(width - side))
         begun = time.process_time()
-        clip.read(range(start, start + WINDOW), (top, left, side, side))
+        clip.read(range(start, start + WINDOW), Box(top, left, side, side))
         return 1000 * (time.process_time() - begun) / WINDOW
 
 

@@ -1,6 +1,6 @@
-"""How much memory a network takes at a size of frame and tile: the facts in baselines/tiling/memory.py.
+"""How much memory a network takes at a size of frame and tile: the table of docs/performance.md.
 
-    OMP_NUM_THREADS=1 python -P tests/benchmarks/memory.py stvun 240x136 [--tile 96 | --memory 4GiB]
+    OMP_NUM_THREADS=1 python -P tests/benchmarks/memory.py stvun 240x136 [--tile 96]
 
 One case a process: memory that an earlier one left behind would hide what this one needs. Prints the
 growth of resident memory at its peak plus the weights, while a stream makes one output in register
@@ -19,7 +19,6 @@ import torch
 
 from stvt.baselines import METHODS, build
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.memory import parse_size
 
 
 def resident(name: str) -> int:
@@ -32,7 +31,6 @@ def main() -> None:
     parser.add_argument("method")
     parser.add_argument("size", help="of the input frames, WxH")
     parser.add_argument("--tile", type=int)
-    parser.add_argument("--memory", type=parse_size)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
@@ -44,7 +42,6 @@ def main() -> None:
             scale=4 if scale == 1 else scale,
             untrained=True,
             tile=args.tile,
-            memory=args.memory,
             precision=args.precision,
         ),
     )
@@ -62,9 +59,9 @@ def main() -> None:
         pass
     weights = sum(p.nbytes for network in method.networks() for p in network.parameters())
     peak = resident("VmHWM") - start + weights
-    tile = f"tile {args.tile}" if args.tile else f"memory {(args.memory or 0) >> 20} MiB"
+    tile = f"tile {args.tile}" if args.tile else "whole"
     print(
-        f"{args.method} {args.size} {args.precision} {tile if args.tile or args.memory else 'whole'}: "
+        f"{args.method} {args.size} {args.precision} {tile}: "
         f"{peak >> 20} MiB, {time.process_time() - seconds:.0f} s of processor time"
     )
 

@@ -31,12 +31,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from stvt.core.files import write_bytes
 from stvt.datasets import prepare
 from stvt.datasets.build.engine import cores
-from stvt.datasets.build.frame_files import record
 from stvt.datasets.degradation import degrade
-from stvt.datasets.frames import encode_png, frame_files, read_frame, replace_file
-from stvt.datasets.video.color import ToRGB, coding
+from stvt.datasets.frames import encode_png, frame_files, read_frame
+from stvt.datasets.schema import record_of
+from stvt.datasets.video.color import ToRGB, color_spec
 from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
@@ -66,7 +67,7 @@ def straightforward(video: Path, folder: Path, frames: int, stages: Stages) -> N
             coded = stages.run("decode", next, decoded, None)
             if coded is None:
                 break
-            to_rgb = to_rgb or ToRGB(coding(coded))
+            to_rgb = to_rgb or ToRGB(color_spec(coded))
             frame = stages.run("to RGB", to_rgb, coded)
             small = stages.run("blur, subsample", blurred, frame)
             for kind, picture in (("GT", frame), ("BDx4", small)):
@@ -91,8 +92,8 @@ def ours_by_stage(video: Path, folder: Path, frames: int, stages: Stages) -> Non
         small = stages.run("blur, subsample", degrade, frame, "BD", SCALE)
         for number, picture in enumerate((frame, small)):
             data = stages.run("store", encode_png, picture)
-            stages.run("checksum", record, data)
-            stages.run("store", replace_file, folder / f"{number}.png", data)
+            stages.run("checksum", record_of, data)
+            stages.run("store", write_bytes, folder / f"{number}.png", data)
 
 
 def cut(video: Path, frames: int, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """Time, disk and memory of making a training set of many short videos, at growing sizes.
 
-    python -m tests.benchmarks.training_scale 15 30 60        # videos of 122 frames
-    python -m tests.benchmarks.training_scale 1800            # the paper's: 1800 clips, 220K frames
+    python -P tests/benchmarks/training_scale.py 15 30 60        # videos of 122 frames
+    python -P tests/benchmarks/training_scale.py 1800            # the paper's: 1800 clips, 220K frames
 
 Each size is made by a process of its own, whose peak memory is then that of the size alone.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,13 @@ def measure(videos: int) -> str:
     )
 
 
+def main(arguments: Sequence[str]) -> None:
+    if arguments[0] == "--one":
+        print(measure(int(arguments[1])))
+        return
+    for size in arguments:  # each in a process of its own: peaks of memory must not mix
+        subprocess.run([sys.executable, "-P", __file__, "--one", size], check=True)
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--one":
-        print(measure(int(sys.argv[2])))
-    else:
-        for size in sys.argv[1:]:
-            subprocess.run([sys.executable, "-m", __spec__.name, "--one", size], check=True)
+    main(sys.argv[1:])

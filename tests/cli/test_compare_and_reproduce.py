@@ -16,12 +16,14 @@ import stvt
 from stvt.cli import compare as compare_command
 from stvt.cli import reproduce as reproduce_command
 from stvt.core.errors import UsageError
+from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
 from stvt.evaluation import report as reporting
 from stvt.evaluation.plan import Plan
 from stvt.evaluation.protocol import with_options
-from stvt.evaluation.store import read_json, write_json
+from stvt.evaluation.store import read_json
+from stvt.reports import RunInfo
 
 METHODS = "bicubic+blend,bilinear+repeat"
 
@@ -114,7 +116,7 @@ def test_what_changed_between_two_runs_is_said(
     write_json(copy / "run.json", facts)
     before = {**facts, "versions": provenance.versions(), "git": {"commit": "c" * 40}}
     before["methods"] = {"bicubic+blend": {"weights": ""}}
-    lines = provenance.changes(before, facts)
+    lines = provenance.changes(*(RunInfo.read(of, "run.json") for of in (before, facts)))
     assert f"torch: {provenance.versions()['torch']} -> 1.0" in lines
     assert f"code: {'c' * 12} -> {'a' * 12}" in lines
     assert f"bicubic+blend weights: none -> {'b' * 12}" in lines

@@ -1,4 +1,4 @@
-"""`stvt inspect`: a set as a contact sheet, histograms and a page, of test sets and training sets."""
+"""`stvt inspect`: a set as histograms and a page, of test sets and training sets."""
 
 import json
 from collections.abc import Callable
@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from stvt import datasets
 from stvt.datasets.clips.storage import write_clip
 from stvt.inspection import inspect
-from stvt.reports.figures.motion import EDGES, SceneLook, contact_sheet, motion_shares
+from stvt.reports.figures.motion import EDGES, SceneOverview, motion_shares
 from stvt.reports.page.inspect_page import inspect_page
 
 Frame = NDArray[np.uint8]
@@ -40,18 +39,16 @@ def training_set(tmp_path: Path, moving_square: Callable[..., list[Frame]]) -> P
             | {"frames": 6, "height": 32, "width": 48, "rate": "240/1", "sha256": written.sha256}
             | {"motion": {"median": 0.5 * number, "p95": 2.0 * number}, "start": 0.0, "end": 1.0}
         )
-    manifest = {"format": 1, "kind": "training", "name": "train", "clips": lines, "refused": []}
+    manifest = {"schema": 2, "kind": "training", "name": "train", "clips": lines, "refused": []}
     (tmp_path / "train" / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
 
 
-def test_a_test_set_becomes_a_sheet_and_a_page(test_set: Path) -> None:
+def test_a_test_set_becomes_a_page(test_set: Path) -> None:
     found = inspect("mine", test_set, test_set / "out")
     assert [row["scene"] for row in found.table][1] == "walk"
     assert found.table[1]["frames"] == "9" and found.table[1]["size"] == "48x32"
     assert "fps" not in found.table[1]  # not known of folders
-    with Image.open(found.sheet) as sheet:
-        assert sheet.width > 4 * 300 and sheet.height > 64 + 2 * 96
     page = found.page.read_text("utf-8")
     assert page.count("<figure>") == 4 + 1  # of one frame there is no motion
     assert "a<b>" not in page and "<script" not in page and "http" not in page.split("<style>")[1]
@@ -72,12 +69,13 @@ def test_of_a_training_set_some_clips_are_shown_and_all_are_listed(training_set:
         "split": "train",
     }
     page = found.page.read_text("utf-8")
+    assert "frames 6 · size 48x32" in page and "<b>5</b> · frames" in page
     assert "2 of 5 scenes are shown" in page and "5 train, 0 validation" in page
 
 
 def test_two_looks_are_the_same_bytes(training_set: Path) -> None:
     one, other = (inspect("train", training_set, training_set / name) for name in ("a", "b"))
-    for name in ("sheet", "motion", "page"):
+    for name in ("motion", "page"):
         assert getattr(one, name).read_bytes() == getattr(other, name).read_bytes()
 
 
@@ -85,8 +83,8 @@ def test_there_is_no_looking_at_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(datasets.DatasetError, match="nothing: is not prepared"):
         inspect("nothing", tmp_path, tmp_path / "out")
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "manifest.json").write_text('{"kind": "training"}')
-    with pytest.raises(datasets.DatasetError, match="is damaged"):
+    (tmp_path / "train" / "manifest.json").write_text('{"schema": 2, "kind": "training"}')
+    with pytest.raises(datasets.DatasetError, match="name: is missing"):
         inspect("train", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -99,13 +97,10 @@ def test_every_length_of_motion_falls_in_one_bin() -> None:
     assert motion_shares(lengths[:0]).sum() == 0
 
 
-def test_a_sheet_of_nothing_and_of_odd_shapes_is_still_a_sheet(tmp_path: Path) -> None:
-    with Image.open(contact_sheet([], "empty", tmp_path / "empty.png")) as sheet:
-        assert sheet.width >= 640
+def test_a_page_of_odd_shapes_is_still_a_page(tmp_path: Path) -> None:
     wide = np.zeros((2, 900, 3), np.uint8)
     tall = np.zeros((900, 2, 3), np.uint8)
-    look = SceneLook("x" * 300, {"frames": "2"}, [(0, wide), (1, tall)], None, 0)
-    contact_sheet([look], "odd", tmp_path / "odd.png")
+    look = SceneOverview("x" * 300, {"frames": "2"}, [(0, wide), (1, tall)], None, 0)
     (tmp_path / "motion.png").write_bytes(b"")
     page = inspect_page("odd", {}, [look], [], tmp_path / "motion.png", "a note")
     assert "a note" in page and "There are none." in page

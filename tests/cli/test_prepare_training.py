@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 from functools import partial
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,11 +26,11 @@ def test_one_file_becomes_a_training_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_video(tmp_path / "a.mkv", film(48))
-    options = ["--source", str(source), "--root", str(tmp_path), "--cuts", "built-in"]
+    options = ["--source", str(source), "--root", str(tmp_path)]
     assert main(["prepare", "mine", *SMALL, *options]) == 0
     assert "mine: 2 clips (48 frames) of 1 of 1 videos" in capsys.readouterr().out
     made = json.loads((tmp_path / "mine" / "manifest.json").read_text())
-    assert made["settings"]["cuts"] == "built-in" and made["kind"] == "training"
+    assert made["kind"] == "training"
     assert {(tmp_path / "mine" / clip["file"]).is_file() for clip in made["clips"]} == {True}
     assert main(["prepare", "mine", *SMALL, *options]) == 0
     assert "1 unchanged" in capsys.readouterr().out
@@ -43,15 +45,33 @@ def test_a_refused_video_is_told_with_its_reason(
     assert "refused: a: 8 frames, fewer than the 12 of a clip" in said.err
 
 
-def test_a_cut_finder_that_is_not_installed_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", ["auto", "built-in", "scenedetect"])
+def test_the_choice_of_a_finder_of_cuts_is_gone_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     source = write_video(tmp_path / "a.mkv", film(8))
-    options = ["--source", str(source), "--root", str(tmp_path), "--cuts", "scenedetect"]
-    assert main(["prepare", "mine", *SMALL, *options]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "train-data" in line
+    options = ["--source", str(source), "--root", str(tmp_path), "--cuts", value]
+    with pytest.raises(SystemExit) as end:
+        main(["prepare", "mine", *SMALL, *options])
+    assert end.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"--cuts {value}: shot boundaries are found in one way now" in error
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_same_command_makes_the_same_set_whatever_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = np.concatenate([film(24, seed=1), film(24, seed=2)])
+    source = write_video(tmp_path / "a.mkv", both)
+    options = ["prepare", "mine", *SMALL, "--source", str(source), "--root"]
+    assert main([*options, str(tmp_path / "without")]) == 0
+    other = ModuleType("scenedetect")
+    other.__spec__ = ModuleSpec("scenedetect", None)
+    other.__version__ = "0.7.2"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "scenedetect", other)
+    assert main([*options, str(tmp_path / "with")]) == 0
+    assert contents(tmp_path / "with") == contents(tmp_path / "without")
 
 
 def test_photographs_are_made_without_a_source(
@@ -156,7 +176,7 @@ def test_killing_one_of_two_cluster_workers_loses_no_video(
     for number in range(8):
         write_video(tmp_path / "in" / f"v{number}.mkv", film(96, seed=number))
     # Relative paths: the workers are in another folder.
-    options = ["--source", "in", "--cuts", "built-in", "--root"]
+    options = ["--source", "in", "--root"]
     command = [sys.executable, "-m", "stvt", "prepare", "mine", *SMALL, *options]
     run = subprocess.Popen([*command, "far", "--cluster", address], cwd=tmp_path)
     while not list((tmp_path / "far").glob("mine/videos/*.json")):

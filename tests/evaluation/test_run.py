@@ -8,34 +8,20 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
+from torch import Tensor
 
-import stvt
+from stvt.baselines.tiling import auto
+from stvt.baselines.tiling.tiles import Tiles
 from stvt.cli.main import main
+from stvt.core.files import write_json
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.evaluation import store as results
 from stvt.metrics.psnr import psnr
 from stvt.reports import COLUMNS
 
 METHODS = "bicubic+blend,bilinear+repeat"
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared set `squares` of two scenes: a bright square that moves on a ramp."""
-    folder = tmp_path_factory.mktemp("evaluation")
-    for scene, frames, step in (("left", 9, -2), ("right", 7, 2)):
-        (folder / "source" / scene).mkdir(parents=True)
-        for index in range(frames):
-            frame = np.zeros((48, 64, 3), np.uint8)
-            frame[..., 1] = np.arange(64) * 2
-            column = 28 + step * index
-            frame[16:32, column : column + 12] = (250, 240, 30)
-            write_frame(folder / "source" / scene / f"{index:08d}.png", frame)
-    stvt.prepare("squares", folder / "source", root=folder / "data")
-    return folder / "data"
 
 
 def evaluate(root: Path, out: Path, *options: str) -> int:
@@ -224,7 +210,7 @@ def test_what_is_left_half_written_is_removed_by_the_next_start(
 ) -> None:
     file = results.unit_file(tmp_path, "squares", "left", "bicubic+blend")
     monkeypatch.setattr(Path, "replace", lambda *_: None)  # as if killed before
-    results.write_json(file, {})
+    write_json(file, {})
     monkeypatch.undo()
     assert len(list(file.parent.iterdir())) == 1
     results.remove_leftovers(tmp_path)
@@ -376,3 +362,46 @@ def test_a_set_that_is_not_whole_is_scored_with_a_warning(
     command = ["evaluate", "--datasets", "vid4", "--methods", "bicubic+blend", "--limit", "1"]
     assert main([*command, "--root", str(tmp_path), "--out", str(tmp_path / "run")]) == 0
     assert "WARNING: vid4: not the whole set: 1 of 4 scenes" in capsys.readouterr().err
+
+
+def test_where_memory_runs_out_tiles_are_smaller_and_the_scores_say_so(
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    of = Tiles.of
+
+    def limited(self: Tiles, frame: Tensor) -> int | None:
+        side = of(self, frame)
+        if side is None and max(frame.shape[-2:]) > 8:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return side
+
+    options = ["--methods", "edvr-s+blend", "--untrained", "--device", "cpu", "--ends", "replicate"]
+    # Counting, at 960x540, would take thousands of such tiles.
+    monkeypatch.setattr("stvt.evaluation.run._cost_all", lambda *_: 0)
+    with monkeypatch.context() as little:
+        little.setattr(Tiles, "of", limited)
+        little.setattr(auto, "LEAST", 8)
+        assert evaluate(root, tmp_path / "whole", *options) == 2
+        assert "out of memory; try --tile auto" in capsys.readouterr().err
+        assert evaluate(root, tmp_path / "auto", *options, "--tile", "auto") == 0
+        lines = [line for line in capsys.readouterr().err.splitlines() if "tiles of 8" in line]
+        assert lines == ["stvt: WARNING: edvr-s+blend: in tiles of 8 pixels, for memory ran out"]
+    assert evaluate(root, tmp_path / "fixed", *options, "--tile", "8") == 0
+    found, expected = (
+        pd.read_csv(tmp_path / name / "report" / "scores.csv").drop(columns="signature")
+        for name in ("auto", "fixed")
+    )
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "upsample"])
+def test_memory_ends_in_one_line_that_names_what_replaces_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, "--memory", "4GiB"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2 and "--tile auto" in line

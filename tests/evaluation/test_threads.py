@@ -1,4 +1,4 @@
-"""Work beside the main thread: in order, bounded, and its errors surface."""
+"""Threads beside the main one: in order, bounded, and its errors surface."""
 
 import threading
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from stvt.evaluation.threads import ahead, beside
+from stvt.evaluation.threads import ordered_pool, prefetch
 
 
-def test_items_come_in_order_and_are_made_by_another_thread_a_few_ahead() -> None:
+def test_items_come_in_order_and_are_read_by_another_thread_a_few_prefetch() -> None:
     made: list[int] = []
     by: set[int] = set()
 
@@ -19,7 +19,7 @@ def test_items_come_in_order_and_are_made_by_another_thread_a_few_ahead() -> Non
             by.add(threading.get_ident())
             yield number
 
-    for number in ahead(items(), 3):
+    for number in prefetch(items(), 3):
         assert number == len(range(number)) and len(made) <= number + 5
     assert made == list(range(20))
     assert by.isdisjoint({threading.get_ident()}) and len(by) == 1
@@ -30,7 +30,7 @@ def test_what_making_an_item_raises_comes_where_it_is_asked_for() -> None:
         yield 1
         raise ValueError("no second")
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == 1
     with pytest.raises(ValueError, match="no second"):
         next(coming)
@@ -38,7 +38,7 @@ def test_what_making_an_item_raises_comes_where_it_is_asked_for() -> None:
 
 def test_a_reader_that_is_left_early_ends_its_thread() -> None:
     before = threading.active_count()
-    coming = ahead(iter(range(1000)))
+    coming = prefetch(iter(range(1000)))
     assert next(coming) == 0
     coming.close()
     assert threading.active_count() == before
@@ -61,12 +61,12 @@ def test_results_come_in_the_order_of_the_tasks_to_the_caller(threads: int) -> N
         gate.wait()
         return number
 
-    with beside(done, threads) as give:
+    with ordered_pool(done, threads) as submit:
         for number in range(threads):  # these wait until the last of them is there
             last = number == threads - 1
-            give(partial(held, number, last))
+            submit(partial(held, number, last))
         for number in range(threads, 30):
-            give(lambda n=number: n)  # type: ignore[misc]
+            submit(lambda n=number: n)  # type: ignore[misc]
     assert results == list(range(30))
     assert callers == {threading.get_ident()}
 
@@ -86,10 +86,10 @@ def test_the_caller_waits_for_tasks_that_fall_behind() -> None:
         nonlocal finished
         finished += 1
 
-    with beside(done, 2) as give:
+    with ordered_pool(done, 2) as submit:
         for _ in range(50):
             given += 1
-            give(task)
+            submit(task)
     assert finished == 50 and running == 0 and most <= 4
 
 
@@ -103,13 +103,13 @@ def test_what_a_task_raises_ends_the_block_and_drops_later_tasks() -> None:
         seen.append(number)
         return number
 
-    with pytest.raises(OSError, match="disk full"), beside(results.append, 1) as give:
+    with pytest.raises(OSError, match="disk full"), ordered_pool(results.append, 1) as submit:
         for number in range(100):
-            give(lambda n=number: task(n))  # type: ignore[misc]
+            submit(lambda n=number: task(n))  # type: ignore[misc]
     assert results == [0, 1] and 99 not in seen
 
 
 def test_an_error_of_the_caller_is_not_hidden() -> None:
-    with pytest.raises(KeyError), beside(lambda _: None, 1) as give:
-        give(lambda: None)
+    with pytest.raises(KeyError), ordered_pool(lambda _: None, 1) as submit:
+        submit(lambda: None)
         raise KeyError("mine")

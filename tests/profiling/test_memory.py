@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from stvt.cli import bench as bench_command
-from stvt.profiling.bench import Comparison, Form, Part, ceilings, parts_table
-from stvt.profiling.breakdown import Spent
+from stvt.profiling.breakdown import Cost
 from stvt.profiling.flops import operations_and_bytes_of
 from stvt.profiling.memory import Case, peak_here
+from stvt.profiling.stream import Comparison, Form, Part, parts_table
+from stvt.profiling.timing import ceilings
 
 ASK = "THP_MEM_ALLOC_ENABLE"
 HUGE, MAPPED = (
@@ -36,7 +37,7 @@ def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_not
 
 
 def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
-    laps = [Spent(0.5, 0.5)]
+    laps = [Cost(0.5, 0.5)]
     form = Form("stream", laps, {"all of it": Part(laps, 1e9, 4e9)}, 1e9)
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, [form], 0.0)
     part, whole = parts_table(made, 1e10, copying=16e9)
@@ -45,41 +46,22 @@ def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
     assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
 
 
-IMPORT = "import os, stvt"
-COMMAND = """
-from stvt.cli.main import main
-try:
-    main(["--version"])
-except SystemExit:
-    pass
-"""
-ACCELERATE = """
-from torch import nn
-from stvt.baselines.acceleration.swap import accelerate
-accelerate(nn.ReLU())
-"""
-
-
-def after(start: str, program: str, asked: str | None = None) -> str:
-    """The last line of a program after a start, in a process that is or is not told of huge pages."""
+def with_stvt(program: str, asked: str | None = None) -> str:
+    """What a program says after the command line ran, told of huge pages or not."""
     environment = {key: value for key, value in os.environ.items() if key != ASK}
     if asked:
         environment[ASK] = asked
-    command = [sys.executable, "-c", f"{IMPORT}\n{start}\n{program}"]
+    start = "import os; from stvt.cli.main import main; main(['list', 'metrics'])"
+    command = [sys.executable, "-c", f"{start}; {program}"]
     ran = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return ran.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("start", [COMMAND, ACCELERATE])
 @pytest.mark.parametrize(("asked", "kept"), [(None, "1"), ("0", "0")])
 def test_huge_pages_are_asked_for_unless_the_user_says_otherwise(
-    start: str, asked: str | None, kept: str
+    asked: str | None, kept: str
 ) -> None:
-    assert after(start, f"print(os.environ['{ASK}'])", asked) == kept
-
-
-def test_an_import_leaves_the_environment_alone() -> None:
-    assert after("", f"print(os.environ.get('{ASK}'))") == "None"
+    assert with_stvt(f"print(os.environ['{ASK}'])", asked) == kept
 
 
 @pytest.mark.skipif(
@@ -87,10 +69,9 @@ def test_an_import_leaves_the_environment_alone() -> None:
     reason="the system gives no huge pages, or does not say",
 )
 def test_where_the_system_has_huge_pages_tensors_lie_in_them() -> None:
-    told = after(
-        COMMAND,
+    told = with_stvt(
         "import torch; kept = torch.empty(32 << 20).fill_(1); "
-        f"print([l.split()[1] for l in open('{MAPPED}') if l.startswith('AnonHugePages')][0])",
+        f"print([l.split()[1] for l in open('{MAPPED}') if l.startswith('AnonHugePages')][0])"
     )
     assert int(told) > 16 << 10  # KiB, of 128 MiB
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines.method import Method, Outputs, Wanted, WindowMethod, everything
-from stvt.profiling import timing
+from stvt.profiling import memory
 from stvt.profiling.timing import measure
 
 
@@ -174,7 +174,7 @@ def test_another_error_is_an_error() -> None:
         measure(Failing(RuntimeError("shapes do not fit"), 1), 16, 16)
 
 
-@pytest.mark.skipif(timing._resident("VmHWM") is None, reason="no /proc here")
+@pytest.mark.skipif(memory._resident("VmHWM") is None, reason="no /proc here")
 def test_peak_memory_is_what_was_used_and_the_weights() -> None:
     # In a process of its own: what other tests leave behind would show in this one's memory.
     program = (

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from stvt.reports import COLUMNS, Comparison, ReportError, table
+from stvt.reports import COLUMNS, Comparison, ReportError, RunInfo, run_table
 from stvt.reports.significance import difference, interval
+from tests.reports.builders import run_info
 
 SIGNATURE = "scale:4|window:3+3|channel:rgb|stvt:0.1.0"
 
@@ -38,8 +39,8 @@ def scored(
     )
 
 
-def facts(*methods: str, **more: Any) -> dict[str, Any]:
-    return {"methods": {m: {} for m in methods}, "datasets": {"set": {}}, "signature": ""} | more
+def info(*methods: str, **more: Any) -> RunInfo:
+    return run_info({"methods": {m: {} for m in methods}, "datasets": {"set": {}}} | more)
 
 
 def scenes(*values: float) -> dict[str, dict[int, float]]:
@@ -129,7 +130,7 @@ def test_each_two_methods_of_a_run_are_compared_but_not_untrained_ones() -> None
     many = {f"s{n}": [20.0 + n] for n in range(8)}
     more = {scene: [value[0] + 1] for scene, value in many.items()}
     both = pd.concat([scored({"a": many, "b": more}), scored({"net": many}, weights="untrained")])
-    text = table(both, facts("a", "b", "net"), "markdown", by="difference")
+    text = run_table(both, info("a", "b", "net"), "markdown", by="difference")
     assert r"| b against a | \+1.00 | \+1.00 to +1.00 | 8 | yes, better |" in text
     assert "net against" not in text and text.count(" against ") == 1
 
@@ -137,7 +138,7 @@ def test_each_two_methods_of_a_run_are_compared_but_not_untrained_ones() -> None
 def test_means_by_time_tell_the_positions_apart() -> None:
     saw = {"s": [30.0, 22.0, 20.0, 22.0] * 2, "t": [32.0, 24.0, 22.0, 24.0] * 2}
     made = scored({"a": saw, "b": saw}, times=(0.0, 0.25, 0.5, 0.75))
-    text = table(made, facts("a", "b"), "markdown", by="time")
+    text = run_table(made, info("a", "b"), "markdown", by="time")
     assert "| method | t = 0 (existing) | t = 0.25 | t = 0.5 | t = 0.75 |" in text
     assert "| a | **31.00** | **23.00** | **21.00** | **23.00** |" in text
 
@@ -147,26 +148,22 @@ def test_two_runs_are_compared_method_by_method() -> None:
     worse = {scene: [value[0] - 0.5] for scene, value in first.items()}
     before = scored({"a": first, "b": first, "gone": first})
     after = scored({"a": first, "b": worse}, signature=SIGNATURE.replace("0.1.0", "0.2.0"))
-    found = Comparison((before, facts("a", "b", "gone")), (after, facts("a", "b")))
-    assert [of.verdict for _, _, of in found.found] == ["same", "worse"]
+    found = Comparison((before, info("a", "b", "gone")), (after, info("a", "b")))
+    assert [of.verdict for _, _, of in found.differences] == ["same", "worse"]
     assert found.worse and found.verdict() == "worse: significantly worse in 1 of 2 comparisons"
     assert "Only the first run has gone." in found.table()
-    same = Comparison((before, facts("a")), (before, facts("a")))
+    same = Comparison((before, info("a")), (before, info("a")))
     assert not same.worse and same.verdict() == "the same"
-    pair = Comparison((after, facts("a", "b")), (after, facts("a", "b")), methods=[("b", "a")])
+    pair = Comparison((after, info("a", "b")), (after, info("a", "b")), methods=[("b", "a")])
     assert pair.verdict() == "not worse: significantly better in 1 of 1 comparisons"
     assert "a against b" in pair.table("markdown")
 
 
 def test_scenes_lost_by_the_second_run_are_worse_whatever_the_rest() -> None:
     whole = {"s": [20.0], "t": [20.0]}
-    found = Comparison(
-        (scored({"a": whole}), facts("a")), (scored({"a": {"s": [25.0]}}), facts("a"))
-    )
+    found = Comparison((scored({"a": whole}), info("a")), (scored({"a": {"s": [25.0]}}), info("a")))
     assert found.worse and "without scores for scenes of the first in 1" in found.verdict()
-    back = Comparison(
-        (scored({"a": {"s": [20.0]}}), facts("a")), (scored({"a": whole}), facts("a"))
-    )
+    back = Comparison((scored({"a": {"s": [20.0]}}), info("a")), (scored({"a": whole}), info("a")))
     assert not back.worse
 
 
@@ -174,10 +171,10 @@ def test_protocols_or_data_that_differ_are_refused_by_name() -> None:
     ours = scored({"a": {"s": [20.0]}})
     theirs = scored({"a": {"s": [20.0]}}, signature=SIGNATURE.replace("3+3", "0+1"))
     with pytest.raises(ReportError, match=r"window is 3\+3 or 0\+1; .*--ends replicate"):
-        Comparison((ours, facts("a")), (theirs, facts("a")))
-    assert Comparison((ours, facts("a")), (theirs, facts("a")), allow=["window"]).found
+        Comparison((ours, info("a")), (theirs, info("a")))
+    assert Comparison((ours, info("a")), (theirs, info("a")), allow=["window"]).differences
     data = [
-        facts("a", datasets={"set": {"manifest_sha256": digest * 32}}) for digest in ("ab", "cd")
+        info("a", datasets={"set": {"manifest_sha256": digest * 32}}) for digest in ("ab", "cd")
     ]
     with pytest.raises(ReportError, match="set: the frames of the two runs differ"):
         Comparison((ours, data[0]), (ours, data[1]))
@@ -187,10 +184,10 @@ def test_protocols_or_data_that_differ_are_refused_by_name() -> None:
 def test_what_two_runs_do_not_share_is_said() -> None:
     ours = scored({"a": {"s": [20.0]}})
     with pytest.raises(ReportError, match="the second run has no method 'z'; it has a"):
-        Comparison((ours, facts("a")), (ours, facts("a")), methods=[("a", "z")])
+        Comparison((ours, info("a")), (ours, info("a")), methods=[("a", "z")])
     with pytest.raises(ReportError, match="no scores in common"):
-        Comparison((ours, facts("a")), (scored({"b": {"s": [1.0]}}), facts("b")))
+        Comparison((ours, info("a")), (scored({"b": {"s": [1.0]}}), info("b")))
     with pytest.raises(ReportError, match="no scores in common"):
-        Comparison((ours, facts("a")), (ours, facts("a")), metrics=["lpips"])
+        Comparison((ours, info("a")), (ours, info("a")), metrics=["lpips"])
     random = scored({"a": {"s": [20.0]}}, weights="untrained")
-    assert "Untrained: a." in Comparison((random, facts("a")), (random, facts("a"))).table()
+    assert "Untrained: a." in Comparison((random, info("a")), (random, info("a"))).table()

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.errors import DatasetError
-from stvt.datasets.video.color import LUMA_WEIGHTS, ToRGB, coding
-from stvt.datasets.video.encoder import Encoding, Pieces, encoding, pieces
-from stvt.datasets.video.encoder_color import Look, ToFrame, coarser
-from stvt.datasets.video.mux import join
+from stvt.core.errors import UsageError
+from stvt.datasets.video.color import LUMA_WEIGHTS, ToRGB, color_spec
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import checked_rate, measured_rate, timeline
+from stvt.datasets.video.timestamps import read_timestamps
+from stvt.upsampling.color import VUI, ToFrame, downsample_chroma
+from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, encoder_settings, list_segments
+from stvt.upsampling.mux import mux_segments
 
 Frame = NDArray[np.uint8]
 RATE = Fraction(60000, 1001)
@@ -37,16 +37,16 @@ def soft(frames: int, height: int = 32, width: int = 48) -> list[Frame]:
 def written(
     output: Path,
     frames: list[Frame],
-    form: Encoding,
-    look: Look | None = None,
+    form: EncoderSettings,
+    vui: VUI | None = None,
     rate: Fraction = RATE,
 ) -> Path:
-    look = look or Look()
-    sink = Pieces(output.with_name(f"{output.name}.parts"), form, look, rate)
+    vui = vui or VUI()
+    sink = SegmentWriter(output.with_name(f"{output.name}.parts"), form, vui, rate)
     for frame in frames:
         sink.write(frame)
     sink.close()
-    join(sink.folder, output, form, look, rate)
+    mux_segments(sink.folder, output, form, vui, rate)
     return output
 
 
@@ -54,8 +54,8 @@ def written(
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("matrix", LUMA_WEIGHTS)
 def test_colours_survive_every_matrix_range_and_depth(matrix: str, full: bool, form: str) -> None:
-    frame = ToFrame(form, Look(matrix, full))(patches())
-    found = coding(frame)
+    frame = ToFrame(form, VUI(matrix, full))(patches())
+    found = color_spec(frame)
     assert found.kind == "rgb" or (found.matrix, found.range) == (
         matrix,
         "full" if full else "limited",
@@ -68,8 +68,8 @@ def test_colours_survive_every_matrix_range_and_depth(matrix: str, full: bool, f
 
 def test_ten_bits_stay_ten() -> None:
     ramp = np.tile(np.linspace(0, 1, 1024, dtype=np.float32)[None, :, None], (4, 1, 3))
-    frame = ToFrame("yuv444p10le", Look())(ramp)
-    got = ToRGB(coding(frame), deep=True)(frame)
+    frame = ToFrame("yuv444p10le", VUI())(ramp)
+    got = ToRGB(color_spec(frame), deep=True)(frame)
     assert np.abs(got - ramp).max() < 1 / 876  # luma has 876 steps
 
 
@@ -82,7 +82,7 @@ def test_what_was_interpolated_from_coarse_chroma_gives_it_back(height: int, wid
     down = np.clip((np.arange(height) - 0.5) / 2, 0, rows - 1)
     x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
     fine = cv2.remap(chroma, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    again = coarser(np.asarray(fine, np.float32), 2, 2)
+    again = downsample_chroma(np.asarray(fine, np.float32), 2, 2)
     assert again.shape == chroma.shape
     np.testing.assert_allclose(again[1:-1, 1:-1], chroma[1:-1, 1:-1], atol=0.03)
 
@@ -102,54 +102,54 @@ def test_frames_are_shown_at_exact_times_and_tagged(
     tmp_path: Path, name: str, options: dict[str, object], form: str
 ) -> None:
     frames = soft(12, 64, 96)
-    chosen = encoding(tmp_path / name, **options)  # type: ignore[arg-type]
+    chosen = encoder_settings(tmp_path / name, **options)  # type: ignore[arg-type]
     video = open_video(written(tmp_path / name, frames, chosen))
     got = list(video)
     error = np.mean([np.abs(a.astype(float) - b).mean() for a, b in zip(frames, got, strict=True)])
     assert error == 0 if form in ("bgr0", "gbrp") else error < 4
     assert video.facts["pix_fmt"] == form and not video.facts["matrix_guessed"]
-    when = timeline(tmp_path / name, 0)
-    assert (when.rate, when.steady, when.frames, when.start) == (RATE, True, 12, Fraction(0))
+    when = read_timestamps(tmp_path / name, 0)
+    assert (when.rate, when.constant_rate, when.frames, when.start) == (RATE, True, 12, Fraction(0))
 
 
-def test_pieces_are_joined_without_a_seam_and_a_killed_one_is_done_again(
+def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stvt.datasets.video.encoder.PIECE_FRAMES", 5)
-    frames, form = soft(13), encoding(tmp_path / "a.mp4")
-    first = Pieces(tmp_path / "parts", form, Look(), RATE)
+    monkeypatch.setattr("stvt.upsampling.encoder.SEGMENT_FRAMES", 5)
+    frames, form = soft(13), encoder_settings(tmp_path / "a.mp4")
+    first = SegmentWriter(tmp_path / "parts", form, VUI(), RATE)
     for frame in frames[:7]:
         first.write(frame)
-    del first  # as if killed: two frames of the second piece are lost
-    again = Pieces(tmp_path / "parts", form, Look(), RATE)
+    del first  # as if killed: two frames of the second segment are lost
+    again = SegmentWriter(tmp_path / "parts", form, VUI(), RATE)
     assert again.done == 5
     for frame in frames[5:]:
         again.write(frame)
     again.close()
-    assert [count for _, count, _ in pieces(tmp_path / "parts")] == [5, 5, 3]
-    join(tmp_path / "parts", tmp_path / "a.mp4", form, Look(), RATE)
+    assert [count for _, count, _ in list_segments(tmp_path / "parts")] == [5, 5, 3]
+    mux_segments(tmp_path / "parts", tmp_path / "a.mp4", form, VUI(), RATE)
     whole = list(open_video(tmp_path / "a.mp4"))
     assert len(whole) == 13
     assert all(np.abs(a.astype(float) - b).mean() < 6 for a, b in zip(whole, frames, strict=True))
-    assert timeline(tmp_path / "a.mp4", 0).rate == RATE
+    assert read_timestamps(tmp_path / "a.mp4", 0).rate == RATE
 
 
 def test_odd_sizes_are_made_even_for_codecs_that_need_it(tmp_path: Path) -> None:
     frames = soft(2, 31, 45)
     for name, size in (("a.mp4", (32, 46)), ("a.webm", (31, 45))):
-        video = open_video(written(tmp_path / name, frames, encoding(tmp_path / name)))
+        video = open_video(written(tmp_path / name, frames, encoder_settings(tmp_path / name)))
         assert (video.height, video.width) == size and len(list(video)) == 2
 
 
 def test_the_sample_aspect_ratio_is_kept(tmp_path: Path) -> None:
-    look = Look(aspect=Fraction(8, 7))
-    path = written(tmp_path / "a.mp4", soft(2), encoding(tmp_path / "a.mp4"), look)
+    vui = VUI(aspect=Fraction(8, 7))
+    path = written(tmp_path / "a.mp4", soft(2), encoder_settings(tmp_path / "a.mp4"), vui)
     assert open_video(path).facts["sample_aspect_ratio"] == "8/7"
 
 
 def test_pictures_too_small_for_hevc_are_refused_before_its_encoder_crashes(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="take h264"):
-        written(tmp_path / "a.mp4", soft(1), encoding(tmp_path / "a.mp4", codec="hevc"))
+    with pytest.raises(UsageError, match="take h264"):
+        written(tmp_path / "a.mp4", soft(1), encoder_settings(tmp_path / "a.mp4", codec="hevc"))
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_pictures_too_small_for_hevc_are_refused_before_its_encoder_crashes(tmp_
         ("a.webm", {"codec": "h264"}, "cannot hold h264"),
         ("a.mp4", {"codec": "nonsense"}, "no such encoder"),
         ("a.mp4", {"codec": "aac"}, "encodes no video"),
-        ("a.mp4", {"form": "nv12"}, "cannot be written"),
-        ("a.mp4", {"form": "yuv410p"}, "h264 takes"),
+        ("a.mp4", {"pixel_format": "nv12"}, "cannot be written"),
+        ("a.mp4", {"pixel_format": "yuv410p"}, "h264 takes"),
         ("a.mkv", {"codec": "ffv1", "crf": 3.0}, "no such setting"),
         ("a.mp4", {"codec": "av1", "lossless": True}, "cannot be"),
     ],
@@ -168,37 +168,6 @@ def test_pictures_too_small_for_hevc_are_refused_before_its_encoder_crashes(tmp_
 def test_what_does_not_go_together_is_one_line(
     tmp_path: Path, name: str, options: dict[str, object], says: str
 ) -> None:
-    with pytest.raises(DatasetError, match=says) as caught:
-        encoding(tmp_path / name, **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=says) as caught:
+        encoder_settings(tmp_path / name, **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-
-
-def test_steady_rates_are_told_from_jitter_and_real_variation() -> None:
-    ms = [Fraction(round(1000 * k * 1001 / 30000), 1000) for k in range(90)]
-    assert measured_rate(ms) == (Fraction(30000, 1001), True)
-    dropped = [stamp for k, stamp in enumerate(ms) if k != 40]
-    assert measured_rate(dropped) == (Fraction(30000, 1001), False)
-    few = [k * Fraction(1001, 48000) for k in range(12)]
-    assert measured_rate(few, Fraction(48000, 1001)) == (Fraction(48000, 1001), True)
-    assert measured_rate(ms, Fraction(1000)) == (Fraction(30000, 1001), True)
-    odd = [Fraction(k * 13, 200) for k in range(30)]
-    assert measured_rate(odd) == (Fraction(200, 13), True)
-
-
-def test_rates_are_read_as_people_write_them() -> None:
-    assert checked_rate("29.97") == Fraction(30000, 1001) and checked_rate("25") == 25
-    for text in ("0", "fast", "1/0", "5000"):
-        with pytest.raises(DatasetError):
-            checked_rate(text)
-
-
-def test_a_file_tells_which_packets_it_shows(shared: Path) -> None:
-    clips = shared / "data" / "clips"
-    for name, frames, steady in (
-        ("roadtrip_vp9_10bit.webm", 72, True),  # 80 packets, 8 of frames that are never shown
-        ("discard_first_keyframe.mp4", 25, True),
-        ("unordered_pts.avi", 164, True),
-        ("vfr_1080p_indoor.mp4", 72, False),
-    ):
-        when = timeline(clips / name, 0)
-        assert (when.frames, when.steady) == (frames, steady), name

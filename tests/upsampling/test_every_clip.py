@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from stvt.cli.main import main
 from stvt.datasets.video.reader import open_video
-from stvt.datasets.video.timestamps import timeline
+from stvt.datasets.video.timestamps import read_timestamps
 
 SECONDS = Fraction(os.environ.get("STVT_SWEEP", "0.2"))
 FULL = "STVT_SWEEP" in os.environ
@@ -214,7 +214,7 @@ def test_coded_again_without_loss_every_clip_keeps_its_colours(
         plain = ("--scale", "1", "--time", "1", "--lossless", "--overwrite", "--end", "0.05")
         run(file, tmp_path / "out.mp4", *plain)
         source = open_video(file)
-        steady = timeline(file, int(str(source.facts["stream"]))).steady
+        steady = read_timestamps(file, int(str(source.facts["stream"]))).constant_rate
         pairs = zip(source.timed(deep=True), open_video(tmp_path / "out.mp4"), strict=False)
         for (_, before), after in islice(pairs, None if steady else 1):
             shown = before.astype(float) * (1 if before.dtype == np.uint8 else 255)

@@ -15,10 +15,11 @@ from stvt.baselines.dain import method as method_module
 from stvt.baselines.dain import tiled
 from stvt.baselines.dain.fast import SWAPS, FastUnit
 from stvt.baselines.dain.hourglass import Hourglass
-from stvt.baselines.dain.method import DainFrame, DainMethod, dain_method, padding
+from stvt.baselines.dain.method import DainFrame, DainMethod, padding
 from stvt.baselines.dain.network import DAIN
 from stvt.baselines.dain.tiled import Pair, interpolate, log_depth
 from stvt.baselines.errors import MethodError
+from stvt.baselines.expression import build
 from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise
@@ -272,7 +273,7 @@ def test_gradients_reach_all_weights_but_the_unused_ones(network: DAIN) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_untrained_weights_give_numbers(small_padding: None, precision: Any) -> None:
     torch.manual_seed(4)
-    method = dain_method(Settings(scale=1, untrained=True, precision=precision))
+    method = build("dain", Settings(scale=1, untrained=True, precision=precision))
     made = method(torch.rand(2, 3, 7, 9), [0.5])  # type: ignore[operator]
     assert made.shape == (2, 3, 7, 9) and made.dtype == torch.float32
     assert torch.isfinite(made).all()
@@ -327,14 +328,14 @@ def test_a_file_may_lack_what_is_never_used_and_hold_more_but_lack_no_weight(
     file = tmp_path / "best.safetensors"
     safetensors.torch.save_file(state, file)
     settings = Settings(scale=1, weights={"dain": file})
-    [loaded] = dain_method(settings).networks()
+    [loaded] = build("dain", settings).networks()
     found, expected = loaded.state_dict(), network.state_dict()
     used = [key for key in expected if "deconv2" not in key]
     assert all(torch.equal(found[key], expected[key]) for key in used)
     del state["module.rectifyNet.block1.0.bias"]
     safetensors.torch.save_file(state, file)
     with pytest.raises(MethodError, match=r"1 missing: rectifyNet\.block1\.0\.bias"):
-        dain_method(settings)
+        build("dain", settings)
 
 
 def test_the_golden_copies_are_small() -> None:

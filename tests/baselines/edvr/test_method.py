@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from stvt.baselines.edvr.alignment import DeformableConv
-from stvt.baselines.edvr.method import EdvrMethod, edvr_method
+from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
+from stvt.baselines.expression import build
 from stvt.baselines.method import Settings, windows
 from tests.baselines.edvr.small import small
 
@@ -83,7 +84,7 @@ def test_tiles_differ_from_the_whole_only_by_what_lies_beyond_their_margin() -> 
 
 def test_untrained_networks_give_finite_frames_from_offsets_of_zero() -> None:
     for variant, frames in (("edvr", 7), ("edvr-m", 5)):
-        method = edvr_method(Settings(untrained=True), variant)
+        method = build(variant, Settings(untrained=True))
         assert (method.name, method.weights, method.scale) == (variant, "untrained", 4)
         assert method.support(0, ()) == (frames // 2, frames // 2)
         (network,) = method.networks()
@@ -95,5 +96,5 @@ def test_untrained_networks_give_finite_frames_from_offsets_of_zero() -> None:
 
 
 def test_it_enlarges_by_4_alone() -> None:
-    with pytest.raises(MethodError, match="edvr enlarges by 4, not by 2"):
-        edvr_method(Settings(scale=2, untrained=True))
+    with pytest.raises(MethodError, match="edvr enlarges by 4 only, not by 2"):
+        build("edvr", Settings(scale=2, untrained=True))

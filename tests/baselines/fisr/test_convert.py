@@ -11,12 +11,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from stvt.baselines import from_tensorflow
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fisr import convert as fisr_convert
-from stvt.baselines.fisr.convert import convert, tensorflow_names
-from stvt.baselines.weights.load import load_weights
-from stvt.baselines.weights.tensorflow_checkpoint import Checkpoint, crc32c, masked
+from stvt.baselines.fisr.convert import convert, from_tensorflow, tensorflow_names
+from stvt.baselines.weights.load import load_weights, read_state
+from stvt.baselines.weights.tensorflow_checkpoint import TensorFlowCheckpoint, crc32c, mask_checksum
 from tests.golden_cases import Arrays, fill, load_facts, load_state
 
 PREFIX = "model-7"
@@ -78,7 +77,7 @@ def write_checkpoint(prefix: Path, values: Arrays) -> None:
         raw = value.tobytes()
         kind = 1 if value.dtype == np.float32 else 3
         message = field(1, kind) + field(2, shape) + field(4, len(data)) + field(5, len(raw))
-        checksum = masked(crc32c(raw)).to_bytes(4, "little")
+        checksum = mask_checksum(crc32c(raw)).to_bytes(4, "little")
         entries[name.encode()] = message + varint(6 << 3 | 5) + checksum
         data += raw
     table, last = block(entries), b"\xff"
@@ -99,7 +98,7 @@ def block(entries: dict[bytes, bytes]) -> bytes:
         made += key[shared:] + value
         before = key
     made += bytes(4) + (1).to_bytes(4, "little")  # one restart, at 0
-    return made + b"\0" + masked(crc32c(made + b"\0")).to_bytes(4, "little")
+    return made + b"\0" + mask_checksum(crc32c(made + b"\0")).to_bytes(4, "little")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_checksums_of_pieces_are_put_together_rightly(length: int) -> None:
 def test_a_checkpoint_that_tensorflow_wrote_is_read(shared: Path) -> None:
     folder = shared / "golden" / "fisr" / "checkpoint"
     state, gain = load_state("fisr"), load_facts("fisr")["gain"]
-    checkpoint = Checkpoint(folder)
+    checkpoint = TensorFlowCheckpoint(folder)
     ours = {name: state[name] for name in checkpoint.shapes if name in state}
     assert len(ours) == 48 and len(checkpoint.entries) == 48 * 3 + 3
     for name, value in fill(ours, gain, "tf").items():
@@ -139,7 +138,7 @@ def test_a_checkpoint_that_tensorflow_wrote_is_read(shared: Path) -> None:
     for name in checkpoint.entries:
         checkpoint.read(name)  # every checksum is right
     for path in ("FISRnet-122000", "FISRnet-122000.index", "FISRnet-122000.data-00000-of-00001"):
-        assert Checkpoint(folder / path).shapes == checkpoint.shapes
+        assert TensorFlowCheckpoint(folder / path).shapes == checkpoint.shapes
 
 
 def test_a_checkpoint_of_a_part_of_the_network_is_refused(shared: Path, tmp_path: Path) -> None:
@@ -164,7 +163,8 @@ def test_the_weights_of_a_checkpoint_load_into_the_network(
     assert convert("fisr_pwcnet", written(small), out) == out
     assert list(out.parent.iterdir()) == [out]
     network = Small()
-    assert load_weights(network, out, "fisr_pwcnet") == hashlib.sha256(out.read_bytes()).hexdigest()
+    sha256 = load_weights(network, read_state(out, "fisr_pwcnet"), out, "fisr_pwcnet")
+    assert sha256 == hashlib.sha256(out.read_bytes()).hexdigest()
     loaded, expected = network.state_dict(), from_tensorflow("fisr_pwcnet", small)
     assert list(loaded) == list(expected) and len(loaded) == len(small)
     assert all(torch.equal(loaded[key], value) for key, value in expected.items())
@@ -205,7 +205,7 @@ def test_damaged_files_are_refused_in_one_line(
     data.write_bytes(whole[0][:100])
     assert "is cut short" in refusal(folder, out)
     name = "pwcnet/featpyr/conv1a/kernel"
-    place = Checkpoint(folder).entries[name].offset
+    place = TensorFlowCheckpoint(folder).entries[name].offset
     data.write_bytes(whole[0][:place] + bytes([whole[0][place] ^ 1]) + whole[0][place + 1 :])
     assert f"the checksum of {name} is wrong" in refusal(folder, out)
     data.unlink()
@@ -221,11 +221,11 @@ def test_damaged_files_are_refused_in_one_line(
 def test_no_byte_of_an_index_changes_unnoticed(small: Arrays, written: Write) -> None:
     folder = written(small)
     index = folder / f"{PREFIX}.index"
-    whole, entries = index.read_bytes(), Checkpoint(folder).entries
+    whole, entries = index.read_bytes(), TensorFlowCheckpoint(folder).entries
     for place in range(0, len(whole), 7):
         index.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         try:
-            assert Checkpoint(folder).entries == entries
+            assert TensorFlowCheckpoint(folder).entries == entries
             assert place >= len(whole) - 48  # in the footer some bytes count for nothing
         except MethodError as error:
             assert "\n" not in str(error)
@@ -254,15 +254,15 @@ def test_the_folder_says_which_checkpoint_is_meant(
 ) -> None:
     folder = written(small)
     (folder / "checkpoint").unlink()
-    assert Checkpoint(folder).prefix == folder / PREFIX  # the only one
+    assert TensorFlowCheckpoint(folder).prefix == folder / PREFIX  # the only one
     shutil.copy(folder / f"{PREFIX}.index", folder / "model-8.index")
     with pytest.raises(MethodError, match="2 checkpoints; name one"):
-        Checkpoint(folder)
+        TensorFlowCheckpoint(folder)
     (folder / "checkpoint").write_text("nothing")
     with pytest.raises(MethodError, match="names no checkpoint"):
-        Checkpoint(folder)
+        TensorFlowCheckpoint(folder)
     with pytest.raises(MethodError, match="holds no checkpoint"):
-        Checkpoint(tmp_path)
+        TensorFlowCheckpoint(tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_said(

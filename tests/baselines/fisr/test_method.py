@@ -12,16 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import from_tensorflow
 from stvt.baselines.errors import MethodError
+from stvt.baselines.expression import build
 from stvt.baselines.fisr import method as method_module
+from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.inputs import (
     joined,
     rgb_from_yuv,
     tiles,
     warped_halfway,
 )
-from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod, fisr_method
+from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet
 from stvt.baselines.fisr.resize import doubled
@@ -47,7 +48,7 @@ def flow_network() -> FISRPWCNet:
 
 @pytest.fixture(scope="module")
 def untrained() -> FisrMethod:
-    method = fisr_method(Settings(scale=2, untrained=True))
+    method = build("fisr", Settings(scale=2, untrained=True))
     assert isinstance(method, FisrMethod)
     return method
 
@@ -115,7 +116,7 @@ def test_the_whole_video_agrees_in_every_step(
     made = torch.empty(3, 3, 128, 256, dtype=dtype)
     for fed, kept in tiles(Box.whole(window), 32, 64):
         large = network(fed.cut(window))[0]
-        kept.times(2).cut(made).copy_(kept.inside(fed).times(2).cut(large))
+        kept.scale(2).cut(made).copy_(kept.relative_to(fed).scale(2).cut(large))
     made = made[..., ::3, ::3]
     assert error(made, case, "out_tiled") < limit
     png = (255 * made.clamp(0, 1)).floor()
@@ -266,7 +267,7 @@ def test_other_scales_and_half_precision_on_a_cpu_are_refused_in_one_line(
     settings: Settings, message: str
 ) -> None:
     with pytest.raises(MethodError, match=message):
-        fisr_method(settings)
+        build("fisr", settings)
 
 
 def test_without_weights_it_says_what_to_type(
@@ -274,5 +275,5 @@ def test_without_weights_it_says_what_to_type(
 ) -> None:
     monkeypatch.setenv("STVT_HOME", str(tmp_path))
     with pytest.raises(MethodError, match="stvt weights convert fisr CHECKPOINT") as refused:
-        fisr_method(Settings(scale=2))
+        build("fisr", Settings(scale=2))
     assert "\n" not in str(refused.value)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines import from_tensorflow
-from stvt.baselines.fisr.method import FisrMethod, fisr_method
+from stvt.baselines.expression import build
+from stvt.baselines.fisr.convert import from_tensorflow
+from stvt.baselines.fisr.method import FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import FISRPWCNet, costs, enlarged, warp_against
 from stvt.baselines.method import Settings
@@ -34,7 +35,7 @@ def flow_network() -> FISRPWCNet:
 
 @pytest.fixture(scope="module")
 def untrained() -> FisrMethod:
-    method = fisr_method(Settings(scale=2, untrained=True))
+    method = build("fisr", Settings(scale=2, untrained=True))
     assert isinstance(method, FisrMethod)
     return method
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.errors import MethodError
+from stvt.baselines.expression import build
 from stvt.baselines.method import Settings, WindowMethod, windows
-from stvt.baselines.stvun.method import StvunMethod, stvun_method
+from stvt.baselines.registry import network as network_of
+from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import EFST, STVUN, blend, intermediate_flows
-from stvt.baselines.variants import trainable
 from stvt.baselines.weights.load import initialise
 from tests.golden_cases import GOLDEN, Arrays, error, filled, load_case, load_state, tensors
 
@@ -193,14 +194,14 @@ def test_wrong_shapes_are_refused(untrained: STVUN) -> None:
         untrained(torch.zeros(1, 7, 3, 16, 20), [])
     with pytest.raises(ValueError, match="B, 7, 3, h, w"):
         untrained(torch.zeros(1, 5, 3, 16, 16), [])
-    with pytest.raises(ValueError, match="2, 3 or 4"):
+    with pytest.raises(ValueError, match="stvun enlarges by 2 or 3 or 4 only, not by 8"):
         STVUN(5)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (13, 18)])
 def test_any_size_is_enlarged_exactly(scale: int, size: tuple[int, int]) -> None:
-    method = stvun_method(Settings(scale=scale, untrained=True))
+    method = build("stvun", Settings(scale=scale, untrained=True))
     assert isinstance(method, WindowMethod)
     assert method.weights == "untrained" and method.scale == scale
     made = method(moving(7, *size), [0.5])
@@ -218,7 +219,7 @@ def test_any_size_is_enlarged_exactly(scale: int, size: tuple[int, int]) -> None
     ],
 )
 def test_a_stream_equals_its_windows_one_by_one(variant: str) -> None:
-    method = stvun_method(Settings(untrained=True), variant)
+    method = build(variant, Settings(untrained=True))
     assert isinstance(method, StvunMethod) and method.name == variant
     assert_the_stream_equals_its_windows(method, moving(3, 13, 16))
 
@@ -244,7 +245,7 @@ def assert_the_stream_equals_its_windows(method: StvunMethod, frames: Tensor) ->
 
 
 def test_a_compact_network_fuses_what_shows_the_same() -> None:
-    network = trainable("stvun-s").eval()
+    network = network_of("stvun-s").eval()
     assert isinstance(network, STVUN) and network.aligned
     ground = torch.rand(1, 3, 32, 96)
     frames = [ground[..., 8 * k : 8 * k + 48] for k in range(7)]  # moves left by 8 pixels a frame
@@ -301,10 +302,10 @@ def test_users_reach_the_confidence_of_each_frame(untrained: STVUN) -> None:
 
 
 def test_other_scales_are_refused_in_one_line() -> None:
-    with pytest.raises(MethodError, match="2, 3 or 4"):
-        stvun_method(Settings(scale=8, untrained=True))
+    with pytest.raises(MethodError, match="stvun enlarges by 2 or 3 or 4 only, not by 8"):
+        build("stvun", Settings(scale=8, untrained=True))
 
 
 def test_half_precision_on_a_cpu_is_refused_in_one_line() -> None:
     with pytest.raises(MethodError, match="bf16 or fp32"):
-        stvun_method(Settings(precision="fp16", untrained=True))
+        build("stvun", Settings(precision="fp16", untrained=True))

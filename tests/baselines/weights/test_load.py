@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
-from stvt.baselines.stvun.method import published_names
-from stvt.baselines.weights.load import find_weights, give_weights, home, initialise, load_weights
+from stvt.baselines.stvun import published_names
+from stvt.baselines.weights.load import initialise, load_weights, read_state, ready_network
+from stvt.baselines.weights.store import SHIPPED, find_weights, home
 
 
 class Tiny(nn.Module):
@@ -30,6 +31,11 @@ def trained() -> dict[str, Tensor]:
     return module.state_dict()
 
 
+def loaded(module: nn.Module, file: Path, optional_keys: str = "") -> str:
+    state = read_state(file, "tiny")
+    return load_weights(module, state, file, "tiny", optional_keys=optional_keys)
+
+
 def message(caught: pytest.ExceptionInfo[MethodError]) -> str:
     text = str(caught.value)
     assert "\n" not in text
@@ -38,7 +44,7 @@ def message(caught: pytest.ExceptionInfo[MethodError]) -> str:
 
 def refusal(file: Path) -> str:
     with pytest.raises(MethodError) as caught:
-        load_weights(Tiny(), file, "tiny")
+        loaded(Tiny(), file)
     assert str(file) in message(caught)
     return message(caught)
 
@@ -64,7 +70,7 @@ def refusal(file: Path) -> str:
 def test_the_common_wrappings_are_taken_off(tmp_path: Path, wrap: Any) -> None:
     torch.save(wrap(trained()), file := tmp_path / "tiny.pth")
     module = Tiny()
-    assert load_weights(module, file, "tiny") == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert loaded(module, file) == hashlib.sha256(file.read_bytes()).hexdigest()
     for key, value in module.state_dict().items():
         assert torch.equal(value, trained()[key]), key
 
@@ -74,14 +80,14 @@ def test_safetensors_and_the_old_format_of_torch_are_read(tmp_path: Path) -> Non
     torch.save(trained(), tmp_path / "b.pth", _use_new_zipfile_serialization=False)
     for file in sorted(tmp_path.iterdir()):
         module = Tiny()
-        load_weights(module, file, "tiny")
+        loaded(module, file)
         assert torch.equal(module.first.weight, trained()["first.weight"])
 
 
 def test_half_precision_files_load_into_single_precision(tmp_path: Path) -> None:
     torch.save({k: v.half() for k, v in trained().items()}, file := tmp_path / "tiny.pth")
     module = Tiny()
-    load_weights(module, file, "tiny")
+    loaded(module, file)
     assert module.first.weight.dtype == torch.float32
 
 
@@ -108,9 +114,9 @@ def test_a_refused_file_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     module = Tiny()
     before = module.first.weight.clone()
     with pytest.raises(MethodError):
-        load_weights(module, file, "tiny")
+        loaded(module, file)
     assert torch.equal(module.first.weight, before)
-    load_weights(module, file, "tiny", spare=r"^up\.bias$")
+    loaded(module, file, r"^up\.bias$")
     assert torch.equal(module.first.weight, trained()["first.weight"])
 
 
@@ -136,7 +142,7 @@ def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
     assert "no weights by name but a list" in refusal(saved(tmp_path / "list.pth", [1, 2]))
     assert "no weights by name but nothing" in refusal(saved(tmp_path / "none.pth", {}))
     assert "'epoch' is a int" in refusal(saved(tmp_path / "plain.pth", {"epoch": 3}))
-    assert "cannot read" in refusal(tmp_path)
+    assert "cannot be read" in refusal(tmp_path)
 
 
 def saved(file: Path, content: object) -> Path:
@@ -195,8 +201,11 @@ def test_a_file_that_is_named_goes_first(tmp_path: Path) -> None:
     assert find_weights("tiny", settings) == file
     with pytest.raises(MethodError, match="no such file"):
         find_weights("tiny", Settings(weights={"tiny": tmp_path / "gone.pth"}))
-    assert give_weights(Tiny(), "tiny", Settings(untrained=True)) == "untrained"
-    assert len(give_weights(Tiny(), "tiny", settings)) == 64
+    _, label = ready_network("edvr-s", Settings(untrained=True))
+    assert label == "untrained"
+    named = {"edvr-s": SHIPPED / "edvr-s.safetensors"}
+    _, label = ready_network("edvr-s", Settings(untrained=True, weights=named))
+    assert len(label) == 64
 
 
 def test_untrained_networks_are_the_same_everywhere() -> None:

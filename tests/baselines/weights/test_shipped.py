@@ -11,7 +11,7 @@ import stvt
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.stvun.network import STVUN
-from stvt.baselines.weights.load import SHIPPED, find_weights
+from stvt.baselines.weights.store import SHIPPED, find_weights
 from stvt.cli.main import main
 
 LIMIT = 8_000_000  # bytes in all

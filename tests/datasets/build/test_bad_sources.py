@@ -160,7 +160,7 @@ def test_a_lost_true_frame_whose_source_is_gone_costs_no_other(
     before = tree(tmp_path / "root")
     options = ["--root", str(tmp_path / "root"), "--degradation", "BI"]
     assert main(["prepare", "mine", *options]) == 2
-    assert "b: cannot be" in capsys.readouterr().err
+    assert "b: GT/b/00000002.png is missing" in capsys.readouterr().err
     after = tree(tmp_path / "root")
     lost = {name for name, known in before.items() if after.get(name) != known}
     assert lost == {"mine/manifest.json"}  # which now knows of a and c in BIx4
@@ -197,8 +197,8 @@ def test_scenes_asked_for_one_after_the_other_add_up(
         options = ["--root", str(tmp_path), "--source", str(good), "--scenes", scene]
         assert main(["prepare", "vid4", *options]) == 0
     made = json.loads((tmp_path / "vid4" / "manifest.json").read_text())
-    assert made["recipe"]["lacks"] == "2 of 2 scenes, as chosen"
-    assert made["recipe"]["chosen"] == list(names(vid4))
+    assert made["recipe"]["missing"]["share"] == "2 of 2 scenes, as chosen"
+    assert made["recipe"]["missing"]["chosen"] == list(names(vid4))
     assert load("vid4", tmp_path).scenes.keys() == set(names(vid4))
     assert prepare("vid4", tmp_path).unchanged == list(names(vid4))
 
@@ -252,7 +252,7 @@ def test_a_bad_source_costs_a_training_set_no_clip(
     root = tmp_path / "root"
     for number, name in enumerate("ab"):
         write_video(tmp_path / "in" / f"{name}.mkv", film(24, seed=number))
-    options = [*TRAINING, "--storage", "npy", "--cuts", "built-in"]
+    options = [*TRAINING, "--storage", "npy"]
     assert (
         main(["prepare", "t", "--root", str(root), *options, "--source", str(tmp_path / "in")]) == 0
     )

@@ -18,10 +18,11 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.cli.main import main
-from stvt.datasets import DatasetError, prepare
+from stvt.core.safe_names import UnsafeName
+from stvt.datasets import prepare
 from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.clips.storage import write_clip
-from stvt.datasets.collect.clip_index import read_holding
+from stvt.datasets.collect.overlap import read_clip_index
 from stvt.datasets.manifest import PREPARING
 from stvt.datasets.training_set import load_training
 from tests.datasets.build.test_test_set import tree
@@ -39,7 +40,7 @@ MANIFEST: list[Steps] = [
     ("scenes", KEY),
     ("degradations", KEY),
     ("degradations", "BDx4", "kind"),
-    ("scenes", "a", "degraded", KEY),
+    ("scenes", "a", "lr", KEY),
 ]
 TRAINING: list[Steps] = [("name",), ("clips", 0, "name"), ("clips", 0, "file")]
 RECORD: list[Steps] = [("video",), ("clips", 0, "name"), ("clips", 0, "file")]
@@ -194,11 +195,11 @@ def test_a_walk_over_every_string_of_a_json_leaves_all_outside_alone(
 def test_a_source_that_is_no_absolute_path_is_one_line(
     text: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name, path = spoiled(place, "gift/manifest.json", ("source",), text)
+    name, path = spoiled(place, "gift/manifest.json", ("scenes", "a", "gt", "source", "path"), text)
     before = outside(place)
     for command in commands(place, name):
         assert main(command) == 2
-        assert f"{path}: source: " in capsys.readouterr().err
+        assert f"{path}: scenes.a.source.path: " in capsys.readouterr().err
     assert outside(place) == before
 
 
@@ -248,6 +249,9 @@ def test_fixing_removes_clips_and_no_other_file_of_the_set(place: Path) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_readers_of_training_sets_refuse_a_clip_elsewhere(text: str, place: Path) -> None:
     _, path = spoiled(place, "tset/manifest.json", ("clips", 0, "file"), text)
-    for read in (lambda: load_training("tset", path.parents[1]), lambda: read_holding(str(path))):
-        with pytest.raises(DatasetError, match=r"manifest\.json: clips\.file: "):
+    for read in (
+        lambda: load_training("tset", path.parents[1]),
+        lambda: read_clip_index(str(path)),
+    ):
+        with pytest.raises(UnsafeName, match=r"manifest\.json: clips\.file: "):
             read()

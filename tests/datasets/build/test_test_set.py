@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.datasets import DATASETS, DatasetError, load, prepare, verify
-from stvt.datasets.build.lock import sole_use
+from stvt.datasets.build.engine import building
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import read_frame, write_frame
 from stvt.datasets.manifest import PREPARING
@@ -53,7 +53,7 @@ def test_a_prepared_set_is_laid_out_as_other_tools_read_it(source: Path, tmp_pat
     assert outcome.prepared == ["even", "odd"]
     assert outcome.failures == []
     assert outcome.notes == ["odd: cropped from 35x26 to 32x24, a multiple of 4"]
-    assert seen[-1] == (9, 9)
+    assert seen[-1] == (18, 18)  # nine frames, and as many of low resolution
     frames = {"even": 5, "odd": 4}
     assert set(tree(tmp_path / "mine")) == {
         "manifest.json",
@@ -89,17 +89,17 @@ def test_frames_are_the_sources_cropped_and_the_small_ones_made_of_them(
 def test_the_manifest_says_all_of_it_and_no_time(source: Path, tmp_path: Path) -> None:
     prepare("mine", tmp_path / "a", source)
     manifest = json.loads((tmp_path / "a" / "mine" / "manifest.json").read_text())
-    assert manifest["schema"] == 1
-    assert manifest["source"] == str(source)
+    assert (manifest["schema"], manifest["kind"]) == (2, "test")
     blur = manifest["degradations"]["BDx4"]
     assert (blur["kind"], blur["scale"], blur["phase"], blur["sigma"]) == ("BD", 4, 0.0, 1.6)
-    odd = manifest["scenes"]["odd"]
-    assert (odd["original_height"], odd["original_width"]) == (26, 35)
-    assert (odd["height"], odd["width"], odd["frames"]) == (24, 32, 4)
-    assert (odd["input_frames"], odd["truth_frames"]) == ([0, 2], [1, 3])
-    first = (tmp_path / "a" / "mine" / "BDx4" / "odd" / "00000000.png").read_bytes()
-    said = odd["degraded"]["BDx4"]["files"]["00000000.png"]
-    assert said == {"bytes": len(first), "sha256": hashlib.sha256(first).hexdigest()}
+    odd = manifest["scenes"]["odd"]["gt"]
+    assert (odd["source"]["path"], odd["source"]["name"]) == (str(source), "odd")
+    assert odd["original"] == [26, 35]
+    assert (odd["height"], odd["width"], len(odd["frames"])) == (24, 32, 4)
+    for unit, said in (("GT", odd), ("BDx4", manifest["scenes"]["odd"]["lr"]["BDx4"])):
+        last = (tmp_path / "a" / "mine" / unit / "odd" / "00000003.png").read_bytes()
+        known = {"bytes": len(last), "sha256": hashlib.sha256(last).hexdigest()}
+        assert said["frames"][3] == known
 
     time.sleep(0.01)
     prepare("mine", tmp_path / "b", source, workers=1)
@@ -112,15 +112,14 @@ def test_preparing_again_does_nothing(
     prepare("mine", tmp_path, source)
     before = {file: file.stat() for file in (tmp_path / "mine").rglob("*") if file.is_file()}
 
-    def read(path: Path) -> bytes:
-        raise AssertionError(f"{path} was read")
+    def decode(data: bytes, path: Path) -> None:
+        raise AssertionError(f"{path} was decoded")
 
-    monkeypatch.setattr("stvt.datasets.build.frame_files.read_bytes", read)
-    monkeypatch.setattr("stvt.datasets.build.frame_files.file_record", read)
+    monkeypatch.setattr("stvt.datasets.build.scene_units.decode", decode)
     outcome = prepare("mine", tmp_path, source)
     assert (outcome.prepared, outcome.unchanged) == ([], ["even", "odd"])
-    assert {file: file.stat().st_mtime_ns for file in before} == {
-        file: status.st_mtime_ns for file, status in before.items()
+    assert {file: file.stat().st_ctime_ns for file in before} == {
+        file: status.st_ctime_ns for file, status in before.items()
     }
 
 
@@ -144,8 +143,8 @@ def test_a_scale_that_does_not_divide_the_frames_takes_them_cropped(
         "odd: BDx3 was made of the frames cropped to 30x24",
     ]
     scene = load("mine", tmp_path).scenes["even"]
-    assert scene.truth_size("BDx3") == (24, 30)
-    assert scene.truth_size("BDx4") == (24, 32)
+    assert scene.gt_size("BDx3") == (24, 30)
+    assert scene.gt_size("BDx4") == (24, 32)
     assert read_frame(scene.lr_path(0, "BDx3")).shape == (8, 10, 3)
 
 
@@ -158,7 +157,7 @@ def test_a_changed_source_frame_is_noticed_and_only_what_comes_of_it_made_anew(
     write_frame(source / "even" / "00000002.png", 255 - frame)
     outcome = prepare("mine", tmp_path, source)
     assert (outcome.prepared, outcome.unchanged) == (["even"], ["odd"])
-    assert outcome.notes == ["even: the source has changed; 1 of 5 frames made anew"]
+    assert outcome.notes == ["even: the source has changed; 1 of 5 frames differ"]
     after = tree(tmp_path / "mine")
     assert {name for name in before if before[name] != after[name]} == {
         "manifest.json",
@@ -243,22 +242,23 @@ def test_if_nothing_can_be_prepared_nothing_is_left(
     assert not (tmp_path / "root" / "mine").exists()
 
 
+@pytest.mark.parametrize("full_at", [12, 16])  # `even` has ten files, `odd` four and four
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    full_at: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare("mine", tmp_path / "undisturbed", source)
     written = 0
 
-    def replace_file(path: Path, data: bytes, **options: int) -> None:
+    def write_bytes(path: Path, data: bytes, **options: bool) -> None:
         nonlocal written
         written += 1
-        if written > 13:  # `even` has ten files, `odd` eight
+        if written > full_at:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        os.utime(path, ns=(options["mtime_ns"],) * 2)
 
     with monkeypatch.context() as full:
-        full.setattr("stvt.datasets.build.frame_files.replace_file", replace_file)
+        full.setattr("stvt.datasets.build.scene_units.write_bytes", write_bytes)
         outcome = prepare("mine", tmp_path / "full", source, workers=1)
     assert outcome.prepared == ["even"]
     assert len(outcome.failures) == 1
@@ -283,6 +283,12 @@ def test_an_interrupt_goes_up_and_the_next_run_goes_on(source: Path, tmp_path: P
     assert tree(tmp_path / "root") == tree(tmp_path / "undisturbed")
 
 
+def frames_below(folder: Path) -> int:
+    """How many frames are there, while folders come and go."""
+    names = [name for _, _, files in os.walk(folder) for name in files]
+    return sum(name.startswith("0") and name.endswith(".png") for name in names)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
 def test_a_run_that_is_killed_goes_on_to_the_same_end(
     tmp_path: Path, moving_square: Clip, write_clip: Write
@@ -297,7 +303,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_end(
     command = [sys.executable, "-c", line, str(tmp_path / "root"), str(tmp_path / "source")]
     for files in (1, 50, 110):  # of 160: early, in the middle, late
         run = subprocess.Popen(command, stdout=subprocess.PIPE)
-        while run.poll() is None and len(list((tmp_path / "root").rglob("0*.png"))) < files:
+        while run.poll() is None and frames_below(tmp_path / "root") < files:
             time.sleep(0.002)
         run.kill()
         run.communicate()
@@ -373,9 +379,9 @@ def test_two_runs_at_once_do_not_mix(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("fcntl")
-    monkeypatch.setattr("stvt.datasets.build.lock._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("stvt.core.files.WAIT_SECONDS", 0.1)
     with (
-        sole_use(tmp_path / "mine"),
+        building(tmp_path / "mine"),
         pytest.raises(DatasetError, match="being prepared by another process"),
     ):
         prepare("mine", tmp_path, source)

@@ -17,9 +17,11 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets import DatasetError, prepare, verify
-from stvt.datasets.build.training_set import one_by_one, prepare_training
-from stvt.datasets.build.training_video import Settings, Unit
+from stvt.datasets.build.engine import Job, one_by_one
+from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_video import Settings
 from stvt.datasets.clips.storage import open_clip
+from stvt.datasets.training_set import load_training
 
 Frames = NDArray[np.uint8]
 SETTINGS = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
@@ -184,6 +186,13 @@ def test_a_list_takes_sections_rates_and_splits(tmp_path: Path) -> None:
     ] * 2
 
 
+def test_a_list_of_times_after_the_end_of_a_video_is_a_refusal(tmp_path: Path) -> None:
+    write_video(tmp_path / "short.mkv", film(24))
+    (tmp_path / "list.csv").write_text("video,start,end\nshort.mkv,70,80\n")
+    outcome = prepare_training("set", tmp_path, clips_list=tmp_path / "list.csv", settings=SETTINGS)
+    assert outcome.refused == ["short: no frames in its sections"]
+
+
 @pytest.mark.parametrize(
     ("captured", "rate"), [("240.000000", "240/1"), ("29.5", "30/1"), ("?", "30/1")]
 )
@@ -199,9 +208,8 @@ def test_nothing_is_made_twice(tmp_path: Path) -> None:
     write_video(tmp_path / "in" / "a.mkv", film())
     prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
 
-    def never(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[Any]:
-        assert not units
-        return iter(())
+    def never(work: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+        raise AssertionError(f"{jobs} are to be done")
 
     outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=never)
     assert (outcome.unchanged, outcome.clips) == (1, 1)
@@ -214,9 +222,9 @@ def test_a_video_whose_worker_died_is_told_and_done_the_next_time(tmp_path: Path
     write_video(tmp_path / "in" / "a.mkv", film())
     write_video(tmp_path / "in" / "b.mkv", film(seed=1))
 
-    def dying(work: Callable[[Unit], Any], units: Sequence[Unit]) -> Iterator[Any]:
-        for unit in units:
-            yield unit, None if unit.video == "a" else work(unit)
+    def dying(work: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+        for job in jobs:
+            yield job, None if job.name == "a" else work(job)
 
     outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=dying)
     assert outcome.clips == 1 and "a: the process" in outcome.failures[0]
@@ -247,12 +255,12 @@ prepare_training("set", sys.argv[2], sys.argv[3], settings=settings)
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
 def test_killed_ten_times_and_continued_it_comes_out_the_same(tmp_path: Path) -> None:
-    for number in range(4):
+    for number in range(6):
         write_video(tmp_path / "in" / f"v{number}.mkv", film(48, seed=number))
     prepare_training("set", tmp_path / "calm", tmp_path / "in", settings=SETTINGS)
     arguments = [str(tmp_path / "killed"), str(tmp_path / "in")]
-    for kill in range(10):  # before the first file, the second, the third, and again
-        command = [sys.executable, "-c", KILLED, str(1 + kill % 3), *arguments]
+    for kill in range(10):  # before each file of a video, its record and its move, and again
+        command = [sys.executable, "-c", KILLED, str(1 + kill % 7), *arguments]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     prepare_training("set", tmp_path / "killed", tmp_path / "in", settings=SETTINGS)
 
@@ -263,12 +271,31 @@ def test_killed_ten_times_and_continued_it_comes_out_the_same(tmp_path: Path) ->
     assert content(tmp_path / "killed") == content(tmp_path / "calm")
 
 
+def test_a_set_whose_clips_were_being_changed_is_not_trained_on(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film())
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    write_video(tmp_path / "in" / "a.mkv", film(seed=1))
+    write_video(tmp_path / "in" / "b.mkv", film(seed=2))
+
+    def interrupted(work: Callable[[Job], Any], jobs: Sequence[Job]) -> Iterator[Any]:
+        yield jobs[0], work(jobs[0])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS, run=interrupted)
+    with pytest.raises(DatasetError, match="was cut short; prepare it again"):
+        load_training("set", tmp_path)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert {clip.video for clip in load_training("set", tmp_path).clips} == {"a", "b"}
+    assert verify("set", tmp_path).problems == []
+
+
 def test_without_list_or_source_it_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="--list"):
         prepare_training("set", tmp_path, run=one_by_one)
 
 
-def test_a_training_set_is_verified_frame_by_frame(tmp_path: Path) -> None:
+def test_a_training_set_is_verified_and_its_clips_are_made_again(tmp_path: Path) -> None:
     write_video(tmp_path / "in" / "a.mkv", film(48))
     prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
     found = verify("set", tmp_path)
@@ -278,13 +305,20 @@ def test_a_training_set_is_verified_frame_by_frame(tmp_path: Path) -> None:
     first.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # of the same size
     second.unlink()
     (tmp_path / "set" / "clips" / "Thumbs.db").touch()
-    lines = verify("set", tmp_path, fix=True).problems
-    assert [line.split(";")[0] for line in lines] == [
-        "clips/a_000000.npy: is altered, so it was removed",
-        "clips/a_000024.npy: is missing",
+    (tmp_path / "in" / "a.mkv").rename(tmp_path / "moved.mkv")
+    gone = f"and cannot be made again: {tmp_path / 'in' / 'a.mkv'} is no longer there"
+    assert verify("set", tmp_path, fix=True).problems == [
+        f"clips/a_000000.npy: is altered, {gone}",
+        f"clips/a_000024.npy: is missing, {gone}",
         "clips/Thumbs.db: is no file of the set",
     ]
-    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (tmp_path / "moved.mkv").rename(tmp_path / "in" / "a.mkv")
+    found = verify("set", tmp_path, fix=True)
+    assert found.problems == ["clips/Thumbs.db: is no file of the set"]
+    assert found.fixed == [
+        "clips/a_000000.npy: is altered; made again",
+        "clips/a_000024.npy: is missing; made again",
+    ]
     assert verify("set", tmp_path).problems == ["clips/Thumbs.db: is no file of the set"]
     assert first.read_bytes() == whole
 

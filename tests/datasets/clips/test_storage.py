@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stvt.datasets.clips.storage import STORAGES, open_clip, suffix, write_clip
 from stvt.datasets.errors import DatasetError
+from stvt.datasets.frames import Box
 
 Frame = NDArray[np.uint8]
 stored = pytest.mark.parametrize("storage", list(STORAGES))
@@ -46,11 +47,11 @@ def test_frames_come_back_bit_by_bit_in_any_order(
 def test_a_box_gives_that_part(tmp_path: Path, frames: list[Frame], storage: str) -> None:
     path = tmp_path / f"clip{suffix(storage)}"
     write_clip(path, frames)
-    got = open_clip(path).read([5, 9], box=(3, 11, 16, 8))
+    got = open_clip(path).read([5, 9], box=Box(3, 11, 16, 8))
     np.testing.assert_array_equal(got, np.stack([frames[i][3:19, 11:19] for i in (5, 9)]))
     got[:] = 0  # its own memory
     with pytest.raises(IndexError, match="45x27 does not hold"):
-        open_clip(path).read([5], box=(20, 0, 8, 8))
+        open_clip(path).read([5], box=Box(20, 0, 8, 8))
 
 
 @stored
@@ -167,7 +168,7 @@ def test_any_rows_of_a_lossless_frame_can_be_had_alone(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.avi", frames)
     clip = open_clip(tmp_path / "clip.avi")
     for top, rows in [(0, 1), (149, 1), (29, 2), (30, 30), (31, 88), (0, 150), (60, 90), (7, 0)]:
-        got = clip.read([1, 0], box=(top, 5, rows, 20))
+        got = clip.read([1, 0], box=Box(top, 5, rows, 20))
         np.testing.assert_array_equal(got, frames[::-1, top : top + rows, 5:25])
 
 
@@ -181,7 +182,7 @@ def test_a_damaged_frame_is_one_line_and_the_others_are_read(tmp_path: Path) -> 
     path.write_bytes(content)
     clip = open_clip(path)
     np.testing.assert_array_equal(clip.read([0, 2]), frames[[0, 2]])
-    for box in (None, (0, 0, 8, 8)):
+    for box in (None, Box(0, 0, 8, 8)):
         with pytest.raises(DatasetError, match="frame 1 is damaged: "):
             clip.read([0, 1], box)
 

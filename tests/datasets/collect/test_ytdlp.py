@@ -1,4 +1,4 @@
-"""Lists of videos and their transfer: every mistake has its line, every failure its class."""
+"""Videos by yt-dlp: every failure has its class, and only what may pass is tried again."""
 
 import http.server
 import threading
@@ -10,56 +10,23 @@ from typing import Any, Self
 import pytest
 
 from stvt.datasets.build.training_set import prepare_training
-from stvt.datasets.build.training_video import Settings, read_record
-from stvt.datasets.collect.video_list import TEMPLATE, read_list
+from stvt.datasets.build.training_video import Settings
+from stvt.datasets.build.video_record import read_video_record
+from stvt.datasets.collect.video_list import read_list
 from stvt.datasets.collect.ytdlp import (
-    NotTransferred,
-    Transfer,
-    classed,
+    DownloadFailed,
+    YtdlpOptions,
+    failure_class,
     fetch_video,
-    missing,
-    search,
+    missing_tools,
+    search_videos,
 )
-from stvt.datasets.errors import DatasetError
 from tests.datasets.build.test_training_set import film, write_video
 
 
 def listed(tmp_path: Path, text: str) -> Path:
     (tmp_path / "list.csv").write_text(text)
     return tmp_path / "list.csv"
-
-
-def test_ids_and_addresses_of_one_video_are_one_video(tmp_path: Path) -> None:
-    path = listed(
-        tmp_path,
-        "# reviewed\nvideo,start,end\nabcdefghij1,1:02.5,70\n"
-        "https://youtu.be/abcdefghij1?t=3,80,1:30\nhttps://www.youtube.com/watch?v=abcdefghij2,,\n",
-    )
-    first, second = read_list(path)
-    assert first.url == "https://www.youtube.com/watch?v=abcdefghij1"
-    assert [(float(s.start), float(s.end or 0)) for s in first.sections] == [(62.5, 70), (80, 90)]
-    assert (second.name, second.sections[0].end) == ("abcdefghij2", None)
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ("abcdefghij1,5,4", ":2: its end"),
-        ("abcdefghij1,x,4", ":2: start is 'x'"),
-        (",1,4", ":2: names no video"),
-        ("nowhere.mp4,,", ":2: 'nowhere.mp4' is no id"),
-        ("abcdefghij1,1,4\nabcdefghij1,3,5", ":3: overlaps"),
-        ("abcdefghij1,1,4,9", ":2: has 4 fields"),
-    ],
-)
-def test_a_mistake_in_a_list_is_told_with_its_line(tmp_path: Path, rows: str, said: str) -> None:
-    with pytest.raises(DatasetError, match=said):
-        read_list(listed(tmp_path, f"video,start,end\n{rows}\n"))
-
-
-def test_the_template_is_a_list_without_videos(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="names no video yet"):
-        read_list(listed(tmp_path, TEMPLATE))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +45,7 @@ def test_the_template_is_a_list_without_videos(tmp_path: Path) -> None:
     ],
 )
 def test_failures_are_classed_by_what_is_said(message: str, kind: str) -> None:
-    assert classed(message) == kind
+    assert failure_class(message) == kind
 
 
 class Fake:
@@ -107,22 +74,24 @@ def test_only_what_the_network_did_is_tried_again(tmp_path: Path) -> None:
     waits: list[float] = []
     failures = ["read timed out", "Connection reset"]
     make = partial(Fake, video, failures)
-    file = fetch_video("http://x/y", tmp_path / "at", Transfer(), make, waits.append)
+    file = fetch_video("http://x/y", tmp_path / "at", YtdlpOptions(), make, waits.append)
     assert file.read_bytes() == video.read_bytes() and waits == [2, 4]
     make = partial(Fake, video, ["Private video", "never asked"])
-    with pytest.raises(NotTransferred) as told:
-        fetch_video("http://x/y", tmp_path / "at", Transfer(), make, waits.append)
+    with pytest.raises(DownloadFailed) as told:
+        fetch_video("http://x/y", tmp_path / "at", YtdlpOptions(), make, waits.append)
     assert told.value.kind == "private" and len(waits) == 2
 
 
 def test_a_search_writes_a_list_that_can_be_read(tmp_path: Path) -> None:
-    text = search("slow motion", 1, Transfer(), partial(Fake, None, []))
+    text = search_videos("slow motion", 1, YtdlpOptions(), partial(Fake, None, []))
     (video,) = read_list(listed(tmp_path, text))
     assert video.name == "abcdefghij1"
 
 
 def test_the_options_reach_yt_dlp() -> None:
-    options = Transfer("best", "c.txt", "firefox", 3, 1000, "http://p", ("node:/x/node",)).options()
+    options = YtdlpOptions(
+        "best", "c.txt", "firefox", 3, 1000, "http://p", ("node:/x/node",)
+    ).for_ytdlp()
     wanted = {"cookiefile": "c.txt", "cookiesfrombrowser": ("firefox",), "sleep_interval": 3}
     wanted |= {"ratelimit": 1000, "proxy": "http://p", "js_runtimes": {"node": {"path": "/x/node"}}}
     assert options.items() >= wanted.items()
@@ -131,7 +100,7 @@ def test_the_options_reach_yt_dlp() -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert [line.split()[0] for line in missing()] == ["yt-dlp", "no", "PySceneDetect"]
+    assert [line.split()[0] for line in missing_tools()] == ["yt-dlp", "no"]
 
 
 @pytest.fixture
@@ -158,14 +127,14 @@ def test_videos_come_over_http_and_what_is_gone_is_in_the_ledger(
     write_video(folder / "clip.mkv", film())
     path = listed(tmp_path, f"video\n{address}/clip.mkv\n{address}/gone.mkv\n")
     settings = Settings(min_rate="24", clip_frames=24, min_frames=12, min_side=32)
-    transfer = Transfer(pause=0, tries=1)
+    transfer = YtdlpOptions(pause=0, tries=1)
     for again in (False, True):
         outcome = prepare_training(
             "set", tmp_path, clips_list=path, settings=settings, transfer=transfer
         )
         assert (outcome.clips, len(outcome.failures)) == (1, 1)
         assert outcome.unchanged == 2 * again  # what was removed stays so: it is not asked for
-    record = read_record(tmp_path / "set", "gone")
-    assert record is not None and (record["outcome"], record["class"]) == ("failed", "removed")
+    record = read_video_record(tmp_path / "set", "gone")
+    assert record is not None and (record.outcome, record.failure) == ("failed", "removed")
     assert "gone,failed,removed" in (tmp_path / "set" / "ledger.csv").read_text()
     assert not list((tmp_path / "set" / ".transfer").glob("*"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.datasets.curation.shot_boundaries import shots
+from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector, shots
 from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
@@ -35,6 +35,17 @@ def test_cuts_are_found_where_they_are_the_first_and_last_frame_included() -> No
     assert cuts(clip) == [7, 13]
     assert cuts(clip[6:]) == [1, 7]
     assert cuts(clip[:8]) == [7]
+
+
+def test_the_detector_gives_the_numbers_of_the_frames_with_which_shots_begin() -> None:
+    detector = ShotBoundaryDetector()
+    for frame in panning(1, 7) + panning(2, 6) + panning(3, 5):
+        detector.process_frame(frame)
+    assert detector.result() == [7, 13]
+    deaf = ShotBoundaryDetector(residual=5.0)
+    for frame in panning(1, 7) + panning(2, 6):
+        deaf.process_frame(frame)
+    assert deaf.result() == [] == ShotBoundaryDetector().result()
 
 
 def test_every_frame_comes_back_once_and_in_order() -> None:

@@ -1,6 +1,7 @@
 """Burnt-in logos: found where the picture moves behind them, cut off, or the reason of a refusal."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from stvt.datasets.build.training_set import prepare_training
 from stvt.datasets.build.training_video import Settings
-from stvt.datasets.curation.letterbox import Box
-from stvt.datasets.curation.watermark import Logos, without_logos
+from stvt.datasets.curation.watermark import WatermarkDetector, without_watermarks
+from stvt.datasets.frames import Box
 from tests.datasets.build.test_training_set import write_video
 
 Frames = NDArray[np.uint8]
@@ -33,10 +34,10 @@ def burnt(frames: Frames, x: int, y: int, strength: float = 1.0) -> Frames:
 
 
 def found(frames: Frames, within: Box | None = None) -> list[Box]:
-    logos = Logos(*frames.shape[1:3])
-    for frame in frames:
-        logos.add(frame)
-    return logos.boxes(within)
+    detector = WatermarkDetector(frames.shape[1], frames.shape[2], crop=lambda: within)
+    for number, frame in enumerate(frames):
+        detector.process_frame(frame, Fraction(number, 4))
+    return detector.result().lasting
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.5])
@@ -70,11 +71,11 @@ def test_the_edge_of_black_borders_is_no_logo() -> None:
 def test_the_cheapest_cuts_are_made() -> None:
     whole = Box(0, 0, 100, 200)
     corner, other = Box(90, 180, 8, 18), Box(92, 5, 6, 30)
-    assert without_logos(whole, [corner]) == (Box(0, 0, 90, 200), "")
-    assert without_logos(whole, [corner, other]) == (Box(0, 0, 90, 200), "")
+    assert without_watermarks(whole, [corner]) == (Box(0, 0, 90, 200), "")
+    assert without_watermarks(whole, [corner, other]) == (Box(0, 0, 90, 200), "")
     left = Box(10, 0, 80, 12)
-    assert without_logos(whole, [left]) == (Box(0, 12, 100, 188), "")
-    rest, fault = without_logos(whole, [Box(40, 80, 20, 40)])
+    assert without_watermarks(whole, [left]) == (Box(0, 12, 100, 188), "")
+    rest, fault = without_watermarks(whole, [Box(40, 80, 20, 40)])
     assert rest == whole and "burnt-in logo (40x20 at 80,40)" in fault
 
 

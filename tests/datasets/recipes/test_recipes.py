@@ -148,7 +148,7 @@ def test_a_known_set_is_fetched_unpacked_prepared_and_verified(
     prepared = load(name, tmp_path)
     assert {scene.frames for scene in prepared.scenes.values()} == {FRAMES}
     if not LAYOUTS[name][0].endswith((".MOV", ".mp4")):
-        assert {scene.record.fps for scene in prepared.scenes.values()} == {recipe.fps}
+        assert {scene.record.gt.fps for scene in prepared.scenes.values()} == {recipe.fps}
     assert verify(name, tmp_path).problems == []
     assert prepare(name, tmp_path).unchanged == expected  # without being fetched again
     assert not list(tmp_path.glob("*.unpacked"))
@@ -167,12 +167,21 @@ def test_a_known_set_is_taken_from_any_folder_on_the_way_to_its_scenes(
     for part in ["here", *parts]:
         outcome = prepare(name, tmp_path / str(len(manifests)), folder)
         assert (len(outcome.prepared), outcome.failures) == (2, []), folder
-        manifest = tmp_path / str(len(manifests)) / name / "manifest.json"
-        manifests.append(json.loads(manifest.read_text()) | {"source": None})
+        manifests.append(without_origin(tmp_path / str(len(manifests)) / name)[0])
         folder /= part
         if part == "encoded_test":
             break  # Type1 holds but a third of the scenes
     assert all(manifest == manifests[0] for manifest in manifests)
+
+
+def without_origin(folder: Path) -> tuple[dict[str, object], list[object]]:
+    """A manifest without the paths that its scenes came from, and the archives there."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    archives = []
+    for scene in manifest["scenes"].values():
+        assert Path(scene["gt"]["source"].pop("path")).exists()
+        archives.append(scene["gt"]["source"].pop("archive"))
+    return manifest, [one for i, one in enumerate(archives) if one not in archives[:i]]
 
 
 def test_every_recipe_says_what_a_reader_needs() -> None:
@@ -305,9 +314,7 @@ def _same_from(of: str, shared: Path, tmp_path: Path, most: dict[str, int]) -> N
         for root, what in (("a", source), ("b", given)):
             outcome = prepare(name, tmp_path / root, what, partial=short)
             assert outcome.failures == []
-            manifest = json.loads((tmp_path / root / name / "manifest.json").read_text())
-            archive = manifest.pop("archive", None)
-            del manifest["source"]
-            assert (archive is None) == (what == source)
+            manifest, archives = without_origin(tmp_path / root / name)
+            assert (archives == [None]) == (what == source)
             digests.add(hashlib.sha256(json.dumps(manifest).encode()).hexdigest())
         assert len(digests) == 1

@@ -19,7 +19,7 @@ from stvt.core.fetcher import Fetch, addresses, fetcher
 from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.frames import encode_png
 from stvt.datasets.recipes.recipe import Published
-from stvt.datasets.sources.download import room
+from stvt.datasets.sources.download import disk_space
 from tests.lying_server import QUOTA, Act, Server, serving
 
 NOISE = np.random.default_rng(5).integers(0, 256, (3, 96, 128, 3), np.uint8)
@@ -167,7 +167,7 @@ def test_room_on_the_disk_is_asked_for_first(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert "needs about 5.0 MB" in refusal(tmp_path, fetch())
     assert server.asked == []
-    assert room(DATASETS["sintel"])["prepared"] == pytest.approx(0.9e9, rel=0.05)
+    assert disk_space(DATASETS["sintel"])["prepared"] == pytest.approx(0.9e9, rel=0.05)
 
 
 def test_the_rate_is_kept(server: Server, know: Callable[..., Recipe], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stvt.datasets.video import reader as video_module
 from stvt.datasets.video.reader import Video, open_video
-from stvt.datasets.video.timestamps import Entry, timeline
+from stvt.datasets.video.timestamps import SeekPoint, read_timestamps
 
 EVEN = [10 * k for k in range(24)]
 UNEVEN = [10 * k + 4 * (k % 3) + 25 * (k > 9) for k in range(24)]
@@ -37,7 +37,7 @@ def clip(path: Path, stamps: Sequence[int]) -> Path:
     return path
 
 
-def taken(video: Video, entry: Entry | None, most: int | None = None) -> list[Any]:
+def taken(video: Video, entry: SeekPoint | None, most: int | None = None) -> list[Any]:
     return [(stamp, picture.tobytes()) for stamp, picture in islice(video.timed(True, entry), most)]
 
 
@@ -47,11 +47,11 @@ def test_every_frame_can_be_reached_from_its_key_frame(
     tmp_path: Path, name: str, stamps: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = clip(tmp_path / name, stamps)
-    when, video = timeline(path, 0), open_video(path)
-    assert when.steady == (stamps is EVEN) and len(when.keys) >= 4
+    when, video = read_timestamps(path, 0), open_video(path)
+    assert when.constant_rate == (stamps is EVEN) and len(when.keys) >= 4
     whole = taken(video, None)
     decoded = 0
-    plain = video_module._decoded
+    plain = video_module._decode
 
     def counting(*told: Any) -> Any:
         nonlocal decoded
@@ -59,10 +59,10 @@ def test_every_frame_can_be_reached_from_its_key_frame(
             decoded += 1
             yield frame
 
-    monkeypatch.setattr(video_module, "_decoded", counting)
+    monkeypatch.setattr(video_module, "_decode", counting)
     for number in range(1, 24):
         decoded = 0
-        entry = when.entry(Fraction(stamps[number] - stamps[0], 100))
+        entry = when.seek_point(Fraction(stamps[number] - stamps[0], 100))
         if entry is None:
             assert when.ticks[number] < when.keys[1]
             continue
@@ -76,13 +76,13 @@ def test_between_two_frames_the_later_one_counts_and_after_the_last_there_is_non
     tmp_path: Path,
 ) -> None:
     for stamps in (EVEN, UNEVEN):
-        when = timeline(clip(tmp_path / "a.mp4", stamps), 0)
+        when = read_timestamps(clip(tmp_path / "a.mp4", stamps), 0)
         for seconds in (Fraction(121, 100), Fraction(149, 100)):
-            entry = when.entry(seconds)
+            entry = when.seek_point(seconds)
             assert entry is not None
             past = [(tick - when.ticks[0]) * when.tick for tick in when.ticks]
             assert past[entry.number - 1] < seconds <= past[entry.number]
-        assert when.entry(Fraction(0)) is None and when.entry(Fraction(30)) is None
+        assert when.seek_point(Fraction(0)) is None and when.seek_point(Fraction(30)) is None
 
 
 @pytest.mark.parametrize("wrong", [{"key": -1}, {"tick": 1}], ids=["no such key", "no such frame"])
@@ -90,8 +90,8 @@ def test_an_entry_that_does_not_lead_to_its_frame_is_not_believed(
     tmp_path: Path, wrong: dict[str, int]
 ) -> None:
     path = clip(tmp_path / "a.mp4", EVEN)
-    when, video = timeline(path, 0), open_video(path)
-    entry = when.entry(Fraction(15, 10))
+    when, video = read_timestamps(path, 0), open_video(path)
+    entry = when.seek_point(Fraction(15, 10))
     assert entry is not None
     changed = {name: getattr(entry, name) + more for name, more in wrong.items()}
     whole = taken(video, None)
@@ -109,7 +109,7 @@ def test_pictures_painted_over_each_other_have_no_entry(tmp_path: Path, codec: s
             picture: NDArray[np.uint8] = np.full((16, 16, 3), 40 * number, np.uint8)
             output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         output.mux(stream.encode())
-    assert timeline(path, 0).entry(Fraction(3, 10)) is None
+    assert read_timestamps(path, 0).seek_point(Fraction(3, 10)) is None
 
 
 # Edit lists, starts that are not 0, no index, 4:4:4 whose decoder must know the encoder.
@@ -135,8 +135,8 @@ def test_real_files_give_the_same_frames_from_wherever_they_are_entered(
 ) -> None:
     path = shared / "data" / "clips" / name
     video = open_video(path)
-    when = timeline(path, int(str(video.facts["stream"])))
-    entry = when.entry(when.seconds * Fraction(9, 10))
+    when = read_timestamps(path, int(str(video.facts["stream"])))
+    entry = when.seek_point(when.seconds * Fraction(9, 10))
     assert (entry is not None) == enters
     if entry is not None:
         whole = taken(video, None, entry.number + 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stvt.cli import confidence as confidence_command
-from stvt.cli import flow as flow_command
+from stvt.cli import figures as figures_command
 from stvt.core.errors import UsageError
-from stvt.evaluation import figures
+from stvt.core.files import write_json
+from stvt.evaluation import figures, thumbnails
 from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails as clips
+from stvt.evaluation.report import read_info
 from stvt.reports import ReportError
 from stvt.reports.figures.confidence import confidence_figure
 from stvt.reports.figures.error_maps import error_map
@@ -39,9 +39,10 @@ def run(tmp_path: Path) -> Path:
         "methods": {NAME: {"weights": ""}},
         "shown": {"d": {"s": 2}},
     }
-    results.write_json(tmp_path / "run.json", facts)
+    write_json(tmp_path / "run.json", facts)
     scores = [[frame, 0.5, "psnr", "rgb", 20.0 + frame] for frame in range(5)]
     unit = {
+        "key": "k",
         "dataset": "d",
         "scene": "s",
         "method": NAME,
@@ -49,10 +50,10 @@ def run(tmp_path: Path) -> Path:
         "weights": "",
         "fps": "25",
     }
-    results.write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
+    write_json(results.unit_file(tmp_path, "d", "s", NAME), {**unit, "scores": scores})
     clip = tmp_path / "clips" / "d" / "s"
     for frame in range(5):
-        clips.keep(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
+        thumbnails.write_copies(clip, NAME, frame, truth, truth // 2 + frame, truth[::4, ::4])
     picture = results.picture_file(tmp_path, "d", "s", NAME)
     picture.parent.mkdir(parents=True)
     Image.fromarray(truth // 2).save(picture)
@@ -119,8 +120,7 @@ def test_the_commands_make_figures_of_any_frames(
     folder = write_clip(tmp_path / "clip", moving_square(4, 64, 64))
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()
-    flow_command.add(commands)
-    confidence_command.add(commands)
+    figures_command.add(commands)
     first, second, *_ = sorted(folder.iterdir())
     lines = [["flow", str(first), str(second)], ["confidence", str(folder), "--untrained"]]
     for line in lines:
@@ -163,15 +163,14 @@ def test_videos_show_all_views_at_real_speed_and_slowed_down(run: Path) -> None:
 
 def test_a_video_skips_frames_that_a_view_lacks_and_none_is_made_of_nothing(run: Path) -> None:
     scores = {("d", "s", NAME)}
-    facts = json.loads((run / "run.json").read_text())
-    clip: dict[str, Any] = clips.find(run, facts, scores)["d"]["s"]
-    clip["methods"][NAME].clear()
+    clip = thumbnails.find_clips(run, read_info(run), scores)["d"]["s"]
+    clip = replace(clip, methods={NAME: {}})
     assert scene_videos(clip, "d", "s", [NAME], run / "out") == []
     assert not (run / "out").exists()
 
 
 def test_a_run_without_moving_pictures_says_so(tmp_path: Path) -> None:
     facts = {"signature": "", "datasets": {}, "methods": {}, "shown": {}}
-    results.write_json(tmp_path / "run.json", facts)
+    write_json(tmp_path / "run.json", facts)
     with pytest.raises(UsageError, match="no moving pictures"):
         list(figures.videos(tmp_path))

@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stvt.evaluation import thumbnails as clips
+from stvt.evaluation import thumbnails
 from stvt.evaluation.protocol import Position
-from stvt.reports import write_report
-from stvt.reports.page import scene_data as html_scenes
-from stvt.reports.page.html_page import html_page
+from stvt.reports import ClipFiles, write_report
+from stvt.reports.page import scene_data
+from stvt.reports.page.html import html_page
 from stvt.reports.scores import averages, checked
-from tests.reports.page.test_report import NASTY, made_facts, made_picture, made_scores
+from tests.reports.builders import run_info
+from tests.reports.page.test_report import NASTY, made_info, made_picture, made_scores
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"
 
 
-def made_clips(folder: Path, methods: Sequence[str], frames: int = 6) -> dict[str, Any]:
+def made_clips(folder: Path, methods: Sequence[str], frames: int = 6) -> ClipFiles:
     """A scene's moving pictures: a square that goes right over noise, the methods off by more."""
     generator = np.random.default_rng(0)
     ground = generator.integers(0, 120, (48, 64, 3), np.uint8)
@@ -32,10 +33,12 @@ def made_clips(folder: Path, methods: Sequence[str], frames: int = 6) -> dict[st
         truth = ground.copy()
         truth[10:20, 4 * frame : 4 * frame + 10] = (250, 200, 30)
         for number, method in enumerate(methods, start=1):
-            clips.keep(folder, method, frame, truth, truth // (1 + number), truth[::4, ::4])
-    facts = {"datasets": {"d": {"scenes": ["s"]}}, "methods": dict.fromkeys(methods)}
+            thumbnails.write_copies(
+                folder, method, frame, truth, truth // (1 + number), truth[::4, ::4]
+            )
+    info = run_info(datasets={"d": {"scenes": ["s"]}}, methods={m: {} for m in methods})
     run = folder.parents[2]
-    return clips.find(run, facts, {("d", "s", method) for method in methods})["d"]["s"]
+    return thumbnails.find_clips(run, info, {("d", "s", method) for method in methods})["d"]["s"]
 
 
 def made_page(
@@ -43,9 +46,9 @@ def made_page(
 ) -> str:
     """report.html of the data set vid4, whose first scene has moving pictures."""
     rows = checked(made_scores(methods, scenes, kinds=("new", "existing")))
-    facts = made_facts(methods, **changes)
+    info = made_info(methods, **changes)
     moving = {"vid4": {scenes[0]: made_clips(tmp_path / "clips" / "d" / "s", methods)}}
-    return html_page(rows, averages(rows, facts), facts, moving, tmp_path)
+    return html_page(rows, averages(rows, info), info, moving, tmp_path)
 
 
 def embedded(page: str) -> list[Any]:
@@ -60,9 +63,9 @@ def test_nothing_of_a_hostile_run_becomes_markup(tmp_path: Path) -> None:
     facts = {
         "failures": [failure],
         "warnings": [HOSTILE],
-        "command": ["stvt", HOSTILE],
+        "command": f"stvt {HOSTILE}",
         "protocol": {"name": HOSTILE, HOSTILE: HOSTILE},
-        HOSTILE: {HOSTILE: HOSTILE},
+        "settings": {HOSTILE: HOSTILE},
     }
     page = made_page(tmp_path, [HOSTILE, NASTY], [HOSTILE, "t"], **facts)
     assert "<img src=x" not in page and "<script>alert" not in page
@@ -83,8 +86,8 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
 def test_links_of_the_page_lead_to_files(tmp_path: Path) -> None:
     picture = made_picture(tmp_path / "in", ["a"], (48, 64))
     moving = {"vid4": {"s": made_clips(tmp_path / "clips" / "d" / "s", ["a"])}}
-    scores, facts = made_scores(["a"], ["s"]), made_facts(["a"])
-    page = write_report(scores, facts, {"vid4": {"s": picture}}, tmp_path / "out", moving)
+    scores, info = made_scores(["a"], ["s"]), made_info(["a"])
+    page = write_report(scores, info, {"vid4": {"s": picture}}, tmp_path / "out", moving)
     page = page.with_suffix(".html")
     text = page.read_text()
     links = [link for link in re.findall(r'href="([^"#]+)"', text) if not link.startswith("data:")]
@@ -114,22 +117,22 @@ def test_too_many_pictures_cost_frames_first_and_scenes_last(
     scene = made_clips(tmp_path / "clips" / "d" / "s", ["a"], frames=10)
     moving = {"d": {str(number): scene for number in range(4)}}
     shown = [("d", str(number)) for number in range(4)]
-    size = sum(html_scenes._cost(scene).values())
-    whole, words = html_scenes.frames_shown(shown, moving)
+    size = sum(scene_data._cost(scene).values())
+    whole, words = scene_data.frames_shown(shown, moving)
     assert [len(frames) for frames in whole.values()] == [10] * 4 and not words
-    monkeypatch.setattr(html_scenes, "BUDGET", 3.4 * size)
-    fewer, words = html_scenes.frames_shown(shown, moving)
+    monkeypatch.setattr(scene_data, "BUDGET", 3.4 * size)
+    fewer, words = scene_data.frames_shown(shown, moving)
     assert {len(frames) for frames in fewer.values()} == {8}
     assert fewer["d", "0"] == [1, 2, 3, 4, 5, 6, 7, 8] and "At most 8 frames" in words
-    monkeypatch.setattr(html_scenes, "BUDGET", 1.4 * size)
-    least, words = html_scenes.frames_shown(shown, moving)
+    monkeypatch.setattr(scene_data, "BUDGET", 1.4 * size)
+    least, words = scene_data.frames_shown(shown, moving)
     assert len(least) == 2 and "2 more scenes would make this page too large" in words
 
 
 def test_copies_are_the_same_twice_small_and_of_the_middle(tmp_path: Path) -> None:
     large = np.random.default_rng(0).integers(0, 256, (300, 1024, 3), np.uint8)
     for folder in (tmp_path / "one", tmp_path / "two"):
-        clips.keep(folder, "a/b", 3, large, large, large[::4, ::4])
+        thumbnails.write_copies(folder, "a/b", 3, large, large, large[::4, ::4])
     files = sorted(
         file.relative_to(tmp_path / "one") for file in tmp_path.glob("one/**/*.*") if file.is_file()
     )
@@ -140,10 +143,10 @@ def test_copies_are_the_same_twice_small_and_of_the_middle(tmp_path: Path) -> No
         assert image.size == (512, 150)
     with Image.open(tmp_path / "one" / "input" / "00000003.webp") as image:
         np.testing.assert_array_equal(np.asarray(image), large[::4, ::4])
-    kept = clips.kept([Position(n, n, 0.0) for n in range(101)])
-    assert len(kept) == clips.FRAMES and Position(50, 50, 0.0) in kept
-    clips.begin(tmp_path / "one", "a/b")
-    assert not list((tmp_path / "one").glob("*/a%2Fb"))
+    kept = thumbnails.middle_positions([Position(n, n, 0.0) for n in range(101)])
+    assert len(kept) == thumbnails.FRAMES and Position(50, 50, 0.0) in kept
+    thumbnails.remove_copies(tmp_path / "one", "a/b")
+    assert not list((tmp_path / "one").glob("*/a-b-*"))
 
 
 # ---- in a browser
@@ -354,8 +357,8 @@ def test_odd_runs_open_without_a_console_message(browser: Any, tmp_path: Path) -
     random = made_scores(["a"], ["s"], untrained=["a"])
     for scores in (identical, unscored, random, made_scores([], [])):
         rows = checked(scores)
-        facts = {"methods": {"a": {"weights": ""}}, "failures": []}
-        text = html_page(rows, averages(rows, facts), facts, {}, tmp_path)
+        info = run_info(methods={"a": {"weights": ""}})
+        text = html_page(rows, averages(rows, info), info, {}, tmp_path)
         (tmp_path / "odd.html").write_text(text, encoding="utf-8")
         browser.get_log("browser")
         browser.get((tmp_path / "odd.html").as_uri())

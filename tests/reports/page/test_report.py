@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stvt.reports import COLUMNS, ReportError, write_report
+from stvt.reports import COLUMNS, FrameFiles, ReportError, RunInfo, write_report
 from stvt.reports.figures import per_frame as plots
 from stvt.reports.figures.crops import scene_picture
-from stvt.reports.figures.style import looks
+from stvt.reports.figures.style import method_styles
+from tests.reports.builders import run_info
 
 SIGNATURE = "scale:4|channel:rgb"
 NASTY = "_a<b>|c_ & 5% $x$"
@@ -60,7 +62,7 @@ def made_scores(
     return pd.DataFrame(made, columns=list(COLUMNS))
 
 
-def made_facts(methods: Sequence[str], **changes: Any) -> dict[str, Any]:
+def made_info(methods: Sequence[str], **changes: Any) -> RunInfo:
     runtime = {"median": 0.2, "device": "cpu", "precision": "fp32", "height": 540, "width": 960}
     about = {
         method: {
@@ -70,10 +72,10 @@ def made_facts(methods: Sequence[str], **changes: Any) -> dict[str, Any]:
         }
         for number, method in enumerate(methods)
     }
-    return {"signature": SIGNATURE, "version": "0.1.0", "methods": about, **changes}
+    return run_info(signature=SIGNATURE, version="0.1.0", methods=about, **changes)
 
 
-def made_picture(folder: Path, methods: Sequence[str], size: tuple[int, int]) -> dict[str, Any]:
+def made_picture(folder: Path, methods: Sequence[str], size: tuple[int, int]) -> FrameFiles:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, 256, (*size, 3), np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,8 +86,7 @@ def made_picture(folder: Path, methods: Sequence[str], size: tuple[int, int]) ->
         files[method] = folder / f"{number}.png"
         noise = generator.integers(0, 40 + number, truth.shape, np.uint8)
         Image.fromarray(np.minimum(truth, 255 - noise) + noise).save(files[method])
-    found = {"truth": folder / "truth.png", "input": folder / "input.png", "methods": files}
-    return {"frame": 3, **found}
+    return FrameFiles(3, folder / "truth.png", folder / "input.png", files)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -104,9 +105,9 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
     methods = ["a+b", "net"]
     scores = made_scores(methods, ["s", "t"], kinds=("new", "existing"), untrained=["net"])
     shown = {"vid4": {"s": made_picture(tmp_path / "in", methods, (48, 64))}}
-    facts = made_facts(methods)
-    page = write_report(scores, facts, shown, tmp_path / "one")
-    write_report(scores.sample(frac=1, random_state=0), facts, shown, tmp_path / "two")
+    info = made_info(methods)
+    page = write_report(scores, info, shown, tmp_path / "one")
+    write_report(scores.sample(frac=1, random_state=0), info, shown, tmp_path / "two")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert set(digests(tmp_path / "one")) == {
         "report.html",
@@ -131,9 +132,9 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
 
 def test_a_report_made_again_keeps_no_figure_of_the_last(tmp_path: Path) -> None:
     shown = {"vid4": {"s": made_picture(tmp_path / "in", ["a"], (48, 64))}}
-    write_report(made_scores(["a"], ["s"]), made_facts(["a"]), shown, tmp_path / "out")
+    write_report(made_scores(["a"], ["s"]), made_info(["a"]), shown, tmp_path / "out")
     (tmp_path / "out" / "figures" / "mine.png").write_bytes(b"")
-    write_report(made_scores(["a"], ["s"]), {}, {}, tmp_path / "out")
+    write_report(made_scores(["a"], ["s"]), run_info(), {}, tmp_path / "out")
     left = {name for name in digests(tmp_path / "out") if name.startswith("figures/")}
     assert left == {
         "figures/mine.png",
@@ -147,10 +148,10 @@ def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path:
     scores = made_scores(methods, ["s", NASTY], frames=1)
     scores.loc[scores["method"] == "b", "value"] = math.inf
     failure = {"dataset": "vid4", "scene": "x|y", "method": "<c>", "reason": "line 1\n| line 2"}
-    facts = made_facts(methods, failures=[failure], warnings=["<script>"], protocol={"name": "p"})
+    info = made_info(methods, failures=[failure], warnings=["<script>"], protocol={"name": "p"})
     picture = made_picture(tmp_path / "in", methods, (48, 64))
-    picture["methods"]["b"] = tmp_path / "missing.png"
-    page = write_report(scores, facts, {"vid4": {NASTY: picture}}, tmp_path / "out")
+    picture = replace(picture, methods={**picture.methods, "b": tmp_path / "missing.png"})
+    page = write_report(scores, info, {"vid4": {NASTY: picture}}, tmp_path / "out")
     text = page.read_text()
     assert "<script>" not in text and "<b>" not in text and "<c>" not in text
     assert "| vid4 | x\\|y | &lt;c&gt; | line 1 \\| line 2 |" in text
@@ -160,17 +161,33 @@ def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path:
 
 def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
     empty = made_scores([], [])
-    assert "No method was scored" in write_report(empty, {}, {}, tmp_path / "a").read_text()
+    assert "No method was scored" in write_report(empty, run_info(), {}, tmp_path / "a").read_text()
     methods = {"a": {"parameters": 1, "weights": "untrained"}}
-    facts = {"methods": methods, "datasets": {"vid4": {"scenes": 2}}}
-    assert "untrained" in write_report(empty, facts, {}, tmp_path / "b").read_text()
+    info = run_info(methods=methods, datasets={"vid4": {"scenes": ["s", "t"]}})
+    assert "untrained" in write_report(empty, info, {}, tmp_path / "b").read_text()
+
+
+def test_what_is_listed_has_spaces_between(tmp_path: Path) -> None:
+    methods = ["a", "b"]
+    info = made_info(methods)
+    text = write_report(
+        made_scores(methods, ["s"], untrained=methods), info, {}, tmp_path
+    ).read_text()
+    assert "> **a**, **b**: untrained: the network" in text
+    slow = {"runtime": {"out_of_memory": True}}
+    info = made_info([*methods, "c"])
+    info = replace(
+        info, methods={"c": info.methods["c"], **run_info(methods={"a": slow, "b": slow}).methods}
+    )
+    text = write_report(made_scores([*methods, "c"], ["s"]), info, {}, tmp_path).read_text()
+    assert "Not drawn: a ran out of memory; b ran out of memory.\n" in text
 
 
 def test_scores_that_cannot_share_a_table_write_nothing(tmp_path: Path) -> None:
     scores = made_scores(["a"], ["s"])
     scores.loc[0, "signature"] = "scale:2|channel:rgb"
     with pytest.raises(ReportError, match="scale is 2 or 4"):
-        write_report(scores, {}, {}, tmp_path / "out")
+        write_report(scores, run_info(), {}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -180,16 +197,16 @@ def test_three_hundred_scenes_are_listed_and_the_first_few_drawn(
     monkeypatch.setattr(plots, "PANELS_A_PAGE", 2)
     monkeypatch.setattr(plots, "PAGES_A_DATASET", 2)
     scenes = [f"{number:03}" for number in range(300)]
-    page = write_report(made_scores(["a"], scenes, frames=1), {}, {}, tmp_path)
+    page = write_report(made_scores(["a"], scenes, frames=1), run_info(), {}, tmp_path)
     text = page.read_text()
     assert "The first 4 of 300 scenes are drawn." in text
     assert all(f"| {scene} |" in text for scene in scenes)
     assert len(list((tmp_path / "figures").glob("frames-*.png"))) == 2
 
 
-def test_a_method_keeps_its_look_when_others_fail() -> None:
-    assert looks(["a", "b", "c"])["b"] == looks(["a", "b"])["b"]
-    assert len({look.colour for look in looks([str(n) for n in range(8)]).values()}) == 8
+def test_a_method_keeps_its_style_when_others_fail() -> None:
+    assert method_styles(["a", "b", "c"])["b"] == method_styles(["a", "b"])["b"]
+    assert len({s.colour for s in method_styles([str(n) for n in range(8)]).values()}) == 8
 
 
 def test_the_crop_is_where_trained_methods_err_most(tmp_path: Path) -> None:
@@ -200,7 +217,7 @@ def test_the_crop_is_where_trained_methods_err_most(tmp_path: Path) -> None:
     for name, frame in (("truth", truth), ("wrong", wrong), ("wild", wild)):
         Image.fromarray(frame).save(tmp_path / f"{name}.png")
     files = {name: tmp_path / f"{name}.png" for name in ("wrong", "wild")}
-    shown = {"frame": 1, "truth": tmp_path / "truth.png", "input": None, "methods": files}
+    shown = FrameFiles(1, tmp_path / "truth.png", None, files)
     out = tmp_path / "out.png"
     assert scene_picture(shown, "t", out, ["wrong", "wild"], frozenset({"wild"}), {}) == []
     picture = np.asarray(Image.open(out)).astype(int)
@@ -211,13 +228,13 @@ def test_the_crop_is_where_trained_methods_err_most(tmp_path: Path) -> None:
 
 
 def test_a_scene_whose_truth_is_gone_has_no_picture(tmp_path: Path) -> None:
-    shown = {"frame": 1, "truth": tmp_path / "no.png", "input": None, "methods": {}}
+    shown = FrameFiles(1, tmp_path / "no.png", None, {})
     lost = scene_picture(shown, "t", tmp_path / "out.png", [], frozenset(), {})
     assert "no.png" in lost[0] and not (tmp_path / "out.png").exists()
 
 
 def test_importing_reports_loads_nothing_heavy() -> None:
-    heavy = "{'matplotlib', 'pandas', 'PIL', 'torch', 'tabulate'}"
+    heavy = "{'matplotlib', 'pandas', 'PIL', 'torch', 'tabulate', 'jinja2', 'scipy'}"
     program = f"import sys, stvt.reports; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],

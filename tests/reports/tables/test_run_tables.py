@@ -13,17 +13,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from stvt.core.safe_names import file_name
 from stvt.reports import (
     COLUMNS,
     TABLE_1,
     TABLE_2,
     ReportError,
     read_scores,
-    table,
     write_scores,
 )
 from stvt.reports.scores import averages, checked
-from stvt.reports.tables.escape import code, file_name, latex, markdown, plain
+from stvt.reports.tables.escape import code, latex, markdown, plain
+from tests.reports.builders import run_info, table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
 PAPER = {"name": "paper", "scale": 4, "degradation": "BD", "frames": "new", "channel": "rgb"}
@@ -141,7 +142,7 @@ def test_failed_units_and_scenes_that_nobody_scored_are_said() -> None:
     text = table(rows("a", "s", [30]), facts, "markdown")
     assert cells(text, "a")[1] == "1 of 2 scenes"
     assert cells(text, "b")[1] == "failed"
-    planned = {"datasets": {"vid4": {"scenes": 3}}}
+    planned = {"datasets": {"vid4": {"scenes": ["s", "t", "u"]}}}
     assert cells(table(rows("a", "s", [30]), planned, "markdown"), "a")[1] == "1 of 3 scenes"
     named = {"datasets": {"vid4": {"scenes": ["s", "t"]}}}
     assert cells(table(rows("a", "s", [30]), named, "markdown"), "a")[1] == "1 of 2 scenes"
@@ -213,7 +214,7 @@ def test_lpips_joins_the_columns_of_a_run_in_luma() -> None:
     made = scores(
         rows("a", "s", [20], channel="y"), rows("a", "s", [0.2], "lpips"), rows("b", "s", [21])
     )
-    means = averages(checked(made[made["method"] == "a"]), {})
+    means = averages(checked(made[made["method"] == "a"]), run_info())
     assert means.columns == [("vid4", "y")]
     assert means.metrics["vid4", "y"] == ["psnr", "lpips"]
 

@@ -1,0 +1,196 @@
+"""Method expressions, as in `bicubic+blend,mine=frames:/x`: parsed, and built into methods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import registry
+from .cascade import Cascade
+from .custom import from_entry_point, from_file
+from .errors import MethodError
+from .method import Method, Settings
+from .precomputed import PrecomputedFrames
+from .registry import ALIASES, METHODS, network_spec
+from .spec import load
+from .weights.load import ready_network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LABEL = re.compile(r"(?P<label>[^=:/\\+,]+)=(?P<what>.+)", re.DOTALL)
+FILE = re.compile(r"(?P<file>.+\.py):(?P<name>\w+)", re.DOTALL)
+FRAMES = "frames:"
+
+
+def parse_methods(text: str | Sequence[str]) -> list[str]:
+    """The methods of a list with commas, or of several such lists, each once, in order.
+
+    >>> parse_methods("bicubic+blend, v2f,bicubic+blend")
+    ['bicubic+blend', 'v2f']
+
+    Raises MethodError for an empty entry and for one name with two meanings.
+    """
+    whole = text if isinstance(text, str) else ",".join(text)
+    specs = list(dict.fromkeys(spec.strip() for spec in whole.split(",")))
+    if "" in specs:
+        raise MethodError(f"--methods {whole!r}: a name is missing beside a comma")
+    meanings: dict[str, str] = {}
+    for spec in specs:
+        label, _ = split_label(spec)
+        if label in meanings:
+            raise MethodError(
+                f"--methods: {label!r} is the name of both {meanings[label]!r} and {spec!r}; "
+                "give one of them another name, as in other=..."
+            )
+        meanings[label] = spec
+    return specs
+
+
+def split_label(spec: str) -> tuple[str, str]:
+    """The name that tables print, and what is to be built.
+
+    >>> split_label("mine=frames:/x"), split_label("a+b")
+    (('mine', 'frames:/x'), ('a+b', 'a+b'))
+    """
+    match = LABEL.fullmatch(spec)
+    return (match["label"].strip(), match["what"].strip()) if match else (spec, spec)
+
+
+def networks_of(specs: Iterable[str]) -> list[str]:
+    """The networks of some methods that have weights, by the names that `--weights` takes.
+
+    >>> networks_of(["bicubic+blend", "mine=v2f"])
+    ['edvr', 'dain']
+    """
+    return [
+        network
+        for _, what in map(split_label, specs)
+        for name in components(ALIASES.get(what, what))
+        if name in METHODS
+        for network in METHODS[name].networks
+    ]
+
+
+def with_absolute_paths(spec: str) -> str:
+    """The same with the paths of folders and files whole, for a process that works elsewhere.
+
+    >>> with_absolute_paths("mine=frames:/x/../y"), with_absolute_paths("bicubic+blend")
+    ('mine=frames:/y', 'bicubic+blend')
+    """
+    label, what = split_label(spec)
+    if what.startswith(FRAMES) and label != what:
+        return f"{label}={FRAMES}{Path(what.removeprefix(FRAMES)).expanduser().resolve()}"
+    names = []
+    for name in components(what):
+        file = FILE.fullmatch(name)
+        path = Path(file["file"]).expanduser().resolve() if file else None
+        names.append(f"{path}:{file['name']}" if file and path else name)
+    whole = "+".join(names)
+    return whole if label == what else f"{label}={whole}"
+
+
+def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = False) -> Method:
+    """The method that `spec` describes: what `docs/methods.md` says can be written.
+
+    larger, new: whether it must enlarge, and whether it must make new frames.
+
+    Raises MethodError, in one line, for whatever cannot be built.
+    """
+    label, what = split_label(spec)
+    if what.startswith(FRAMES) and label != what:
+        return PrecomputedFrames(
+            label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale
+        )
+    names = components(ALIASES.get(what, what))
+    check_composition(label, names)
+    stages = [single_method(name, settings) for name in names]
+    method = (
+        stages[0] if len(stages) == 1 else Cascade(stages[0], stages[1], settings.handoff_dtype)
+    )
+    method.name = label
+    if settings.compiled:
+        from .acceleration.compilation import compile_networks
+
+        compile_networks(method, settings.compiled, settings.device)
+    if larger and method.scale == 1:
+        raise MethodError(f"{label} makes no larger frames; write bicubic+{what} or another before")
+    if larger and method.scale != settings.scale:
+        raise MethodError(f"{label} enlarges by {method.scale}, not by {settings.scale}")
+    if new and len(names) == 1 and names[0] in METHODS and METHODS[names[0]].kind == "spatial":
+        raise MethodError(f"{label} makes no new frames; write {what}+blend or another after it")
+    return method
+
+
+def components(what: str) -> list[str]:
+    """The methods of a composition; a + in the name of a file is none.
+
+    >>> components("bicubic+a+b.py:Mine")
+    ['bicubic', 'a', 'b.py:Mine']
+    """
+    file = FILE.fullmatch(what)
+    if file and Path(file["file"]).expanduser().is_file():
+        return [what]
+    return [name.strip() for name in what.split("+")]
+
+
+def check_composition(label: str, names: Sequence[str]) -> None:
+    """Raises MethodError if these methods cannot be composed at all."""
+    if len(names) > 2:
+        raise MethodError(f"{label}: a composition is of two methods, one spatial, one temporal")
+    for name in names:
+        if len(names) > 1 and name in METHODS and METHODS[name].kind == "space-time":
+            raise MethodError(f"{label}: {name} does both in one; write it alone")
+
+
+def single_method(name: str, settings: Settings) -> Method:
+    """A method by its name, here or installed, or by its file and class."""
+    if name in METHODS:
+        return registered_method(name, settings)
+    if file := FILE.fullmatch(name):
+        return from_file(Path(file["file"]).expanduser(), file["name"], settings)
+    installed = registry.installed()
+    if name in installed:
+        return from_entry_point(installed[name], settings)
+    raise MethodError(unknown_name(name, [*METHODS, *ALIASES, *installed]))
+
+
+def registered_method(name: str, settings: Settings) -> Method:
+    """A method of `METHODS`, its networks with weights as the settings ask."""
+    spec = METHODS[name]
+    if spec.kind != "temporal" and settings.scale not in spec.scales:
+        scales = " or ".join(map(str, spec.scales))
+        raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
+    method: Method
+    if not spec.networks:
+        method = load(spec.method)(settings, *spec.arguments)
+        return method
+    if settings.precision == "fp16" and settings.device == "cpu":
+        raise MethodError(f"{name}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
+    ready = [ready_network(network, settings) for network in spec.networks]
+    labels = [label for _, label in ready]
+    weights = "untrained" if "untrained" in labels else "+".join(labels)
+    return method_of(name, [network for network, _ in ready], settings, weights)
+
+
+def method_of(
+    name: str, networks: Sequence[nn.Module], settings: Settings, weights: str = ""
+) -> Method:
+    """The method that runs networks at hand, the first of which is the one of that name."""
+    method: Method = load(network_spec(name).method)(
+        *networks, settings=settings, name=name, weights=weights
+    )
+    return method
+
+
+def unknown_name(name: str, names: Sequence[str]) -> str:
+    if name in ALIASES:
+        return f"{name} stands for {ALIASES[name]} and composes with nothing"
+    if name.startswith(FRAMES):
+        return f"{name!r} needs a name before it, as in mine={name}"
+    close = get_close_matches(name, names, n=3)
+    advice = f"did you mean {' or '.join(close)}?" if close else "`stvt list methods` names all"
+    return f"no method is called {name!r}; {advice}"

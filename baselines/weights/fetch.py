@@ -1,0 +1,251 @@
+"""Files of weights into their folder: fetched from their authors, added, converted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from stvt.core.download import Expected, Pause, Progress, Unavailable, fetch
+from stvt.core.files import atomic_write, sha256_of
+
+from ..errors import MethodError
+from ..method import Settings
+from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
+from ..spec import load
+from .detect import describe, detect
+from .load import load_network, read_state
+from .store import (
+    Record,
+    delete_record,
+    expected,
+    find_weights,
+    is_stored,
+    read_record,
+    weights_folder,
+    write_record,
+)
+
+CHECKPOINT_PART = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")
+UNPACKED_LIMIT = 4 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """A file in its place.
+
+    note: what its user should know besides.
+    """
+
+    network: str
+    file: Path
+    sha256: str
+    note: str = ""
+
+
+def fetch_weights(
+    name: str,
+    sources: Sequence[str] = (),
+    *,
+    renew: bool = False,
+    progress: Progress | None = None,
+    pause: Pause = time.sleep,
+) -> StoredWeights:
+    """Have a published checkpoint in its place, fetched if it is not there.
+
+    sources: to take the place of its authors' addresses.
+    renew:   fetch it though it is there, whatever hash it had when it first came.
+
+    Raises MethodError, one line: for a file that is there or comes but is another, and with what
+    to do by hand if no source gives it.
+    """
+    entry = checkpoint(name)
+    file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
+    if file.is_file() and not renew:
+        return _check_present(entry.network, file)
+    give_up = f"put the file here: {download}"
+    if entry.archive or not entry.sources:
+        give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
+    check = _check_archive if entry.archive else partial(load_network, entry.network)
+    try:
+        sha256, source = fetch(
+            sources or entry.sources,
+            download,
+            expected(download, renew=renew),
+            check=check,
+            progress=progress,
+            pause=pause,
+        )
+    except Unavailable as error:
+        raise MethodError(f"{name}: {error}; by hand, from {entry.page}: {give_up}") from error
+    except MethodError as error:
+        raise MethodError(f"{name}: {error}") from error
+    stored = sha256
+    if entry.archive:
+        try:
+            stored = convert_weights(entry.network, download, source=source).sha256
+        finally:
+            download.unlink()
+    write_record(download, Record(entry.network, sha256, source))
+    return StoredWeights(entry.network, file, stored, _note(entry.network, file))
+
+
+def add_weights(file: Path, network: str | None = None, *, replace: bool = False) -> StoredWeights:
+    """Copy a file to where the network that it is of looks for it; `network` insists on which.
+
+    replace: also where another file is, or once came, under that name.
+
+    Raises MethodError, one line: for a file that is of no network, or not of that one.
+    """
+    if not file.is_file():
+        raise MethodError(f"there is no file {file}" + (" but a folder" if file.is_dir() else ""))
+    if (
+        CHECKPOINT_PART.fullmatch(file.name)
+        or file.suffix == ".meta"
+        or _is_checkpoint_archive(file)
+    ):
+        first = next(name for name, spec in NETWORKS.items() if spec.convert)
+        raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
+    if network is None:
+        state = read_state(file, "add")
+        network = detect(state)
+        if network is None:
+            raise MethodError(
+                f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
+                f"{describe(state)}; if it is of one of these, --as NAME says what differs"
+            )
+    if replace:
+        delete_record(file)
+    load_network(network, file)
+    sha256 = sha256_of(file)
+    target = weights_folder() / _own_file_name(network, file, sha256)
+    fault = expected(target).fault(file, sha256)
+    there = target.is_file() and sha256_of(target) != sha256
+    if (fault or there) and not replace:
+        raise MethodError(
+            f"{file} is not the {target.name} that is known here: {fault or 'another is there'}; "
+            "put it there nonetheless with --replace"
+        )
+    if fault or there:
+        delete_record(target)
+    if there or not target.is_file():
+        _copy(file, target, sha256)
+    if read_record(target) is None:
+        write_record(target, Record(network, sha256, str(file.absolute())))
+    return StoredWeights(network, target, sha256, _note(network, target))
+
+
+def convert_weights(
+    network: str, given: Path, out: Path | None = None, *, source: str | None = None
+) -> StoredWeights:
+    """Write a TensorFlow checkpoint, maybe in a zip file, as safetensors; see `fisr.convert`.
+
+    given:  the checkpoint's prefix, one of its files, its weights_folder, or a zip file with it inside.
+    out:    the file to write; None is the one that the network looks for.
+    source: where the checkpoint is from; None is its path.
+    """
+    place = network_spec(network).convert
+    if not place:
+        raise MethodError(f"{network} was not published as a TensorFlow checkpoint")
+    to_safetensors = load(place)
+    if zipfile.is_zipfile(given):
+        weights_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked.") as unpacked:
+            _unpack(given, Path(unpacked))
+            target = to_safetensors(network, Path(unpacked), out)
+    else:
+        target = to_safetensors(network, given, out)
+    sha256 = sha256_of(target)
+    if is_stored(target):
+        origin = source or str(given.absolute())
+        write_record(target, Record(network, sha256, origin))
+    return StoredWeights(network, target, sha256)
+
+
+def _check_present(network: str, file: Path) -> StoredWeights:
+    """A file that is in its place, recorded if it was not; MethodError if it is another."""
+    sha256 = sha256_of(file)
+    fault = expected(file).fault(file, sha256)
+    if fault is not None:
+        raise MethodError(
+            f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
+            f"`stvt weights add {file} --as {network} --replace`"
+        )
+    if read_record(file) is None:
+        load_network(network, file)
+        write_record(file, Record(network, sha256, "where it was found"))
+    return StoredWeights(network, file, sha256, _note(network, file))
+
+
+def _note(network: str, file: Path) -> str:
+    """That another file goes before this one, if one does."""
+    preferred = find_weights(network, Settings())
+    if preferred == file:
+        return ""
+    return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
+
+
+def _own_file_name(network: str, file: Path, sha256: str) -> str:
+    """The published name if the file's name or hash is of a published one, else the network's."""
+    published = [entry for entry in CHECKPOINTS.values() if entry.network == network]
+    for entry in published:
+        if entry.sha256 and Expected(None, entry.sha256).fault(file, sha256) is None:
+            return entry.file
+    for entry in published:
+        names = {entry.file, *(PurePosixPath(source).name for source in entry.sources)}
+        if file.name in names:
+            return entry.file
+    if not network_spec(network).own_file_name:
+        return published[0].file
+    with file.open("rb") as opened:
+        safe = opened.read(9)[8:] == b"{"
+    return f"{network}.safetensors" if safe else f"{network}.pth"
+
+
+def _copy(file: Path, target: Path, sha256: str) -> None:
+    with atomic_write(target) as temporary:
+        shutil.copyfile(file, temporary)
+        if sha256_of(temporary) != sha256:
+            raise MethodError(f"{file} changed while it was copied; try again")
+
+
+def _is_checkpoint_archive(file: Path) -> bool:
+    return zipfile.is_zipfile(file) and bool(_checkpoint_parts(file))
+
+
+def _check_archive(file: Path) -> None:
+    if not _is_checkpoint_archive(file):
+        raise MethodError(f"{file.name} is no zip file with a TensorFlow checkpoint (*.index)")
+
+
+def _checkpoint_parts(file: Path) -> dict[str, zipfile.ZipInfo]:
+    """The parts of a checkpoint in a zip file, none if it holds no index."""
+    try:
+        with zipfile.ZipFile(file) as opened:
+            infos = {PurePosixPath(info.filename).name: info for info in opened.infolist()}
+    except (zipfile.BadZipFile, OSError):
+        return {}
+    parts = {name: info for name, info in infos.items() if CHECKPOINT_PART.fullmatch(name)}
+    return parts if any(name.endswith(".index") for name in parts) else {}
+
+
+def _unpack(file: Path, into: Path) -> None:
+    """The parts of a checkpoint, without their folders."""
+    parts = _checkpoint_parts(file)
+    if not parts:
+        raise MethodError(f"{file} holds no TensorFlow checkpoint (*.index)")
+    if sum(info.file_size for info in parts.values()) > UNPACKED_LIMIT:
+        raise MethodError(f"{file} would unpack to more than {UNPACKED_LIMIT >> 30} GiB")
+    try:
+        with zipfile.ZipFile(file) as opened:
+            for name, info in parts.items():
+                with opened.open(info) as packed, (into / name).open("wb") as written:
+                    shutil.copyfileobj(packed, written, 1 << 20)
+    except zipfile.BadZipFile as error:
+        raise MethodError(f"{file} is damaged ({error}); fetch it again") from error

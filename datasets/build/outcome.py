@@ -1,0 +1,67 @@
+"""The outcome of preparing a test set: which scenes, and what is worth a line about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..schema import Missing, SceneRecord
+from .scene_units import size_text
+
+
+@dataclass
+class Outcome:
+    """What `prepare` did.
+
+    prepared, unchanged: names of scenes. failures: a line for each that could not be prepared.
+    notes: lines on what was cropped, guessed, left out or only partly decoded.
+    """
+
+    name: str
+    folder: Path
+    prepared: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note_gone(self, scenes: list[str], removed: bool) -> None:
+        """Says what became of scenes that are prepared and no longer in the source."""
+        more = f" and {len(scenes) - 8} more" if len(scenes) > 8 else ""
+        names = ", ".join(scenes[:8]) + more
+        if removed:
+            what = "no longer in the source; removed"
+        elif self.failures:
+            what = "not whole in the source; what is prepared stays"
+        else:
+            what = "no longer in the source; what is prepared stays, unless with --prune"
+        self.notes.append(f"{names}: {what}")
+
+
+def notes_on(name: str, scene: SceneRecord, before: SceneRecord | None, multiple: int) -> list[str]:
+    """What is new of a scene and worth a line: cropping, damage, changes of its source."""
+    gt, notes = scene.gt, []
+    if gt.original and (before is None or before.gt.original != gt.original):
+        notes.append(
+            f"{name}: cropped from {size_text(gt.original)} to {size_text((gt.height, gt.width))}, "
+            f"a multiple of {multiple}"
+        )
+    for label, lr in scene.lr.items():
+        if lr.crop and (before is None or label not in before.lr):
+            notes.append(f"{name}: {label} was made of the frames cropped to {size_text(lr.crop)}")
+    if len(gt.frames) < 3 and before is None:
+        notes.append(f"{name}: of {len(gt.frames)} frames none lies between two input frames")
+    if before is not None and gt.frames != before.gt.frames:
+        old = before.gt.frames
+        new = sum(i >= len(old) or old[i] != frame for i, frame in enumerate(gt.frames))
+        notes.append(f"{name}: the source has changed; {new} of {len(gt.frames)} frames differ")
+    return notes + [f"{name}: {note}" for note in gt.notes]
+
+
+def missing_together(
+    was: Missing | None, now: Missing | None, scenes: int, of: int | None
+) -> Missing | None:
+    """How a known set is not whole, once the scenes that were asked for are beside the others."""
+    if was is None or now is None:
+        return None  # it was whole, and still is
+    chosen = tuple(dict.fromkeys([*was.chosen, *now.chosen])) if was.chosen else ()
+    return Missing(f"{scenes} of {of} scenes, as chosen", chosen, was.partial or now.partial)

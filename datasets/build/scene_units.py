@@ -1,0 +1,323 @@
+"""The units of a test set: the ground-truth frames of a scene, and low-resolution ones of those."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+from stvt.core.files import reason, write_bytes
+
+from ..degradation import degrade
+from ..errors import DatasetError
+from ..frames import Frame, decode, encode_png, read_bytes
+from ..manifest import GT
+from ..schema import (
+    FileRecord,
+    GtRecord,
+    LrRecord,
+    SceneSource,
+    SourceFile,
+    fingerprint_of,
+    frame_name,
+    record_of,
+)
+from ..sources.resolve import ResolvedSource
+from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
+from .engine import CannotWrite
+
+VERSION = 1  # of what is made of the same source: raised, all sets are made anew
+T = TypeVar("T")
+R = TypeVar("R")
+Show = Callable[[str], None]
+
+
+class Video(Protocol):
+    """What is used of an opened video; `notes` and `facts` are whole after the last frame."""
+
+    fps: Any
+    notes: list[str]
+    facts: dict[str, object]
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+@dataclass(frozen=True)
+class GtUnit:
+    """The ground-truth frames of a scene, decoded from its source and cropped.
+
+    multiple:  their height and width are made multiples of this.
+    least:     pixels that a side must have, for the low-resolution frames to be.
+    fps:       of frames, which have no rate of their own. published: how many there must be.
+    workers:   threads: decoding, blurring and encoding run outside Python's lock.
+    show:      called with the scene's name for each frame.
+    only:      the frames to write, for a unit that is repaired.
+    """
+
+    record_type: ClassVar[type[Any]] = GtRecord
+
+    scene: Scene
+    origin: ResolvedSource
+    multiple: int
+    least: int
+    fps: str | None = None
+    published: int | None = None
+    workers: int = 1
+    show: Show | None = None
+    only: frozenset[int] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{GT}/{self.scene.name}"
+
+    @cached_property
+    def source(self) -> SceneSource:
+        """Where the frames come from, with the checksums of the files: these are read for it."""
+        path, archive = self.origin.path, self.origin.archive
+        match self.scene:
+            case Pictures(files=files, folder=folder):
+                with ThreadPoolExecutor(self.workers) as pool:
+                    read = pool.map(_source_file, files)
+                    return SceneSource("frames", path, archive, self._short(folder), tuple(read))
+            case VideoFile(file=file):
+                known = (_source_file(file),)
+                return SceneSource("video", path, archive, self._short(file), known)
+            case Rendered(version=version):
+                return SceneSource("rendered", name=self.scene.name, version=version)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        source = self.source
+        frames = self.scene.frames if isinstance(self.scene, Rendered) else None
+        return fingerprint_of(
+            {
+                "version": VERSION,
+                "multiple": self.multiple,
+                "files": [file.sha256 for file in source.files],
+                "rendered": [source.name, source.version, frames] if frames else None,
+                "fps": None if source.kind == "video" else self.fps,
+            }
+        )
+
+    def is_current(self, record: GtRecord) -> bool:
+        return record.fingerprint == self.fingerprint
+
+    def expected(self) -> int | None:
+        """The number of frames, by its header for a video; None if it takes decoding to know."""
+        match self.scene:
+            case Pictures(files=files):
+                return len(files)
+            case Rendered(frames=frames):
+                return frames
+            case VideoFile(file=file):
+                from ..video.probe import header_frames
+
+                return header_frames(file)
+
+    def build(self, folder: Path) -> GtRecord:
+        place = folder / GT / self.scene.name
+        video = self._video()
+        sizes: list[tuple[int, int]] = []
+        frames: list[FileRecord] = []
+        store = partial(_store_gt, place=place, multiple=self.multiple, least=self.least)
+        try:
+            for size, frame in in_order(self.workers, store, self._frames(video)):
+                sizes.append(size)
+                if size != sizes[0]:
+                    raise DatasetError(
+                        f"its frames differ in size: {self._called(0)} is {size_text(sizes[0])}, "
+                        f"{self._called(len(sizes) - 1)} is {size_text(size)}"
+                    )
+                frames.append(frame)
+                if self.show:
+                    self.show(self.scene.name)
+        except OSError as error:  # PyAV's errors of decoding among them
+            raise DatasetError(f"cannot be decoded: {reason(error)}") from error
+        if not frames:
+            raise DatasetError("it holds no frames")
+        if self.published not in (None, len(frames)) and self.only is None:
+            raise DatasetError(f"has {len(frames)} frames, the published scene {self.published}")
+        height, width = (side - side % self.multiple for side in sizes[0])
+        return GtRecord(
+            self.fingerprint,
+            self.source,
+            height,
+            width,
+            sizes[0] if sizes[0] != (height, width) else None,
+            (str(video.fps) if video.fps else None) if video else self.fps,
+            tuple(frames),
+            dict(video.facts) if video else {},
+            tuple(video.notes) if video else (),
+        )
+
+    def _video(self) -> Video | None:
+        from ..video.reader import open_video  # PyAV loads for those who need it
+
+        if not isinstance(self.scene, VideoFile):
+            return None
+        return cast(Video, open_video(self.scene.file))
+
+    def _frames(self, video: Video | None) -> Iterator[tuple[int, Callable[[], Frame]]]:
+        """The number of each frame that is to be written, and what gives it."""
+        functions: Iterable[Callable[[], Frame]]
+        match self.scene:
+            case Pictures(files=files):
+                pairs = zip(files, self.source.files, strict=True)
+                functions = (partial(_decoded, *pair) for pair in pairs)
+            case Rendered(frames=frames, render=render):
+                functions = (partial(render, index) for index in range(frames))
+            case VideoFile():
+                functions = (partial(_itself, frame) for frame in video or ())
+        for index, function in enumerate(functions):
+            if self.only is None or index in self.only:
+                yield index, function
+
+    def _called(self, index: int) -> str:
+        files = self.scene.files if isinstance(self.scene, Pictures) else None
+        return files[index].name if files else f"frame {index}"
+
+    def _short(self, path: Path) -> str:
+        base = self.origin.base
+        inside = base is not None and base in path.parents
+        return path.relative_to(base).as_posix() if base and inside else path.name
+
+
+@dataclass(frozen=True)
+class LrUnit:
+    """The low-resolution frames of a scene under one degradation, made of its ground-truth frames.
+
+    parameters: of the degradation `label`, "BDx4". gt: the record of the ground-truth frames.
+    folder:     of the set that these are in.
+    """
+
+    record_type: ClassVar[type[Any]] = LrRecord
+
+    scene: str
+    label: str
+    parameters: dict[str, Any]
+    gt: GtRecord
+    folder: Path
+    workers: int = 1
+    show: Show | None = None
+    only: frozenset[int] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.label}/{self.scene}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        gt = [frame.sha256 for frame in self.gt.frames]
+        return fingerprint_of({"version": VERSION, "parameters": self.parameters, "gt": gt})
+
+    def is_current(self, record: LrRecord) -> bool:
+        return record.fingerprint == self.fingerprint and len(record.frames) == len(self.gt.frames)
+
+    def build(self, folder: Path) -> LrRecord:
+        kind, scale = self.parameters["kind"], int(self.parameters["scale"])
+        height, width = self.gt.height // scale, self.gt.width // scale
+        if not height or not width:
+            small = size_text((self.gt.height, self.gt.width))
+            raise DatasetError(f"a frame of {small} is too small for scale {scale}")
+        store = partial(
+            _store_lr, place=folder / self.label / self.scene, degradation=kind, scale=scale
+        )
+        pairs = self.gt.files(f"{GT}/{self.scene}").items()
+        jobs = (
+            (index, self.folder / path, known)
+            for index, (path, known) in enumerate(pairs)
+            if self.only is None or index in self.only
+        )
+        frames = []
+        for frame in in_order(self.workers, store, jobs):
+            frames.append(frame)
+            if self.show:
+                self.show(self.scene)
+        size = (height * scale, width * scale)
+        crop = size if size != (self.gt.height, self.gt.width) else None
+        return LrRecord(self.fingerprint, height, width, crop, tuple(frames))
+
+
+def in_order(workers: int, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`function` of each item, by threads, in the items' order; few items are held at a time."""
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def cropped(frame: Frame, multiple: int, least: int = 0) -> Frame:
+    """The frame without the rows below and columns on the right beyond a multiple.
+
+    Raises DatasetError if it has fewer than `least` of either, or if nothing is left.
+    """
+    height, width = frame.shape[:2]
+    least = max(multiple, least)
+    if height < least or width < least:
+        raise DatasetError(f"a frame of {width}x{height} is too small for scale {least}")
+    return frame[: height - height % multiple, : width - width % multiple]
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """(height, width) in words."""
+    return f"{size[1]}x{size[0]}"
+
+
+def _store_gt(
+    job: tuple[int, Callable[[], Frame]], place: Path, multiple: int, least: int
+) -> tuple[tuple[int, int], FileRecord]:
+    index, function = job
+    frame = function()
+    height, width = frame.shape[:2]
+    return (height, width), _write(place, index, cropped(frame, multiple, least))
+
+
+def _store_lr(
+    job: tuple[int, Path, FileRecord], place: Path, degradation: str, scale: int
+) -> FileRecord:
+    index, path, known = job
+    data = read_bytes(path)
+    if record_of(data) != known:
+        raise DatasetError(f"{path}: is altered; `stvt verify NAME --fix` makes it again")
+    return _write(place, index, degrade(cropped(decode(data, path), scale), degradation, scale))
+
+
+def _write(place: Path, index: int, frame: Frame) -> FileRecord:
+    data = encode_png(frame)
+    path = place / frame_name(index)
+    try:
+        write_bytes(path, data, sync=False)
+    except OSError as error:
+        raise CannotWrite(f"{place.parent}: cannot be written: {reason(error)}") from error
+    return record_of(data)
+
+
+def _source_file(file: Path) -> SourceFile:
+    try:
+        known = FileRecord.of(file)
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {reason(error)}") from error
+    return SourceFile(file.name, known.bytes, known.sha256)
+
+
+def _decoded(file: Path, known: SourceFile) -> Frame:
+    data = read_bytes(file)
+    if record_of(data) != FileRecord(known.bytes, known.sha256):
+        raise DatasetError(f"{file}: has changed while it was read; prepare the set again")
+    return decode(data, file)
+
+
+def _itself(frame: Frame) -> Frame:
+    return frame

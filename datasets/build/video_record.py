@@ -1,0 +1,103 @@
+"""The record of a training set's video: what became of it, and the clips that it gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stvt.core.safe_names import UnsafeName
+
+from ..manifest import VIDEOS
+from ..schema import ClipRecord, FileRecord
+from .engine import read_record
+
+
+@dataclass(frozen=True)
+class VideoSource:
+    """Where a video came from.
+
+    path:     absolute, of the file or of the folder of its frames; None with a `url`.
+    sections: (start, end) in seconds, as fractions; an end of None is the video's.
+    rate:     frames a second as filmed, as its list says. sha256: that it must have, if not empty.
+    """
+
+    path: str | None = None
+    url: str = ""
+    sections: tuple[tuple[str, str | None], ...] = ()
+    rate: str | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class RefusedPart:
+    """A part of a video that gave no clip, in seconds, and why."""
+
+    start: float
+    end: float
+    frames: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """What became of a video, in `videos/NAME.json`.
+
+    outcome: "kept" if it gave clips. failure: the class of what went wrong, of `ytdlp` or
+             "unreadable"; empty for a video that could be read.
+    asked:   how it was asked for, as far as that may decide on whether it is given.
+    """
+
+    video: str
+    fingerprint: str
+    source: VideoSource
+    outcome: str
+    failure: str = ""
+    reason: str = ""
+    frames: int = 0
+    rate: str | None = None
+    width: int | None = None
+    height: int | None = None
+    constant_rate: bool = False
+    crop: tuple[int, int, int, int] | None = None
+    notes: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    clips: tuple[ClipRecord, ...] = ()
+    refused: tuple[RefusedPart, ...] = ()
+
+    def files(self, unit: str) -> dict[str, FileRecord]:
+        return {clip.file: clip.stored or FileRecord(0, "") for clip in self.clips}
+
+    def check(self, unit: str, folder: Path, file: Path) -> None:
+        """Raises UnsafeName if it names another video, or a clip that leads out of the set."""
+        if self.video != unit:
+            raise UnsafeName(f"{file}: video: {self.video!r} is another; delete that file")
+        for clip in self.clips:
+            clip.check(folder, file)
+
+
+def read_video_record(folder: Path, video: str) -> VideoRecord | None:
+    """What is recorded of a video; None if nothing, or nothing that can be read.
+
+    Raises UnsafeName if it names another video, or a clip that leads out of the set.
+    """
+    record: VideoRecord | None = read_record(folder, VIDEOS, video, VideoRecord)
+    return record
+
+
+def has_clips(folder: Path, video: str) -> bool:
+    """Whether a video gave clips before, and all of them are there."""
+    before = read_video_record(folder, video)
+    if before is None or not before.clips:
+        return False
+    files = before.files(video).items()
+    there = [(folder / path, known.bytes) for path, known in files]
+    return all(path.is_file() and path.stat().st_size == size for path, size in there)
+
+
+def recorded_files(folder: Path) -> set[str]:
+    """The clips of all videos that a set has records of, those that look like others too."""
+    files: set[str] = set()
+    for file in (folder / VIDEOS).glob("*.json"):
+        record = read_video_record(folder, file.stem)
+        files |= record.files(file.stem).keys() if record else set()
+    return files

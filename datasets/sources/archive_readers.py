@@ -1,0 +1,293 @@
+"""The readers of archives (zip, tar, 7z): the files in one, and which of them must not be unpacked."""
+
+from __future__ import annotations
+
+import bz2
+import calendar
+import gzip
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, Protocol, Self, cast
+
+from ..errors import DatasetError
+
+MOST_RATIO = 200  # bytes unpacked for one packed; frames and videos are near 1
+FREE_RATIO = 64 << 20  # bytes that may be packed any better than that
+LONGEST_READ = 4 << 20  # bytes at once
+_PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive; `stamp` is its time of last change in nanoseconds."""
+
+    name: str
+    bytes: int
+    stamp: int
+
+
+class Reader(Protocol):
+    """The reader of one kind of archive."""
+
+    def members(self, most: int) -> Iterator[Member]:
+        """Its files, in order; raises DatasetError at the first thing that must not be."""
+        ...
+
+    def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
+        """The named files, in the archive's order; `room` is a folder to work in."""
+        ...
+
+
+def member_name(path: Path, name: str, what: str = "") -> str:
+    """The name of a member of the archive `path`, without a leading "./".
+
+    what: "" for a file or folder, else what it is instead.
+    Raises DatasetError for what must not be unpacked.
+    """
+    if what:
+        raise DatasetError(f"{path}: is not unpacked: it holds {what}, {quoted(name)}")
+    parts = name.split("/")
+    while parts[:1] == ["."]:
+        parts = parts[1:]
+    if not name or name.startswith("/") or ".." in parts or "\0" in name or name[1:2] == ":":
+        raise DatasetError(f"{path}: is not unpacked: {quoted(name)} would lie outside")
+    if "\\" in name:
+        raise DatasetError(f"{path}: is not unpacked: {quoted(name)} is no name on every system")
+    return "/".join(part for part in parts if part)
+
+
+def too_many(path: Path, most: int) -> DatasetError:
+    """The error for an archive of more files than a data set has."""
+    return DatasetError(f"{path}: is not unpacked: it holds more than {most} files")
+
+
+def bomb(path: Path, packed: int, unpacked: int) -> DatasetError | None:
+    """The error for what would grow beyond all reason, if it would."""
+    if unpacked <= FREE_RATIO or unpacked <= MOST_RATIO * packed:
+        return None
+    return DatasetError(
+        f"{path}: is not unpacked: {size(packed)} of it would become {size(unpacked)} or more"
+    )
+
+
+def quoted(name: str) -> str:
+    """A member's name in a message: one line, not endless."""
+    text = ascii(name)
+    return text if len(text) <= 80 else f"{text[:76]}...'"
+
+
+def size(number: int) -> str:
+    """A number of bytes, in words.
+
+    >>> size(34_261_573_976), size(1_500_000), size(12)
+    ('34.3 GB', '1.5 MB', '12 bytes')
+    """
+    for unit, of in (("GB", 10**9), ("MB", 10**6)):
+        if number >= of:
+            return f"{number / of:.1f} {unit}"
+    return f"{number} bytes"
+
+
+class Zip:
+    """A zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def members(self, most: int) -> Iterator[Member]:
+        if _directory_bytes(self.path) > 256 * most:  # a name of some 150 letters each
+            raise too_many(self.path, most)
+        with zipfile.ZipFile(self.path) as opened:
+            for info in opened.infolist():
+                form = stat.S_IFMT(info.external_attr >> 16)
+                link = "" if form in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or device"
+                name = member_name(self.path, info.filename, link)
+                if info.is_dir():
+                    continue
+                if info.flag_bits & 1:
+                    raise DatasetError(f"{self.path}: {quoted(name)} is encrypted; unpack it first")
+                if error := bomb(self.path, info.compress_size, info.file_size):
+                    raise error
+                yield Member(name, info.file_size, _stamp(info.date_time))
+
+    def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
+        with zipfile.ZipFile(self.path) as opened:
+            for info in opened.infolist():
+                name = member_name(self.path, info.filename)
+                if name in names and not info.is_dir():
+                    with opened.open(info) as content:
+                        yield name, content
+
+
+def _stamp(date: tuple[int, ...]) -> int:
+    try:
+        return calendar.timegm((*date, 0, 0, 0)) * 10**9
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _directory_bytes(path: Path) -> int:
+    """The size of a zip file's directory, which is read as a whole; 0 if it is not found."""
+    with path.open("rb") as opened:
+        length = opened.seek(0, os.SEEK_END)
+        start = max(0, length - 65_557)
+        opened.seek(start)
+        tail = opened.read()
+        at = tail.rfind(b"PK\x05\x06")
+        if at < 0 or len(tail) < at + 22:
+            return 0
+        (directory,) = struct.unpack_from("<L", tail, at + 12)
+        pointer = tail[max(0, at - 20) : at]
+        if pointer[:4] == b"PK\x06\x07":
+            (where,) = struct.unpack_from("<Q", pointer, 8)
+            opened.seek(min(where, length))
+            large = opened.read(56)
+            if large[:4] == b"PK\x06\x06" and len(large) == 56:
+                (directory,) = struct.unpack_from("<Q", large, 40)
+    return int(directory)
+
+
+class Tar:
+    """A tar archive, plain or packed with gzip, bzip2 or xz."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def members(self, most: int) -> Iterator[Member]:
+        for number, info in enumerate(self._infos(), 1):
+            if number > most:  # folders count, too
+                raise too_many(self.path, most)
+            plain = info.isdir() or (info.isreg() and not info.issparse())
+            name = member_name(
+                self.path, info.name, "" if plain else "a link, device or sparse file"
+            )
+            if not info.isdir():
+                yield Member(name, info.size, int(info.mtime) * 10**9)
+
+    def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
+        left = set(names)
+        for info in self._infos():
+            if not left:
+                return
+            if info.isreg() and (name := member_name(self.path, info.name)) in left:
+                left.discard(name)
+                content = self._opened.extractfile(info)
+                if content is not None:
+                    yield name, content
+
+    def _infos(self) -> Iterator[tarfile.TarInfo]:
+        with (
+            self.path.open("rb") as raw,
+            _Unpacked(raw) as data,
+            tarfile.open(fileobj=cast("IO[bytes]", data), mode="r:") as self._opened,
+        ):
+            while (info := self._opened.next()) is not None:
+                vars(self._opened)["members"].clear()  # which would grow with the archive
+                yield info
+            data.require_end(self._opened.offset)
+
+
+class _Unpacked:
+    """The bytes of a tar file, whatever it is packed with, a few at a time.
+
+    `tarfile` reads a header's long name as a whole, whatever length that claims.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        start = raw.read(6)
+        raw.seek(0)
+        self._file: Any = raw
+        for mark, unpacking in _PACKED.items():
+            if start.startswith(mark):
+                self._file = unpacking(raw)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, length: int) -> bytes:
+        if length > LONGEST_READ:
+            raise ValueError("a name in it is longer than names are")
+        return bytes(self._file.read(length))
+
+    def seek(self, at: int) -> int:
+        return int(self._file.seek(at))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def require_end(self, at: int) -> None:
+        """Raises ValueError unless the archive ends here, by its own mark: `tarfile` takes one
+        that was cut off between two files for whole. What follows is read for its checksum."""
+        self.seek(at)
+        if self.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it is cut off")
+        for _ in range(16):
+            if not self.read(LONGEST_READ):
+                return
+
+
+class SevenZip:
+    """A 7z archive, by the optional package py7zr: unpacked at once, for its files are packed together."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._library: Any = import_module("py7zr")
+        except ImportError as error:
+            raise DatasetError(
+                f"{path}: 7z archives need py7zr; type pip install 'stvt[7z]', or unpack it and "
+                "give the folder"
+            ) from error
+
+    def members(self, most: int) -> Iterator[Member]:
+        with self._opened() as opened:
+            for file in opened.files:
+                plain = not (file.is_symlink or file.is_junction or file.is_socket)
+                name = member_name(self.path, file.filename, "" if plain else "a link or device")
+                if file.is_directory:
+                    continue
+                changed = file.lastwritetime
+                seconds = int(changed.totimestamp()) if changed is not None else 0
+                yield Member(name, file.uncompressed, seconds * 10**9)
+
+    def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
+        with (
+            tempfile.TemporaryDirectory(dir=room, prefix=".7z.") as unpacked,
+            self._opened() as opened,
+        ):
+            names_in_archive = {member_name(self.path, name): name for name in opened.getnames()}
+            chosen = [name for name in names_in_archive if name in names]
+            opened.extract(path=unpacked, targets=[names_in_archive[name] for name in chosen])
+            for name in chosen:
+                file = Path(unpacked) / names_in_archive[name]
+                with file.open("rb") as content:
+                    yield name, content
+                file.unlink()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
+            with self._library.SevenZipFile(self.path) as opened:
+                yield opened
+        except (DatasetError, GeneratorExit):
+            raise
+        except Exception as error:  # its own, and those of its many decoders
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DatasetError(f"{self.path}: is damaged or no such archive: {why}") from error

@@ -1,0 +1,148 @@
+"""`report.html`: the whole report in one file that needs neither network nor server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..figures.style import method_styles
+from ..formatting import NOTHING, name
+from ..run_info import Clips, RunInfo
+from ..tables.escape import plain
+from ..tables.paper_tables import main_table
+from ..tables.run_tables import scene_table
+from ..tables.table import Table
+from .protocol import protocol_sentences
+from .scene_data import Key, frames_shown, scene_data, scenes_shown
+from .templates import data_uri, render_html
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from ..scores import Averages, Column
+
+DASHES = {"-": "none", "--": "6 4", ":": "2 3", "-.": "7 3 2 3"}  # as SVG says them
+LISTED = 200  # failures and warnings
+MANY_SCENES = 12  # whose table is folded
+SCRIPT = ("report.js", "player.js", "controls.js")
+
+
+def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, folder: Path) -> str:
+    """The page as text; `folder` is where it will lie, with figures/ beside it.
+
+    rows: as `scores.checked` gives them.
+    """
+    scenes, capped = scenes_shown(means, clips)
+    frames, thinned = frames_shown(scenes, clips)
+    places = {key: place for place, key in enumerate(scenes)}
+    style = method_styles(means.methods)
+    cost_figure = folder / "figures" / "quality-runtime.svg"
+    return render_html(
+        "report.html.j2",
+        SCRIPT,
+        info=info,
+        protocol=protocol_sentences(info.protocol),
+        methods=means.methods,
+        main_table=main_table(means, info),
+        colours={method: style[method].colour for method in means.methods},
+        cost_figure=data_uri(cost_figure.read_bytes(), "svg+xml") if cost_figure.exists() else "",
+        scenes=scenes,
+        moving=bool(frames),
+        left_out=f"{capped} {thinned}",
+        scene_tables=list(_scene_tables(means, info, places)),
+        listed=LISTED,
+        provenance=list(_provenance(info)),
+        data=[
+            ("page-data", _page_data(means, scenes)),
+            *_scene_data(rows, means, clips, frames, places, folder),
+        ],
+    )
+
+
+def _page_data(means: Averages, scenes: list[Key]) -> dict[str, Any]:
+    """What the script knows of all scenes."""
+    style = method_styles(means.methods)
+    return {
+        "methods": [
+            {
+                "name": plain(method),
+                "colour": style[method].colour,
+                "dash": DASHES[style[method].dash],
+                "untrained": method in means.untrained,
+            }
+            for method in means.methods
+        ],
+        "scenes": [f"{plain(dataset)}: {plain(scene)}" for dataset, scene in scenes],
+    }
+
+
+def _scene_data(
+    rows: DataFrame,
+    means: Averages,
+    clips: Clips,
+    frames: Mapping[Key, list[int]],
+    places: Mapping[Key, int],
+    folder: Path,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    of_scene = {
+        (str(key[0]), str(key[1])): group
+        for key, group in rows.groupby(["dataset", "scene"], sort=False)
+        if isinstance(key, tuple)
+    }
+    for key, place in places.items():
+        clip = clips.get(key[0], {}).get(key[1])
+        scene = scene_data(key, of_scene.get(key), means, clip, frames.get(key, []))
+        if not (folder / scene["picture"]).is_file():
+            scene["picture"] = ""
+        yield f"scene-data-{place}", scene
+
+
+def _scene_tables(
+    means: Averages, info: RunInfo, places: Mapping[Key, int]
+) -> Iterator[tuple[str, bool, Table, dict[str, int]]]:
+    """Of each data set: title, whether it has few scenes, table, scene -> its place in the player."""
+    several = len({channel for _, channel in means.columns}) > 1
+    for column in means.columns:
+        if not means.metrics[column]:
+            continue
+        dataset, channel = column
+        number = len(means.scenes[dataset])
+        leading = name(means.metrics[column][0])
+        of = f", {channel}" if several else ""
+        yield (
+            f"{dataset}{of}: {leading} of {number} scenes",
+            number <= MANY_SCENES,
+            _leading(means, info, column),
+            {scene: places[dataset, scene] for d, scene in places if d == dataset},
+        )
+
+
+def _leading(means: Averages, info: RunInfo, column: Column) -> Table:
+    """The scenes in the metric that leads; the remarks stand below the main table already."""
+    table = scene_table(means, info, column).of_part(name(means.metrics[column][0]))
+    table.remarks = []
+    return table
+
+
+def _provenance(info: RunInfo) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Everything that is known of the run, a line each; what has many lines has a title."""
+    facts = asdict(info)
+    for key in ("failures", "warnings", "shown"):
+        del facts[key]
+    groups = {key: value for key, value in facts.items() if isinstance(value, dict) and value}
+    alone = {key: value for key, value in facts.items() if key not in groups}
+    yield "", list(_lines(alone))
+    for key, value in groups.items():
+        yield key, list(_lines(value))
+
+
+def _lines(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for inner, held in value.items():
+            yield from _lines(held, f"{key} · {inner}" if key else str(inner))
+    elif isinstance(value, list):
+        yield key, ", ".join(map(str, value)) if len(value) <= 400 else f"{len(value)} entries"
+    else:
+        yield key, NOTHING if value in (None, "", {}) else str(value)

@@ -1,0 +1,50 @@
+"""A protocol in sentences, for readers who do not know its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DEGRADATIONS = {
+    "BD": "blurred by a Gaussian and every {nth} pixel taken (BD)",
+    "BI": "reduced by MATLAB's antialiased bicubic (BI)",
+}
+FRAMES = {
+    "new": "only the new frames between two input frames are scored",
+    "existing": "only the frames in register with an input frame are scored",
+    "all": "new and existing frames are scored",
+}
+ENDS = {
+    "valid": "only where every method has its whole window inside the sequence",
+    "replicate": "at the ends of a sequence too, where its end frame is repeated",
+}
+CHANNELS = {"rgb": "of RGB", "y": "of luma (Y, BT.601 limited range)"}
+INPUTS = {"authors": "Frames are prepared and stored as the authors' published program does."}
+# Options that have a sentence, or a part of one.
+TOLD = ("name", "scale", "degradation", "time_step", "frames", "ends", "channel", "crop_border")
+
+
+def protocol_sentences(protocol: Mapping[str, object]) -> str:
+    """Plain text; options without a sentence of their own are listed at its end."""
+    scale, step = protocol.get("scale", 4), protocol.get("time_step", 2)
+    how = DEGRADATIONS.get(str(protocol.get("degradation")))
+    reduced = f"every {_ordinal(step)} frame is input, 1/{scale} as wide and high"
+    words = [f"{reduced}, {how.format(nth=_ordinal(scale))}." if how else f"{reduced}."]
+    if frames := FRAMES.get(str(protocol.get("frames"))):
+        ends = ENDS.get(str(protocol.get("ends")))
+        words.append(f"{frames.capitalize()}{f', {ends}' if ends else ''}.")
+    if channel := CHANNELS.get(str(protocol.get("channel"))):
+        border = protocol.get("crop_border")
+        crop = f"with {border} pixels left out at each border" if border else "no border left out"
+        words.append(f"PSNR and SSIM are {channel}, {crop}.")
+    words.append("Means are over frames, then over scenes.")
+    words.append(INPUTS.get(str(protocol.get("inputs")), ""))
+    rest = {key: v for key, v in protocol.items() if key not in TOLD and v not in (None, "", False)}
+    if rest:
+        words.append(f"Further: {', '.join(f'{key} {value}' for key, value in rest.items())}.")
+    return " ".join(word for word in words if word)
+
+
+def _ordinal(number: object) -> str:
+    return {2: "second", 3: "third", 4: "fourth"}.get(
+        number if isinstance(number, int) else 0, f"{number}th"
+    )

@@ -1,0 +1,175 @@
+"""What is known of a run: its protocol, data sets, methods and their cost, what failed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stvt.core.errors import StvtError
+from stvt.core.records import from_dict
+
+from .errors import ReportError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Seconds and memory that one frame of `width` x `height` took.
+
+    median, p10, p90, mean: over `n` repetitions, by the wall clock; device_median: by the GPU's.
+    stages: seconds of each stage of a cascade.
+    """
+
+    median: float | None = None
+    p10: float | None = None
+    p90: float | None = None
+    mean: float | None = None
+    device_median: float | None = None
+    n: int | None = None
+    height: int | None = None
+    width: int | None = None
+    device: str = ""
+    precision: str = ""
+    peak_memory_bytes: int | None = None
+    memory_is: str = ""
+    out_of_memory: bool = False
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def size(self) -> str:
+        """As in "960x540", or nothing."""
+        return f"{self.width}x{self.height}" if self.width and self.height else ""
+
+    @property
+    def conditions(self) -> str:
+        """Device and precision, as far as they are known."""
+        return ", ".join(part for part in (self.device, self.precision) if part)
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A method of a run, and what it costs.
+
+    weights:   sha256 of its weights, of several joined by +; "untrained" for random ones.
+    stages:    parameters of each stage of a cascade.
+    uncounted: operators without a count of operations -> how often they ran.
+    counted_at: height and width of the frame whose operations were counted.
+    """
+
+    spec: str = ""
+    weights: str = ""
+    parameters: int | None = None
+    stages: dict[str, int] = field(default_factory=dict)
+    runtime: Runtime | None = None
+    multiply_accumulates: int | None = None
+    uncounted: dict[str, int] | None = None
+    counted_at: list[int] | None = None
+
+    @property
+    def untrained(self) -> bool:
+        return is_untrained(self.weights)
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set of a run. lacks: what it was prepared without, if it is not the whole set."""
+
+    scenes: list[str]
+    manifest_sha256: str = ""
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class GitState:
+    commit: str = ""
+    dirty: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A scene that a method has no scores of, and why."""
+
+    dataset: str
+    scene: str
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run as its `run.json` describes it, with its failures and warnings.
+
+    protocol: options by name. shown: data set -> scene -> the frame that pictures are of.
+    command:  the command line that makes it again. weights: network -> file and sha256.
+    """
+
+    signature: str
+    datasets: dict[str, DatasetInfo]
+    methods: dict[str, MethodInfo]
+    schema: int = 1
+    version: str = ""
+    protocol: dict[str, Any] = field(default_factory=dict)
+    metrics: list[str] = field(default_factory=list)
+    command: str = ""
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    git: GitState | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, dict[str, str]] = field(default_factory=dict)
+    shown: dict[str, dict[str, int]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, value: object, where: str, error: type[StvtError] = ReportError) -> RunInfo:
+        """From what `run.json` holds; `error`, one line with the bad field, if it is no such thing.
+
+        >>> RunInfo.read({"signature": "", "datasets": {}, "methods": []}, "run.json")
+        Traceback (most recent call last):
+        stvt.reports.errors.ReportError: run.json: methods: is [], expected dict
+        """
+        return from_dict(cls, value, where, error)
+
+    def method(self, name: str) -> MethodInfo:
+        """Of a method, empty where only scores are known of it."""
+        return self.methods.get(name) or MethodInfo()
+
+
+def is_untrained(weights: str) -> bool:
+    """Whether any of the weights joined by + are random ones."""
+    return "untrained" in weights.split("+")
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """Lossless files of one frame: ground truth, low-resolution input (if it was kept), outputs."""
+
+    frame: int
+    gt: Path
+    input: Path | None
+    methods: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """Small copies of a scene's frames, by frame: ground truth, input, outputs and their error maps.
+
+    error_shown: the error in levels that is white in the maps. fps: of all frames of the scene.
+    """
+
+    gt: Mapping[int, Path]
+    input: Mapping[int, Path]
+    methods: Mapping[str, Mapping[int, Path]]
+    errors: Mapping[str, Mapping[int, Path]]
+    error_shown: int = 64
+    fps: float | None = None
+
+    def views(self, methods: Sequence[str]) -> dict[str, Mapping[int, Path]]:
+        """Ground truth, input and those of the methods that it has, in their order."""
+        own = {name: self.methods[name] for name in methods if name in self.methods}
+        return {"truth": self.gt, "input": self.input, **own}
+
+
+Pictures = Mapping[str, Mapping[str, FrameFiles]]  # data set -> scene
+Clips = Mapping[str, Mapping[str, ClipFiles]]

@@ -1,0 +1,279 @@
+"""A table as text: for a terminal, in Markdown, LaTeX, CSV and HTML, all from the same cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import ReportError
+from .escape import latex, markdown, markup, plain
+from .table import Cell, Row, Table, Value
+
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+FITS_A_PAGE = 40  # rows
+Wrap = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a format writes text, the marks of a cell and the numbers of its notes."""
+
+    escape: Wrap
+    best: Wrap
+    second: Wrap
+    notes: Wrap
+    italic: Wrap = str
+
+    def rows(self, table: Table) -> list[list[str]]:
+        """The cells of each row, those under one head joined by slashes."""
+        numbers, groups = table.notes(), [of for _, of in table.groups()]
+        rows = [[self._joined(row.cells[of], numbers) for of in groups] for row in table.rows]
+        for row, cells in zip(table.rows, rows, strict=True):
+            if row.kind in ("subrow", "quoted"):
+                cells[0] = self.italic(cells[0])
+        return rows
+
+    def _joined(self, cells: Sequence[Cell], numbers: Mapping[str, int]) -> str:
+        texts = [self.escape(cell.text) for cell in cells]
+        marks = {cell.mark for cell in cells}
+        if len(set(texts)) == 1 and all(cell.value is None for cell in cells):
+            text = texts[0]
+        elif len(marks) == 1:
+            text = self._marked("/".join(texts), *marks)
+        else:
+            pairs = zip(texts, cells, strict=True)
+            text = "/".join(self._marked(text, cell.mark) for text, cell in pairs)
+        notes = dict.fromkeys(numbers[note] for cell in cells for note in cell.notes)
+        return text + (self.notes(",".join(map(str, notes))) if notes else "")
+
+    def _marked(self, text: str, mark: str) -> str:
+        return self.best(text) if mark == "best" else self.second(text) if mark else text
+
+
+MARKDOWN = Style(
+    markdown,
+    best="**{}**".format,
+    second="<ins>{}</ins>".format,
+    notes=lambda numbers: numbers.translate(SUPERSCRIPT),
+    italic="*{}*".format,
+)
+LATEX = Style(
+    latex,
+    best=r"\textbf{{{}}}".format,
+    second=r"\underline{{{}}}".format,
+    notes=r"\textsuperscript{{{}}}".format,
+    italic=r"\textit{{{}}}".format,
+)
+HTML = Style(
+    markup,
+    best="<strong>{}</strong>".format,
+    second="<u>{}</u>".format,
+    notes="<sup>{}</sup>".format,
+)
+TERMINAL = Style(plain, best="{}*".format, second="{}°".format, notes=" [{}]".format)
+
+
+def _heads(table: Table, escape: Wrap) -> list[str]:
+    return [escape(title) for title, _ in table.groups()]
+
+
+def _starts_quoted(table: Table, place: int) -> bool:
+    """Whether somebody else's rows begin at this one."""
+    kinds = [row.kind for row in table.rows]
+    return place > 0 and kinds[place] == "quoted" != kinds[place - 1]
+
+
+def render(tables: Sequence[Table], format: str) -> str:
+    """The tables as text in one of FORMATS; ReportError for another."""
+    if format not in FORMATS:
+        raise ReportError(f"no table format '{format}'; there are {', '.join(FORMATS)}")
+    return FORMATS[format](tables)
+
+
+def as_markdown(table: Table) -> str:
+    """A GitHub table between its caption and its notes; the best in bold, others' in italics."""
+    heads = _heads(table, markdown)
+    lines = [
+        markdown(table.titled()),
+        "",
+        _row(heads),
+        _row(["---"] + ["---:"] * (len(heads) - 1)),
+        *map(_row, MARKDOWN.rows(table)),
+    ]
+    notes = [f"{n.translate(SUPERSCRIPT)} {markdown(s)}".strip() for n, s in table.footnotes()]
+    below = "\n\n" + "  \n".join(notes) if notes else ""
+    return "\n".join(lines) + below + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def as_latex(table: Table) -> str:
+    """A two-column-wide booktabs table; one that fits no page goes over several (longtable)."""
+    long = len(table.rows) > FITS_A_PAGE
+    heads = _heads(table, latex)
+    columns = "l" + "r" * (len(heads) - 1)
+    header = [r"    \toprule", _latex_row(heads), r"    \midrule"]
+    if long:
+        lines = [
+            r"% needs \usepackage{booktabs,longtable}, and a page of one column",
+            r"\begingroup",
+            r"  \small",
+            r"  \setlength{\tabcolsep}{4pt}",
+            rf"  \begin{{longtable}}{{{columns}}}",
+            rf"    \caption{{{latex(table.titled())}}} \\",
+            *[*header, r"    \endfirsthead"],
+            *[*header, r"    \endhead"],
+            r"    \bottomrule",
+            r"    \endfoot",
+        ]
+    else:
+        lines = [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table*}[t]",
+            r"  \centering",
+            r"  \small",
+            r"  \setlength{\tabcolsep}{4pt}",
+            r"  \setlength{\belowcaptionskip}{6pt}",
+            rf"  \caption{{{latex(table.titled())}}}",
+            rf"  \begin{{tabular}}{{{columns}}}",
+            *header,
+        ]
+    for place, cells in enumerate(LATEX.rows(table)):
+        if _starts_quoted(table, place):
+            lines.append(r"    \midrule")
+        elif table.rows[place].spaced:
+            lines.append(r"    \addlinespace")
+        lines.append(_latex_row(cells))
+    lines += [r"  \end{longtable}"] if long else [r"    \bottomrule", r"  \end{tabular}"]
+    if table.footnotes():
+        lines += ["", r"  \smallskip", r"  \begin{minipage}{0.95\textwidth}", r"    \footnotesize"]
+        for number, text in table.footnotes():
+            mark = rf"\textsuperscript{{{number}}}~" if number else ""
+            lines.append(rf"    {mark}{latex(text)}\par")
+        lines.append(r"  \end{minipage}")
+    return "\n".join([*lines, r"\endgroup" if long else r"\end{table*}"]) + "\n"
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    return "    " + " & ".join(cells) + r" \\"
+
+
+def as_standalone(tables: Sequence[Table]) -> str:
+    """A whole LaTeX document of the tables, which pdflatex takes as it is."""
+    wide = ",landscape" if any(len(_heads(table, str)) > 5 for table in tables) else ""
+    return "\n".join(
+        [
+            r"\documentclass{article}",
+            rf"\usepackage[a4paper{wide},margin=15mm]{{geometry}}",
+            r"\usepackage{booktabs,longtable}",
+            r"\begin{document}",
+            *[as_latex(table).rstrip() for table in tables],
+            r"\end{document}",
+            "",
+        ]
+    )
+
+
+def as_html(table: Table) -> str:
+    """A fragment, <div class="table">, without style or script; all text escaped."""
+    heads = "".join(f'<th scope="col">{text}</th>' for text in _heads(table, markup))
+    lines = ['<div class="table">', "<table>", f"<caption>{markup(table.titled())}</caption>"]
+    lines += [f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
+    for row, (first, *cells) in zip(table.rows, HTML.rows(table), strict=True):
+        kind = ' class="quoted"' if row.kind in ("subrow", "quoted") else ""
+        body = "".join(f"<td>{cell}</td>" for cell in cells)
+        lines.append(f'<tr{kind}><th scope="row">{first}</th>{body}</tr>')
+    lines += ["</tbody>", "</table>"]
+    for number, text in table.footnotes():
+        mark = f"<sup>{number}</sup> " if number else ""
+        lines.append(f'<p class="note">{mark}{markup(text)}</p>')
+    return "\n".join([*lines, "</div>"]) + "\n"
+
+
+def as_terminal(table: Table) -> str:
+    """Aligned plain text; the best are marked with a star, the second with a ring."""
+    from tabulate import tabulate
+
+    heads = _heads(table, plain)
+    rows = TERMINAL.rows(table)
+    body = tabulate(
+        rows,
+        headers=heads,
+        tablefmt="simple",
+        stralign="right",
+        colalign=("left",) + ("right",) * (len(heads) - 1) if rows else None,
+        disable_numparse=True,
+    ).split("\n")
+    for place in range(len(rows) - 1, 0, -1):
+        quoted = _starts_quoted(table, place)
+        if quoted or table.rows[place].spaced:
+            body.insert(2 + place, body[1] if quoted else "")
+    notes = [f"[{n}] {plain(s)}" if n else plain(s) for n, s in table.footnotes()]
+    if "best" in table.marks():
+        notes.insert(0, "* best, ° second" if "second" in table.marks() else "* best")
+    return "\n".join([plain(table.caption), "", *body, *([""] if notes else []), *notes]) + "\n"
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """A line a measured value, in full precision; where nothing is measured, a line a row."""
+    rows = [(table, row) for table in tables for row in table.rows if row.kind != "mean"]
+    lines = [line for table, row in rows for line in _lines(table, row)]
+    text = io.StringIO()
+    if lines:
+        fields = dict.fromkeys(field for line in lines for field in line)
+        writer = csv.DictWriter(text, list(fields), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return text.getvalue()
+
+
+def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
+    pairs = list(zip(table.columns, row.cells, strict=True))
+    named: dict[str, object] = {}  # what each of the row's lines repeats
+    for column, cell in pairs:
+        if not column.measured:
+            named |= ({column.key: _exact(cell.value)} if column.key else {}) | cell.details
+    measured = [(column, cell) for column, cell in pairs if column.measured]
+    for column, cell in measured:
+        value = f"{cell.value:.6f}" if isinstance(cell.value, float) else cell.value
+        yield {
+            **row.keys,
+            **column.measured,
+            "value": "" if value == "nan" else value,
+            "note": _note(cell),
+            "rank": cell.rank.place if cell.rank else "",
+            "mark": cell.mark,
+            **cell.details,
+            **named,
+        }
+    if not measured:
+        notes = dict.fromkeys(note for cell in row.cells for note in cell.notes)
+        yield {**row.keys, **named, "note": " ".join(notes)}
+
+
+def _note(cell: Cell) -> str:
+    """The reason where there is no value, and the notes."""
+    return " ".join([*([cell.text] if cell.value is None else []), *cell.notes])
+
+
+def _exact(value: Value) -> Value:
+    return "" if isinstance(value, float) and math.isnan(value) else value
+
+
+def _each(of: Callable[[Table], str]) -> Callable[[Sequence[Table]], str]:
+    return lambda tables: "\n".join(map(of, tables))
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {
+    "markdown": _each(as_markdown),
+    "latex": _each(as_latex),
+    "standalone": as_standalone,
+    "csv": as_csv,
+    "html": _each(as_html),
+    "terminal": _each(as_terminal),
+}

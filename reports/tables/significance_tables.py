@@ -1,0 +1,131 @@
+"""Tables of differences with their confidence intervals, and of means by time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from ..formatting import NOTHING, name, number, of_channel, signed
+from ..run_info import DatasetInfo, RunInfo
+from ..scores import Averages, Column, averages
+from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
+from .run_tables import metric_names, own_keys, quality_cells, quality_columns
+from .table import EMPTY, Cell, Row, Table, TableColumn, label
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+METHOD = (
+    f"{CONFIDENCE:.0%} confidence interval by resampling the scenes {RESAMPLES:,} times "
+    "(bootstrap, paired)"
+)
+
+
+def _difference_columns(verdict: str) -> list[TableColumn]:
+    return [
+        TableColumn("difference", key="difference"),
+        TableColumn("interval"),
+        TableColumn("scenes", key="scenes"),
+        TableColumn(verdict, key="verdict"),
+    ]
+
+
+def _difference_cells(of: Difference, verdict: str) -> list[Cell]:
+    """Of `_difference_columns`; verdict: as it is printed."""
+    low, high = _exact(of.low), _exact(of.high)
+    mean = NOTHING if math.isnan(of.mean) else signed(of.metric, of.mean)
+    ends = f"{signed(of.metric, of.low)} to {signed(of.metric, of.high)}"
+    return [
+        Cell(_exact(of.mean), mean, tuple(of.notes())),
+        Cell(low, ends if of.scenes > 1 else NOTHING, details={"low": low, "high": high}),
+        Cell(of.scenes, str(of.scenes)),
+        Cell(of.verdict, verdict),
+    ]
+
+
+def _exact(value: float) -> str:
+    """With all decimals that scores are stored with."""
+    return "" if math.isnan(value) else f"{value:.6f}"
+
+
+def difference_table(
+    rows: DataFrame, means: Averages, column: Column, metric: str, tolerance: float | None = None
+) -> Table:
+    """Each two methods of a run on one data set: the difference, its interval, if it is one."""
+    dataset, channel = column
+    table = Table(
+        f"{dataset}, differences in {name(metric)}{of_channel(channel)} of each two methods: "
+        f"mean over scenes, {METHOD}.",
+        [TableColumn("methods"), *_difference_columns("significant")],
+    )
+    verdicts = {"same": "no", "not significant": "no", "not comparable": NOTHING}
+    of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
+    if metric in ("psnr", "ssim"):  # LPIPS has no channel to choose
+        of = of[of["channel"] == channel]
+    parts = {str(method): by_scene(scores) for method, scores in of.groupby("method")}
+    trained = [m for m in means.methods if m not in means.untrained and m in parts]
+    for a, b in combinations(trained, 2):
+        result = difference(parts[a], parts[b], metric, tolerance)
+        keys = {"dataset": dataset, "channel": channel, "metric": metric, "a": a, "b": b}
+        verdict = verdicts.get(result.verdict, f"yes, {result.verdict}")
+        cells = [label(f"{b} against {a}"), *_difference_cells(result, verdict)]
+        table.rows.append(Row(cells, keys=keys))
+    if not table.rows:
+        table.remarks.append("There are no two methods with scores and trained weights.")
+    return table
+
+
+def comparison_table(
+    differences: Iterable[tuple[Column, str, str, Difference]], remarks: Sequence[str]
+) -> Table:
+    """Two runs: ((data set, channel), method of the first, of the second, difference) as rows."""
+    table = Table(
+        "The second run against the first: means over scenes that both have, the difference and "
+        f"its {METHOD}.",
+        [
+            *(TableColumn(title) for title in ("data set", "metric", "method")),
+            TableColumn("first"),
+            TableColumn("second"),
+            *_difference_columns("second is"),
+        ],
+        remarks=[*remarks],
+    )
+    for (dataset, channel), a, b, of in differences:
+        metric = f"{name(of.metric)} of {name(channel)}"
+        texts = (dataset, metric, a if a == b else f"{b} against {a}")
+        values = [NOTHING if math.isnan(v) else number(of.metric, v) for v in (of.a, of.b)]
+        cells = [*map(label, (*texts, *values)), *_difference_cells(of, of.verdict)]
+        keys = {"dataset": dataset, "channel": channel, "first": a, "second": b}
+        table.rows.append(Row(cells, keys={**keys, "metric": of.metric}))
+    return table
+
+
+def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) -> Table:
+    """Methods x positions between two input frames (t = 0 is in register with one)."""
+    dataset, channel = column
+    here = rows[rows["dataset"] == dataset]
+    times = sorted(here["time"].unique())
+    only = replace(info, datasets={dataset: info.datasets.get(dataset, DatasetInfo([]))})
+    parts = [(t, averages(here[here["time"] == t], only)) for t in times]
+    columns = [
+        measured
+        for t, of in parts
+        for measured in quality_columns(
+            of, column, f"t = {t:.4g}{'' if t else ' (existing)'}", {"t": f"{t:.6g}"}
+        )
+    ]
+    table = Table(
+        f"{dataset}, {metric_names(means, column)}{of_channel(channel)} by the time t between two "
+        "input frames, mean over frames and then over scenes.",
+        [TableColumn("method"), *columns],
+    )
+    for method in means.methods:
+        cells = [label(method)]
+        for _, of in parts:
+            known = column in of.metrics
+            cells += quality_cells(of, only, column, method) if known else [EMPTY]
+        table.rows.append(Row(cells, keys=own_keys(method)))
+    return table

@@ -1,0 +1,74 @@
+"""`stvt report`: a run's tables, figures and pages again, from its stored scores."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stvt.cli import options
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the sub-parsers of `stvt`."""
+    command = commands.add_parser("report", help="a run's tables and plots, from stored scores")
+    command.set_defaults(run=report)
+    command.add_argument("run_folder", metavar="RUN", type=Path)
+    command.add_argument(
+        "--table",
+        metavar="NAME",
+        help="print one: 1, 2, 3 of the paper, dataset, scene, time, difference, runtime",
+    )
+    command.add_argument(
+        "--format",
+        default="terminal",
+        help="of the table: terminal, markdown, latex, standalone (LaTeX document), csv, html",
+    )
+    command.add_argument(
+        "--quoted", action="store_true", help="with rows of later papers (protocol zsm)"
+    )
+    command.add_argument(
+        "--crop",
+        action="append",
+        default=[],
+        metavar="SCENE:FRAME:X,Y,W,H",
+        help="draw this part of a scene: enlarged, its errors, and its x-t slice",
+    )
+    command.add_argument("--video", action="store_true", help="make side-by-side videos")
+    options.add_root(command)
+
+
+def report(args: argparse.Namespace) -> int:
+    from stvt.evaluation.report import report, table
+
+    if args.table or args.quoted or args.format != "terminal":
+        name = args.table or "dataset"
+        print(table(args.run_folder, name, args.format, quoted=args.quoted), end="")
+        return 0
+    if args.crop or args.video:
+        from stvt.evaluation.figures import crop_figures, videos
+
+        for file in crop_figures(args.run_folder, args.crop, args.root):
+            print(file)
+        for file in videos(args.run_folder) if args.video else ():
+            print(file)
+        return 0
+    return print_report(report(args.run_folder))
+
+
+def print_report(scores: DataFrame) -> int:
+    """Prints a run's table, warnings and failures; the exit code, 2 if there are failures."""
+    from stvt import reports
+
+    info = scores.attrs["info"]
+    print(reports.run_table(scores, info, format="terminal"))
+    for line in info.warnings:
+        print(f"stvt: WARNING: {line}", file=sys.stderr)
+    for line in scores.attrs["failures"]:
+        print(f"stvt: {line}", file=sys.stderr)
+    print(f"report: {scores.attrs['report']}")
+    return 2 if scores.attrs["failures"] else 0

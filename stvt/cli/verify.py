@@ -1,0 +1,33 @@
+"""`stvt verify`: a prepared set checked against its manifest, and mended."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from stvt.cli import options
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the sub-parsers of `stvt`."""
+    command = commands.add_parser("verify", help="check a prepared set against its manifest")
+    command.set_defaults(run=verify)
+    command.add_argument("name", metavar="NAME")
+    options.add_root(command)
+    command.add_argument("--fix", action="store_true", help="rebuild missing and altered files")
+
+
+def verify(args: argparse.Namespace) -> int:
+    from stvt import datasets
+    from stvt.core.progress import progress_line
+
+    with progress_line("file") as show:
+        found = datasets.verify(args.name, args.root, fix=args.fix, progress=show)
+    for line in found.problems:
+        print(f"stvt verify: {line}", file=sys.stderr)
+    for line in found.fixed:
+        print(f"fixed: {line}")
+    if not found.problems:
+        print(f"{args.name}: its {found.files} files are as the manifest says")
+    return 2 if found.problems else 0

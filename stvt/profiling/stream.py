@@ -1,0 +1,311 @@
+"""The stream comparison: a method as a stream and window by window, in turns, on the same frames."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stvt.baselines import METHODS, Method, compile_networks, reference_kernels
+from stvt.device import device_name
+from stvt.profiling.breakdown import Breakdown, Cost
+from stvt.profiling.flops import device_of
+from stvt.profiling.synthetic import moving_scene
+
+FormName = Literal["published", "moments", "windows", "stream", "compiled", "graphs"]
+FORMS: tuple[FormName, ...] = get_args(FormName)
+COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
+COUNTED = "multiply_accumulates", "bytes"
+MEGAPIXEL = 1e6
+
+
+@dataclass
+class Part:
+    """What a part of a method cost in each lap; multiply-accumulates and bytes are of one lap."""
+
+    laps: list[Cost] = field(default_factory=list)
+    multiply_accumulates: float = 0.0
+    bytes: float = 0.0
+
+
+@dataclass
+class Form:
+    """A way to run a method, and what it cost.
+
+    laps:   of each interval between two input frames, all of its outputs together; parts: of them.
+    """
+
+    name: FormName
+    laps: list[Cost] = field(default_factory=list)
+    parts: dict[str, Part] = field(default_factory=dict)
+    multiply_accumulates: float = 0.0
+
+    def whole(self) -> Part:
+        """All parts together."""
+        numbers = [sum(getattr(p, n) for p in self.parts.values()) for n in COUNTED]
+        return Part(self.laps, *numbers)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A method by several forms.
+
+    outputs:    frames that each interval makes; megapixels: in all of them.
+    difference: largest of the outputs of the other forms to those of the first, relative to the
+                largest output.
+    """
+
+    method: str
+    weights: str
+    height: int
+    width: int
+    times: tuple[float, ...]
+    outputs: int
+    megapixels: float
+    device: str
+    precision: str
+    on_cpu: bool
+    forms: list[Form]
+    difference: float
+
+    def seconds(self, form: Form | Part) -> list[float]:
+        """Of each lap: of the processor where that computes, for other programs do not disturb
+        it as much as the clock on the wall; else by that clock."""
+        return [lap.process if self.on_cpu else lap.wall for lap in form.laps]
+
+    def facts(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        told = {name: value for name, value in vars(self).items() if name != "forms"}
+        told["forms"] = {
+            form.name: {
+                "laps": [_seconds_of(lap) for lap in form.laps],
+                "parts": {
+                    name: vars(part) | {"laps": [_seconds_of(lap) for lap in part.laps]}
+                    for name, part in form.parts.items()
+                },
+                "multiply_accumulates": form.multiply_accumulates,
+            }
+            for form in self.forms
+        }
+        return told
+
+
+def compare(
+    spec: str,
+    method: Method,
+    height: int,
+    width: int,
+    times: Sequence[float] = (0.5,),
+    *,
+    forms: Sequence[FormName] = ("windows", "stream"),
+    rounds: int = 3,
+    precision: str = "fp32",
+    count: bool = True,
+) -> Comparison:
+    """Runs a method by each form in turn, interval by interval: A B A B.
+
+    published: all outputs of an interval by themselves, in float32, by PyTorch's convolutions
+             in its default layout, whatever the precision of the others.
+    moments: every output by itself, from the input frames that it reads alone.
+    windows: all outputs of an interval by themselves: the published programs' way.
+    stream:  the outputs of one interval after another, sharing what `Method.stream` shares.
+    compiled, graphs: the stream of networks that torch.compile made, `graphs` with CUDA graphs.
+
+    One round before those that are timed fills the stream's memory; another, not timed, counts
+    multiply-accumulates. height, width: of the outputs, about.
+    """
+    kind = METHODS[spec].kind if spec in METHODS else "space-time"
+    times = () if kind == "spatial" else tuple(times)
+    moments = times if kind == "temporal" else (0.0, *times)
+    before, after = reach(method, moments, times)
+    uncounted = 1 + count
+    dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
+    double = torch.float64 if dtype == torch.float64 else torch.float32
+    low = -(-height // method.scale), -(-width // method.scale)
+    scene = moving_scene(before + uncounted + rounds + after + 1, *low)
+    frames = [frame.to(device_of(method), double) for frame in scene]
+    methods = {name: _method(name, method) for name in forms}
+    runs = {name: _run(name, one, frames, times, moments) for name, one in methods.items()}
+    results = [Form(name) for name in forms]
+    breakdowns = {name: Breakdown(one) for name, one in methods.items()}
+    difference, pixels = 0.0, 0
+    for lap in range(uncounted + rounds):
+        first: list[Tensor] = []
+        for result in results:
+            counting, timed = count and lap == 1, lap >= uncounted
+            breakdown = breakdowns[result.name]
+            kernels = reference_kernels() if result.name == "published" else nullcontext()
+            with torch.inference_mode(), kernels, breakdown.measuring(counting=counting):
+                outputs, cost = breakdown.run(partial(next, runs[result.name]))
+            for name, one in breakdown.costs.items() if counting or timed else ():
+                part = result.parts.setdefault(name, Part())
+                if timed:
+                    part.laps.append(one)
+                else:
+                    part.multiply_accumulates, part.bytes = one.multiply_accumulates, one.bytes
+            if counting:
+                result.multiply_accumulates = cost.multiply_accumulates
+            if timed:
+                result.laps.append(cost)
+            breakdown.reset()
+            pixels = sum(frame[0].numel() for frame in outputs)
+            first = first or outputs
+            difference = max(difference, *map(_difference, first, outputs))
+    device = device_of(method)
+    return Comparison(
+        method=method.name,
+        weights=method.weights,
+        height=height,
+        width=width,
+        times=times,
+        outputs=len(moments),
+        megapixels=pixels / MEGAPIXEL,
+        device=device_name(device),
+        precision="fp64" if double == torch.float64 else precision,
+        on_cpu=device.type == "cpu",
+        forms=results,
+        difference=difference,
+    )
+
+
+def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
+    """How many input frames before and after its own the outputs at some moments read."""
+    read = [method.support(t, times) for t in moments]
+    return max(before for before, _ in read), max(after for _, after in read)
+
+
+def _method(form: FormName, method: Method) -> Method:
+    """The method, or a copy of it, as the form runs it."""
+    if form in COMPILED:
+        copied = copy.deepcopy(method)
+        compile_networks(copied, COMPILED[form], device_of(method).type)
+        return copied
+    return _as_published(method) if form == "published" else method
+
+
+def _as_published(method: Method) -> Method:
+    """The same in float32 and in PyTorch's default layout."""
+    copied = copy.deepcopy(method)
+    for stage in copied.stages:
+        for name, value in (("precision", "fp32"), ("layout", torch.contiguous_format)):
+            if hasattr(stage, name):
+                setattr(stage, name, value)
+    for network in copied.networks():
+        network.to(memory_format=torch.contiguous_format)
+    return copied
+
+
+def _run(
+    form: FormName,
+    method: Method,
+    frames: Sequence[Tensor],
+    times: tuple[float, ...],
+    moments: Sequence[float],
+) -> Iterator[list[Tensor]]:
+    """The outputs of one interval after another, from the first whose window is full."""
+    before, after = reach(method, moments, times)
+    if form == "stream" or form in COMPILED:
+        outputs = method.stream(
+            iter(frames), times, lambda t: t >= before and any(t % 1 == m for m in moments)
+        )
+        while interval := [frame for _, frame in islice(outputs, len(moments))]:
+            yield interval
+        return
+    groups = [[m] for m in moments] if form == "moments" else [list(moments)]
+    for k in range(before, len(frames) - after):
+        # Copies: nothing is known of them from the windows before.
+        yield [
+            frame
+            for group in groups
+            for frame in _alone(
+                method,
+                [frame.clone() for frame in frames[k - before : k + after + 1]],
+                [m for m in group if m] if form == "moments" else times,
+                {before + m for m in group},
+            )
+        ]
+
+
+def _alone(
+    method: Method, frames: Iterable[Tensor], times: Sequence[float], wanted: set[float]
+) -> list[Tensor]:
+    return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
+
+
+def _seconds_of(lap: Cost) -> dict[str, float]:
+    return {"wall": lap.wall, "process": lap.process}
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
+
+
+def parts_table(
+    comparison: Comparison, ceiling: float, copying: float = 0.0
+) -> list[dict[str, object]]:
+    """One row a part: milliseconds and multiply-accumulates for each megapixel that is made.
+
+    Milliseconds and ratios are medians over the laps, ratios with their p10 and p90. ceiling:
+    multiply-accumulates a second, copying: bytes a second that the last form is compared with;
+    nothing is said of bytes where that is 0.
+    """
+    rows: list[dict[str, object]] = []
+    forms = comparison.forms
+    names = list(dict.fromkeys(name for form in forms for name in form.parts))
+    for name in [*names, "all"]:
+        row: dict[str, object] = {"method": comparison.method, "part": name}
+        parts = [f.whole() if name == "all" else f.parts.get(name, Part()) for f in forms]
+        spent = [comparison.seconds(part) for part in parts]
+        medians = [float(np.median(one)) if one else 0.0 for one in spent]
+        for form, part, median in zip(forms, parts, medians, strict=True):
+            row[f"ms, {form.name}"] = round(1e3 * median / comparison.megapixels, 1)
+            counted = part.multiply_accumulates / comparison.megapixels
+            row[f"GMAC, {form.name}"] = round(counted / 1e9, 2)
+        row |= _ratio(spent[0], spent[-1])
+        last, seconds = parts[-1], medians[-1]
+        rate = last.multiply_accumulates / seconds / ceiling if seconds else 0
+        row["% of products"] = round(100 * rate)
+        if copying:
+            row["% of copying"] = round(100 * last.bytes / seconds / copying if seconds else 0)
+        rows.append(row)
+    return rows
+
+
+def _ratio(first: Sequence[float], other: Sequence[float]) -> dict[str, object]:
+    """How many times faster, lap by lap."""
+    ratios = [a / b for a, b in zip(first, other, strict=False) if b]
+    if not ratios:
+        return {"ratio": None, "p10-p90": ""}
+    p10, median, p90 = np.percentile(ratios, [10, 50, 90])
+    return {"ratio": round(float(median), 2), "p10-p90": f"{p10:.2f}-{p90:.2f}"}
+
+
+def stream_table(comparison: Comparison) -> list[dict[str, object]]:
+    """One row a form: milliseconds for each interval, and how many times faster than the first."""
+    rows: list[dict[str, object]] = []
+    first = comparison.seconds(comparison.forms[0])
+    for form in comparison.forms:
+        seconds = comparison.seconds(form)
+        rows.append(
+            {
+                "method": comparison.method,
+                "N": len(comparison.times),
+                "form": form.name,
+                "median ms": round(1e3 * float(np.median(seconds)), 1),
+                "least": round(1e3 * min(seconds), 1),
+                "most": round(1e3 * max(seconds), 1),
+                "median on the wall": round(1e3 * float(np.median([s.wall for s in form.laps])), 1),
+                **_ratio(first, seconds),
+                "GMAC": round(form.multiply_accumulates / 1e9, 2),
+                "difference": f"{comparison.difference:.1e}",
+            }
+        )
+    return rows

@@ -1,0 +1,96 @@
+"""The choice of a method: the named one, of which only the parts that a job needs, or the best there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import tee
+
+import torch
+from torch import Tensor
+
+from stvt import baselines
+from stvt.baselines import (
+    Method,
+    MethodError,
+    PrecomputedFrames,
+    Settings,
+    find_weights,
+    networks_of,
+)
+
+# The best first.
+PREFERRED = ("stvun", "v2f", "stvun-s")
+FALLBACK = "bicubic+flow"  # which needs no weights
+IDENTITY = "repeat"  # at scale 1 and without new frames
+
+
+class SideBySide(Method):
+    """Two methods side by side, bicubic on the left; for looking at both at once."""
+
+    def __init__(self, plain: Method, method: Method) -> None:
+        self.plain, self.method = plain, method
+        self.name, self.scale = f"{plain.name} | {method.name}", method.scale
+
+    @property
+    def stages(self) -> tuple[Method, ...]:
+        return (*self.plain.stages, *self.method.stages)
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return self.method.support(t, times)
+
+    def stream(
+        self,
+        frames: Iterable[Tensor],
+        times: Sequence[float],
+        is_wanted: Callable[[float], bool] = lambda _: True,
+    ) -> Iterator[tuple[float, Tensor]]:
+        one, other = tee(frames)
+        right = self.method.stream(other, times, is_wanted)
+        left = self.plain.stream(one, times, is_wanted)
+        # The right one first: it reads ahead further, and so settles for both what is wanted.
+        for (time, output), (_, plain) in zip(right, left, strict=True):
+            yield time, torch.cat([plain.to(output.device), output], -1)
+
+
+def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
+    """The method of that name for this scale, or the best whose weights are there.
+
+    new: whether new frames are made. Of a composition only the part that is needed is
+    built: scale 1 needs no spatial one, and no new frames need no temporal one.
+
+    Raises MethodError if it cannot be built.
+    """
+    if settings.scale == 1 and not new:
+        return baselines.build(IDENTITY, settings)
+    if spec is None:
+        spec = next((name for name in PREFERRED if _has_weights(name, settings)), FALLBACK)
+    expression = baselines.ALIASES.get(spec, spec)
+    parts = expression.split("+")
+    if len(parts) == 2 and not (settings.scale > 1 and new):
+        kinds = [
+            baselines.METHODS[part].kind if part in baselines.METHODS else None for part in parts
+        ]
+        needed = "temporal" if new else "spatial"
+        parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
+        expression = "+".join(parts)
+    method = baselines.build(expression, settings, larger=settings.scale > 1, new=new)
+    if isinstance(method, PrecomputedFrames):
+        raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
+    if settings.scale == 1 and method.scale != 1:
+        raise MethodError(f"{expression} enlarges; for --scale 1 take flow, blend, dain or repeat")
+    if len(parts) == 2:
+        method.name = spec
+    return method
+
+
+def _has_weights(name: str, settings: Settings) -> bool:
+    if (settings.scale != 4 and name != "stvun") or settings.scale not in (2, 3, 4):
+        return False
+    if settings.untrained:
+        return False
+    try:
+        for network in networks_of([name]):
+            find_weights(network, settings)
+    except MethodError:
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""Where `stvt upsample` writes: segments of a video, or a folder of PNG; the output appears when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fractions import Fraction
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+
+from stvt.datasets import Pixels, write_frame
+from stvt.upsampling.encoder import EncoderSettings, SegmentWriter
+from stvt.upsampling.job import UpsampleJob
+from stvt.upsampling.mux import SourceStreams, mux_segments
+from stvt.upsampling.sources import Source, VideoSource
+
+
+class Sink(Protocol):
+    """Takes the outputs in order. done: how many are kept already, so that a run can go on there."""
+
+    done: int
+
+    def write(self, picture: Pixels) -> None: ...
+
+    def close(self) -> None:
+        """Keeps what was written, whether it is all or not."""
+
+    def finish(self, source: Source) -> list[str]:
+        """Puts the whole in place; returns notes on what was left out."""
+
+
+class VideoSink:
+    """A video, written in segments and joined with the source's other streams at the end."""
+
+    def __init__(
+        self, job: UpsampleJob, settings: EncoderSettings, source: Source, rate: Fraction
+    ) -> None:
+        self.job, self.settings, self.vui, self.rate = job, settings, source.vui, rate
+        self.segments = SegmentWriter(job.parts / "segments", settings, self.vui, rate)
+        self.done = self.segments.done
+
+    def write(self, picture: Pixels) -> None:
+        self.segments.write(picture)
+
+    def close(self) -> None:
+        try:
+            self.segments.close()
+        finally:
+            self.done = self.segments.done
+
+    def finish(self, source: Source) -> list[str]:
+        whole = self.job.parts / f"whole{self.job.output.suffix.lower()}"
+        streams = self._streams(source)
+        notes = mux_segments(
+            self.segments.folder, whole, self.settings, self.vui, self.rate, streams
+        )
+        os.replace(whole, self.job.output)
+        return notes
+
+    def _streams(self, source: Source) -> SourceStreams | None:
+        if not isinstance(source, VideoSource) or source.first is None:
+            return None
+        part, end = self.job.part, None
+        if part.end is not None:  # sound may go on after the picture, as far as was asked for
+            end = source.first + max(self.done / self.rate, part.end - part.start)
+        return SourceStreams(
+            source.path,
+            opening=None if part.start else min(source.when.opening, source.first),
+            start=source.first,
+            end=end,
+            sound=not self.job.slow,
+            picture=source.stream,
+        )
+
+
+class FolderSink:
+    """A folder of numbered PNG files."""
+
+    def __init__(self, job: UpsampleJob) -> None:
+        self.job, self.folder = job, job.parts / "frames"
+        self.folder.mkdir(exist_ok=True)
+        self.done = next(n for n in count() if not (self.folder / f"{n:08d}.png").exists())
+
+    def write(self, picture: Pixels) -> None:
+        rounded = np.rint(picture * 255).astype(np.uint8)
+        write_frame(self.folder / f"{self.done:08d}.png", np.ascontiguousarray(rounded))
+        self.done += 1
+
+    def close(self) -> None:
+        """Every file is whole already."""
+
+    def finish(self, source: Source) -> list[str]:
+        if self.job.output.is_dir():
+            shutil.rmtree(self.job.output)
+        os.replace(self.folder, self.job.output)
+        return []

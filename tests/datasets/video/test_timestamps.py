@@ -1,0 +1,40 @@
+"""Rates and time stamps of video files."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from stvt.datasets.errors import DatasetError
+from stvt.datasets.video.timestamps import checked_rate, measured_rate, read_timestamps
+
+
+def test_steady_rates_are_told_from_jitter_and_real_variation() -> None:
+    ms = [Fraction(round(1000 * k * 1001 / 30000), 1000) for k in range(90)]
+    assert measured_rate(ms) == (Fraction(30000, 1001), True)
+    dropped = [stamp for k, stamp in enumerate(ms) if k != 40]
+    assert measured_rate(dropped) == (Fraction(30000, 1001), False)
+    few = [k * Fraction(1001, 48000) for k in range(12)]
+    assert measured_rate(few, Fraction(48000, 1001)) == (Fraction(48000, 1001), True)
+    assert measured_rate(ms, Fraction(1000)) == (Fraction(30000, 1001), True)
+    odd = [Fraction(k * 13, 200) for k in range(30)]
+    assert measured_rate(odd) == (Fraction(200, 13), True)
+
+
+def test_rates_are_read_as_people_write_them() -> None:
+    assert checked_rate("29.97") == Fraction(30000, 1001) and checked_rate("25") == 25
+    for text in ("0", "fast", "1/0", "5000"):
+        with pytest.raises(DatasetError):
+            checked_rate(text)
+
+
+def test_a_file_tells_which_packets_it_shows(shared: Path) -> None:
+    clips = shared / "data" / "clips"
+    for name, frames, steady in (
+        ("roadtrip_vp9_10bit.webm", 72, True),  # 80 packets, 8 of frames that are never shown
+        ("discard_first_keyframe.mp4", 25, True),
+        ("unordered_pts.avi", 164, True),
+        ("vfr_1080p_indoor.mp4", 72, False),
+    ):
+        when = read_timestamps(clips / name, 0)
+        assert (when.frames, when.constant_rate) == (frames, steady), name

@@ -1,0 +1,132 @@
+"""Runs that go on: nothing is done twice, a set is read once, damage and company are one line."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import stvt
+from stvt.cli.main import main
+from stvt.core.files import locked
+from stvt.evaluation import store
+
+METHODS = "bicubic+blend,bilinear+repeat"
+opened: list[str] = []
+watching = [False]
+
+
+def watch(event: str, arguments: tuple[object, ...]) -> None:
+    if watching[0] and event == "open":
+        opened.append(str(arguments[0]))
+
+
+sys.addaudithook(watch)
+
+
+def evaluate(root: Path, out: Path, *options: str) -> int:
+    return main(
+        ["evaluate", "--datasets", "squares", "--root", str(root), "--out", str(out), *options]
+    )
+
+
+@pytest.fixture
+def run(root: Path, tmp_path: Path) -> Path:
+    """A finished run."""
+    assert evaluate(root, tmp_path / "run", "--methods", METHODS) == 0
+    return tmp_path / "run"
+
+
+def test_the_manifest_is_read_once_however_many_scenes_and_methods(
+    root: Path, tmp_path: Path
+) -> None:
+    opened.clear()
+    watching[0] = True
+    try:
+        stvt.evaluate("squares", METHODS, root=root, out=tmp_path / "run")
+    finally:
+        watching[0] = False
+    manifests = [path for path in opened if Path(path).name == "manifest.json"]
+    assert manifests == [str(root / "squares" / "manifest.json")]
+
+
+def test_with_nothing_to_do_nothing_is_written_but_the_session(run: Path, root: Path) -> None:
+    def times() -> dict[Path, int]:
+        return {
+            file: file.stat().st_mtime_ns
+            for folder in ("report", "units", "pictures", "clips")
+            for file in (run / folder).rglob("*")
+        }
+
+    before, scores = times(), (run / "report" / "scores.csv").read_bytes()
+    again = stvt.evaluate("squares", METHODS, root=root, out=run)
+    assert times() == before
+    assert Path(again.attrs["report"]).is_file() and not again.attrs["failures"]
+    assert len(again) == len(pd.read_csv(run / "report" / "scores.csv"))
+    assert (run / "report" / "scores.csv").read_bytes() == scores
+
+
+def test_the_report_is_made_again_when_a_unit_was_or_it_was_not_finished(
+    run: Path, root: Path
+) -> None:
+    page = run / "report" / "report.html"
+    unit = store.unit_file(run, "squares", "left", "bicubic+blend")
+
+    def is_new() -> bool:
+        before = page.stat().st_mtime_ns if page.exists() else 0
+        assert evaluate(root, run, "--methods", METHODS) == 0
+        return page.stat().st_mtime_ns != before
+
+    assert not is_new()
+    unit.unlink()
+    assert is_new()
+    page.unlink()
+    assert is_new()
+    sessions = run / "seconds" / "run.json"
+    sessions.write_text(sessions.read_text().replace('"ended"', '"broken off"'))
+    assert is_new()
+    assert evaluate(root, run, "--methods", "bicubic+blend") == 0
+    assert "bilinear+repeat" not in page.read_text()
+    assert is_new()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}', '"\\ud800"', "\xff"])
+def test_a_damaged_record_is_said_by_the_report_and_made_again(
+    text: str, run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = store.unit_file(run, "squares", "left", "bicubic+blend")
+    whole = unit.read_bytes()
+    unit.write_bytes(text.encode("latin-1"))
+    assert main(["report", str(run)]) == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "damaged" in line)
+    assert "'left' by bicubic+blend" in line and "delete it, and the same `stvt evaluate`" in line
+    assert evaluate(root, run, "--methods", METHODS) == 0
+    assert unit.read_bytes() == whole
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_damaged_run_is_one_line(
+    text: str, run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "run.json").write_text(text)
+    for command in (["report", str(run)], ["compare", str(run), str(run)]):
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "run.json: is damaged" in line and "delete it" in line
+    assert evaluate(root, run, "--methods", METHODS) == 2
+    assert "run.json: is damaged" in capsys.readouterr().err
+    (run / "run.json").unlink()
+    assert evaluate(root, run, "--methods", METHODS) == 0
+
+
+def test_a_second_evaluation_into_one_folder_is_one_line(
+    run: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = run / "runtime" / ".x.json.stvt-1-0123abcd.tmp"
+    half.parent.mkdir(exist_ok=True)
+    half.touch()  # of the first one
+    with locked(run, "being evaluated into"):
+        assert evaluate(root, run, "--methods", "bicubic+blend") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{run}: is being evaluated into by another process" in line
+    assert half.exists() and "bilinear" in (run / "run.json").read_text()

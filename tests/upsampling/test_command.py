@@ -1,0 +1,73 @@
+"""`stvt upsample`: its options, and every job that cannot be, in one line."""
+
+import argparse
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from stvt.cli import upsample as upsample_command
+from stvt.core.errors import StvtError
+from stvt.upsampling.sources import Part
+
+from .clips import carry_out, job_of, scenery, video
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"output": Path("nowhere/out.mp4")}, "no such folder"),
+        ({"output": Path("out.docx")}, "no kind of video"),
+        ({"source": Path("none.mp4")}, "no such file"),
+        ({"method": "bicubic"}, "makes no new frames"),
+        ({"method": "nonsense"}, "no method is called"),
+        ({"part": Part(start=Fraction(60))}, "nothing comes after"),
+        ({"fps": Fraction(3)}, "is for folders"),
+        ({"codec": "nonsense"}, "no such encoder"),
+        ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
+        ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),
+        ({"output": Path("out.mkv"), "codec": "gif"}, "cannot hold gif; take h264"),
+        ({"output": Path("-")}, "so it needs a file"),
+        ({"output": Path("pipe:1.mp4")}, "so it needs a file"),
+        ({"output": Path(os.devnull), "overwrite": True}, "is neither a file nor a folder"),
+        ({"source": Path(os.devnull)}, "must be a file or folder"),
+        ({"output": Path("/proc/out.mp4")}, "cannot be written"),
+        ({"output": Path("frames"), "lossless": True}, "--lossless: frames will be a folder"),
+        ({"lossless": False, "crf": -5.0}, "--crf -5: h264 takes 0 .* to 51"),
+        ({"lossless": False, "crf": float("nan")}, "--crf nan"),
+        ({"method": "mine=frames:."}, "are for `stvt evaluate` alone"),
+        ({"output": Path("out.mkv"), "codec": "mjpeg", "lossless": False}, "^mjpeg refuses [^;]*$"),
+    ],
+)
+def test_every_wrong_wish_is_one_line(tmp_path: Path, more: dict[str, object], says: str) -> None:
+    if more.get("output") == Path("/proc/out.mp4") and not Path("/proc/version").exists():
+        pytest.skip("no folder that even root cannot write to")
+    source = video(tmp_path / "in.mp4", scenery(1, 2))
+    job = replace(job_of(source, tmp_path / "out.mp4"), **more)  # type: ignore[arg-type]
+    with pytest.raises(StvtError, match=says) as caught:
+        carry_out(job)
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    upsample_command.add(parser.add_subparsers())
+    return parser.parse_args(["upsample", *words])
+
+
+def test_the_command_line_carries_it_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 6) + scenery(2, 6))
+    words = ["--method", "bicubic+blend", "--scale", "2", "--end", "0:01", "--slow-motion", "3"]
+    args = parsed(str(source), str(tmp_path / "out.mkv"), *words)
+    assert args.run(args) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("out.mkv: 30 frames at 10 fps (3.000 s) from 10, 1 cut\n")
+    assert "method: bicubic+blend" in said.err
+    for wrong in (["--time", "0"], ["--crop", "0:1:2:3"], ["--end", "soon"], ["--memory", "much"]):
+        with pytest.raises(SystemExit):
+            parsed(str(source), "out.mp4", *wrong)

@@ -1,0 +1,120 @@
+"""What comes along from the source: sound, subtitles, metadata, and what is said to be left out."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import read_timestamps
+from stvt.upsampling.sources import Part
+
+from .clips import carry_out, job_of, scenery, video
+
+
+def test_sound_and_title_come_along_unless_motion_is_slowed(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 12), sound=1.2)
+    carry_out(job_of(source, tmp_path / "out.mp4"))
+    slowed = carry_out(job_of(source, tmp_path / "slow.mp4", slow=True))
+    part = job_of(source, tmp_path / "part.mp4", part=Part(Fraction(2, 10), Fraction(8, 10)))
+    assert carry_out(part).outputs == 12
+    sounds, seconds = [], []
+    for name in ("in", "out", "slow", "part"):
+        with av.open(str(tmp_path / f"{name}.mp4")) as container:
+            assert container.metadata["title"] == "a title"
+            packets = [p for p in container.demux(audio=0) if p.size] if name != "slow" else []
+            sounds.append(len(packets))
+            seconds.append(float(read_timestamps(tmp_path / f"{name}.mp4", 0).seconds))
+    assert sounds[0] == sounds[1] > 40 and sounds[2] == 0 and 20 < sounds[3] < 30
+    assert seconds == pytest.approx([1.2, 1.2, 2.4, 0.6])
+    assert any("left out" in note for note in slowed.notes)
+
+
+def test_sound_that_outlasts_the_picture_is_kept_as_far_as_was_asked_for(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 6), sound=3)
+    for end, seconds in ((None, 3.0), (Fraction(2), 2.0), (Fraction(2, 5), 0.4)):
+        carry_out(job_of(source, tmp_path / "out.mp4", part=Part(end=end), overwrite=True))
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            packets = [packet for packet in container.demux(audio=0) if packet.size]
+        assert len(packets) * 1024 / 44100 == pytest.approx(seconds, abs=0.06)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_sound_that_the_container_refuses_is_left_out_and_the_picture_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    source = video(tmp_path / "in.mkv", scenery(1, 6), sound=0.6, voice="libopus")
+    if not known:  # what no table foresees is found out when all frames are made
+        monkeypatch.setattr("stvt.upsampling.mux.UNSUPPORTED", {})
+    made = carry_out(job_of(source, tmp_path / "out.mov"))
+    assert len(list(open_video(tmp_path / "out.mov"))) == 12
+    assert any("sound" in note and "left out" in note for note in made.notes)
+    assert len(made.notes) == 1
+
+
+def test_what_is_lost_or_added_is_said(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 2), aspect=2)
+    for name, codec, says in (
+        ("out.mkv", "ffv1", "aspect ratio 2 is lost: .mkv keeps none for ffv1"),
+        ("out.mkv", None, ""),
+        ("out.mp4", None, ""),
+    ):
+        odd = job_of(source, tmp_path / name, codec=codec, lossless=False, overwrite=True)
+        made = carry_out(replace(odd, part=Part(crop=(31, 21, 0, 0))), scale=1)
+        assert any(says in note for note in made.notes) and ("lost" in str(made.notes)) == bool(
+            says
+        )
+        assert any("31x21 is odd" in note for note in made.notes) == (codec is None)
+
+
+def tagged_video(path: Path, says: dict[str, str]) -> Path:
+    """A video that says so of itself, and that its picture is French."""
+    plain = video(path.with_name("plain.mp4"), scenery(1, 4))
+    with av.open(str(plain)) as before, av.open(str(path), "w") as source:
+        source.metadata.update(says)
+        stream = source.add_stream_from_template(before.streams.video[0], opaque=True)
+        stream.metadata["language"] = "fra"
+        for packet in before.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                source.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_what_a_phone_wrote_comes_along(tmp_path: Path, name: str) -> None:
+    said = {"title": "a title", "com.android.version": "10", "location": "+48.3896+011.0470/"}
+    source = tagged_video(tmp_path / "in.mkv", said)
+    made = carry_out(job_of(source, tmp_path / name, lossless=False))
+    with av.open(str(tmp_path / name)) as container:
+        kept = {key.lower(): value for key, value in container.metadata.items()}
+        assert said.items() <= kept.items()
+        assert container.streams.video[0].metadata["language"] == "fra"
+    assert not any("metadata" in note for note in made.notes)
+
+
+def test_metadata_that_the_container_does_not_know_is_named(tmp_path: Path) -> None:
+    source = tagged_video(tmp_path / "in.mkv", {"title": "a title", "mood": "blue"})
+    made = carry_out(job_of(source, tmp_path / "out.mp4"))
+    assert any(
+        re.search(r"metadata left out: mood; \.mkv", note, re.IGNORECASE) for note in made.notes
+    )
+
+
+def test_a_subtitle_that_is_on_when_a_part_begins_is_there(shared: Path, tmp_path: Path) -> None:
+    """The second of this file is shown from 4.26 to 8.35 s, after one from 0.21 s."""
+    source = shared / "data" / "clips" / "nasa_two_video_streams.mp4"
+    part = Part(Fraction(5), Fraction(9), (32, 32, 0, 0))
+    carry_out(job_of(source, tmp_path / "out.mp4", part=part, factor=1, method=None), scale=1)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        packets = [one for one in container.demux(subtitles=0) if one.size > 2]
+    shown = [
+        (float(one.pts * one.time_base), float(one.duration * one.time_base))
+        for one in packets
+        if one.pts is not None and one.duration is not None and one.time_base is not None
+    ]
+    assert shown[0] == pytest.approx((0, 3.35), abs=0.05)
+    assert shown[1][0] == pytest.approx(3.35, abs=0.05) and len(shown) == 2
