@@ -1,6 +1,6 @@
 """Speed of the streams of this checkout against those of another one, in turns.
 
-    python tests/benchmarks/against_old.py ../old --methods stvun,edvr,dain --size 320x192
+    python -P tests/benchmarks/against_old.py ../old --methods stvun,edvr,dain --size 320x192
 
 Each turn is a process of its own on one thread: the first outputs warm up, then the processor time
 of each interval is taken, which waiting for other programs does not count in. A ratio is of the
