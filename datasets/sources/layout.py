@@ -58,9 +58,12 @@ def paths_in(folder: Path) -> list[str]:
 
 def is_frames(path: str) -> bool:
     """Whether a path is that of a picture or a video, and not of a system's own files."""
-    parts = PurePosixPath(path).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not hidden and PurePosixPath(path).suffix.lower() in (*PICTURES, *VIDEOS)
+    return not is_system(path) and PurePosixPath(path).suffix.lower() in (*PICTURES, *VIDEOS)
+
+
+def is_system(path: str) -> bool:
+    """Whether a path is that of a system's own files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)
 
 
 def find_layout(
