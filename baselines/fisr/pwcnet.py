@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..ops.warp import RADIUS, correlation, full_precision, warp_border
+from ..ops.correlation import RADIUS, correlation
+from ..ops.warp import full_precision, warp_border
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, by_tiles
 from .resize import enlarge_from_corner

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from ..ops.warp import RADIUS, correlation, full_precision, warp_border
+from ..ops.correlation import RADIUS, correlation
+from ..ops.warp import full_precision, warp_border
 
 PYRAMID = (16, 24, 32, 48)  # channels at 1, 1/2, 1/4 and 1/8 of the frames' size
 SHARPNESS = 20.0  # of the softmax over similarities, which are cosines; a factor to it is learnt

@@ -11,7 +11,8 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from ..ops.warp import correlation, full_precision, warp_border, warp_zero
+from ..ops.correlation import correlation
+from ..ops.warp import full_precision, warp_border, warp_zero
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
 DENSE = (128, 128, 96, 64, 32)  # channels that each layer of an estimator adds

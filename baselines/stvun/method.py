@@ -31,6 +31,10 @@ class StvunFrame(CachedFrame):
         return features
 
     @cached_property
+    def theta(self) -> list[Tensor] | None:
+        return self.method.network.embedding(self.e)
+
+    @cached_property
     def pyramid(self) -> list[Tensor]:
         return self.method.network.pyramid(self.pixels)
 
@@ -58,7 +62,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     def outputs(self, window: Sequence[StvunFrame], times: Sequence[float]) -> Tensor:
         centre, following = window[CENTRE], window[CENTRE + 1]
         height, width = (self.scale * size for size in centre.source.shape[-2:])
-        E = self.network.fuse(self._features(window))
+        E = self._fused(window)
         Y_3, D = self.network.space(centre.pixels, centre.e, E)
         Y = [Y_3]
         for T in times:
@@ -86,11 +90,12 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         margin = self.multiple * min(max(tile // 96, 1), 4)
         return Cut(max(tile // self.multiple * self.multiple - 2 * margin, self.multiple), margin)
 
-    def _features(self, window: Sequence[StvunFrame]) -> Sequence[list[Tensor]]:
-        """Of each frame, where the centre frame shows the same if the network wants that."""
+    def _fused(self, window: Sequence[StvunFrame]) -> list[Tensor]:
+        """The fused features of a window, aligned before if the network wants that."""
         e = [frame.e for frame in window]
-        if not self.network.aligned:
-            return e
-        ahead = [window[t].flow_to(window[t + 1]) for t in range(CENTRE, FRAMES - 1)]
-        back = [window[t].flow_to(window[t - 1]) for t in range(CENTRE, 0, -1)]
-        return self.network.align(e, ahead, back)
+        if self.network.aligned:
+            ahead = [window[t].flow_to(window[t + 1]) for t in range(CENTRE, FRAMES - 1)]
+            back = [window[t].flow_to(window[t - 1]) for t in range(CENTRE, 0, -1)]
+            e = self.network.align(e, ahead, back)
+        theta = [frame.theta for frame in window if frame.theta is not None]
+        return self.network.fuse(e, theta or None)

@@ -79,9 +79,23 @@ class STVUN(nn.Module):
             Y.append(self.time(X_T, m, D))
         return torch.stack(Y, 1)
 
-    def fuse(self, e: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-        """The fused features E of seven frames' features, for each level."""
-        return [self.efst([e_t[i] for e_t in e]) for i in range(LEVELS)]
+    def fuse(
+        self, e: Sequence[Sequence[Tensor]], theta: Sequence[Sequence[Tensor]] | None = None
+    ) -> list[Tensor]:
+        """The fused features E of seven frames' features, for each level.
+
+        theta: `embedding` of each frame, if that is known.
+        """
+        if theta is None:
+            return [self.efst([e_t[i] for e_t in e]) for i in range(LEVELS)]
+        pairs = [([e_t[i] for e_t in e], [one[i] for one in theta]) for i in range(LEVELS)]
+        return [self.efst(*pair) for pair in pairs]
+
+    def embedding(self, e_t: Sequence[Tensor]) -> list[Tensor] | None:
+        """theta(e_t) of equation 1 for each level: what of EFST depends on one frame alone."""
+        if self.aligned or not isinstance(self.efst, EFST) or self.efst.ff is None:
+            return None
+        return [self.efst.ff.tAtt0(level) for level in e_t]
 
     def space(
         self, X_3: Tensor, e_3: Sequence[Tensor], E: Sequence[Tensor]
@@ -233,11 +247,11 @@ class EFST(nn.Module):
         self.ff = SpatioTemporalWeights(width) if attention else None
         self.early_fusion = conv(FRAMES * width, width, 1)
 
-    def forward(self, e: Sequence[Tensor]) -> Tensor:
+    def forward(self, e: Sequence[Tensor], theta: Sequence[Tensor] | None = None) -> Tensor:
         E: Tensor = self.early_fusion(torch.cat(list(e), 1))
         if self.ff is None:
             return E
-        alpha, beta = self.ff(E, e)
+        alpha, beta = self.ff(E, e, theta)
         return cast(Tensor, alpha * E + beta)  # (3)
 
     def confidence(self, e: Sequence[Tensor]) -> list[Tensor]:
@@ -264,12 +278,16 @@ class SpatioTemporalWeights(nn.Module):
         self.sAttA1 = layer(width, width, 1)
         self.sAttA2 = conv(width, width, 1)
 
-    def confidence(self, E: Tensor, e: Sequence[Tensor]) -> list[Tensor]:
-        delta = self.tAtt1(E)
-        return [(self.tAtt0(e_t) * delta).sum(1, keepdim=True).sigmoid() for e_t in e]  # (1)
+    def confidence(
+        self, E: Tensor, e: Sequence[Tensor], theta: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
+        delta, theta = self.tAtt1(E), theta or [self.tAtt0(e_t) for e_t in e]
+        return [(theta_t * delta).sum(1, keepdim=True).sigmoid() for theta_t in theta]  # (1)
 
-    def forward(self, E: Tensor, e: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        s = self.confidence(E, e)
+    def forward(
+        self, E: Tensor, e: Sequence[Tensor], theta: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        s = self.confidence(E, e, theta)
         full = self.sAtt1(torch.cat([s_t * e_t for s_t, e_t in zip(s, e, strict=True)], 1))  # (2)
         half = self.sAtt2(downsample(full))
         quarter = self.sAttL3(self.sAttL2(downsample(self.sAttL1(half))))

@@ -40,7 +40,7 @@ SHOWN = np.full((1, 3), 255 / ERROR_SHOWN / 3)  # of the three channels' errors,
 def middle_positions(positions: Sequence[Position]) -> Sequence[Position]:
     """The positions of which a copy is kept: `FRAMES` around the one in the middle.
 
-    >>> [p.frame for p in kept([Position(n, n, 0.0) for n in range(60)])][::23]
+    >>> [p.frame for p in middle_positions([Position(n, n, 0.0) for n in range(60)])][::23]
     [18, 41]
     """
     first = max(0, min(len(positions) // 2 - FRAMES // 2, len(positions) - FRAMES))

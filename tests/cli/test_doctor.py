@@ -50,7 +50,7 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_what_transfer_of_videos_lacks_is_said_a_line_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor, "missing", lambda: ["no yt-dlp here", "no runtime here"])
+    monkeypatch.setattr(doctor, "missing_tools", lambda: ["no yt-dlp here", "no runtime here"])
     assert run(["--root", str(tmp_path)]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "training sets" in line]
     assert [line.split(None, 2)[2] for line in lines] == ["no yt-dlp here", "no runtime here"]

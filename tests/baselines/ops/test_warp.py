@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stvt.baselines.ops.warp import correlation, warp_border, warp_zero
+from stvt.baselines.ops.correlation import correlation
+from stvt.baselines.ops.warp import warp_border, warp_zero
 from tests.golden_cases import error, load_case, tensors
 
 WARPS = [warp_border, warp_zero]

@@ -194,7 +194,7 @@ def test_wrong_shapes_are_refused(untrained: STVUN) -> None:
         untrained(torch.zeros(1, 7, 3, 16, 20), [])
     with pytest.raises(ValueError, match="B, 7, 3, h, w"):
         untrained(torch.zeros(1, 5, 3, 16, 16), [])
-    with pytest.raises(ValueError, match="stvun enlarges by 2 or 3 or 4 only, not by 8"):
+    with pytest.raises(ValueError, match="2, 3 or 4, not by 5"):
         STVUN(5)
 
 
