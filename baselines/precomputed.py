@@ -10,21 +10,17 @@ from itertools import chain
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
+
+from stvt.core.images import SUFFIXES, Frame, picture_files, picture_size, read_picture
 
 from .errors import MethodError
 from .method import IsWanted, Method, Outputs, Scene, everything
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
 SAMPLES = 3  # frames of each kind that are compared for a shift; more would only cost time
 SHIFT_RATIO = 0.9  # a shift is suspected when it lowers the squared error below this part
 GRID = 4  # of whose rows and columns one is compared for that
-
-Frame = NDArray[np.uint8]
 
 
 class PrecomputedFrames(Method):
@@ -106,7 +102,11 @@ class PrecomputedFrames(Method):
         ]
         self.check([index for _, index in outputs], scene)
         for time, index in outputs:
-            pixels = torch.from_numpy(read_precomputed(self.files[index], self.name))
+            notes: set[str] = set()
+            frame = read_precomputed(self.files[index], self.name, notes)
+            lines = (f"{self.name}: {self.files[index].parent}: {note}" for note in sorted(notes))
+            self.warnings += [line for line in lines if line not in self.warnings]
+            pixels = torch.from_numpy(frame)
             yield time, pixels.permute(2, 0, 1).float() / 255
 
     def index(self, time: float, scene: Scene) -> int:
@@ -130,7 +130,8 @@ class PrecomputedFrames(Method):
                 f"index in the whole sequence of {scene.frames}, from 0"
             )
         for index in wanted:
-            width, height = size(self.files[index], self.name)
+            with naming(self.name):
+                height, width = picture_size(self.files[index], MethodError)
             if (height, width) != (scene.height, scene.width):
                 raise MethodError(
                     f"{self.name}: {self.files[index]} is {width}x{height}, the scene's frames are "
@@ -207,7 +208,7 @@ def squared_error(restored: Frame, gt: Frame) -> float:
 
 
 def frame_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    return picture_files(folder, MethodError)
 
 
 def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
@@ -239,20 +240,16 @@ def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
     return by_number
 
 
-def size(file: Path, name: str) -> tuple[int, int]:
-    with reading(file, name), Image.open(file) as image:
-        return image.size
-
-
-def read_precomputed(file: Path, name: str) -> Frame:
-    with reading(file, name), Image.open(file) as image:
-        return np.array(image.convert("RGB"))
+def read_precomputed(file: Path, name: str, notes: set[str] | None = None) -> Frame:
+    """A picture of another program's, by the rules by which the ground truth is read."""
+    with naming(name):
+        return read_picture(file, MethodError, notes)
 
 
 @contextmanager
-def reading(file: Path, name: str) -> Iterator[None]:
-    """Raises MethodError, one line, for what Pillow says of a file that is no picture."""
+def naming(name: str) -> Iterator[None]:
+    """Puts the method's name before what is wrong with a file."""
     try:
         yield
-    except (OSError, SyntaxError) as error:  # the latter of some broken PNGs
-        raise MethodError(f"{name}: {file} cannot be read: {error}") from error
+    except MethodError as error:
+        raise MethodError(f"{name}: {error}") from error

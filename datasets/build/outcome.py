@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..recipes.recipe import Recipe
 from ..schema import Missing, SceneRecord
 from .scene_units import size_text
 
@@ -61,7 +63,30 @@ def missing_together(
     was: Missing | None, now: Missing | None, scenes: int, of: int | None
 ) -> Missing | None:
     """The scenes and frames that a known set lacks, once those asked for stand with the others."""
-    if was is None or now is None:
+    if was is None or now is None or not (was.chosen or was.partial):
         return None  # it was whole, and still is
     chosen = tuple(dict.fromkeys([*was.chosen, *now.chosen])) if was.chosen else ()
     return Missing(f"{scenes} of {of} scenes, as chosen", chosen, was.partial or now.partial)
+
+
+def sizes_differing(recipe: Recipe, scenes: Mapping[str, SceneRecord]) -> str:
+    """The scenes whose frames are not of the published size, in one line; "" if there are none."""
+    lines = []
+    for name, scene in scenes.items():
+        published, gt = recipe.size_of(name), scene.gt
+        size = (gt.height, gt.width)
+        if published is not None and published not in (size, gt.original):
+            lines.append(
+                f"{name} is {size_text(gt.original or size)}, published {size_text(published)}"
+            )
+    more = f" and {len(lines) - 4} scenes more" if len(lines) > 4 else ""
+    return "; ".join(lines[:4]) + more
+
+
+def with_share(missing: Missing | None, differing: str) -> Missing:
+    """The same with another difference from the published set."""
+    if missing is None:
+        return Missing(differing)
+    if differing in missing.share:
+        return missing
+    return replace(missing, share=f"{missing.share}; {differing}")

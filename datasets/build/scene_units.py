@@ -121,11 +121,12 @@ class GtUnit:
     def build(self, folder: Path) -> GtRecord:
         place = folder / GT / self.scene.name
         video = self._video()
+        notes: set[str] = set()
         sizes: list[tuple[int, int]] = []
         frames: list[FileRecord] = []
         store = partial(_store_gt, place=place, multiple=self.multiple, least=self.least)
         try:
-            for size, frame in in_order(self.workers, store, self._frames(video)):
+            for size, frame in in_order(self.workers, store, self._frames(video, notes)):
                 sizes.append(size)
                 if size != sizes[0]:
                     raise DatasetError(
@@ -151,7 +152,7 @@ class GtUnit:
             (str(video.fps) if video.fps else None) if video else self.fps,
             tuple(frames),
             dict(video.facts) if video else {},
-            tuple(video.notes) if video else (),
+            tuple(video.notes if video else sorted(notes)),
         )
 
     def _video(self) -> Video | None:
@@ -161,13 +162,15 @@ class GtUnit:
             return None
         return cast(Video, open_video(self.scene.file))
 
-    def _frames(self, video: Video | None) -> Iterator[tuple[int, Callable[[], Frame]]]:
+    def _frames(
+        self, video: Video | None, notes: set[str]
+    ) -> Iterator[tuple[int, Callable[[], Frame]]]:
         """The number of each frame that is to be written, and what gives it."""
         functions: Iterable[Callable[[], Frame]]
         match self.scene:
             case Pictures(files=files):
                 pairs = zip(files, self.source.files, strict=True)
-                functions = (partial(_decoded, *pair) for pair in pairs)
+                functions = (partial(_decoded, *pair, notes) for pair in pairs)
             case Rendered(frames=frames, render=render):
                 functions = (partial(render, index) for index in range(frames))
             case VideoFile():
@@ -312,11 +315,11 @@ def _source_file(file: Path) -> SourceFile:
     return SourceFile(file.name, known.bytes, known.sha256)
 
 
-def _decoded(file: Path, known: SourceFile) -> Frame:
+def _decoded(file: Path, known: SourceFile, notes: set[str]) -> Frame:
     data = read_bytes(file)
     if record_of(data) != FileRecord(known.bytes, known.sha256):
         raise DatasetError(f"{file}: has changed while it was read; prepare the set again")
-    return decode(data, file)
+    return decode(data, file, notes)
 
 
 def _itself(frame: Frame) -> Frame:

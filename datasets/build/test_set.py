@@ -26,12 +26,13 @@ from ..manifest import (
     write_manifest,
 )
 from ..recipes import DATASETS
-from ..schema import GtRecord, LrRecord, RecipeRecord, SceneRecord
+from ..recipes.recipe import Recipe
+from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import set_name
 from .engine import Builder, CannotWrite, Result, building, cores, remove_files
-from .outcome import Outcome, missing_together, notes_on
+from .outcome import Outcome, missing_together, notes_on, sizes_differing, with_share
 from .scene_units import GtUnit, LrUnit
 
 Progress = Callable[[int, int | None, str], None]
@@ -364,24 +365,31 @@ class _Run:
             return
         degradations = {k: v for k, v in self.degradations.items() if k in held}
         manifest = TestSetManifest(
-            *(SCHEMA, TEST, self.outcome.name, self._recipe_record(), self.multiple),
+            *(SCHEMA, TEST, self.outcome.name, self._recipe_record(scenes), self.multiple),
             *(degradations, dict(scenes)),
         )
         write_manifest(self.folder, manifest)
 
-    def _recipe_record(self) -> RecipeRecord | None:
+    def _recipe_record(self, scenes: Mapping[str, SceneRecord]) -> RecipeRecord | None:
         recipe = self.recipe
         if recipe is None:
             return None
         facts = (recipe.name, recipe.title, recipe.licence, recipe.citation, recipe.version)
+        missing = self._missing(recipe)
+        if differing := sizes_differing(recipe, scenes):
+            self.outcome.notes.append(f"{recipe.name}: not as published: {differing}")
+            missing = with_share(missing, differing)
+        return RecipeRecord(*facts, missing)
+
+    def _missing(self, recipe: Recipe) -> Missing | None:
         was = self.before.recipe.missing if self.before and self.before.recipe else None
         if len(self.sources) > 1:
-            return RecipeRecord(*facts, was)
+            return was
         now, contents = self.sources[0].missing, self.sources[0].contents
         if self.asked and contents and self.earlier.keys() - set(self.asked):
             names = self.earlier.keys() | {scene.name for scene in contents.scenes}
             now = missing_together(was, now, len(names), recipe.number)
-        return RecipeRecord(*facts, now)
+        return now
 
 
 def _units(scene: SceneRecord) -> dict[str, GtRecord | LrRecord]:

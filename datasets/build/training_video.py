@@ -136,6 +136,8 @@ class VideoUnit:
         try:
             if self.url:
                 unit = replace(self, path=fetch_video(self.url, holding, self.transfer))
+            elif self.path is None or not self.path.exists():
+                raise DatasetError(f"{self.path}: there is no such file")
             if self.sha256 and sha256_of(unit.files[0]) != self.sha256:
                 raise DownloadFailed("hash", f"{self.name}: its sha256 is not the one of the list")
             record = _built(unit, folder, record)

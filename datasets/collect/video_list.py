@@ -50,8 +50,9 @@ class Listed:
 def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
     """The videos of a list, in the order in which they first stand there.
 
-    strict: it can be prepared from: files that it names are there, all columns are known, sections
-            do not overlap. Without that, lists of somebody else's can be compared with.
+    strict: it can be prepared from: all columns are known, sections do not overlap. Without that,
+            lists of somebody else's can be compared with.
+    A file that is not there is no fault of the list: it is missing where it is to be read.
     Raises DatasetError with the number of the line that cannot be used.
     """
     with reading(path, DatasetError):
@@ -143,6 +144,8 @@ def _video(text: str, path: Path, where: str, strict: bool) -> tuple[str, str, s
         return text, name or "video", text, None
     if file.is_file():
         return str(file.resolve()), file.stem, "", file
+    if strict and (Path(text).suffix or "/" in text):  # a file that is missing is its row's failure
+        return str(file.absolute()), file.stem, "", file
     if strict:
         raise DatasetError(f"{where}: {text!r} is no id of 11 characters, no address and no file")
     name = Path(text).stem if Path(text).suffix.lower() in VIDEOS else text

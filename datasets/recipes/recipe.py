@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Recipe:
     page:    the authors' page.
     sizes:   scene -> (height, width), where known; `size` of all of them.
     render:  (scene, frame number) -> frame, for a set that the package makes itself.
+    names:   how names tell the set from others of the same scenes, a pattern; others: the same of
+             those, by their names.
     fps:     frames a second, where known, as "30" or "30000/1001".
     version: raised when the frames of a rendered set change.
     """
@@ -68,6 +70,8 @@ class Recipe:
     render: Callable[[str, int], NDArray[np.uint8]] | None = None
     fps: str | None = None
     version: int = 1
+    names: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def number(self) -> int | None:
@@ -81,11 +85,15 @@ class Recipe:
             return self.count * self.frames * self.size[0] * self.size[1]
         total = 0
         for name, frames in self.scenes.items():
-            size = (self.sizes or {}).get(name, self.size)
+            size = self.size_of(name)
             if frames is None or size is None:
                 return None
             total += frames * size[0] * size[1]
         return total or None
+
+    def size_of(self, scene: str) -> Size | None:
+        """Height and width of a scene's frames, as published, where that is known."""
+        return (self.sizes or {}).get(scene, self.size)
 
     @property
     def terms(self) -> str:

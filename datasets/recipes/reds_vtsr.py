@@ -11,10 +11,18 @@ _DRIVE = {
 }
 
 
+def _name(fps: int) -> str:
+    return "reds_vtsr" if fps == 60 else f"reds_vtsr_{fps}fps"
+
+
+def _pattern(fps: int) -> str:
+    return rf"(?<!\d){fps}(?!\d)"
+
+
 def _at(fps: int) -> Recipe:
     archive = f"val_{fps}fps"
     return Recipe(
-        name="reds_vtsr" if fps == 60 else f"reds_vtsr_{fps}fps",
+        name=_name(fps),
         title=f"REDS_VTSR, validation part, {fps} frames a second",
         scenes={},
         count=30,
@@ -36,6 +44,8 @@ def _at(fps: int) -> Recipe:
         ),
         layouts=(f"{archive}/NAME", "NAME"),
         get=f"{archive}.zip of seungjunnah.github.io/Datasets/reds_vtsr, 30 scenes",
+        names=_pattern(fps),
+        others={_name(other): _pattern(other) for other in _DRIVE if other != fps},
     )
 
 

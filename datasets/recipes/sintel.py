@@ -14,6 +14,8 @@ _NAMES = (
     *("temple_2", "temple_3"),
 )
 
+_FINAL, _CLEAN = r"(?<![a-z])final(?![a-z])", r"(?<![a-z])clean(?![a-z])"
+
 SINTEL = Recipe(
     name="sintel",
     title="MPI Sintel, training sequences, final pass",
@@ -36,6 +38,8 @@ SINTEL = Recipe(
         "MPI-Sintel-complete.zip of sintel.is.tue.mpg.de, or its folder training/final with 23 "
         "scenes of 1064 frames"
     ),
+    names=_FINAL,
+    others={"sintel_clean": _CLEAN},
 )
 
 SINTEL_CLEAN = replace(
@@ -44,4 +48,6 @@ SINTEL_CLEAN = replace(
     title="MPI Sintel, training sequences, clean pass",
     layouts=("training/clean/NAME", "clean/NAME", "NAME"),
     get=SINTEL.get.replace("training/final", "training/clean"),
+    names=_CLEAN,
+    others={"sintel": _FINAL},
 )

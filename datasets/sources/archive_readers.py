@@ -55,18 +55,18 @@ class Reader(Protocol):
 def member_name(path: Path, name: str, what: str = "") -> str:
     """The name of a member of the archive `path`, without a leading "./".
 
+    Backslashes, which old programs of Windows write, part folders too.
     what: "" for a file or folder, else what it is instead.
     Raises DatasetError for what must not be unpacked.
     """
     if what:
         raise DatasetError(f"{path}: is not unpacked: it holds {what}, {quoted(name)}")
+    name = name.replace("\\", "/")
     parts = name.split("/")
     while parts[:1] == ["."]:
         parts = parts[1:]
     if not name or name.startswith("/") or ".." in parts or "\0" in name or name[1:2] == ":":
         raise DatasetError(f"{path}: is not unpacked: {quoted(name)} would lie outside")
-    if "\\" in name:
-        raise DatasetError(f"{path}: is not unpacked: {quoted(name)} is no name on every system")
     return "/".join(part for part in parts if part)
 
 
@@ -116,7 +116,7 @@ class Zip:
                 form = stat.S_IFMT(info.external_attr >> 16)
                 link = "" if form in (0, stat.S_IFREG, stat.S_IFDIR) else "a link or device"
                 name = member_name(self.path, info.filename, link)
-                if info.is_dir():
+                if info.is_dir() or info.filename.endswith("\\"):
                     continue
                 if info.flag_bits & 1:
                     raise DatasetError(f"{self.path}: {quoted(name)} is encrypted; unpack it first")

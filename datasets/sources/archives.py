@@ -30,6 +30,7 @@ MOST_MEMBERS = 100_000
 MOST_LISTED = 64 << 20  # bytes of a listing that is read
 SPARE_BYTES = 64 << 20  # that stay free on the disk
 BLOCK = 1 << 20
+SUFFIXES = (".zip", ".tar", ".7z", ".tgz", ".gz", ".bz2", ".xz", ".rar")
 BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error),
     *(NotImplementedError, RuntimeError, UnicodeError, ValueError, OverflowError),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,9 +59,12 @@ def paths_in(folder: Path) -> list[str]:
 
 def is_frames(path: str) -> bool:
     """Whether a path is that of a picture or a video, and not of a system's own files."""
-    parts = PurePosixPath(path).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not hidden and PurePosixPath(path).suffix.lower() in (*PICTURES, *VIDEOS)
+    return not is_system(path) and PurePosixPath(path).suffix.lower() in (*PICTURES, *VIDEOS)
+
+
+def is_system(path: str) -> bool:
+    """Whether a path is that of a system's own files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)
 
 
 def find_layout(
@@ -190,6 +194,14 @@ def match_recipe(
         )
     contents = SourceScenes()
     differences: list[str] = []
+    told = _told(recipe, layout, source)
+    if told is None and layout.scenes:
+        contents.notes.append(
+            f"{recipe.name}: no name in {source} tells what frames these are; they are taken for "
+            f"{recipe.title}"
+        )
+    elif told:
+        differences.append(f"expected {recipe.title}, found the frames of {told}")
     chosen = [name for name in names if not selection.scenes or name in selection.scenes]
     for name in chosen:
         differences += _add(
@@ -210,8 +222,23 @@ def match_recipe(
     left_out = [name for name in layout.others if name not in extra]
     if left_out:
         contents.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
+    if told and not selection.partial:
+        contents.scenes.clear()
     there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
     return contents, _missing(recipe, contents, there_of_it, differences, source, selection)
+
+
+def _told(recipe: Recipe, layout: Layout, source: Path) -> str | None:
+    """The other set that names in a source tell of, "" for the recipe's own, None if none tells.
+
+    The innermost folder that tells counts: a `clean` in `final.zip` is the clean pass.
+    """
+    patterns = {"": recipe.names, **recipe.others} if recipe.names else {}
+    for part in (*reversed(PurePosixPath(layout.base).parts), source.stem):
+        found = [name for name, pattern in patterns.items() if re.search(pattern, part.lower())]
+        if found:
+            return "" if "" in found else found[0]
+    return None if patterns else ""
 
 
 def _add(

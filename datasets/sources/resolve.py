@@ -18,11 +18,28 @@ from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from ..schema import FileRecord, Missing
 from .archives import MOST_MEMBERS, Archive, kind, open_archive
+from .archives import SUFFIXES as ARCHIVES
 from .download import fetch_archive
-from .layout import ALL, Layout, SceneSelection, find_layout, is_frames, match_recipe, paths_in
-from .scenes import VIDEOS, Pictures, Rendered, Scene, SourceScenes, VideoFile, find_scenes
-
-ARCHIVES = (".zip", ".tar", ".7z", ".tgz", ".gz", ".bz2", ".xz", ".rar")
+from .layout import (
+    ALL,
+    Layout,
+    SceneSelection,
+    find_layout,
+    is_frames,
+    is_system,
+    match_recipe,
+    paths_in,
+)
+from .scenes import (
+    VIDEOS,
+    Pictures,
+    Rendered,
+    Scene,
+    SourceScenes,
+    VideoFile,
+    find_scenes,
+    not_read,
+)
 
 
 @dataclass(frozen=True)
@@ -203,8 +220,12 @@ def _unpacked(
         paths = [path for path in paths if path in archive.members]
     else:
         paths = [path for path in archive.members if is_frames(path)]
+        left_out = not_read(path for path in archive.members if not is_system(path))
         if not paths:
-            raise DatasetError(f"{source}: expected pictures or videos in it, found none")
+            raise DatasetError(
+                f"{source}: expected pictures or videos in it, found none"
+                + (f"; {left_out}" if left_out else "")
+            )
     record = FileRecord.of(source)
     archive.unpack(paths, into)
     try:
@@ -213,6 +234,8 @@ def _unpacked(
         else:
             base = _inner(into)
             contents = select_scenes(find_scenes(base), selection)
+            if left_out:
+                contents.notes.append(f"left out of {source}: {left_out}")
             yield ResolvedSource(str(source), base, contents, record)
     finally:
         shutil.rmtree(into, ignore_errors=True)

@@ -5,20 +5,37 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stvt.core.files import reason
+from stvt.core.images import animated_webp, kinds_of
 
 from ..errors import DatasetError
-from ..frames import PICTURES, Frame, frame_files, natural_key, numbering_fault
+from ..frames import (
+    PICTURES,
+    Frame,
+    are_time_stamps,
+    frame_files,
+    natural_key,
+    numbering_fault,
+)
+from .archives import SUFFIXES as ARCHIVES
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".y4m", ".flv", ".f4v", ".3gp"),
     *(".3g2", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".wmv", ".asf", ".ogv", ".ogg"),
+    *(".nut", ".m1v", ".divx", ".trp", ".m2t", ".apng", ".ogm", ".rm", ".rmvb", ".mpe", ".mk3d"),
     *(".gif", ".mxf", ".vob", ".h264", ".264", ".h265", ".hevc", ".265", ".ivf", ".obu", ".dv"),
 )
+# What lies beside frames and is none, and is not worth a line.
+DOCUMENTS = (
+    *("", ".txt", ".md", ".rst", ".json", ".csv", ".tsv", ".xml", ".yml", ".yaml", ".html", ".pdf"),
+    *(".htm", ".log", ".ini", ".db", ".py", ".sh", ".bat", ".doc", ".docx", ".bib", ".toml"),
+)
+_NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, of formats that are bare streams
+_TEXT_ART = ("bin", "xbin", "adf", "idf", "tty")
 # Where published sets keep the true frames, beside folders of low-resolution ones.
 TRUTHS = ("gt", "hr", "ground_truth", "groundtruth", "ground-truth")
 
@@ -71,6 +88,11 @@ def find_scenes(source: Path) -> SourceScenes:
     """
     contents = SourceScenes()
     names: set[str] = set()
+    if source.is_file() and animated_webp(source):
+        raise DatasetError(
+            f"{source}: is an animated WebP, which FFmpeg cannot decode; make it a GIF, or a "
+            "folder of its frames"
+        )
     if source.is_file() and source.suffix.lower() in PICTURES:
         raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
     if source.is_file():
@@ -79,41 +101,51 @@ def find_scenes(source: Path) -> SourceScenes:
     if not source.is_dir():
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
     given = source
-    source, folders, videos = _look(source)
+    source, folders, files = _look(source)
     if source != given:
         contents.notes.append(f"frames are taken from {source}, as the folder's name says")
-    others = []
+    empty = []
     for folder in folders:
         try:
             inside, _, _ = _look(folder)
-            files = frame_files(inside)
+            pictures = frame_files(inside)
         except DatasetError as error:
             contents.failures.append(f"{folder.name}: {error}")
             continue
-        if files:
-            _add_pictures(contents, folder.name, inside, files, names)
+        if pictures:
+            _add_pictures(contents, folder.name, inside, pictures, names)
         else:
-            others.append(folder.name)
-    for video in videos:
-        contents.scenes.append(VideoFile(safe_name(video.stem, names), video))
-    files = frame_files(source)
-    if files and not any(isinstance(scene, Pictures) for scene in contents.scenes):
-        _add_pictures(contents, source.resolve().name, source, files, names)
-    elif files:
-        others.append(f"{len(files)} pictures beside the scenes")
-    if others:
-        contents.notes.append(f"left out of {source}, holding no frames: {', '.join(others)}")
+            empty.append(folder.name)
+    others = []
+    for file in files:
+        if is_video(file):
+            contents.scenes.append(VideoFile(safe_name(file.stem, names), file))
+        else:
+            others.append(file.name)
+    pictures = frame_files(source)
+    if pictures and not any(isinstance(scene, Pictures) for scene in contents.scenes):
+        _add_pictures(contents, source.resolve().name, source, pictures, names)
+    elif pictures:
+        empty.append(f"{len(pictures)} pictures beside the scenes")
+    if empty:
+        contents.notes.append(f"left out of {source}, holding no frames: {', '.join(empty)}")
+    left_out = not_read(others)
     if not contents.scenes and not contents.failures:
+        inside_of = [name for folder in folders for name in _names(folder)]
+        line = not_read(others + inside_of)
         raise DatasetError(
             f"{source}: holds no frames; give a folder of pictures, a folder of such folders, "
             "a video, or a folder of videos"
+            + (f"; {line}; pictures are {', '.join(PICTURES)}" if line else "")
         )
+    if left_out:
+        contents.notes.append(f"left out of {source}: {left_out}")
     contents.scenes.sort(key=lambda scene: natural_key(scene.name))
     return contents
 
 
 def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
-    """The folder itself or the one of true frames in it, its folders and its videos."""
+    """The folder itself or the one of true frames in it, its folders and its files."""
     try:
         entries = sorted(
             (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
@@ -127,7 +159,51 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
         for inner in folders:
             if inner.name.lower() == truth:
                 return _look(inner)
-    return folder, folders, [file for file in files if file.suffix.lower() in VIDEOS]
+    return folder, folders, files
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [file.name for file in _look(folder)[2]]
+    except DatasetError:
+        return []
+
+
+def is_video(file: Path) -> bool:
+    """Whether a file is a video: by its suffix, and by what FFmpeg finds in it for others."""
+    suffix = file.suffix.lower()
+    if suffix in VIDEOS:
+        return True
+    if suffix in (*PICTURES, *DOCUMENTS, *ARCHIVES):
+        return False
+    from av.stream import Disposition
+
+    from ..video.probe import open_container
+
+    try:
+        with open_container(file) as container:
+            form = container.format
+            raw = bool(form.flags & _NO_TIMESTAMPS) and suffix[1:] not in form.extensions
+            if raw or form.name in _TEXT_ART:  # FFmpeg takes noise for these
+                return False
+            for stream in container.streams.video:
+                cover = Disposition.attached_pic in stream.disposition
+                if not cover and stream.frames != 1 and next(container.decode(stream), None):
+                    return True
+    except (DatasetError, OSError, ValueError):
+        pass
+    return False
+
+
+def not_read(names: Iterable[str]) -> str:
+    """What of a source's files is not read and may be missed; "" for nothing."""
+    names = [PurePosixPath(name).name for name in names]
+    archives = [name for name in names if PurePosixPath(name).suffix.lower() in ARCHIVES]
+    known = (*VIDEOS, *DOCUMENTS, *ARCHIVES)
+    kinds = kinds_of(name for name in names if PurePosixPath(name).suffix.lower() not in known)
+    more = f" and {len(archives) - 4} more" if len(archives) > 4 else ""
+    packed = f"it holds {', '.join(archives[:4])}{more}: unpack that first" if archives else ""
+    return "; ".join(filter(None, (packed, kinds)))
 
 
 def _add_pictures(
@@ -135,8 +211,11 @@ def _add_pictures(
 ) -> None:
     if fault := numbering_fault(files):
         contents.failures.append(f"{name}: {folder}: {fault}")
-    else:
-        contents.scenes.append(Pictures(safe_name(name, names), folder, files))
+        return
+    scene = Pictures(safe_name(name, names), folder, files)
+    contents.scenes.append(scene)
+    if are_time_stamps(files):
+        contents.notes.append(f"{scene.name}: named by time stamps, taken in their order")
 
 
 def safe_name(name: str, names: set[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stvt import datasets
 from stvt.core.errors import UsageError
+from stvt.core.images import picture_size
 from stvt.core.safe_names import file_name
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
@@ -79,7 +80,7 @@ def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> 
         files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
         clip = moving.get(dataset, {}).get(scene)
         if clip:
-            row = (crop.y + crop.height / 2) / _height(frame.gt)
+            row = (crop.y + crop.height / 2) / picture_size(frame.gt)[0]
             words = f"{dataset}, {scene}, row {round(crop.y + crop.height / 2)} of every frame"
             words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
             files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
@@ -140,10 +141,3 @@ def _frame(
         lr = prepared.lr_path(frame // step * step, label)
     methods = {method: file for method, file in files.items() if file.is_file()}
     return FrameFiles(frame, gt, lr, methods)
-
-
-def _height(file: Path) -> int:
-    from PIL import Image
-
-    with Image.open(file) as image:
-        return image.height

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt.core.errors import UsageError
+from stvt.core.images import animated_webp, other_files
 from stvt.datasets import (
     Pixels,
     Timestamps,
@@ -131,6 +132,11 @@ class VideoSource(Source):
     """A video file, by the stream of that number or the one a player would show."""
 
     def __init__(self, path: Path, part: Part, stream: int | None = None) -> None:
+        if path.is_file() and animated_webp(path):
+            raise UsageError(
+                f"{path}: is an animated WebP, which FFmpeg cannot decode; make it a GIF, or a "
+                "folder of its frames"
+            )
         self._video = open_video(path, stream, threads=0)
         facts = self._video.facts
         self.stream = int(str(facts["stream"]))
@@ -164,18 +170,23 @@ class FolderSource(Source):
     def __init__(self, path: Path, part: Part, rate: Fraction) -> None:
         self._files = frame_files(path)
         if not self._files:
-            raise UsageError(f"{path}: holds no pictures")
-        height, width = read_frame(self._files[0]).shape[:2]
+            raise UsageError(f"{path}: holds no pictures{other_files(path)}")
+        said: set[str] = set()
+        height, width = read_frame(self._files[0], said).shape[:2]
         seconds = len(self._files) / rate
         when = Timestamps(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
         super().__init__(path, part, when, VUI(), 8, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
+        self.notes += [f"{path}: {note}" for note in sorted(said)]
 
     def _all(self) -> Iterator[tuple[int, Fraction | None, Pixels]]:
         start = math.ceil(self.part.start * self.when.rate)
         for number, file in enumerate(self._files[start:], start):
-            picture = read_frame(file)
+            said: set[str] = set()
+            picture = read_frame(file, said)
+            lines = (f"{self.path}: {note}" for note in sorted(said))
+            self.notes += [line for line in lines if line not in self.notes]
             if picture.shape[:2] != (self.height, self.width):
                 raise UsageError(
                     f"{file}: is {picture.shape[1]}x{picture.shape[0]}, "

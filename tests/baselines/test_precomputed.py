@@ -91,7 +91,7 @@ def test_a_frame_of_another_size_is_named_before_any_is_scored(tmp_path: Path) -
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     method = begun(write(tmp_path, range(7)))
     (tmp_path / "00000002.png").write_text("no picture")
-    with pytest.raises(MethodError, match=r"mine: .*00000002.png cannot be read"):
+    with pytest.raises(MethodError, match=r"mine: .*00000002.png: cannot be read"):
         list(method.stream([], [0.5]))
 
 

@@ -146,6 +146,15 @@ def test_a_list_takes_sections_rates_and_splits(tmp_path: Path) -> None:
     ] * 2
 
 
+def test_a_file_that_is_missing_is_the_failure_of_its_row(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", film())
+    (tmp_path / "list.csv").write_text(f"video,sha256\nnone.mkv,{'0' * 64}\nlost.mp4,\na.mkv,\n")
+    prepare_training("set", tmp_path, clips_list=tmp_path / "list.csv", settings=SETTINGS)
+    assert {clip["video"] for clip in manifest(tmp_path)["clips"]} == {"a"}
+    ledger = (tmp_path / "set" / "ledger.csv").read_text()
+    assert ledger.count("there is no such file") == 2
+
+
 def test_a_list_of_times_after_the_end_of_a_video_is_a_refusal(tmp_path: Path) -> None:
     write_video(tmp_path / "short.mkv", film(24))
     (tmp_path / "list.csv").write_text("video,start,end\nshort.mkv,70,80\n")

@@ -31,7 +31,7 @@ def test_ids_and_addresses_of_one_video_are_one_video(tmp_path: Path) -> None:
         ("abcdefghij1,5,4", ":2: its end"),
         ("abcdefghij1,x,4", ":2: start is 'x'"),
         (",1,4", ":2: names no video"),
-        ("nowhere.mp4,,", ":2: 'nowhere.mp4' is no id"),
+        ("nowhere,,", ":2: 'nowhere' is no id"),
         ("abcdefghij1,1,4\nabcdefghij1,3,5", ":3: overlaps"),
         ("abcdefghij1,1,4,9", ":2: has 4 fields"),
     ],

@@ -156,6 +156,71 @@ def test_a_source_that_is_not_whole_is_one_line_unless_that_is_wanted(
     assert (outcome.prepared, outcome.failures) == (["alley_1", "cave"], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "told"),
+    [
+        ("sintel", "clean", "sintel_clean"),
+        ("sintel", "Sintel_training_clean.v2", "sintel_clean"),
+        ("sintel", "final/training/clean", "sintel_clean"),
+        ("sintel_clean", "final", "sintel"),
+        ("reds_vtsr", "vtsr30", "reds_vtsr_30fps"),
+        ("reds_vtsr_30fps", "val_15fps", "reds_vtsr_15fps"),
+        ("sintel", "clean/training/final", ""),
+        ("reds_vtsr", "vtsr_60fps", ""),
+        ("reds_vtsr", "frames", None),
+    ],
+)
+def test_another_pass_or_rate_is_not_taken_for_this_one(
+    *,
+    name: str,
+    place: str,
+    told: str | None,
+    known: Callable[[str], Recipe],
+    moving_square: Clip,
+    tmp_path: Path,
+) -> None:
+    recipe = known(name)
+    for scene in names(recipe):
+        folder = tmp_path / place / scene
+        folder.mkdir(parents=True)
+        for index, frame in enumerate(moving_square(FRAMES)):
+            (folder / f"{index}.png").write_bytes(encode_png(frame))
+    source = tmp_path / place.split("/")[0]
+    outcome = prepare(name, tmp_path / "root", source)
+    if told:
+        assert outcome.prepared == []
+        assert f"expected {recipe.title}, found the frames of {told}" in outcome.failures[-1]
+        outcome = prepare(name, tmp_path / "root", source, partial=True)
+        missing = load(name, tmp_path / "root").missing
+        assert missing is not None
+        assert f"found the frames of {told}" in missing.share
+    assert len(outcome.prepared) == 2
+    said = any("no name in" in note and "tells" in note for note in outcome.notes)
+    assert said == (told is None)
+
+
+def test_frames_of_another_size_than_published_are_marked(
+    known: Callable[[str], Recipe],
+    moving_square: Clip,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = known("vid4")
+    (tmp_path / "vid4.zip").write_bytes(stand_in(recipe, moving_square(FRAMES)))
+    height, width = moving_square(1)[0].shape[:2]
+    first, second = names(recipe)
+    sizes = {first: (height, width), second: (576, 704)}
+    monkeypatch.setitem(DATASETS, "vid4", replace(recipe, sizes=sizes))
+    for _ in range(2):  # it stays marked
+        outcome = prepare("vid4", tmp_path, tmp_path / "vid4.zip")
+        said = f"{second} is {width}x{height}, published 704x576"
+        assert f"vid4: not as published: {said}" in outcome.notes
+        assert outcome.failures == []
+        missing = load("vid4", tmp_path).missing
+        assert missing is not None
+        assert missing.share == said
+
+
 def test_chosen_scenes_are_prepared_alone(
     known: Callable[[str], Recipe], moving_square: Clip, tmp_path: Path
 ) -> None:

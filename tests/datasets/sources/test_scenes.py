@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from stvt.datasets.errors import DatasetError
 from stvt.datasets.sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
@@ -73,6 +75,71 @@ def test_a_source_that_is_not_there_or_holds_nothing_ends_in_one_line(tmp_path: 
     (tmp_path / "one.png").touch()
     with pytest.raises(DatasetError, match="is one picture; give the folder"):
         find_scenes(tmp_path / "one.png")
+
+
+def write_video(path: Path, form: str, codec: str) -> None:
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for value in range(6):
+            frame = np.full((48, 64, 3), 40 * value, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_videos_are_found_by_what_ffmpeg_finds_in_them(tmp_path: Path) -> None:
+    kinds = {"nut": "nut", "divx": "avi", "trp": "mpegts", "mod": "mpeg", "clip": "matroska"}
+    for suffix, form in kinds.items():
+        write_video(tmp_path / f"{suffix}.{suffix}", form, "mpeg2video")
+    for suffix in ("bin", "dat"):
+        (tmp_path / f"numbers.{suffix}").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "notes.txt").write_text("of no use")
+    Image.new("RGB", (8, 8)).save(tmp_path / "still.avif")
+    found = find_scenes(tmp_path)
+    assert sorted(scene.name for scene in found.scenes) == sorted(kinds)
+    assert found.notes == [
+        f"left out of {tmp_path}: 1 of .avif, 1 of .bin, 1 of .dat are of kinds that are not read"
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["exr", "dpx", "avif"])
+@pytest.mark.parametrize("inner", [".", "clip"])
+def test_pictures_of_a_kind_that_is_not_read_are_named(
+    inner: str, suffix: str, tmp_path: Path
+) -> None:
+    (tmp_path / inner).mkdir(exist_ok=True)
+    for index in range(3):
+        (tmp_path / inner / f"{index}.{suffix}").write_bytes(b"v/1\x01" + bytes(64))
+    with pytest.raises(DatasetError, match=rf"3 of \.{suffix} are of kinds .*pictures are \.png"):
+        find_scenes(tmp_path)
+
+
+def test_an_animated_webp_is_no_video_that_can_be_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    with pytest.raises(DatasetError, match="is an animated WebP.*make it a GIF"):
+        find_scenes(tmp_path / "a.webp")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1403636579763555584", "1403636579813555712", "1403636579863555584"],
+        ["1305031102.175304", "1305031102.211214", "1305031103.1"],
+        ["0", "33", "67", "100"],
+    ],
+)
+def test_time_stamps_are_taken_in_their_order_and_that_is_said(
+    names: list[str], tmp_path: Path, moving_square: Clip
+) -> None:
+    for name in names:
+        Image.fromarray(moving_square(1)[0]).save(tmp_path / f"{name}.png")
+    found = find_scenes(tmp_path)
+    (scene,) = found.scenes
+    assert isinstance(scene, Pictures)
+    assert [file.stem for file in scene.files] == names
+    assert found.notes == [f"{scene.name}: named by time stamps, taken in their order"]
 
 
 @pytest.mark.parametrize("name", ["..", "../../x", "", " ", "-", "a b\tc", "a/b\\c", "\u202e\0x"])
