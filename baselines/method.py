@@ -56,6 +56,7 @@ class Scene:
 
     frames:    number of frames of the whole sequence; its input frames are 0, step, 2 step ...
     height, width: of the high-resolution frames.
+    alone:     whether it is the only scene of the run.
     """
 
     dataset: str
@@ -64,6 +65,7 @@ class Scene:
     step: int
     height: int
     width: int
+    alone: bool = True
 
 
 def everything(_: float) -> bool:

@@ -140,7 +140,8 @@ class Plan:
     ) -> Unit:
         wanted = self._positions(scene.frames)
         step = self.protocol.time_step
-        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width)
+        alone = sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width, alone)
         try:
             own = method.fingerprint_of(told)
         except baselines.MethodError:  # to be said when the unit is scored, and fails
@@ -160,6 +161,7 @@ class Plan:
             run=self.run,
             dataset=dataset,
             prepared=scene,
+            told=told,
             moving=moving,
             method=with_absolute_paths(spec),
             label=method.name,

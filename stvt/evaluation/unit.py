@@ -46,7 +46,7 @@ THREADS = 4  # that score, at most: each holds some frames
 class Unit:
     """What it takes to score one scene by one method, in any process that sees the folders.
 
-    prepared: the scene; moving: whether the report's players keep copies of its frames.
+    prepared: the scene; told: what a method is told of it; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code.
     key:    whatever the scores depend on. A record with the same key is not made again.
@@ -55,6 +55,7 @@ class Unit:
     run: Path
     dataset: str
     prepared: PreparedScene
+    told: Scene
     moving: bool
     method: str
     label: str
@@ -137,9 +138,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     method = _method(unit.method, unit.settings, unit.fingerprint)
     computed = method.seconds
     protocol = unit.protocol
-    method.begin(
-        Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
-    )
+    method.begin(unit.told)
     judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, PrecomputedFrames):
         judge.saw = method.observe
