@@ -13,8 +13,14 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+from .errors import CustomMethodError
+
 # Loaded a second time these would break what runs already.
 SHARED = frozenset(sys.stdlib_module_names) | {"stvt", "torch", "numpy"}
+
+CHANGES_FOLDER = (
+    "it changes the working folder; take whole paths instead, as from Path(__file__).parent"
+)
 
 
 class CustomModules:
@@ -37,8 +43,11 @@ class CustomModules:
         assert spec is not None and spec.loader is not None  # true of any file named .py
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+        folder = os.getcwd()
         with self.active():
             spec.loader.exec_module(module)
+        if os.getcwd() != folder:
+            raise CustomMethodError(f"{self.file}: {CHANGES_FOLDER}")
         return module
 
     @contextmanager
@@ -56,7 +65,8 @@ class CustomModules:
         try:
             yield
         finally:
-            self.path = [place for place in sys.path if place not in outer] or self.path
+            kept = [place for place in sys.path if place not in outer or place in self.path]
+            self.path = list(dict.fromkeys(kept))
             for name in list(sys.modules):
                 if (name not in known or name in hidden) and self._owns(sys.modules[name], outer):
                     self.modules[name] = sys.modules[name]
