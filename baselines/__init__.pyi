@@ -1,10 +1,14 @@
 from .acceleration.compilation import compile_networks
 from .acceleration.reference import reference_kernels
 from .classical.flow_interpolation import Flow
-from .errors import MethodError
+from .custom import FailedMethod
+from .errors import CustomMethodError, MethodError
 from .expression import (
     build,
+    check_weights,
+    is_custom,
     method_of,
+    network_of,
     networks_of,
     parse_methods,
     split_label,
@@ -12,7 +16,7 @@ from .expression import (
 )
 from .flow_networks.pwcnet import PWCNet
 from .losses import LossModule
-from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WindowMethod
+from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WeightFiles, WindowMethod
 from .ops import deform_conv
 from .ops.deform_conv import whole_frame_blocks
 from .precomputed import PrecomputedFrames, read_precomputed
@@ -55,6 +59,8 @@ __all__ = [
     "SHIPPED",
     "STVUN",
     "Compiled",
+    "CustomMethodError",
+    "FailedMethod",
     "Flow",
     "LossModule",
     "Method",
@@ -69,10 +75,12 @@ __all__ = [
     "Stage",
     "State",
     "StvunMethod",
+    "WeightFiles",
     "WindowMethod",
     "accept_terms",
     "add_weights",
     "build",
+    "check_weights",
     "checkpoint",
     "compile_networks",
     "convert_weights",
@@ -82,11 +90,13 @@ __all__ = [
     "home",
     "init_weights",
     "installed",
+    "is_custom",
     "is_out_of_memory",
     "load_network",
     "loss_module",
     "method_of",
     "network",
+    "network_of",
     "network_spec",
     "networks_of",
     "parse_methods",

@@ -2,77 +2,152 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
+import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from importlib.metadata import EntryPoint
+from itertools import chain
 from pathlib import Path
+from types import CellType, ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .errors import MethodError
-from .method import Method, Scene, Settings, WindowMethod
+from . import custom_modules
+from .custom_modules import CustomModules, digest, load_file
+from .errors import CustomMethodError, MethodError
+from .method import Method, Outputs, Scene, Settings, Wanted, WindowMethod, everything
+
+OVERSHOOT = 0.1  # beyond [0, 1], of sharp filters and networks
+FEW_VALUES = 0.01  # of a frame that may lie further out
+MOST_OBJECTS = 100_000  # that are searched for networks
+HOLDERS = ("__closure__", "__self__", "func", "args", "keywords")  # of functions and partials
+OURS = (__file__, custom_modules.__file__)
 
 
 def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     """The method of an installed package."""
-    try:
+    with guarded(f"{point.name} ({point.value})"):
         factory = point.load()
-    except Exception as error:
-        raise MethodError(f"{point.name} ({point.value}): {one_line(error)}") from error
     method = adapt(point.name, factory, settings)
     source = inspect.getsourcefile(factory) if callable(factory) else None
-    if source:
-        method.fingerprint = sha256(Path(source).read_bytes()).hexdigest()
+    method.fingerprint = " ".join(
+        filter(None, (digest([Path(source)]) if source else point.value, method.fingerprint))
+    )
     return method
 
 
 def from_file(path: Path, name: str, settings: Settings) -> Method:
-    """The class `name` of the Python file, which is run for it."""
+    """The class `name` of the Python file, which is run for it once in a process."""
     if not path.is_file():
         raise MethodError(f"{path}: there is no such file; write FILE.py:Class")
-    module_name = f"stvt_custom_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None  # true of any file named .py
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses and pickle look a class's module up there
-    sys.path.insert(0, str(path.resolve().parent))  # for the imports of its neighbours
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise MethodError(f"{path}: {one_line(error)}") from error
-    finally:
-        sys.path.remove(str(path.resolve().parent))
-    if not hasattr(module, name):
+    with guarded(str(path)):
+        modules = load_file(path)
+    if not hasattr(modules.main, name):
         raise MethodError(f"{path} defines no {name!r}; write FILE.py:Class")
-    method = adapt(name, getattr(module, name), settings)
-    method.fingerprint = sha256(path.read_bytes()).hexdigest()
+    method = adapt(name, getattr(modules.main, name), settings, modules)
+    method.fingerprint = f"{modules.digest()} {method.fingerprint}".strip()
     return method
 
 
-def adapt(name: str, factory: Callable[..., Any], settings: Settings) -> Method:
+def adapt(
+    name: str, factory: Callable[..., Any], settings: Settings, modules: CustomModules | None = None
+) -> Method:
     """The object that `factory` makes, as a Method.
 
     factory: a class or function; called with the settings if it takes an argument, else with none.
+    modules: those of its file, for what it imports later.
     """
     if not callable(factory):
         raise MethodError(f"{name} is no class or function that makes a method")
-    try:
+    with guarded(name, modules):
         inner = factory(settings) if takes_settings(factory) else factory()
-    except MethodError:
+        stated = files_digest(getattr(inner, "fingerprint", ""), modules)
+        if isinstance(inner, Method) and not isinstance(inner, WindowMethod):
+            method: Method = guard(inner, modules)
+        elif not callable(inner):
+            raise MethodError(f"{name} has no __call__(self, window, times)")
+        else:
+            method = CustomMethod(name, inner, settings, modules)
+    method.fingerprint = stated
+    return method
+
+
+def files_digest(stated: object, modules: CustomModules | None) -> str:
+    """The sha256 of what a method says that it depends on: files, beside its own, and other words."""
+    if not stated:
+        return ""
+    folder = modules.file.parent if modules else Path()
+    words = stated if isinstance(stated, list | tuple) else [stated]
+    files = [folder / str(word) for word in words]
+    texts = [str(word) for word, file in zip(words, files, strict=True) if not file.is_file()]
+    return sha256(" ".join([digest(files), *texts]).encode()).hexdigest()
+
+
+@contextmanager
+def guarded(name: str, modules: CustomModules | None = None) -> Iterator[None]:
+    """The context in which a user's code runs: whatever it ends with is one line, an exit too."""
+    folder, dtype = os.getcwd(), torch.get_default_dtype()
+    try:
+        with modules.active() if modules else nullcontext():
+            yield
+        if os.getcwd() != folder:
+            raise CustomMethodError(f"{name}: {custom_modules.CHANGES_FOLDER}")
+    except (MethodError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
-        raise MethodError(f"{name}: {one_line(error)}") from error
-    if isinstance(inner, Method) and not isinstance(inner, WindowMethod):
-        return inner
-    if not callable(inner):
-        raise MethodError(f"{name} has no __call__(self, window, times)")
-    return CustomMethod(name, inner, settings)
+    except SystemExit as error:
+        raise CustomMethodError(
+            f"{name}: it ends the process ({one_line(error)}); what a program does belongs below "
+            'if __name__ == "__main__"'
+        ) from error
+    except BaseException as error:
+        raise CustomMethodError(f"{name}: {one_line(error)}") from error
+    finally:
+        os.chdir(folder)
+        torch.set_default_dtype(dtype)
+
+
+def guard(method: Method, modules: CustomModules | None) -> Method:
+    """A user's own `Method`, its functions guarded."""
+    inner_stream, inner_support, inner_begin = method.stream, method.support, method.begin
+
+    def stream(*arguments: Any, **options: Any) -> Outputs:
+        with guarded(method.name, modules):
+            outputs = iter(inner_stream(*arguments, **options))
+        while True:
+            with guarded(method.name, modules):
+                output = next(outputs, None)
+            if output is None:
+                return
+            yield output
+
+    def support(t: float, times: Sequence[float]) -> tuple[int, int]:
+        with guarded(method.name, modules):
+            return reach(method.name, inner_support(t, times))
+
+    def begin(scene: Scene) -> None:
+        with guarded(method.name, modules):
+            inner_begin(scene)
+
+    for function in (stream, support, begin):
+        setattr(method, function.__name__, function)
+    if not isinstance(getattr(method, "name", None), str):
+        method.name = type(method).__name__
+    return method
+
+
+def reach(name: str, value: object) -> tuple[int, int]:
+    """What `support` returned, if that is two whole numbers."""
+    match value:
+        case (int(before), int(after)) if min(before, after) >= 0:
+            return before, after
+    raise CustomMethodError(
+        f"{name}: support(t, times) returned {value!r}, not how many frames before and after"
+    )
 
 
 def takes_settings(factory: Callable[..., Any]) -> bool:
@@ -93,34 +168,42 @@ class CustomMethod(WindowMethod):
     What it returns is checked; what it raises becomes one line with its file and line number.
     """
 
-    def __init__(self, name: str, inner: Any, settings: Settings) -> None:
+    def __init__(
+        self, name: str, inner: Any, settings: Settings, modules: CustomModules | None = None
+    ) -> None:
         self.name, self.inner, self.device = name, inner, torch.device(settings.device)
+        self.modules = modules
         self.before = whole_number(name, inner, "before", 0, 0)
         self.after = whole_number(name, inner, "after", 0, 0)
         self.scale = whole_number(name, inner, "scale", settings.scale, 1)
         self.weights = str(getattr(inner, "weights", ""))
+        self.prepare_networks()
+
+    def networks(self) -> list[nn.Module]:
+        own = self.inner.networks() if isinstance(self.inner, Method) else []
+        loaded = [self.modules.main, *self.modules.modules.values()] if self.modules else []
+        return find_networks([*own, self.inner, *map(vars, loaded)])
+
+    def prepare_networks(self) -> None:
         for network in self.networks():
             network.to(self.device).eval()
 
-    def networks(self) -> list[nn.Module]:
-        if isinstance(self.inner, nn.Module):
-            return [self.inner]
-        if isinstance(self.inner, Method):
-            return self.inner.networks()
-        return [value for value in vars(self.inner).values() if isinstance(value, nn.Module)]
-
     def begin(self, scene: Scene) -> None:
+        self.warnings = []
         if hasattr(self.inner, "begin"):
-            self.call(self.inner.begin, scene)
+            with self.guarded():
+                self.inner.begin(scene)
+        self.prepare_networks()  # it may have loaded them for this scene
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         if hasattr(self.inner, "support"):
-            before, after = self.call(self.inner.support, t, times)
-            return before, after
+            with self.guarded():
+                return reach(self.name, self.inner.support(t, times))
         return super().support(t, times)
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        output = self.call(self.inner, window.to(self.device), list(times))
+        with self.guarded(), evaluation_mode():
+            output = self.inner(window.to(self.device), list(times))
         height, width = window.shape[-2:]
         shape = 1 + len(times), 3, self.scale * height, self.scale * width
         if not isinstance(output, Tensor):
@@ -135,16 +218,83 @@ class CustomMethod(WindowMethod):
         output = output.detach().float()
         if not torch.isfinite(output).all():
             raise MethodError(f"{self.name} returned values that are not finite")
+        self.check_range(output)
         return output
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of the user's returns; what it raises becomes one line."""
-        try:
-            return function(*arguments)
-        except (MethodError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:
-            raise MethodError(f"{self.name}: {one_line(error)}") from error
+    def check_range(self, output: Tensor) -> None:
+        """Adds a warning, one a scene, if the values are not in [0, 1]."""
+        outside = (output - 0.5).abs() > 0.5 + OVERSHOOT
+        if not self.warnings and outside.float().mean() > FEW_VALUES:
+            low, high = output.min(), output.max()
+            said = (
+                f"{self.name}: values from {low:.3g} to {high:.3g}, where [0, 1] is expected; what "
+                "lies outside is clipped: are they in 0..255 or -1..1?"
+            )
+            self.warnings = [said]
+
+    def guarded(self) -> AbstractContextManager[None]:
+        return guarded(self.name, self.modules)
+
+
+class FailedMethod(Method):
+    """Stands for a method that could not be built: raises the error for every scene."""
+
+    def __init__(self, name: str, scale: int, error: MethodError) -> None:
+        self.name, self.scale, self.error = name, scale, error
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return 0, 0
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+    ) -> Outputs:
+        raise self.error
+
+
+@contextmanager
+def evaluation_mode() -> Iterator[None]:
+    """The context in which a network that runs in training mode is put into evaluation mode."""
+
+    def evaluate(module: nn.Module, _: Any) -> None:
+        if module.training:
+            module.eval()
+
+    handle = nn.modules.module.register_module_forward_pre_hook(evaluate)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def find_networks(roots: Sequence[Any]) -> list[nn.Module]:
+    """The networks in objects: in attributes, lists, dicts, closures and bound methods, at any depth.
+
+    A network inside another is not listed by itself.
+    """
+    found: dict[int, nn.Module] = {}
+    seen: set[int] = set()
+    waiting = list(reversed(roots))
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or isinstance(value, type | ModuleType | Tensor | str | bytes):
+            continue
+        seen.add(id(value))
+        if isinstance(value, nn.Module):
+            found[id(value)] = value
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += value
+        elif isinstance(value, CellType):
+            waiting += [value.cell_contents] if value != CellType() else []
+        elif len(seen) < MOST_OBJECTS:
+            waiting += getattr(value, "__dict__", {}).values()
+            slots = [one.__dict__.get("__slots__", ()) for one in type(value).__mro__]
+            for name in chain(HOLDERS, *([one] if isinstance(one, str) else one for one in slots)):
+                with suppress(Exception):  # a slot that is empty, a property of the user's
+                    waiting.append(getattr(value, name))
+    inner = {id(part) for network in found.values() for part in list(network.modules())[1:]}
+    return [network for key, network in found.items() if key not in inner]
 
 
 def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> int:
@@ -154,7 +304,7 @@ def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> 
     return value
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """An exception in one line: its kind, what it says, and where it arose.
 
     The place is the last one outside Python's own and installed packages, which is the user's.
@@ -164,9 +314,14 @@ def one_line(error: Exception) -> str:
     places = [
         place
         for place in traceback.extract_tb(error.__traceback__)
-        if place.filename != __file__ and not place.filename.startswith("<")
+        if place.filename not in OURS and not place.filename.startswith("<")
     ]
-    theirs = [place for place in places if "site-packages" not in Path(place.filename).parts]
+    theirs = [
+        place
+        for place in places
+        if "site-packages" not in Path(place.filename).parts
+        and not Path(place.filename).is_relative_to(Path(os.__file__).parent)
+    ]
     message = " ".join(str(error).split())
     where = "".join(f" ({place.filename}:{place.lineno})" for place in (theirs or places)[-1:])
     return f"{type(error).__name__}: {message}{where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -83,11 +84,11 @@ def with_absolute_paths(spec: str) -> str:
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
-        return f"{label}={FRAMES}{Path(what.removeprefix(FRAMES)).expanduser().resolve()}"
+        return f"{label}={FRAMES}{Path(os.path.expanduser(what.removeprefix(FRAMES))).resolve()}"
     names = []
     for name in components(what):
         file = FILE.fullmatch(name)
-        path = Path(file["file"]).expanduser().resolve() if file else None
+        path = Path(os.path.expanduser(file["file"])).resolve() if file else None
         names.append(f"{path}:{file['name']}" if file and path else name)
     whole = "+".join(names)
     return whole if label == what else f"{label}={whole}"
@@ -103,7 +104,7 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
         return PrecomputedFrames(
-            label, Path(what.removeprefix(FRAMES)).expanduser(), settings.scale
+            label, Path(os.path.expanduser(what.removeprefix(FRAMES))), settings.scale
         )
     names = components(ALIASES.get(what, what))
     check_composition(label, names)
@@ -125,6 +126,45 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     return method
 
 
+def check_weights(specs: Iterable[str], settings: Settings) -> None:
+    """Raises MethodError if weights are given for a network that none of some built methods runs.
+
+    A user's own method runs those that it has read from `settings.weights` when it was built.
+    """
+    names = networks_of(specs)
+    used = {*names, *getattr(settings.weights, "used", ())}
+    for name in settings.weights:
+        if name not in used:
+            close = get_close_matches(name, sorted(used), n=1)
+            advice = f"did you mean {close[0]}? " if close else ""
+            raise MethodError(
+                f"--weights {name}=...: no method of this run has a network of that name; {advice}"
+                f"theirs are {', '.join(sorted(used)) or 'none'}"
+            )
+
+
+def network_of(spec: str) -> str:
+    """The one network of a method that a single file of weights is for: its own, or the only one."""
+    _, what = split_label(spec)
+    names = list(dict.fromkeys(networks_of([spec])))
+    if what in names or len(names) == 1:
+        return what if what in names else names[0]
+    raise MethodError(
+        f"{spec}: one file of weights for the networks {', '.join(names) or '(none)'}; say whose, "
+        "as in weights={'NETWORK': FILE}"
+    )
+
+
+def is_custom(spec: str) -> bool:
+    """Whether code or frames that are not ours are part of a method.
+
+    >>> is_custom("a=bicubic+net.py:Mine"), is_custom("a=v2f"), is_custom("a=frames:/x")
+    (True, False, True)
+    """
+    _, what = split_label(spec)
+    return any(name not in METHODS for name in components(ALIASES.get(what, what)))
+
+
 def components(what: str) -> list[str]:
     """The methods of a composition; a + in the name of a file is none.
 
@@ -132,7 +172,7 @@ def components(what: str) -> list[str]:
     ['bicubic', 'a', 'b.py:Mine']
     """
     file = FILE.fullmatch(what)
-    if file and Path(file["file"]).expanduser().is_file():
+    if file and Path(os.path.expanduser(file["file"])).is_file():
         return [what]
     return [name.strip() for name in what.split("+")]
 
@@ -151,7 +191,7 @@ def single_method(name: str, settings: Settings) -> Method:
     if name in METHODS:
         return registered_method(name, settings)
     if file := FILE.fullmatch(name):
-        return from_file(Path(file["file"]).expanduser(), file["name"], settings)
+        return from_file(Path(os.path.expanduser(file["file"])), file["name"], settings)
     installed = registry.installed()
     if name in installed:
         return from_entry_point(installed[name], settings)

@@ -23,6 +23,25 @@ Outputs = Iterator[tuple[float, Tensor]]
 Frame = TypeVar("Frame")
 
 
+class WeightFiles(dict[str, Path]):
+    """Network name -> file of weights; remembers in `used` which of them were asked for."""
+
+    def __init__(self, files: Mapping[str, Path] = {}) -> None:
+        super().__init__(files)
+        self.used: set[str] = set()
+
+    def __getitem__(self, name: str) -> Path:
+        file = super().__getitem__(name)
+        self.used.add(name)
+        return file
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings that a method is built with; the same for every method of a run.
@@ -56,6 +75,7 @@ class Scene:
 
     frames:    number of frames of the whole sequence; its input frames are 0, step, 2 step ...
     height, width: of the high-resolution frames.
+    alone:     whether it is the only scene of the run.
     """
 
     dataset: str
@@ -64,6 +84,7 @@ class Scene:
     step: int
     height: int
     width: int
+    alone: bool = True
 
 
 def everything(_: float) -> bool:
@@ -85,6 +106,7 @@ class Method(ABC):
     seconds: time spent computing since it was built, the device's work waited for.
     device:    where its networks are.
     precision: in which they compute.
+    warnings:  what looks wrong with the outputs of the scene that has begun and is no error.
     """
 
     name: str
@@ -94,6 +116,7 @@ class Method(ABC):
     seconds: float = 0.0
     device: torch.device = torch.device("cpu")
     precision: Precision = "fp32"
+    warnings: Sequence[str] = ()
 
     @property
     def stages(self) -> tuple[Method, ...]:

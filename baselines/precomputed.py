@@ -81,7 +81,7 @@ class PrecomputedFrames(Method):
                 f"{self.name}: no frames of {scene.dataset}/{scene.name}: neither {deeper[0]} nor "
                 f"{deeper[1]} is there, nor are frames in {self.folder} itself"
             )
-        if self.scene is not None and self.scene != scene:
+        if not scene.alone or (self.scene is not None and self.scene != scene):
             raise MethodError(
                 f"{self.name}: {self.folder} holds the frames of one scene, but there are several; "
                 f"put those of {scene.name} into {deeper[1]}"

@@ -81,8 +81,10 @@ def backbone_file() -> Path:
 
 def weights_folder() -> Path:
     """Where weights are kept: $STVT_HOME/weights, by default ~/.cache/stvt/weights."""
-    home = os.environ.get("STVT_HOME") or "~/.cache/stvt"
-    return Path(home).expanduser() / "weights"
+    home = Path(os.path.expanduser(os.environ.get("STVT_HOME") or "~/.cache/stvt"))
+    if home.parts[:1] == ("~",):
+        raise MetricError("this user has no home folder; set STVT_HOME to a folder of your choice")
+    return home / "weights"
 
 
 def _fetch(url: str, target: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stvt import baselines, datasets
-from stvt.baselines import Compiled, Method, Precision, Settings
+from stvt.baselines import Compiled, Method, Precision, Settings, WeightFiles
 from stvt.datasets import phase
 from stvt.device import usable_device
 
@@ -40,7 +40,7 @@ def load_method(
 
     tile:    side of the pieces that networks work in, in low-resolution pixels.
     compiled: "parts" or "graphs": its networks by `torch.compile`, which takes minutes.
-    weights: a file for the network of that name, or network -> file; None looks in
+    weights: a file for its only network or that of its name, or network -> file; None looks in
              `$STVT_HOME/weights`.
     degradation: what the inputs were made with; it says where their pixels lie.
 
@@ -48,17 +48,20 @@ def load_method(
     and the times of the new ones, and it yields (time, larger frame).
     Raises MethodError if there is no such method or no weights for it.
     """
-    files = weights if isinstance(weights, Mapping) else {spec: weights} if weights else {}
-    return baselines.build(
-        spec,
-        Settings(
-            scale=scale,
-            phase=phase(degradation, scale),
-            device=usable_device(device),
-            precision=precision,
-            tile=tile,
-            compiled=compiled,
-            weights={name: Path(file) for name, file in files.items()},
-            untrained=untrained,
-        ),
+    if weights is None or isinstance(weights, Mapping):
+        files = weights or {}
+    else:
+        files = {baselines.network_of(spec): weights}
+    settings = Settings(
+        scale=scale,
+        phase=phase(degradation, scale),
+        device=usable_device(device),
+        precision=precision,
+        tile=tile,
+        compiled=compiled,
+        weights=WeightFiles({name: Path(file) for name, file in files.items()}),
+        untrained=untrained,
     )
+    method = baselines.build(spec, settings)
+    baselines.check_weights([spec], settings)
+    return method

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
     the same bytes. Raises MethodError, one line, if it is damaged or of another network.
     """
     check_name(name)
-    opened = TensorFlowCheckpoint(Path(checkpoint).expanduser())
+    opened = TensorFlowCheckpoint(Path(os.path.expanduser(checkpoint)))
     held = {
         FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
     }
@@ -64,7 +65,9 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
         raise MethodError(
             f"{name}: {opened.prefix} holds infinite or undefined numbers, in {broken[0]}"
         )
-    file = weights_folder() / f"{name}.safetensors" if out is None else Path(out).expanduser()
+    file = (
+        weights_folder() / f"{name}.safetensors" if out is None else Path(os.path.expanduser(out))
+    )
     try:
         write_bytes(file, save(state))
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +28,35 @@ from .store import find_weights, read_record
 
 State = dict[str, Tensor]
 
-WRAPPINGS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "generator")
-PREFIXES = ("module.", "generator.")
+# Keys and prefixes under which files hold a network; the averaged one (EMA) goes before the raw one.
+WRAPPINGS = (
+    "params_ema",
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "ema_model",
+    "ema",
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "generator",
+    "net",
+    "network",
+    "netG",
+)
+PREFIXES = (
+    "generator_ema.",
+    "model_ema.",
+    "ema_model.",
+    "module.",
+    "_orig_mod.",
+    "generator.",
+    "model.",
+    "net.",
+    "network.",
+    "netG.",
+)
 SEED = 0  # of --untrained
 
 
@@ -167,6 +195,8 @@ def init_weights(name: str, module: nn.Module, seed: int = SEED) -> None:
 
 def _read(file: Path, name: str, *, safe: bool) -> Any:
     again = "it is damaged or no file of weights; fetch it again"
+    if not safe and (other := _other_archive(file)):
+        raise MethodError(f"{name}: {file} {other}")
     try:
         if safe:
             return load_file(file)
@@ -187,6 +217,22 @@ def _read(file: Path, name: str, *, safe: bool) -> Any:
         raise MethodError(f"{name}: cannot read {file}: {again}") from error
 
 
+def _other_archive(file: Path) -> str:
+    """What a zip archive is, and what to do, if it is not one of `torch.save`; else nothing."""
+    if not zipfile.is_zipfile(file):
+        return ""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    if any(name.endswith("/constants.pkl") for name in names):
+        return (
+            "is a TorchScript program; save its weights alone: "
+            "torch.save(torch.jit.load(FILE).state_dict(), OTHER)"
+        )
+    if not any(name.endswith("data.pkl") for name in names):
+        return f"is a zip archive of {', '.join(names[:3]) or 'nothing'}; unpack it"
+    return ""
+
+
 def _unwrapped(content: Any, file: Path, name: str) -> State:
     state = content
     while isinstance(state, Mapping):
@@ -202,12 +248,24 @@ def _unwrapped(content: Any, file: Path, name: str) -> State:
             f"{name}: {file} holds no plain weights: {strange[0]!r} is {_kind(state[strange[0]])}"
         )
     tensors: State = {str(key): value for key, value in state.items()}
-    for prefix in PREFIXES * 2:  # either may be around the other
-        # Beside `generator.` the file of a whole training holds other things, which are left.
-        with_prefix = [key for key in tensors if key.startswith(prefix)]
-        if with_prefix and (len(with_prefix) == len(tensors) or prefix == "generator."):
-            tensors = {key.removeprefix(prefix): tensors[key] for key in with_prefix}
+    while prefix := next((one for one in PREFIXES if _is_around(one, tensors)), ""):
+        tensors = {
+            key.removeprefix(prefix): value
+            for key, value in tensors.items()
+            if key.startswith(prefix)
+        }
     return tensors
+
+
+def _is_around(prefix: str, state: State) -> bool:
+    """Whether the network of a state has the names with this prefix.
+
+    The file of a whole training holds other things beside it, which are left: a second network
+    beside `generator.`, counters, the weights of losses.
+    """
+    number = sum(key.startswith(prefix) for key in state)
+    is_named = prefix == "generator." or "_ema." in prefix or prefix == "ema_model."
+    return number > 0 and (is_named or 2 * number > len(state))
 
 
 def _kind(value: Any) -> str:

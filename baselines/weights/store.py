@@ -41,7 +41,10 @@ class Record:
 
 def home() -> Path:
     """The folder of what is kept between runs: $STVT_HOME, else ~/.cache/stvt."""
-    return Path(os.environ.get("STVT_HOME") or "~/.cache/stvt").expanduser()
+    folder = Path(os.path.expanduser(os.environ.get("STVT_HOME") or "~/.cache/stvt"))
+    if folder.parts[:1] == ("~",):
+        raise MethodError("this user has no home folder; set STVT_HOME to a folder of your choice")
+    return folder
 
 
 def weights_folder() -> Path:
@@ -51,13 +54,15 @@ def weights_folder() -> Path:
 
 def is_stored(file: Path) -> bool:
     """Whether a file is in `weights_folder()`, however its path is written."""
-    return file.parent.resolve() == weights_folder().resolve()
+    try:
+        return file.parent.resolve() == weights_folder().resolve()
+    except MethodError:  # no home
+        return False
 
 
 def read_record(file: Path) -> Record | None:
     """The record of a file of `weights_folder()`; None of any other."""
-    place = _record_file(file)
-    if not is_stored(file) or not place.is_file():
+    if not is_stored(file) or not (place := _record_file(file)).is_file():
         return None
     try:
         return from_dict(Record, read_json(place, MethodError), str(place), MethodError)
@@ -112,14 +117,20 @@ def find_weights(network: str, settings: Settings) -> Path:
     Raises MethodError, which says where to get it and where to put it, if there is none.
     """
     if network in settings.weights:
-        file = Path(settings.weights[network]).expanduser()
+        file = Path(os.path.expanduser(settings.weights[network]))
         if not file.is_file():
             raise MethodError(f"{network}: --weights {network}={file}: there is no such file")
         return file
-    for name in file_names(network):
-        if (weights_folder() / name).is_file():
-            return weights_folder() / name
     shipped = SHIPPED / f"{network}.safetensors"
+    try:
+        folder = weights_folder()
+    except MethodError:  # no home: nothing can be stored there
+        if not shipped.is_file():
+            raise
+        folder = SHIPPED
+    for name in file_names(network):
+        if (folder / name).is_file():
+            return folder / name
     if shipped.is_file():
         if settings.scale == SHIPPED_SCALE:
             return shipped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from dataclasses import Field, fields
@@ -136,7 +137,7 @@ def _flow_weights(text: str | None) -> Path | None:
     name, _, file = text.partition("=")
     if name != "pwcnet":
         raise UsageError(f"--flow-weights {text}: write pwcnet, or pwcnet=FILE")
-    path = Path(file).expanduser() if file else stored_flow_weights()
+    path = Path(os.path.expanduser(file)) if file else stored_flow_weights()
     if path is None:
         raise UsageError(
             "--flow-weights pwcnet: its weights are not here; `stvt weights fetch pwcnet` gets "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,9 @@ def fetch(args: argparse.Namespace) -> int:
 def add_file(args: argparse.Namespace) -> int:
     from stvt.baselines import add_weights
 
-    _print_stored(add_weights(args.file.expanduser(), args.network, replace=args.replace))
+    _print_stored(
+        add_weights(Path(os.path.expanduser(args.file)), args.network, replace=args.replace)
+    )
     return 0
 
 
@@ -135,14 +138,16 @@ def verify(args: argparse.Namespace) -> int:
 def convert(args: argparse.Namespace) -> int:
     from stvt.baselines import convert_weights
 
-    _print_stored(convert_weights(args.network, args.checkpoint.expanduser(), args.out))
+    _print_stored(
+        convert_weights(args.network, Path(os.path.expanduser(args.checkpoint)), args.out)
+    )
     return 0
 
 
 def join(args: argparse.Namespace) -> int:
     from stvt.training.weights import join_weights, run_weights
 
-    files = [run_weights(path.expanduser()) for path in args.parts]
+    files = [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
     number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
     print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
     return 0

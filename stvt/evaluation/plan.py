@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from stvt.baselines import (
     Method,
     Scene,
     Settings,
-    networks_of,
+    WeightFiles,
     split_label,
     with_absolute_paths,
 )
@@ -62,7 +63,9 @@ class Plan:
             tile=protocol.tile,
             handoff_dtype=protocol.handover,
             compiled=compiled,
-            weights={name: Path(file).expanduser().resolve() for name, file in weights.items()},
+            weights=WeightFiles(
+                {name: Path(os.path.expanduser(file)).resolve() for name, file in weights.items()}
+            ),
             untrained=untrained,
         )
         for name in metric_names:
@@ -75,18 +78,32 @@ class Plan:
                 prepared.require(protocol.low_folder)
         elif {what for _, what in map(split_label, specs)} != {"stvun"}:
             raise UsageError("--protocol authors is the published demonstration of stvun alone")
-        self.methods = {
-            spec: baselines.build(
-                spec, self.settings, larger=True, new=protocol.frames != "existing"
-            )
-            for spec in specs
-        }
+        self.methods = self._build(specs)
         self.supports = [method.support for method in self.methods.values()]
         self._known_positions: dict[int, tuple[Position, ...]] = {}
         self.signature = protocol.signature(common_window(protocol, self.supports))
         self._check_names()
         self._check_weights()
         self.check_run_folder()
+
+    def _build(self, specs: Sequence[str]) -> dict[str, Method]:
+        """The methods. A user's own that fails does so in each of its units, if there are others."""
+        methods: dict[str, Method] = {}
+        failed: list[baselines.CustomMethodError] = []
+        for spec in specs:
+            try:
+                method = baselines.build(
+                    spec, self.settings, larger=True, new=self.protocol.frames != "existing"
+                )
+                for t in (0.0, *self.protocol.times):
+                    method.support(t, self.protocol.times)
+            except baselines.CustomMethodError as error:
+                failed.append(error)
+                method = baselines.FailedMethod(split_label(spec)[0], self.settings.scale, error)
+            methods[spec] = method
+        if failed and len(failed) == len(specs):
+            raise failed[0]
+        return methods
 
     def _check_names(self) -> None:
         labels = [method.name for method in self.methods.values()]
@@ -98,14 +115,9 @@ class Plan:
 
     def _check_weights(self) -> None:
         """A name mistyped in --weights would leave its network without them, unnoticed."""
-        given = set(self.settings.weights)
-        if given and not any(method.fingerprint for method in self.methods.values()):
-            used = set(networks_of(self.methods))
-            for name in sorted(given - used):
-                raise UsageError(
-                    f"--weights {name}=...: no method of this run has a network of that name; "
-                    f"theirs are {', '.join(sorted(used)) or 'none'}"
-                )
+        failed = any(isinstance(m, baselines.FailedMethod) for m in self.methods.values())
+        if not failed:  # which may be the one that reads them
+            baselines.check_weights(self.methods, self.settings)
 
     def check_run_folder(self) -> None:
         """Raises UsageError if the folder holds a run of another protocol, or something else."""
@@ -140,7 +152,8 @@ class Plan:
     ) -> Unit:
         wanted = self._positions(scene.frames)
         step = self.protocol.time_step
-        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width)
+        alone = sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width, alone)
         try:
             own = method.fingerprint_of(told)
         except baselines.MethodError:  # to be said when the unit is scored, and fails
@@ -160,6 +173,7 @@ class Plan:
             run=self.run,
             dataset=dataset,
             prepared=scene,
+            told=told,
             moving=moving,
             method=with_absolute_paths(spec),
             label=method.name,
@@ -170,6 +184,7 @@ class Plan:
             metrics=self.metric_names,
             save_frames=self.save_frames,
             fingerprint=fingerprint,
+            failure=str(method.error) if isinstance(method, baselines.FailedMethod) else "",
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
         )
 

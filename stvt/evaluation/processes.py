@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,9 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from stvt.core.errors import UsageError
@@ -95,7 +98,7 @@ def _alone(work: Callable[[Unit], Result], unit: Unit, tries: int) -> Result | N
 def _pool(workers: int) -> Iterator[Executor]:
     # spawn: a forked child would inherit torch's threads and CUDA's state, which do not survive.
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(workers,)
+        workers, mp_context=_Spawn(), initializer=_begin_worker, initargs=(workers,)
     ) as pool:
         try:
             yield pool
@@ -104,6 +107,23 @@ def _pool(workers: int) -> Iterator[Executor]:
             for child in active_children():
                 child.terminate()
             raise
+
+
+class _Process(SpawnProcess):
+    """A worker that does not run the user's script again, which may have no main guard, or no file."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    Process = _Process
 
 
 def _begin_worker(workers: int) -> None:

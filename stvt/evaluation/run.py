@@ -37,7 +37,7 @@ def evaluate(
     root: str | Path = "data",
     out: str | Path | None = None,
     protocol: str | Protocol = "paper",
-    metrics: Sequence[str] = ("psnr", "ssim"),
+    metrics: Sequence[str] | str = ("psnr", "ssim"),
     weights: Mapping[str, str | Path] | None = None,
     untrained: bool = False,
     device: str = "auto",
@@ -75,18 +75,14 @@ def evaluate(
     UsageError when another process evaluates into `out`.
     """
     chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
-    names = (
-        [name.strip() for name in datasets.split(",")]
-        if isinstance(datasets, str)
-        else list(datasets)
-    )
+    names = _names(datasets)
     plan = Plan(
         names,
         baselines.parse_methods(methods) if isinstance(methods, str) else list(methods),
         chosen,
         root=Path(root),
         run=Path(out) if out else Path("runs") / f"{'+'.join(names)}-{chosen.label()}",
-        metric_names=metrics,
+        metric_names=_names(metrics),
         weights={name: Path(file) for name, file in (weights or {}).items()},
         untrained=untrained,
         device=device,
@@ -113,6 +109,11 @@ def evaluate(
             scores = report(plan.run, is_current=is_current and not (units or counted))
     scores.attrs["computed"] = computed
     return scores
+
+
+def _names(names: Sequence[str] | str) -> list[str]:
+    """A list, or one string with commas."""
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:

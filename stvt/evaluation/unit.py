@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time as clock
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from stvt.baselines import (
     PrecomputedFrames,
     Scene,
     Settings,
+    is_custom,
     is_out_of_memory,
     read_precomputed,
     stream_in_tiles,
@@ -46,15 +49,16 @@ THREADS = 4  # that score, at most: each holds some frames
 class Unit:
     """A unit of work: all that is needed to score one scene by one method, in any process.
 
-    prepared: the scene; moving: whether the report's players keep copies of its frames.
+    prepared: the scene; told: what a method is told of it; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
-    fingerprint: of the method's weights and code.
+    fingerprint: of the method's weights and code; failure: why it could not be built, if so.
     key:    whatever the scores depend on. A record with the same key is not made again.
     """
 
     run: Path
     dataset: str
     prepared: PreparedScene
+    told: Scene
     moving: bool
     method: str
     label: str
@@ -66,6 +70,7 @@ class Unit:
     save_frames: bool
     fingerprint: str
     key: str
+    failure: str = ""
 
     @property
     def scene(self) -> str:
@@ -111,6 +116,8 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     """
     cost = Cost()
     try:
+        if unit.failure:
+            raise baselines.MethodError(unit.failure)
         if not unit.positions:
             raise datasets.DatasetError(
                 "the scene is too short: no frame of it has the whole window of every method; "
@@ -134,17 +141,18 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
 def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict[str, Any]:
     begun, processor = clock.perf_counter(), clock.process_time()
     scene = unit.prepared
-    method = _method(unit.method, unit.settings, unit.fingerprint)
+    seed(f"{unit.dataset}/{unit.scene}")  # for a method that draws numbers
+    if is_custom(unit.method):  # it may carry something from one scene to the next
+        method = baselines.build(unit.method, unit.settings)
+    else:
+        method = _method(unit.method, unit.settings, unit.fingerprint)
     computed = method.seconds
     protocol = unit.protocol
-    method.begin(
-        Scene(unit.dataset, unit.scene, scene.frames, protocol.time_step, scene.height, scene.width)
-    )
+    method.begin(unit.told)
     judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, PrecomputedFrames):
         judge.observer = method.observe
     scores: list[list[object]] = []
-    warnings: list[str] = []
 
     def done(rows: list[list[object]]) -> None:
         scores.extend(rows)
@@ -161,7 +169,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
             submit(partial(judge, position, restored))
     if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
-        warnings += method.warnings
+    warnings = [warning for stage in method.stages for warning in stage.warnings]
     if protocol.tile == "auto" and (side := tile_in_use(method)):
         warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
@@ -272,6 +280,14 @@ class _Judge:
                 f"{width}x{height}"
             )
         return frame
+
+
+def seed(text: str) -> None:
+    """Seeds all common generators of random numbers with a text."""
+    number = zlib.crc32(text.encode())
+    torch.manual_seed(number)
+    np.random.seed(number)  # that of a user's code
+    random.seed(number)
 
 
 @cache

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ def trained() -> dict[str, Tensor]:
     module = Tiny()
     initialise(module, seed=7)
     return module.state_dict()
+
+
+def other(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: torch.zeros_like(value) for key, value in state.items()}
 
 
 def loaded(module: nn.Module, file: Path, optional_keys: str = "") -> str:
@@ -64,8 +69,42 @@ def refusal(file: Path) -> str:
             | {"generator." + key: value for key, value in state.items()},
         },
         lambda state: {"model": {"module.generator." + key: state[key] for key in state}},
+        lambda state: {"_orig_mod.module." + key: value for key, value in state.items()},
+        lambda state: (
+            {"n_averaged": torch.tensor(3)} | {"module." + key: state[key] for key in state}
+        ),
+        lambda state: {
+            "pytorch-lightning_version": "2.2",
+            "state_dict": {"loss.weight": torch.zeros(3)}
+            | {"model." + key: state[key] for key in state},
+        },
+        lambda state: {"net": state, "epoch": 1},
+        lambda state: {"state_dict": other(state), "state_dict_ema": state},
+        lambda state: {"model": other(state), "model_ema": state},
+        lambda state: {"model": other(state), "ema": state},
+        lambda state: {
+            "state_dict": {"generator." + key: value for key, value in other(state).items()}
+            | {"generator_ema." + key: value for key, value in state.items()}
+        },
     ],
-    ids=["bare", "state_dict", "params", "ema", "module", "generator", "mmagic", "nested"],
+    ids=[
+        "bare",
+        "state_dict",
+        "params",
+        "ema",
+        "module",
+        "generator",
+        "mmagic",
+        "nested",
+        "compiled",
+        "averaged",
+        "lightning",
+        "net",
+        "state_dict_ema",
+        "model_ema",
+        "model and ema",
+        "generator_ema",
+    ],
 )
 def test_the_common_wrappings_are_taken_off(tmp_path: Path, wrap: Any) -> None:
     torch.save(wrap(trained()), file := tmp_path / "tiny.pth")
@@ -221,3 +260,12 @@ def test_untrained_networks_are_the_same_everywhere() -> None:
     assert one.first.weight[0, 0, 0].tolist() == pytest.approx(
         [-0.5584561825, 0.1295139194, 0.0138987107], rel=1e-5
     )
+
+
+def test_a_program_and_a_zip_are_named_as_what_they_are(tmp_path: Path) -> None:
+    torch.save(trained(), plain := tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "zipped.pth", "w") as archive:
+        archive.write(plain, "plain.pth")
+    assert "is a zip archive of plain.pth; unpack it" in refusal(tmp_path / "zipped.pth")
+    torch.jit.script(nn.Conv2d(3, 8, 3)).save(tmp_path / "script.pt")  # type: ignore[no-untyped-call]
+    assert "is a TorchScript program" in refusal(tmp_path / "script.pt")

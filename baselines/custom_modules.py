@@ -1,0 +1,160 @@
+"""The modules of a user's file: loaded apart from those of other files, and hashed."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+
+from .errors import CustomMethodError
+
+# Loaded a second time these would break what runs already.
+SHARED = frozenset(sys.stdlib_module_names) | {"stvt", "torch", "numpy"}
+
+CHANGES_FOLDER = (
+    "it changes the working folder; take whole paths instead, as from Path(__file__).parent"
+)
+
+
+class CustomModules:
+    """A user's file as a module, and what it imports from its folder, whenever it does so.
+
+    Two files may each import a neighbour of the same name: outside `active` no neighbour is in
+    `sys.modules`, and what the file added to `sys.path` is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.file = path
+        self.neighbours = frozenset(_importable(path.parent)) - SHARED
+        self.modules: dict[str, ModuleType] = {}
+        self.path = [str(path.parent)]  # goes before sys.path
+        self.main = self._load()
+
+    def _load(self) -> ModuleType:
+        name = f"stvt_custom_{sha256(str(self.file).encode()).hexdigest()[:12]}"
+        spec = importlib.util.spec_from_file_location(name, self.file)
+        assert spec is not None and spec.loader is not None  # true of any file named .py
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+        folder = os.getcwd()
+        with self.active():
+            spec.loader.exec_module(module)
+        if os.getcwd() != folder:
+            raise CustomMethodError(f"{self.file}: {CHANGES_FOLDER}")
+        return module
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """The context in which the file's code runs, its imports inside functions too."""
+        outer, known = list(sys.path), set(sys.modules)
+        hidden = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name in self.modules or name.partition(".")[0] in self.neighbours
+        }
+        _remove(hidden)
+        sys.modules.update(self.modules)
+        sys.path[:0] = self.path
+        try:
+            yield
+        finally:
+            kept = [place for place in sys.path if place not in outer or place in self.path]
+            self.path = list(dict.fromkeys(kept))
+            for name in list(sys.modules):
+                if (name not in known or name in hidden) and self._owns(sys.modules[name], outer):
+                    self.modules[name] = sys.modules[name]
+            _remove(self.modules)
+            sys.modules.update(hidden)
+            sys.path[:] = outer
+
+    def _owns(self, module: ModuleType, outer: Sequence[str]) -> bool:
+        """Whether a module comes from the file's own part of `sys.path`, not from a deeper other."""
+        file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+        if not file:
+            return False
+        places = [p for p in (*self.path, *outer) if p and Path(file).is_relative_to(p)]
+        return bool(places) and max(places, key=len) in self.path
+
+    def digest(self) -> str:
+        """The sha256 of the file and of what it imports from its folder."""
+        loaded = (getattr(module, "__file__", None) for module in self.modules.values())
+        return digest({*sources(self.file), *(Path(file) for file in loaded if file)})
+
+
+def load_file(path: Path) -> CustomModules:
+    """The modules of a file, run once in a process unless one of them has changed since."""
+    path = path.resolve()
+    return _loaded(path, digest(sources(path)))
+
+
+@cache
+def _loaded(path: Path, _: str) -> CustomModules:
+    return CustomModules(path)
+
+
+def _remove(modules: Mapping[str, ModuleType]) -> None:
+    for name in modules:
+        sys.modules.pop(name, None)
+
+
+def _importable(folder: Path) -> list[str]:
+    """The names of the modules and packages of a folder."""
+    with os.scandir(folder) as entries:
+        return [
+            entry.name.removesuffix(".py")
+            for entry in entries
+            if entry.name.endswith(".py") or Path(entry, "__init__.py").is_file()
+        ]
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One sha256 of the contents of some files."""
+    total = sha256()
+    for file in sorted(file for file in files if file.is_file()):
+        total.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def sources(file: Path) -> set[Path]:
+    """A file and the modules and packages of its folder that it names in an import, and theirs.
+
+    A package counts with all its files.
+    """
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        if (one := waiting.pop()) in found:
+            continue
+        found.add(one)
+        for name in _imports(one):
+            neighbour = file.parent / f"{name}.py"
+            package = file.parent / name
+            if (package / "__init__.py").is_file():
+                waiting += package.rglob("*.py")
+            elif neighbour.is_file():
+                waiting.append(neighbour)
+            elif package.is_dir():  # without __init__.py: a package all the same
+                waiting += package.rglob("*.py")
+    return found
+
+
+def _imports(file: Path) -> set[str]:
+    """The first names of what a file imports anywhere; none of a file that does not parse."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names

@@ -1,0 +1,143 @@
+"""A user's own method: apart from others, its networks found, its values checked, ends caught."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from stvt import load_method
+from stvt.baselines.errors import CustomMethodError, MethodError
+from stvt.baselines.expression import build
+from stvt.baselines.method import Method, Scene, Settings
+
+SETTINGS = Settings()
+SCENE = Scene("set", "scene", 3, 2, 16, 16)
+METHOD = """
+{top}
+import torch
+class M:
+    {fields}
+    def __init__(self):
+        {init}
+    def __call__(self, window, times):
+        {call}
+        x = torch.nn.functional.interpolate(torch.stack([window[0]] * (1 + len(times))), scale_factor=4)
+        return {result}
+"""
+
+
+def write(file: Path, **parts: str) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    defaults = {"top": "", "fields": "pass", "init": "pass", "call": "pass", "result": "x"}
+    file.write_text(METHOD.format(**defaults | parts))
+    return f"{file}:M"
+
+
+def output(method: Method) -> torch.Tensor:
+    method.begin(SCENE)
+    frames = [torch.full((3, 4, 4), 0.25)] * 2
+    return next(frame for _, frame in method.stream(frames, [0.5]))
+
+
+@pytest.mark.parametrize("where", ["top", "init", "call"])
+def test_neighbours_of_one_name_are_told_apart(tmp_path: Path, where: str) -> None:
+    methods = []
+    for folder, value in (("A", 0.5), ("B", 0.75)):
+        spec = write(
+            tmp_path / folder / "m.py",
+            **{where: "import neighbour_net; torch = __import__('torch')"},
+            result="x * 0 + __import__('neighbour_net').VALUE",
+        )
+        (tmp_path / folder / "neighbour_net.py").write_text(f"VALUE = {value}")
+        methods.append(build(spec, SETTINGS))
+    assert [float(output(m).mean()) for m in (*methods, *methods)] == [0.5, 0.75, 0.5, 0.75]
+    assert "neighbour_net" not in sys.modules and str(tmp_path / "A") not in sys.path
+    before = methods[0].fingerprint
+    (tmp_path / "A" / "neighbour_net.py").write_text("VALUE = 0.125")
+    again = build(f"{tmp_path / 'A' / 'm.py'}:M", SETTINGS)
+    assert again.fingerprint != before and float(output(again).mean()) == 0.125
+
+
+def test_the_fingerprint_covers_the_files_that_a_class_names(tmp_path: Path) -> None:
+    spec = write(tmp_path / "m.py", fields='fingerprint = ["net.pth"]')
+    (tmp_path / "net.pth").write_bytes(b"1")
+    before = build(spec, SETTINGS).fingerprint
+    (tmp_path / "net.pth").write_bytes(b"2")
+    assert build(spec, SETTINGS).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"init": "self.a = type('W', (), {})(); self.a.net = Net()", "result": "self.a.net(x)"},
+        {"init": "self.a = {'nets': [Net()]}", "result": "self.a['nets'][0](x)"},
+        {"init": "net = Net(); self.run = lambda x: net(x)", "result": "self.run(x)"},
+        {"result": "GLOBAL(x)"},
+    ],
+    ids=["wrapper", "list", "closure", "global"],
+)
+def test_networks_anywhere_evaluate_and_count(tmp_path: Path, parts: dict[str, str]) -> None:
+    top = (
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.weight = torch.nn.Parameter(torch.ones(5)); self.drop = torch.nn.Dropout(0.5)\n"
+        "    def forward(self, x): return self.drop(x)\n"
+    )
+    top += "GLOBAL = Net()\n" if "GLOBAL" in parts["result"] else ""
+    method = build(write(tmp_path / "m.py", top=top, **parts), SETTINGS)
+    assert sum(p.numel() for net in method.networks() for p in net.parameters()) == 5
+    assert torch.equal(output(method), torch.full((3, 16, 16), 0.25))
+
+
+def test_a_network_of_the_first_call_evaluates_too(tmp_path: Path) -> None:
+    call = "net = torch.nn.Sequential(torch.nn.Dropout(0.5))"
+    method = build(write(tmp_path / "m.py", call=call, result="net(x)"), SETTINGS)
+    assert torch.equal(output(method), torch.full((3, 16, 16), 0.25))
+
+
+@pytest.mark.parametrize("result", ["255 * x", "2 * x - 1"])
+def test_values_beyond_0_to_1_are_warned_of(tmp_path: Path, result: str) -> None:
+    method = build(write(tmp_path / "m.py", result=result), SETTINGS)
+    output(method)
+    assert len(method.warnings) == 1 and "0..255 or -1..1" in method.warnings[0]
+
+
+@pytest.mark.parametrize("where", ["top", "init", "call"])
+@pytest.mark.parametrize(
+    "code,said",
+    [
+        ("import sys; sys.exit(0)", "ends the process"),
+        ("import os; os.chdir('/')", "changes the working folder"),
+        ("raise BaseException('odd')", "BaseException: odd"),
+    ],
+)
+def test_nothing_ends_the_process(tmp_path: Path, where: str, code: str, said: str) -> None:
+    spec = write(tmp_path / "own.py", **{where: code})
+    folder = Path.cwd()
+    for _ in range(2):
+        with pytest.raises(CustomMethodError, match=said) as caught:
+            output(build(spec, SETTINGS))
+        assert "\n" not in str(caught.value) and Path.cwd() == folder
+
+
+def test_slots_are_fine_and_a_wrong_support_is_said(tmp_path: Path) -> None:
+    slots = build(write(tmp_path / "a.py", fields="__slots__ = ()"), SETTINGS)
+    assert output(slots).shape == (3, 16, 16)
+    wrong = write(tmp_path / "b.py", fields="def support(self, t, times): return 0")
+    with pytest.raises(CustomMethodError, match="support.t, times. returned 0"):
+        build(wrong, SETTINGS).support(0, [])
+
+
+@pytest.mark.parametrize("spec", ["edvr-s", "e=edvr-s", "edvr-s+blend"])
+def test_a_file_of_weights_goes_to_the_only_network(tmp_path: Path, spec: str) -> None:
+    with pytest.raises(MethodError, match="there is no such file"):
+        load_method(spec, tmp_path / "none.pth")
+    with pytest.raises(MethodError, match="did you mean edvr-s"):
+        load_method(spec, {"edvr_s": tmp_path / "none.pth"})
+    with pytest.raises(MethodError, match="say whose"):
+        load_method("bicubic+blend", tmp_path / "none.pth")
