@@ -121,7 +121,7 @@ def build_method(job: UpsampleJob, settings: Settings) -> Method:
 def placement(job: UpsampleJob, source: Source) -> Placement:
     """The times of a job's outputs: equal parts of each gap, or by time stamps where these vary."""
     if source.when.constant_rate:
-        return Placement(even_times(job.factor), hold=job.hold)
+        return Placement(even_times(job.factor), hold=job.hold, period=1 / source.when.rate)
     step = 1 / (source.when.rate * job.factor)
     return Placement(even_times(FINE) if job.factor > 1 else (), step, job.hold)
 
