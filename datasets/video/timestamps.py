@@ -87,7 +87,6 @@ class Timestamps:
         place = bisect_right(self.keys, self.ticks[number]) - 1
         return SeekPoint(number, self.ticks[number], self.keys[place]) if place > 0 else None
 
-
     def number(self, seconds: Fraction | None) -> int | None:
         """The number of the frame with that time stamp; None where the stamps do not tell it."""
         if seconds is None or not self.ticks:

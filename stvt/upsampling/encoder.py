@@ -153,7 +153,7 @@ def open_output(path: Path, format_: str, options: dict[str, str]) -> OutputCont
 def open_input(path: Path) -> InputContainer:
     """A container opened for reading. Raises UsageError if it cannot be."""
     try:
-        return av.open(os.path.abspath(path))
+        return av.open(os.path.abspath(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise UsageError(f"{path}: cannot be opened ({error.strerror or error})") from error
 
