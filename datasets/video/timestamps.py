@@ -240,9 +240,9 @@ def measured_rate(
     near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
     exact = mean.limit_denominator(100_000)
     plain = average is not None and average.denominator in (1, 1001) and average < CLOCK
-    candidates = [average if plain else None, near[0], average, exact]
-    for off in (float(tick), math.inf):
-        for rate in candidates:
+    promised = average if plain else None
+    for off, known in ((float(tick), near[:2]), (math.inf, near[:1])):
+        for rate in [promised, *known, average, exact]:
             if rate and _is_constant(stamps, rate, off):
                 return rate, True
     gaps = sorted(later - one for one, later in pairwise(stamps))

@@ -166,6 +166,7 @@ class VideoSource(Source):
                 number = max(number, place - origin)
             yield number, stamp, picture
             number += 1
+        self.notes += [note for note in self._video.notes if "between frames" in note]
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
             self.problems.append(f"{self.path}: {note}")

@@ -73,7 +73,7 @@ def _run(
     upsampling = Upsampling(
         method, placement(job, source), job.cuts, say if settings.tile == "auto" else None
     )
-    done, total = sink.done, source.expected(job.factor)
+    done, total, known = sink.done, source.expected(job.factor), len(source.notes)
     try:
         for output in upsampling.outputs(source.frames(), lambda: source.last, done):
             sink.write(as_picture(output))
@@ -89,7 +89,7 @@ def _run(
         if not sink.done:
             shutil.rmtree(job.parts, ignore_errors=True)
     check_places(job)  # nothing that came to be at the output meanwhile is replaced
-    left_out = sink.finish(source)
+    left_out = source.notes[known:] + sink.finish(source)
     for note in left_out:
         say(note)
     shutil.rmtree(job.parts, ignore_errors=True)
