@@ -20,6 +20,7 @@ from stvt.upsampling.color import VUI
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
     EncoderSettings,
+    can_hold,
     container_format,
     list_segments,
     open_input,
@@ -209,10 +210,12 @@ def _copy_streams(
                 raise ValueError(name)
             copy = container.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError):
-            other = ".mp4" if kind == "matroska" else ".mkv"
+            suffix, other = (".mp4", "mp4") if kind == "matroska" else (".mkv", "matroska")
+            # Codecs that Matroska holds by their RIFF tag are unknown to PyAV's check.
+            way = f"{suffix} may" if can_hold(other, name) else "ffmpeg -c copy into .mkv may"
             notes.append(
-                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold them; "
-                f"{other} may"
+                f"{what} (stream {stream.index}, {name}) left out: cannot be copied into {kind} "
+                f"here; {way}"
             )
             continue
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
