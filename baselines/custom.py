@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from . import custom_modules
 from .custom_modules import CustomModules, digest, load_file
 from .errors import CustomMethodError, MethodError
-from .method import Method, Outputs, Scene, Settings, Wanted, WindowMethod, everything
+from .method import IsWanted, Method, Outputs, Scene, Settings, WindowMethod, everything
 
 OVERSHOOT = 0.1  # beyond [0, 1], of sharp filters and networks
 FEW_VALUES = 0.01  # of a frame that may lie further out
@@ -246,7 +246,7 @@ class FailedMethod(Method):
         return 0, 0
 
     def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], wanted: Wanted = everything
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         raise self.error
 

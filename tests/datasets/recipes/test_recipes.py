@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.core.fetcher import fetcher
-from stvt.datasets import DATASETS, DatasetError, Recipe, load, prepare, verify
+from stvt.datasets import DATASETS, DatasetError, Recipe, encode_png, load, prepare, verify
 from tests.builders.published_archives import (
     FRAMES,
     LAYOUTS,
