@@ -15,9 +15,10 @@ from ..ops.warp import full_precision
 from ..tiling.box import Box
 from ..tiling.tiles import Cut
 from .fast import SWAPS
+from .hourglass import Hourglass
 from .modules import SynthesisNet
 from .network import DAIN
-from .tiled import Pair, interpolate, log_depth
+from .tiled import BandedHourglass, Pair, interpolate
 
 
 def padding(size: int) -> tuple[int, int]:
@@ -49,7 +50,8 @@ class DainFrame(CachedFrame):
 
     @cached_property
     def depth(self) -> Tensor:
-        return log_depth(self.method.network.depthNet, self.pixels).to(self.pixels.dtype)
+        log_depth: Tensor = self.method.network.depthNet(self.pixels)
+        return log_depth.to(self.pixels.dtype)
 
     @cached_property
     def context(self) -> Tensor | None:
@@ -69,7 +71,7 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     frame_class = DainFrame
     scale = 1
     before, after = 0, 1
-    swaps = SWAPS
+    swaps = {**SWAPS, Hourglass: BandedHourglass}
 
     def __init__(
         self, network: DAIN, settings: Settings, name: str = "dain", weights: str = ""

@@ -280,6 +280,8 @@ def _resumed(unit: Unit, whole: Path) -> Any | None:
 
 def _commit(folder: Path, records: str, name: str) -> None:
     ready = _stage(folder, name, "ready")
+    if ready.is_dir():  # of another worker, which died at it
+        _move(folder, records, ready)
     _stage(folder, name, "whole").rename(ready)
     _move(folder, records, ready)
 

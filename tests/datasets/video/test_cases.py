@@ -20,8 +20,7 @@ from stvt.core.files import read_json
 from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import Restarts, measured_rate, read_timestamps
-
-from .videos import greys, write
+from tests.builders.coded_videos import greys, write
 
 Frame = NDArray[np.uint8]
 
