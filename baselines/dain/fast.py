@@ -14,8 +14,9 @@ from ..acceleration.reference import uses_reference_kernels
 from ..acceleration.swap import FastConv2d
 from ..flow_networks.fast import FastPWCNet
 from ..flow_networks.pwcnet import PWCNet
-from .hourglass import Unit
+from .hourglass import Hourglass, Unit
 from .modules import ResidualBlock
+from .tiled import BandedHourglass
 
 
 class FastResidualBlock(ResidualBlock):
@@ -67,4 +68,5 @@ SWAPS: dict[type[nn.Module], type[nn.Module]] = {
     ResidualBlock: FastResidualBlock,
     Unit: FastUnit,
     PWCNet: FastPWCNet,
+    Hourglass: BandedHourglass,
 }

@@ -15,10 +15,9 @@ from ..ops.warp import full_precision
 from ..tiling.box import Box
 from ..tiling.tiles import Cut
 from .fast import SWAPS
-from .hourglass import Hourglass
 from .modules import SynthesisNet
 from .network import DAIN
-from .tiled import BandedHourglass, Pair, interpolate
+from .tiled import Pair, interpolate
 
 
 def padding(size: int) -> tuple[int, int]:
@@ -71,7 +70,7 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     frame_class = DainFrame
     scale = 1
     before, after = 0, 1
-    swaps = {**SWAPS, Hourglass: BandedHourglass}
+    swaps = SWAPS
 
     def __init__(
         self, network: DAIN, settings: Settings, name: str = "dain", weights: str = ""

@@ -61,11 +61,19 @@ class Seams:
 
 
 def seams(
-    spec: str, tile: int, height: int, width: int, device: str, precision: Precision = "fp32"
+    spec: str,
+    tile: int,
+    height: int,
+    width: int,
+    device: str,
+    precision: Precision = "fp32",
+    *,
+    double: bool = False,
 ) -> list[Seams]:
     """A method by tiles against itself whole, on a moving textured scene: one row an output.
 
     height, width: of its input frames.
+    double: in float64, where rounding does not move a flow from one pixel to the next.
 
     Raises MethodError for a method without a network, or that does not work in tiles.
     """
@@ -84,6 +92,9 @@ def seams(
     kept = cut(tile).side if cut and max(height, width) > tile else None
     outputs = []
     for method in (whole, tiled):
+        if double:
+            for network in method.networks():
+                network.double()
         sources = [frame.to(device_of(method)) for frame in frames]
         outputs.append(dict(method.stream(sources, times, wanted.__contains__)))
     found = []

@@ -50,10 +50,10 @@ def test_fisr_is_covered_and_needs_both_its_files(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_dain_has_no_seams() -> None:
-    (found,) = seams("dain", 48, 64, 64, "cpu")
-    # Rounding, other on each processor, decides to which pixel a flow at the border of two goes;
-    # so single pixels may differ, up to 0.02 seen, but not a seam's length of them.
-    assert found.psnr > 100
+    # In single precision rounding, other on each processor, decides to which pixel a flow at the
+    # border of two goes.
+    (found,) = seams("dain", 48, 64, 64, "cpu", double=True)
+    assert found.psnr > 200
 
 
 def test_the_seams_lie_where_kept_parts_meet() -> None:
