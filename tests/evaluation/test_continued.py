@@ -17,7 +17,8 @@ watching = [False]
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
-    if watching[0] and event == "open":
+    # Audit hooks outlive the module, whose names are None at the interpreter's end.
+    if watching and watching[0] and event == "open":
         opened.append(str(arguments[0]))
 
 
