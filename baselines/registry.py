@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from . import alexnet, classical, dain, edvr, fisr, flow_networks, rife, stvun
+from . import alexnet, classical, dain, edvr, fisr, flow_networks, rife, stvun, zsm
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -34,6 +34,7 @@ register(stvun.SPEC)
 register(edvr.SPEC)
 register(dain.SPEC)
 register(rife.SPEC)
+register(zsm.SPEC)
 register(fisr.SPEC)
 register(fisr.FLOW_SPEC)
 register(flow_networks.SPEC)

@@ -59,6 +59,7 @@ class Checkpoint:
     sha256:  of the file, or how that starts, where its authors say so.
     archive: what comes from the sources, if it has to be converted into `file`.
     by_hand: what to do where nothing can fetch it.
+    git_blob: the SHA-1 under which git keeps the file, where it lies in a repository's tree.
     """
 
     network: str
@@ -71,6 +72,7 @@ class Checkpoint:
     sha256: str = ""
     archive: str = ""
     by_hand: str = ""
+    git_blob: str = ""
 
     @property
     def download_name(self) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
-from .network import MULTIPLE, RIFE, pad_to_multiple
+from .network import MULTIPLE, RIFE
 
 
 class RifeFrame(CachedFrame):
@@ -31,6 +31,7 @@ class RifeMethod(NetworkMethod[RIFE, RifeFrame]):
     frame_class = RifeFrame
     scale = 1
     before, after = 0, 1
+    multiple, padding = MULTIPLE, "constant"  # as published
 
     def __init__(
         self, network: RIFE, settings: Settings, name: str = "rife", weights: str = ""
@@ -49,12 +50,6 @@ class RifeMethod(NetworkMethod[RIFE, RifeFrame]):
             frame = self.network.interpolate(I, e, t)[0, :, :height, :width]
             frames.append(frame.to(frames[0].dtype).clamp(0, 1))
         return torch.stack(frames)
-
-    def normalize(self, frame: Tensor) -> Tensor:
-        """(1, 3, H, W), with zeros below and on the right as published."""
-        dtype = next(self.network.parameters()).dtype
-        frame = pad_to_multiple(frame[None].to(self.device, dtype))
-        return frame.contiguous(memory_format=self.layout)
 
     def cut(self, tile: int) -> Cut:
         """A margin of one multiple; motions and blocks reach further, so there are seams."""

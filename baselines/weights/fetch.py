@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from stvt.core.files import atomic_write, sha256_of
 from ..errors import MethodError
 from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
-from ..spec import load
+from ..spec import Checkpoint, load
 from .detect import describe, detect
 from .load import load_network, read_state
 from .store import (
@@ -72,7 +73,7 @@ def fetch_weights(
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
-    check = _check_archive if entry.archive else partial(load_network, entry.network)
+    check = _check_archive if entry.archive else partial(_check_published, entry)
     try:
         sha256, source = fetch(
             sources or entry.sources,
@@ -213,6 +214,23 @@ def _copy(file: Path, target: Path, sha256: str) -> None:
         shutil.copyfile(file, temporary)
         if sha256_of(temporary) != sha256:
             raise MethodError(f"{file} changed while it was copied; try again")
+
+
+def _check_published(entry: Checkpoint, file: Path) -> None:
+    """Raises MethodError for a file that is not the one in git's tree, or of another network."""
+    blob = git_blob_of(file)
+    if entry.git_blob not in ("", blob):
+        raise MethodError(f"{file.name} is git's blob {blob}, not {entry.git_blob} as published")
+    load_network(entry.network, file)
+
+
+def git_blob_of(file: Path) -> str:
+    """The name that git gives to a file's content: `git hash-object FILE`."""
+    digest = hashlib.sha1(f"blob {file.stat().st_size}\0".encode(), usedforsecurity=False)
+    with file.open("rb") as opened:
+        while part := opened.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _is_checkpoint_archive(file: Path) -> bool:
