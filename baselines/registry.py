@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from . import alexnet, classical, dain, edvr, fisr, flow_networks, rife, stvun, zsm
+from . import alexnet, classical, dain, edvr, fisr, flow_networks, rife, rstt, stvun, zsm
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GROUP = "stvt.methods"  # entry points of installed packages
 ALIASES = {"v2f": "edvr+dain", "f2v": "dain+edvr"}  # the paper's V to F and F to V
 PUBLISHED_NAMES = {"edvr_l": "edvr", "edvr_m": "edvr-m"}  # as BasicSR calls networks
+PUBLISHED_NAMES |= {f"rstt_{size}": f"rstt-{size}" for size in rstt.BLOCKS}
 
 METHODS: dict[str, MethodSpec] = {**classical.METHODS}
 NETWORKS: dict[str, NetworkSpec] = {}  # by the names of their variants
@@ -35,6 +36,7 @@ register(edvr.SPEC)
 register(dain.SPEC)
 register(rife.SPEC)
 register(zsm.SPEC)
+register(rstt.SPEC)
 register(fisr.SPEC)
 register(fisr.FLOW_SPEC)
 register(flow_networks.SPEC)

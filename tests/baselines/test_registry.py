@@ -258,6 +258,7 @@ def test_the_networks_are_those_of_the_papers_and_what_they_build_on() -> None:
         "dain",
         "rife",
         "zsm",
+        "rstt",
         "fisr",
         "fisr_pwcnet",
         "pwcnet",
