@@ -20,6 +20,7 @@ test: $(TESTED)
 
 slow: $(TESTED)
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --nbmake examples
 
 check: $(TESTED)
 	$(BIN)/ruff check .
