@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from . import alexnet, classical, dain, edvr, fisr, flow_networks, stvun
+from . import alexnet, basicvsr, classical, dain, edvr, fisr, flow_networks, stvun
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -32,6 +32,8 @@ def register(spec: NetworkSpec) -> None:
 
 register(stvun.SPEC)
 register(edvr.SPEC)
+register(basicvsr.SPEC)
+register(basicvsr.FLOW_SPEC)
 register(dain.SPEC)
 register(fisr.SPEC)
 register(fisr.FLOW_SPEC)
