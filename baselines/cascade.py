@@ -35,6 +35,7 @@ class Cascade(Method):
         self.name = name or f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
         self.weights = weights_label(first, second)
+        self.mismatch = first.mismatch or second.mismatch
         self.whole_sequence = first.whole_sequence or second.whole_sequence
         self.fingerprint = " ".join(filter(None, (first.fingerprint, second.fingerprint)))
 

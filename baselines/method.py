@@ -114,6 +114,7 @@ class Method(ABC):
     warnings:  what looks wrong with the outputs of the scene that has begun and is no error.
     whole_sequence: whether an output depends on more frames than a window of `support`: it may be
                on all. Such a method reads past no end of the sequence.
+    mismatch:  that its weights were trained on another degradation than the inputs', in a line.
     burst:     how many outputs it makes at once, which a benchmark takes together.
     """
 
@@ -126,6 +127,7 @@ class Method(ABC):
     precision: Precision = "fp32"
     warnings: Sequence[str] = ()
     whole_sequence: bool = False
+    mismatch: str = ""
 
     @property
     def burst(self) -> int:

@@ -67,10 +67,11 @@ class BasicVsrMethod(Method):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
+        endless, self.endless = self.endless, False  # of the scene that was told, no other
         k = 0
         before: Tensor | None = None
         F: Tensor | None = None
-        for piece, count in self._pieces(map(self._pixels, frames)):
+        for piece, count in self._pieces(map(self._pixels, frames), endless):
             B = FeatureStack()
             wanted = [is_wanted(k + i) for i in range(count)]
             if any(wanted):
@@ -91,19 +92,21 @@ class BasicVsrMethod(Method):
                     yield k + i, large
             k += count
 
-    def _pieces(self, frames: Iterator[Tensor]) -> Iterator[tuple[list[Tensor], int]]:
+    def _pieces(
+        self, frames: Iterator[Tensor], endless: bool
+    ) -> Iterator[tuple[list[Tensor], int]]:
         """The frames that are computed together, and how many of them, from the first, are output."""
         pending: deque[Tensor] = deque(islice(frames, 1))
         if not pending:
             return
-        length = self._length(pending[0])
-        overlap = 0 if self.endless else min(OVERLAP, length // 4)
+        length = BURST if endless else self._length(pending[0])
+        overlap = 0 if endless else min(OVERLAP, length // 4)
         first = True
         while pending:
             pending.extend(islice(frames, length - len(pending)))
             following = list(islice(frames, 1)) if len(pending) == length else []
             count = length - overlap if following else len(pending)
-            if following and first and not self.endless:
+            if following and first and not endless:
                 self.warnings = (self._approximate(length, overlap),)
             first = False
             yield list(pending), count
@@ -111,8 +114,6 @@ class BasicVsrMethod(Method):
 
     def _length(self, x: Tensor) -> int:
         """Of a piece, in frames."""
-        if self.endless:
-            return BURST
         if self.chunk is not None:
             return self.chunk
         features = self.network.channels * x.shape[-2] * x.shape[-1] * x.element_size()

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
     rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "authors"])
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
-    rules.add_argument("--degradation", choices=["BD", "BI"])
+    rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])
     rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")
     rules.add_argument("--frames", choices=["new", "existing", "all"], help="which are scored")
     rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
@@ -45,6 +45,7 @@ def add(commands: Any) -> None:
     rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
     options.add_precision(rules, default=None)
     options.add_tile(rules)
+    options.add_chunk(rules)
     rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
 
 
@@ -81,6 +82,7 @@ def evaluate(args: argparse.Namespace) -> int:
             limit=args.limit,
             precision=args.precision,
             tile=args.tile,
+            chunk=args.chunk,
             handover=args.handover,
         )
     code = print_report(scores)

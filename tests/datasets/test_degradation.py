@@ -146,5 +146,5 @@ def test_a_size_that_the_scale_does_not_divide_is_a_mistake_of_the_caller() -> N
 
 @pytest.mark.parametrize(("degradation", "scale"), [("JPEG", 4), ("BD", 5)])
 def test_an_unknown_degradation_ends_in_one_line(degradation: str, scale: int) -> None:
-    with pytest.raises(DatasetError, match="there are BD and BI at the scales 2, 3, 4"):
+    with pytest.raises(DatasetError, match="there are BD, BI and BDC at the scales 2, 3, 4"):
         degrade(np.zeros((20, 20, 3), np.uint8), degradation, scale)
