@@ -38,8 +38,9 @@ from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
-from .weights.fetch import add_weights, convert_weights, fetch_weights
+from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
 from .weights.load import State, init_weights, load_network, read_state
+from .weights.package_index import is_package
 from .weights.store import (
     SHIPPED,
     accept_terms,
@@ -78,6 +79,7 @@ __all__ = [
     "WeightFiles",
     "WindowMethod",
     "accept_terms",
+    "add_package",
     "add_weights",
     "build",
     "check_weights",
@@ -92,6 +94,7 @@ __all__ = [
     "installed",
     "is_custom",
     "is_out_of_memory",
+    "is_package",
     "load_network",
     "loss_module",
     "method_of",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stvt.core.suggestions import did_you_mean
 
-from . import alexnet, classical, dain, edvr, fisr, flow_networks, rife, rstt, stvun, zsm
+from . import alexnet, basicvsr, classical, dain, edvr, fisr, flow_networks, rife, rstt, stvun, zsm
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -35,6 +35,8 @@ def register(spec: NetworkSpec) -> None:
 
 register(stvun.SPEC)
 register(edvr.SPEC)
+register(basicvsr.SPEC)
+register(basicvsr.FLOW_SPEC)
 register(dain.SPEC)
 register(rife.SPEC)
 register(zsm.SPEC)

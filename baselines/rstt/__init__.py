@@ -35,6 +35,7 @@ def _checkpoint(size: str, step: int, about: int, git_blob: str) -> Checkpoint:
         terms="non-commercial use only (CC BY-NC-SA 4.0); anything commercial needs the authors' "
         "formal permission first",
         sources=(f"{TREE}RSTT-{size.upper()}/{file}",),
+        degradation="BI",
         git_blob=git_blob,
     )
 

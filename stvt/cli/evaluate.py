@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "--protocol", default="paper", choices=["paper", "zsm", "videoinr", "authors"]
     )
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
-    rules.add_argument("--degradation", choices=["BD", "BI"])
+    rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])
     rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")
     rules.add_argument(
         "--frames", choices=["new", "existing", "all", "centre"], help="which are scored"
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
     options.add_precision(rules, default=None)
     options.add_tile(rules)
+    options.add_chunk(rules)
     rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
 
 
@@ -87,6 +88,7 @@ def evaluate(args: argparse.Namespace) -> int:
             limit=args.limit,
             precision=args.precision,
             tile=args.tile,
+            chunk=args.chunk,
             handover=args.handover,
         )
     code = print_report(scores)

@@ -58,10 +58,12 @@ class Plan:
         self.metric_names, self.save_frames = tuple(metric_names), save_frames
         self.settings = Settings(
             scale=protocol.scale,
+            degradation=protocol.degradation,
             phase=phase(protocol.degradation, protocol.scale),
             device=usable_device(device),
             precision=protocol.precision,
             tile=protocol.tile,
+            chunk=protocol.chunk,
             handoff_dtype=protocol.handover,
             compiled=compiled,
             weights=WeightFiles(

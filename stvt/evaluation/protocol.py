@@ -15,7 +15,7 @@ Support = Callable[[float, Sequence[float]], tuple[int, int]]
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "scale": (2, 3, 4),
-    "degradation": ("BD", "BI"),
+    "degradation": ("BD", "BI", "BDC"),
     "frames": ("new", "existing", "all", "centre"),
     "ends": ("valid", "replicate"),
     "channel": ("rgb", "y"),
@@ -30,7 +30,7 @@ class Protocol:
     """One way to evaluate; every score carries its `signature`.
 
     scale:       upsampling in space.
-    degradation: how the low-resolution frames were made, BD or BI.
+    degradation: how the low-resolution frames were made: BD, BI or BDC (`stvt.datasets.degrade`).
     time_step:   every time_step-th frame is input: time_step - 1 new frames between two.
     frames:      which outputs are scored: those between input frames, those in register, all; or
                  centre: those in register and the ones halfway between.
@@ -40,6 +40,8 @@ class Protocol:
                  sequence; replicate: all outputs, the end frames repeated.
     channel:     rgb, or y: luma of BT.601 in its limited range.
     crop_border: pixels left out at each border of both frames before scoring.
+    chunk:       frames that a recurrent network computes together, which changes the outputs of
+                 longer sequences; None: as many as its method says.
     tile:        side of the tiles that networks work in, which changes their outputs; "auto": whole
                  frames until memory runs out.
     limit:       score only the first so many input intervals of each scene; None is all.
@@ -49,7 +51,7 @@ class Protocol:
 
     name: str = "paper"
     scale: int = 4
-    degradation: Literal["BD", "BI"] = "BD"
+    degradation: Literal["BD", "BI", "BDC"] = "BD"
     time_step: int = 2
     frames: Literal["new", "existing", "all", "centre"] = "new"
     clip: int | None = None
@@ -59,6 +61,7 @@ class Protocol:
     limit: int | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     tile: int | Literal["auto"] | None = None
+    chunk: int | None = None
     handover: Literal["float", "uint8"] = "float"
     inputs: Literal["prepared", "authors"] = "prepared"
 
@@ -69,14 +72,17 @@ class Protocol:
                     f"{name} is {getattr(self, name)!r}; it is one of "
                     + ", ".join(map(str, choices))
                 )
-        for name in ("limit", "tile"):
+        for name in ("limit", "tile", "chunk"):
             value = getattr(self, name)
             if value not in (None, "auto") and value < 1:
                 raise UsageError(f"{name} is {value}; it is 1 or more")
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
-        if self.time_step < 2:
-            raise UsageError(f"a time step of {self.time_step} leaves no new frames; 2 or more")
+        if self.time_step < 1 + (self.frames != "existing"):
+            raise UsageError(
+                f"a time step of {self.time_step} leaves no new frames; 2 or more, or 1 with "
+                "--frames existing, where every frame is input"
+            )
         if self.frames == "centre" and self.time_step % 2:
             raise UsageError(
                 f"a time step of {self.time_step} has no frame halfway; an even one has"
@@ -149,6 +155,7 @@ class Protocol:
             "output": "uint8-truncated" if self.inputs == "authors" else "uint8-rounded",
             "precision": self.precision,
             "tile": self.tile or "none",
+            **({"chunk": self.chunk} if self.chunk else {}),
             "handover": self.handover,
             "stvt": __version__,
         }

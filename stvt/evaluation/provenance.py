@@ -66,6 +66,7 @@ def write_run(plan: Plan) -> bool:
                 "weights": method.weights,
                 "parameters": parameters(method),
                 "stages": {stage.name: parameters(stage) for stage in method.stages},
+                **({"mismatch": method.mismatch} if method.mismatch else {}),
             }
             for spec, method in plan.methods.items()
         },

@@ -55,7 +55,7 @@ class TrainingRecipe:
     stage: str = _one_of("space", "flow, space or joint", *STAGES)
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
-    degradation: str = _one_of("BD", "how frames are made small: BD or BI", "BD", "BI")
+    degradation: str = _one_of("BD", "how frames are made small: BD, BI or BDC", "BD", "BI", "BDC")
     frames: int = _one_of(7, "input frames of a window, 7 or 8", 7, 8)
     between: int = _count(1, "moments between two input frames")
     patch: int = _count(128, "side of the full-size crop")

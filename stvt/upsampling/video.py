@@ -89,7 +89,8 @@ def _run(
         if not sink.done:
             shutil.rmtree(job.parts, ignore_errors=True)
     check_places(job)  # nothing that came to be at the output meanwhile is replaced
-    left_out = sink.finish(source)
+    warned = [line for stage in method.stages for line in stage.warnings]
+    left_out = [*warned, *sink.finish(source)]
     for note in left_out:
         say(note)
     shutil.rmtree(job.parts, ignore_errors=True)

