@@ -39,7 +39,7 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
-from .weights.load import State, init_weights, load_network, read_state
+from .weights.load import State, init_weights, load_network, published_network, read_state
 from .weights.package_index import is_package
 from .weights.store import (
     SHIPPED,
@@ -103,6 +103,7 @@ __all__ = [
     "network_spec",
     "networks_of",
     "parse_methods",
+    "published_network",
     "read_precomputed",
     "read_state",
     "reference_kernels",

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from stvt.core.suggestions import did_you_mean
 
-from . import alexnet, basicvsr, classical, dain, edvr, fisr, flow_networks, rife, rstt, stvun, zsm
+from . import (
+    basicvsr,
+    classical,
+    dain,
+    edvr,
+    fisr,
+    flow_networks,
+    perceptual,
+    rife,
+    rstt,
+    stvun,
+    zsm,
+)
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -44,7 +56,9 @@ register(rstt.SPEC)
 register(fisr.SPEC)
 register(fisr.FLOW_SPEC)
 register(flow_networks.SPEC)
-register(alexnet.SPEC)
+register(perceptual.LPIPS)
+register(perceptual.LPIPS_VGG)
+register(perceptual.DISTS)
 
 
 def network_spec(name: str) -> NetworkSpec:

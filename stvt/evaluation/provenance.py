@@ -38,7 +38,6 @@ LIBRARIES = (
     "opencv-python",
     "pillow",
     "scikit-image",
-    "lpips",
 )
 
 
