@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
     command.add_argument("--runtime-size", type=options.size, metavar="WxH", help="of another size")
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
-    rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "authors"])
+    rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "space", "authors"])
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
     rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])
     rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")

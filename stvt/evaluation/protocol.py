@@ -142,10 +142,14 @@ class Protocol:
         return "|".join(f"{key}:{value}" for key, value in parts.items())
 
 
-# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it.
+# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it, `space` that of BasicVSR
+# and others that enlarge only.
 PRESETS: dict[str, Protocol] = {
     "paper": Protocol(),
     "zsm": Protocol("zsm", degradation="BI", frames="all", ends="replicate", channel="y"),
+    "space": Protocol(
+        "space", degradation="BI", time_step=1, frames="existing", ends="replicate", channel="y"
+    ),
     "authors": Protocol("authors", inputs="authors"),
 }
 
