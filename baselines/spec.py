@@ -128,7 +128,8 @@ class NetworkSpec:
     arguments_of: the place of what gives, from such a state and a variant's arguments, those that
                the state itself decides; ValueError if it is of another network.
     key_prefix: how some name in any file of it starts, by which most files are told apart at once.
-    optional_keys: a regular expression: entries that may be missing, for nothing reads them.
+    optional_keys: a regular expression: entries that may be missing, for nothing reads them or they
+               are constants that the network has itself.
     extra_keys: whether files hold more than the network, which is left out.
     own_file_name: whether a file may also be called NETWORK.pth or NETWORK.safetensors.
     convert:   the place of what writes a TensorFlow checkpoint as safetensors (see `fisr.convert`).

@@ -44,6 +44,7 @@ SPEC = NetworkSpec(
     losses="basicvsr.losses:BasicVsrLosses",
     init_weights="basicvsr.losses:init_weights",
     key_prefix="backward_trunk.",
+    optional_keys=r"^spynet\.(mean|std)$",  # constants, which no training changes
     probe=lambda pattern, _: (pattern(1, 2, 3, 16, 16),),
     profile={
         "flow": ("spynet",),
@@ -81,5 +82,6 @@ FLOW_SPEC = NetworkSpec(
     summary="SPyNet, the flow network of BasicVSR",
     network="basicvsr.spynet:SPyNet",
     key_prefix="basic_module.",
+    optional_keys=r"^(mean|std)$",
     probe=lambda pattern, _: tuple(pattern(2, 1, 3, 32, 32)),
 )

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     command.add_argument("--runtime-size", type=options.size, metavar="WxH", help="of another size")
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
     rules.add_argument(
-        "--protocol", default="paper", choices=["paper", "zsm", "videoinr", "authors"]
+        "--protocol", default="paper", choices=["paper", "zsm", "space", "videoinr", "authors"]
     )
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
     rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])

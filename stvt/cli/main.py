@@ -25,7 +25,7 @@ The benchmark and the data sets for joint space-time video upsampling.
 
 # By use. Each is a file here; its `add(commands)` says what the command takes, and what runs it.
 GROUPS = {
-    "measure": ("evaluate", "report", "compare", "reproduce", "figures"),
+    "measure": ("evaluate", "report", "compare", "reproduce", "results", "figures"),
     "data sets": ("prepare", "verify", "inspect", "coverage"),
     "methods": ("upsample", "train", "weights", "bench"),
     "this installation": ("list", "doctor"),

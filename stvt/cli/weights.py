@@ -214,8 +214,11 @@ def _description(name: str, entry: Any) -> str:
         "licence": entry.licence,
         "terms": entry.terms,
         "size": f"about {_size(entry.about)}",
-        "fetched from": " or ".join(entry.sources),
-        "sha256": f"{entry.sha256}..." if entry.sha256 else "",
+        "trained on": entry.degradation,
+        "fetched from": f"pip: {package.member} of {package.name} {package.version}"
+        if (package := entry.package)
+        else " or ".join(entry.sources),
+        "sha256": entry.sha256 + "..." * (0 < len(entry.sha256) < 64),
         "by hand": entry.by_hand,
         "kept as": entry.file,
     }

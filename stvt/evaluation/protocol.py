@@ -162,11 +162,14 @@ class Protocol:
         return "|".join(f"{key}:{value}" for key, value in parts.items())
 
 
-# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it, `videoinr` that of
-# VideoINR and those after it (see docs/protocols.md).
+# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it, `space` that of BasicVSR
+# and others that enlarge only, `videoinr` that of VideoINR and those after it (docs/protocols.md).
 PRESETS: dict[str, Protocol] = {
     "paper": Protocol(),
     "zsm": Protocol("zsm", degradation="BI", frames="all", ends="replicate", channel="y"),
+    "space": Protocol(
+        "space", degradation="BI", time_step=1, frames="existing", ends="replicate", channel="y"
+    ),
     "videoinr": Protocol(
         "videoinr", degradation="BI", time_step=8, frames="all", ends="replicate", channel="y"
     ),

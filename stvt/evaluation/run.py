@@ -58,7 +58,7 @@ def evaluate(
     out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already
                there are not made again; those of another protocol are an error. The report is
                of the data sets and methods named now.
-    protocol:  "paper", "zsm", "videoinr", "authors" or a `Protocol`; `options` are its fields
+    protocol:  "paper", "zsm", "space", "videoinr", "authors" or a `Protocol`; `options` are its fields
                (frames="all", time_step=4 ...), see `stvt.evaluation.protocol`.
     weights:   network name -> file. untrained: random weights, for runtime and plumbing.
     compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.

@@ -41,7 +41,7 @@ def test_an_entry_says_all_that_a_user_needs(name: str) -> None:
 
 
 def test_sizes_are_those_of_the_networks() -> None:
-    for name in ("stvun", "edvr", "edvr-m", "dain", "fisr", "fisr_pwcnet", "pwcnet"):
+    for name in ("stvun", "edvr", "edvr-m", "basicvsr", "dain", "fisr", "fisr_pwcnet", "pwcnet"):
         with torch.device("meta"):
             module = network(name)
         size = 4 * sum(value.numel() for value in module.state_dict().values())
