@@ -27,13 +27,16 @@ ABLATIONS = {
     "-wo-d": "the new frame from EFST's features (Table 3)",
     "-w-af": "EDVR's alignment and fusion (Table 3)",
     "-unaligned": "frames fused where they are",
+    "-mean": "new frames from the mean of both, as published",
 }
+OURS = ("-unaligned", "-mean")  # that leave out what only the compact sizes have
 
 
 def arguments(size: str, ablation: str) -> dict[str, Any]:
     """The arguments of STVUN's class for a size and an ablation."""
     from ..flow_networks.light import LightFlow
     from .aligned_fusion import AlignedFusion
+    from .blending_mask import BlendingMask
 
     width = SIZES[size]
     return {
@@ -43,6 +46,7 @@ def arguments(size: str, ablation: str) -> dict[str, Any]:
         "width": width,
         "flow": LightFlow() if size else None,
         "aligned": bool(size) and ablation not in ("-unaligned", "-w-af"),
+        "mask": BlendingMask(width) if size and ablation != "-mean" else None,
     }
 
 
@@ -54,13 +58,17 @@ def _variant(size: str, ablation: str) -> Variant:
     return Variant(f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages)
 
 
-def scale_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, int]:
-    """The scale of a state, by the last convolution: 3 outputs for each pixel of a square."""
+def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
+    """The scale of a state, and that it has no blending mask if so, as before there was one.
+
+    The scale shows in the last convolution: 3 outputs for each pixel of a square.
+    """
     last = state.get("decoder.rconv1.weight")
     scale = 4 if last is None else round((len(last) / 3) ** 0.5)
     if scale not in ANY_SCALE:
         raise ValueError("its last convolution fits no scale")
-    return {"scale": scale}
+    masked = any(name.startswith("mask.") for name in state)
+    return {"scale": scale} if masked else {"scale": scale, "mask": None}
 
 
 def published_names(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,12 +87,12 @@ SPEC = NetworkSpec(
         f"stvun{size}{ablation}": _variant(size, ablation)
         for size in SIZES
         for ablation in ABLATIONS
-        if size or ablation != "-unaligned"  # the published size is not aligned
+        if size or ablation not in OURS
     },
     losses="stvun.losses:StvunLosses",
     init_weights="stvun.losses:init_weights",
     rename=published_names,
-    arguments_of=scale_of,
+    arguments_of=form_of,
     key_prefix="efst.",
     optional_keys=r"^pwcnet\.deconv2\.",
     probe=lambda pattern, _: (2 * pattern(1, 7, 3, 16, 16) - 1, [0.5]),
