@@ -1,10 +1,11 @@
 """STVUN, the joint space-time video upsampling network (Kang et al., ECCV 2020), and its sizes.
 
-The compact sizes "s" and "m" are the published architecture with fewer channels, but for two
+The compact sizes "s" and "m" are the published architecture with fewer channels, but for three
 things. The flow network, which would outweigh the rest, is a light one. And the flow brings
 neighbouring frames to the centre frame before they are fused: with 16 channels and hours rather
 than weeks of training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4).
-"-unaligned" leaves that out, as published.
+"-unaligned" leaves that out, as published. And a mask joins the frames on both sides of a new one,
+where the published mean shows both if one hides the place; "-mean" leaves that out.
 """
 
 from __future__ import annotations
