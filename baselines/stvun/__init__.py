@@ -73,8 +73,16 @@ def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
-    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
+    """The state of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020.
+
+    And our light flow network had no preference for what is near until it learnt one.
+    """
+    named = {key.replace("efst.cconv.", "efst.early_fusion."): one for key, one in state.items()}
+    for level in (1, 2, 3):
+        sharpness = named.get(f"pwcnet.sharpness{level}")
+        if sharpness is not None:
+            named.setdefault(f"pwcnet.nearness{level}", 0 * sharpness)
+    return named
 
 
 SPEC = NetworkSpec(
