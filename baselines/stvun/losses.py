@@ -21,6 +21,7 @@ from . import SPEC
 from .blending_mask import BlendingMask
 from .network import CENTRE, FRAMES, STVUN, blend
 
+NEARNESS = 0.04  # at first; from nothing it is learnt, too, but slowly
 FLOW_WEIGHT = 0.05  # of a pixel's error in the joint stage, beside differences of about 0.01
 
 
@@ -33,6 +34,8 @@ def init_weights(network: STVUN) -> None:
             for name, parameter in network.pwcnet.named_parameters():
                 if name.startswith("predict"):
                     parameter.mul_(0.01)
+                elif name.startswith("nearness"):
+                    parameter.fill_(NEARNESS)
     if isinstance(network.mask, BlendingMask):
         network.mask.start_as_mean()
 
