@@ -15,7 +15,7 @@ NAMES = ("youtube240", PHOTOGRAPHS)
 # Options that the other kind of set does not read, by what argparse calls them.
 FOR_TRAINING = (
     *("max", "min_rate", "rate", "height", "width", "clip_frames", "min_frames", "min_side"),
-    *("validation", "clips", "fastest", "side", "storage", "cluster"),
+    *("validation", "clips", "fastest", "side", "vary", "storage", "cluster"),
     *("cookies_from", "pause", "video_format", "js_runtime"),
 )
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
@@ -52,6 +52,13 @@ def add_options(command: Any) -> None:
     group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
     group.add_argument(
         "--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs"
+    )
+    group.add_argument(
+        "--vary",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="WHAT,...",
+        help="occlusion, texture, rotation, blur, shake, light: more, of photographs in motion",
     )
     group.add_argument(
         "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
@@ -166,6 +173,7 @@ def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
             clips=args.clips,
             side=args.side,
             fastest=args.fastest,
+            vary=args.vary,
             storage=args.storage or "npy",
             progress=show,
         )

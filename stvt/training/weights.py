@@ -132,6 +132,8 @@ def join_weights(
     """
     network = baselines.network(name, scale)
     given = load_initial(network, files, say)
+    if isinstance(network, STVUN) and not any(key.startswith("mask.") for key in given):
+        network.mask = None  # no stage trained it: new frames are the mean, as published
     missing = [key for key in network.state_dict() if key not in given]
     optional = network_spec(name).optional_keys
     if missing := [key for key in missing if not (optional and re.search(optional, key))]:
