@@ -34,6 +34,7 @@ MOST_TRIES = 200  # of each source
 MOST_BYTES = 4 << 30  # of a file whose size is not known
 TIMEOUT = 30.0  # seconds without a byte
 LONGEST_PAUSE = 60.0  # seconds
+LEAST_RATE = 100  # bytes a second, on average over a timeout; less is as good as nothing
 BLOCK = 1 << 18
 SNIFFED = 512  # bytes by which a web page is known
 SPARE_BYTES = 16 << 20  # that stay free on the disk
@@ -139,7 +140,7 @@ def fetch(
             try:
                 sha256 = _checked(source, part, expected, check, progress, pause, manner)
             except Refused as error:
-                reasons.append(f"{source}: {' '.join(str(error).split())}")
+                reasons.append(f"{source}: {_printable(str(error))}")
                 continue
             part.move()
             return sha256, source
@@ -174,6 +175,23 @@ def _checked(
         part.restart()
         if not continued or drive is not None:
             raise Refused(fault)
+
+
+def _printable(text: str) -> str:
+    """What a server said, in one line and without control characters, which a terminal obeys."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https, but not from https to http."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        safe = ("https://",) if req.type == "https" else ("http://", "https://")
+        if not newurl.lower().startswith(safe):
+            raise Refused(f"it redirects to {newurl}, and from {req.type} that is not followed")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _bring(
@@ -218,7 +236,7 @@ def _transfer(
     try:
         request = urllib.request.Request(source, headers=headers)
         # A new one, for it reads the environment's proxies.
-        opener = urllib.request.build_opener(*_with_cookies(manner.cookies))
+        opener = urllib.request.build_opener(_Redirects, *_with_cookies(manner.cookies))
         with opener.open(request, timeout=manner.timeout) as answer:
             total = _begin(answer, source, part, expected, manner.most_bytes)
             _receive(answer, total, part, expected, progress, manner)
@@ -232,6 +250,8 @@ def _transfer(
         if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME:
             raise Refused("its host is not found") from error
         raise Dropped(str(reason) or type(reason).__name__) from error
+    except ValueError as error:  # a location, length, range or chunk size that is none
+        raise Refused(f"its answer makes no sense ({str(error)[:100]})") from error
 
 
 def _with_cookies(file: Path | None) -> list[urllib.request.BaseHandler]:
@@ -296,14 +316,22 @@ def _receive(
     limit = expected.size or manner.most_bytes
     begun, came = time.monotonic(), 0
     block_size = BLOCK if manner.rate is None else max(1, min(BLOCK, manner.rate // 4))
-    if not part.have:
-        head = answer.read(SNIFFED)
-        if PAGE.match(head):
-            raise Refused(A_PAGE)
-        part.write(head)
+    least = LEAST_RATE if manner.rate is None else min(LEAST_RATE, manner.rate / 2)
+    checked, counted = begun, 0
+    sniffing = not part.have
+    head = b""
     while block := answer.read1(block_size):
-        part.write(block)
         came += len(block)
+        if time.monotonic() - checked > manner.timeout:
+            if came - counted < least * (time.monotonic() - checked):
+                raise Refused(f"it sends less than {least:g} bytes a second")
+            checked, counted = time.monotonic(), came
+        if sniffing:
+            head += block
+            if PAGE.match(head):
+                raise Refused(A_PAGE)
+            sniffing = len(head) < SNIFFED
+        part.write(block)
         if manner.rate is not None:
             time.sleep(max(0.0, begun + came / manner.rate - time.monotonic()))
         if progress is not None:

@@ -9,13 +9,23 @@ import socket
 import subprocess
 import sys
 import types
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stvt.core.download import Expected, Unavailable, fetch, git_blob
+from stvt.core.download import (
+    Expected,
+    Manner,
+    Refused,
+    Unavailable,
+    _printable,
+    _Redirects,
+    fetch,
+    git_blob,
+)
 from stvt.core.errors import DownloadError
 from stvt.core.partial_file import Origin, Partial
 from tests.lying_server import QUOTA, Act, Server, serving
@@ -393,3 +403,34 @@ def test_without_gdown_the_extra_is_named(
         target, DRIVE
     )
     got(target, DRIVE, server.url("f"))
+
+
+def test_without_a_mark_of_the_version_two_of_them_are_never_joined(
+    server: Server, target: Path
+) -> None:
+    url = server.url("f", Act(cut=HALF, content=bytes(len(FILE))), Act())
+    got(target, url, manner=Manner(certain=True))
+    assert server.ranges == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        Act(status=302, headers={"Location": "http://[::1"}),
+        Act(status=302, headers={"Location": "ftp://127.0.0.1/f"}),
+        Act(status=302, headers={"Location": "file:///etc/hostname"}),
+        Act(says="9" * 5000),
+    ],
+)
+def test_headers_that_make_no_sense_are_one_line(server: Server, target: Path, act: Act) -> None:
+    assert server.address in refusal(target, server.url("f", act))
+
+
+def test_https_is_not_left_for_http() -> None:
+    request = urllib.request.Request("https://example.org/f")
+    with pytest.raises(Refused, match="http://example.org/f"):
+        _Redirects().redirect_request(request, None, 302, "", {}, "http://example.org/f")
+
+
+def test_what_a_server_says_cannot_command_the_terminal() -> None:
+    assert _printable("No\x1b[31m\nfile") == "No?[31m file"
