@@ -39,7 +39,8 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_weights, convert_weights, fetch_weights
-from .weights.load import State, init_weights, load_network, read_state
+from .weights.load import init_weights, load_network
+from .weights.read import State, read_state
 from .weights.store import (
     SHIPPED,
     accept_terms,

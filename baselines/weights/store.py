@@ -7,12 +7,14 @@ same file comes again. `home()/weights/terms.json` says whose terms were accepte
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
+from stvt.core.formatting import one_line
 from stvt.core.records import from_dict
 
 from ..errors import MethodError
@@ -65,9 +67,12 @@ def read_record(file: Path) -> Record | None:
     if not is_stored(file) or not (place := _record_file(file)).is_file():
         return None
     try:
-        return from_dict(Record, read_json(place, MethodError), str(place), MethodError)
+        record = from_dict(Record, read_json(place, MethodError), str(place), MethodError)
+        if not re.fullmatch("[0-9a-f]{64}", record.sha256):
+            raise MethodError(f"{place}: sha256: is {one_line(record.sha256, 60)!r}, which is none")
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
+    return record
 
 
 def write_record(file: Path, content: Record) -> None:
@@ -109,6 +114,11 @@ def file_names(network: str) -> list[str]:
     if network in NETWORKS and not NETWORKS[network].own_file_name:
         return published
     return [*published, f"{network}.pth", f"{network}.safetensors"]
+
+
+def weight_names() -> set[str]:
+    """The names of all files of weights that a network looks for."""
+    return {file for network in NETWORKS for file in file_names(network)}
 
 
 def find_weights(network: str, settings: Settings) -> Path:

@@ -24,8 +24,8 @@ from stvt.baselines.weights.load import (
     init_weights,
     load_network,
     load_weights,
-    read_state,
 )
+from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import (
     Record,
     find_weights,
@@ -333,4 +333,4 @@ def test_a_zip_file_of_other_things_is_refused(tmp_path: Path, home: Path) -> No
         opened.writestr("checkpoint", "x")
     with pytest.raises(MethodError, match="holds no TensorFlow checkpoint"):
         convert_weights("fisr", tmp_path / "other.zip")
-    assert not list(home.iterdir())
+    assert not home.exists()
