@@ -373,3 +373,17 @@ def test_names_and_shapes_of_no_network_are_one_line(name: str, tmp_path: Path) 
             load_network(name, file)
         assert str(file) in message(caught)
         assert detect(read_state(file, name)) is None
+
+
+def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly(tmp_path: Path) -> None:
+    """torch takes the one, and leaves memory as it was where the other says more."""
+    torch.save(trained(), file := tmp_path / "net.pth")
+    content = bytearray(file.read_bytes())
+    entry = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
+    while b"data/" not in content[entry + 46 : entry + 60]:
+        entry = content.index(b"PK\x01\x02", entry + 1)
+    content[entry + 23] = 127  # the size when packed
+    file.write_bytes(content)
+    module = Tiny()
+    loaded(module, file)
+    assert all(torch.equal(value, trained()[key]) for key, value in module.state_dict().items())
