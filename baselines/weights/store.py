@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
@@ -39,6 +39,11 @@ class Record:
     sha256: str
     source: str
     fingerprint: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    checkpoints: dict[str, dict[str, str]]
 
 
 def home() -> Path:
@@ -168,12 +173,12 @@ def _record_file(file: Path) -> Path:
     return weights_folder() / "records" / f"{file.name}.json"
 
 
-def _terms() -> dict[str, Any]:
+def _terms() -> dict[str, dict[str, str]]:
     file = weights_folder() / "terms.json"
     if not file.exists():
         return {}
     try:
-        terms = read_json(file, MethodError)
+        content = {"checkpoints": read_json(file, MethodError)}
+        return from_dict(_Accepted, content, str(file), MethodError).checkpoints
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
-    return terms if isinstance(terms, dict) else {}
