@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from stvt.core.download import Expected, Pause, Progress, Unavailable, fetch
+from stvt.core.download import Expected, FetchOptions, Unavailable, fetch
 from stvt.core.files import atomic_write, locked, remove_temporaries, sha256_of
 
 from ..errors import MethodError
@@ -21,7 +20,7 @@ from ..spec import load
 from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
 from .detect import describe, detect
 from .load import load_network
-from .read import read_state
+from .read import FILE_LIMIT, read_state
 from .store import (
     Record,
     delete_record,
@@ -53,8 +52,7 @@ def fetch_weights(
     sources: Sequence[str] = (),
     *,
     renew: bool = False,
-    progress: Progress | None = None,
-    pause: Pause = time.sleep,
+    options: FetchOptions | None = None,
 ) -> StoredWeights:
     """Have a published checkpoint in its place, fetched if it is not there.
 
@@ -78,8 +76,7 @@ def fetch_weights(
             download,
             expected(download, renew=renew),
             check=check,
-            progress=progress,
-            pause=pause,
+            options=replace(options or FetchOptions(), most_bytes=FILE_LIMIT),
         )
     except Unavailable as error:
         raise MethodError(f"{name}: {error}; by hand, from {entry.page}: {give_up}") from error

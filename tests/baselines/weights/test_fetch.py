@@ -35,6 +35,7 @@ from stvt.baselines.weights.store import (
 from stvt.baselines.weights.verify import (
     verify_weights,
 )
+from stvt.core.download import FetchOptions
 from stvt.training.weights import write_weights
 from tests.builders.checkpoints import State, saved
 from tests.builders.tensorflow_checkpoints import Small, write_checkpoint
@@ -55,7 +56,7 @@ def refusal(caught: pytest.ExceptionInfo[MethodError]) -> str:
     return str(caught.value)
 
 
-fetched = partial(fetch_weights, pause=lambda _: None)
+fetched = partial(fetch_weights, options=FetchOptions(pause=lambda _: None))
 
 
 def sha256(file: Path) -> str:
