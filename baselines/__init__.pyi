@@ -47,6 +47,7 @@ from .weights.store import (
     find_weights,
     home,
     terms_accepted,
+    weight_overrides,
     weights_folder,
 )
 from .weights.verify import verify_weights, weight_files
@@ -113,6 +114,7 @@ __all__ = [
     "tile_in_use",
     "verify_weights",
     "weight_files",
+    "weight_overrides",
     "weights_folder",
     "whole_frame_blocks",
     "with_absolute_paths",

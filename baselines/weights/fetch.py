@@ -29,6 +29,7 @@ from .store import (
     is_stored,
     read_record,
     weight_names,
+    weight_overrides,
     weights_folder,
     write_record,
 )
@@ -184,10 +185,10 @@ def _check_present(network: str, file: Path) -> StoredWeights:
 
 
 def _note(network: str, file: Path) -> str:
-    """That another file goes before this one, if one does."""
+    """Which of several files of a network is taken, if there are several."""
     preferred = find_weights(network, Settings())
     if preferred == file:
-        return ""
+        return "; ".join(weight_overrides([network], Settings()))
     return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
 
 

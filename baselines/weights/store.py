@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,6 +159,22 @@ def find_weights(network: str, settings: Settings) -> Path:
         f"{network}: no weights here; {_how_to_get(network)}; or name a file with --weights "
         f"{network}=FILE, or use random ones with --untrained"
     )
+
+
+def weight_overrides(networks: Iterable[str], settings: Settings) -> list[str]:
+    """Of some networks those whose weights in `weights_folder()` go before ours, a line each."""
+    lines = []
+    for network in dict.fromkeys(networks):
+        shipped = SHIPPED / f"{network}.safetensors"
+        default = network not in settings.weights and not settings.untrained
+        if shipped.is_file() and default and settings.scale == SHIPPED_SCALE:
+            with suppress(MethodError):
+                if (own := find_weights(network, settings)) != shipped:
+                    lines.append(
+                        f"{network}: your own weights are taken, {own}, not those that come with "
+                        f"stvt; for these, type --weights {network}={shipped}"
+                    )
+    return lines
 
 
 def _how_to_get(network: str) -> str:
