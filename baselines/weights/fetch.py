@@ -125,7 +125,7 @@ def add_weights(file: Path, network: str | None = None, *, replace: bool = False
             f"{file} is not the {target.name} that is known here: {fault or 'another is there'}; "
             "put it there nonetheless with --replace"
         )
-    with _writing(weights_folder(), *weight_names()):
+    with _writing(target):
         if fault or there:
             delete_record(target)
         if there or not target.is_file():
@@ -149,11 +149,7 @@ def convert_weights(
         raise MethodError(f"{network} was not published as a TensorFlow checkpoint")
     to_safetensors = load(place)
     target = out or weights_folder() / f"{network}.safetensors"
-    folder = target.absolute().parent
-    unpacked = folder / f".{target.name}.stvt-unpacked"
-    with _writing(folder, target.name):
-        if unpacked.is_dir() and not unpacked.is_symlink():  # a kill left it
-            shutil.rmtree(unpacked)
+    with _writing(target) as unpacked:
         if zipfile.is_zipfile(given):
             unpacked.mkdir()
             try:
@@ -222,9 +218,19 @@ def _check_archive(file: Path) -> None:
 
 
 @contextmanager
-def _writing(folder: Path, *names: str) -> Iterator[None]:
-    """The folder for this process alone, without what killed ones left of files of these names."""
+def _writing(target: Path) -> Iterator[Path]:
+    """The target's folder for this process alone, without what killed ones left half written there;
+    gives the name of a folder to unpack in."""
+    folder = target.absolute().parent
     with locked(folder, "being written", MethodError):
-        for name in names:
+        for name in {target.name, *(weight_names() if is_stored(target) else ())}:
             remove_temporaries(folder, name)
-        yield
+            remove_temporaries(folder / "records", f"{name}.json")
+            left = _unpacking_folder(folder / name)
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+        yield _unpacking_folder(target)
+
+
+def _unpacking_folder(target: Path) -> Path:
+    return target.with_name(f".{target.name}.stvt-unpacked")

@@ -120,8 +120,12 @@ def test_the_next_run_removes_what_a_killed_one_left(file: Path, home: Path) -> 
     theirs = {".notes.tmp", ".terms.json.stvt-1-0123abcd.tmp", "mine.pth"}
     for name in theirs:
         (home / name).touch()
+    (home / ".fisr.safetensors.stvt-unpacked").mkdir()
+    (home / "records").mkdir()
+    (home / "records" / ".edvr-m.pth.json.stvt-1-0123abcd.tmp").touch()
     add_weights(file)
     assert names(home) == {"edvr-m.pth", "records", *theirs}
+    assert names(home / "records") == {"edvr-m.pth.json"}
 
 
 def test_the_next_run_removes_what_a_killed_conversion_left(
