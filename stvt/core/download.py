@@ -267,9 +267,9 @@ def _begin(
         if part.have:
             part.restart()  # the server ignores ranges, or the file is a newer one
         lengths = set(headers.get_all("Content-Length", []))
-        total = int(lengths.pop()) if len(lengths) == 1 and not answer.chunked else None
-        if lengths or (total or 0) < 0:
-            raise ValueError("lengths that are none")
+        if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,18}", text) for text in lengths):
+            raise Refused(f"its answer makes no sense (Content-Length {', '.join(lengths)[:99]})")
+        total = int(lengths.pop()) if lengths and not answer.chunked else None
     else:
         raise Refused(f"HTTP {answer.status} {answer.reason}")
     if (total or 0) > most_bytes:
