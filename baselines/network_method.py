@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -58,7 +59,9 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
         self.precision = settings.precision
         self.tiles = Tiles(settings)
         self.layout = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        # A copy: the caller may go on training it.
+        network = copy.deepcopy(network).eval().to(self.device)
+        self.network = network.to(memory_format=self.layout)
         accelerate(self.network, self.swaps)
 
     def networks(self) -> list[nn.Module]:
