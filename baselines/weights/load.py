@@ -36,6 +36,7 @@ WRAPPINGS = (
     "ema_state_dict",
     "ema_model",
     "ema",
+    "average",
     "params",
     "state_dict",
     "model_state_dict",

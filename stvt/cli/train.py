@@ -71,6 +71,13 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--workers", type=natural, default=0, help="processes that make windows (0)"
     )
+    command.add_argument(
+        "--keep-every",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="keep the checkpoint after each N steps, too, besides the last three",
+    )
     command.add_argument("--minutes", type=_minutes, help="stop after these, to be continued")
     command.add_argument(
         "--channels-last",
@@ -113,6 +120,7 @@ def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress)
         flow_weights=_flow_weights(args.flow_weights),
         device=usable_device(args.device),
         workers=args.workers,
+        keep_every=args.keep_every,
         channels_last=args.channels_last,
         compiled=args.compile,
         tensorboard=args.tensorboard,

@@ -54,6 +54,7 @@ def train(
     flow_weights: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
+    keep_every: int = 0,
     channels_last: bool | None = None,
     compiled: bool = False,
     tensorboard: bool = False,
@@ -68,6 +69,7 @@ def train(
     flow_weights: a pretrained PWC-Net for the joint stage of a full STVUN; None takes the one in
               the folder of weights, if it is there.
     workers:  processes that make windows; 0 makes them here. No result depends on it.
+    keep_every: the checkpoint after each so many steps stays, besides the last three.
     channels_last: the layout of weights and features; None takes the one measured to be faster.
     test_sets: prepared, and scored in validation besides the clips held back.
     pause:    told how many steps are done; where it says so, a checkpoint is written and the
@@ -77,6 +79,11 @@ def train(
     """
     if workers < 0:
         raise UsageError(f"--workers {workers}: expected a whole number from 0 on")
+    if keep_every < 0 or keep_every % recipe.save_every:
+        raise UsageError(
+            f"--keep-every {keep_every}: is no multiple of --save-every {recipe.save_every}, so no "
+            "checkpoint would be there to keep"
+        )
     if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
     with killed_workers(), distributed_context(device) as context, _locked(out, context):
@@ -110,9 +117,10 @@ def train(
                 progress(state.step, recipe.steps, _progress_text(recipe, state, losses, seconds))
             if state.step % recipe.validate_every == 0 or last:
                 validate(state, recipe, data, out, log, context)
+                context.barrier()
             pausing = state.step % recipe.log_every == 0 and context.broadcast(pause(state.step))
             if state.step % recipe.save_every == 0 or last or pausing:
-                save_checkpoint(state, recipe, out, context)
+                save_checkpoint(state, recipe, out, context, keep_every)
             if pausing and not last:
                 say(f"paused after step {state.step}; the same command goes on")
                 break
@@ -185,12 +193,16 @@ def validate(
 
 
 def save_checkpoint(
-    state: TrainingState, recipe: TrainingRecipe, out: Path, context: DistributedContext
+    state: TrainingState,
+    recipe: TrainingRecipe,
+    out: Path,
+    context: DistributedContext,
+    keep_every: int,
 ) -> None:
     """The averaged weights, and the state from which the run goes on."""
     if context.is_main:
         _write_weights(state, recipe, out, "last")
-        checkpoints.save(out / "checkpoints", state.step, state.state_dict())
+        checkpoints.save(out / "checkpoints", state.step, state.state_dict(), keep_every)
 
 
 def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
