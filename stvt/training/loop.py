@@ -29,7 +29,7 @@ from stvt.training.log import TrainingLog
 from stvt.training.recipe import TrainingRecipe, check_stage
 from stvt.training.state import TrainingState, autocast, initial_state
 from stvt.training.validation import psnr_of_test_set, psnr_of_windows
-from stvt.training.weights import load_initial, load_pretrained_flow, write_weights
+from stvt.training.weights import load_initial, load_pretrained, write_weights
 
 Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]
@@ -90,11 +90,13 @@ def train(
         if not context.is_main:
             say = _silent
         _check_shares(recipe, context)
-        network, flow = initial_network(recipe, out, initial, flow_weights, say)
+        network, given, flow = initial_network(recipe, out, initial, flow_weights, say)
         data = load_data(recipe, root, test_sets)
         state = initial_state(
             network, recipe, context, channels_last=channels_last, compiled=compiled
         )
+        if advice := state.losses.advice(given):
+            say(f"{recipe.network} {advice}")
         if context.is_main:
             sha256 = {one.name: one.sha256 for one in data.sets}
             check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
@@ -230,29 +232,24 @@ def initial_network(
     initial: Sequence[Path],
     flow_weights: Path | None,
     say: Say,
-) -> tuple[nn.Module, dict[str, str]]:
-    """The network before the first step, and the file and sha256 of its flow's weights, if any."""
+) -> tuple[nn.Module, set[str], dict[str, str]]:
+    """The network before the first step, the names of the tensors that files gave it, and the file
+    and sha256 of its pretrained part, if any."""
     check_stage(recipe)
     network = baselines.network(recipe.network, recipe.scale)
     init_weights(recipe.network, network, recipe.seed)
     given = load_initial(network, initial, say)
     flow: dict[str, str] = {}
     if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):
-        flow = load_pretrained_flow(network, recipe.network, recipe.stage, flow_weights, given, say)
-    aligned = getattr(network, "aligned", False) and recipe.stage != "flow"
-    if aligned and not any(name.startswith("pwcnet.") for name in given):
-        say(
-            f"{recipe.network} aligns frames by its flow network, which was given no weights: "
-            "train --stage flow first, and give that run by --initial"
-        )
-    return network, flow
+        flow = load_pretrained(network, recipe.network, recipe.stage, flow_weights, given, say)
+    return network, given, flow
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """`training.json`: what a run is made by.
 
-    data:      the sha256 of each training set's manifest. flow: of the flow network's first weights.
+    data:      the sha256 of each training set's manifest. flow: of the pretrained part, a flow network's.
     test_sets: that are scored in validation; the best weights depend on them.
     """
 
