@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Stage, Variant
+from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Pretrained, Stage, Variant
 
 SIZES = {"": 64, "-s": 16, "-m": 32}  # channels of the features
 SUMMARIES = {
@@ -100,6 +100,14 @@ SPEC = NetworkSpec(
     },
     losses="stvun.losses:StvunLosses",
     init_weights="stvun.losses:init_weights",
+    pretrained=Pretrained(
+        network="pwcnet",
+        title="PWC-Net",
+        role="flow network",
+        part="pwcnet",
+        stages=("joint",),
+        convert="stvun.pretrained:convert_pwcnet",
+    ),
     rename=published_names,
     arguments_of=form_of,
     key_prefix="efst.",

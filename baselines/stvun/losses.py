@@ -7,7 +7,7 @@ Source: the paper's section 3.3, equations 7 (L_M: "flow"), 9 (L_S: "space") and
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -91,6 +91,15 @@ class StvunLosses(LossModule):
         output = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
         return {"existing": output[:, :1]} | (
             {"new": output[:, 1:]} if self.stage == "joint" else {}
+        )
+
+    def advice(self, given: Collection[str]) -> str:
+        has_flow = any(name.startswith("pwcnet.") for name in given)
+        if self.stage == "flow" or not self.network.aligned or has_flow:
+            return ""
+        return (
+            "aligns frames by its flow network, which was given no weights: "
+            "train --stage flow first, and give that run by --initial"
         )
 
     def _features(self, frames: Tensor) -> list[list[Tensor]]:

@@ -50,7 +50,6 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
 
     frame_class = StvunFrame
     before = after = CENTRE
-    multiple = 16
     swaps = SWAPS
 
     def __init__(

@@ -20,7 +20,6 @@ from ..ops.warp import warp_border as warp
 
 FRAMES, CENTRE, LEVELS = 7, 3, 4
 WIDTH = 64  # channels of the features
-UNUSED = r"^pwcnet\.deconv2\."  # entries that PWC-Net's weights have and nothing reads
 
 
 class STVUN(nn.Module):
