@@ -121,16 +121,16 @@ def join_weights(
     """
     network = baselines.network(name, scale)
     given = load_initial(network, files, say)
-    if isinstance(network, STVUN) and not any(key.startswith("mask.") for key in given):
-        network.mask = None  # no stage trained it: new frames are the mean, as published
-    missing = [key for key in network.state_dict() if key not in given]
-    optional = network_spec(name).optional_keys
-    if missing := [key for key in missing if not (optional and re.search(optional, key))]:
+    spec = network_spec(name)
+    state = {key: one for key, one in network.state_dict().items() if key in given}
+    with torch.device("meta"):
+        whole = spec.build(name, **spec.arguments_in(name, state)).state_dict()
+    optional = re.compile(spec.optional_keys or r"(?!)")
+    if missing := [key for key in whole if key not in given and not optional.search(key)]:
         raise UsageError(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"
         )
-    state = {key: one for key, one in network.state_dict().items() if key in given}
     write_weights(out, state, f"{name}, x{scale}", torch.float16 if half else torch.float32)
     return sum(one.numel() for one in state.values())
 
