@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -165,8 +165,7 @@ class Builder:
                 continue
             jobs.append(Job(unit, self.folder, self.records, tuple(sorted(earlier)), commit))
         for job, result in run(make, jobs) if jobs else ():
-            died = "the process that worked on it died; prepare again"
-            results[job.name] = result or Result(failure=died)
+            results[job.name] = result or self._of_the_dead(job)
             if show is not None:
                 show(job.name)
         return results
@@ -176,6 +175,22 @@ class Builder:
         for name in names:
             if _stage(self.folder, name, "whole").is_dir():
                 _commit(self.folder, self.records, name)
+
+    def is_moving(self, name: str) -> bool:
+        """Whether a unit is partly in its place, as an error left it; the next run ends that."""
+        return _stage(self.folder, name, "ready").is_dir()
+
+    def discard(self, names: Iterable[str]) -> None:
+        """Removes units that were built with `commit=False` and are not wanted after all."""
+        for name in names:
+            shutil.rmtree(_stage(self.folder, name, "whole"), ignore_errors=True)
+
+    def _of_the_dead(self, job: Job) -> Result:
+        """The result of a unit whose worker died; a move that it began is ended."""
+        if not self.is_moving(job.name):
+            return Result(failure="the process that worked on it died; prepare again")
+        _move(self.folder, self.records, _stage(self.folder, job.name, "ready"))
+        return Result(read_record(self.folder, self.records, job.name, job.unit.record_type))
 
     def _recorded(self, unit: Unit) -> list[Record]:
         """The records of a unit, the latest first."""
@@ -188,6 +203,7 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
     """The builder of the set in a folder, for this process alone; first a killed run's work is ended.
 
     records: the folder in the set where the records of units are kept.
+    What is under way goes when the block ends; after an error it stays for the next run.
     Raises CannotWrite if the folder cannot be made, DatasetError if another process has it,
     UnsafeName if a link in it leads out of it.
     """
@@ -206,13 +222,11 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
         builder = Builder(folder, records)
         try:
             yield builder
-        except CannotWrite:
-            raise
-        except DatasetError:
-            shutil.rmtree(inner, ignore_errors=True)
-            raise
-        if not builder.keep:
-            shutil.rmtree(inner, ignore_errors=True)
+            if not builder.keep and not any(inner.glob("*.ready")):
+                shutil.rmtree(inner, ignore_errors=True)
+        finally:
+            with suppress(OSError):
+                inner.rmdir()  # if nothing is in it
 
 
 def make(job: Job) -> Result:
@@ -316,10 +330,9 @@ def _owned(path: object, ready: Path) -> str:
 
 def remove_files(folder: Path, files: Iterable[str]) -> None:
     """Removes files of a set by their paths in it, and the folders that are empty then."""
-    files = list(files)
+    files = [path for path in files if _OWNED.fullmatch(path)]
     for path in files:
-        if _OWNED.fullmatch(path):
-            (folder / path).unlink(missing_ok=True)
+        (folder / path).unlink(missing_ok=True)
     above = {parent for path in files for parent in Path(path).parents}
     for place in sorted((folder / parent for parent in above), reverse=True):
         if place != folder and place.is_dir() and not any(place.iterdir()):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DatasetError
-from ..manifest import GT, VIDEOS, Manifest, TestSetManifest, TrainingManifest
+from ..manifest import GT, Manifest, TestSetManifest, TrainingManifest
 from ..schema import FileRecord
 from ..sources.resolve import ResolvedSource, resolve
-from .engine import BUILDING, CannotWrite, building, cores
+from .engine import BUILDING, CannotWrite, cores
 from .scene_units import GtUnit, LrUnit
 from .synthetic_set import synthetic_unit
 from .training_video import unit_again
@@ -36,13 +36,14 @@ class FileFault:
 def repair(
     manifest: Manifest, folder: Path, faults: list[FileFault]
 ) -> tuple[list[FileFault], list[FileFault]]:
-    """Makes faulty files again; returns the faults that are left, saying why, and those repaired."""
+    """Makes faulty files again; returns the faults that are left, saying why, and those repaired.
+
+    The set is locked for this process.
+    """
     left: list[FileFault] = []
     repaired: list[FileFault] = []
     units = manifest.files()
-    records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
-    with building(folder, records) as builder, ExitStack() as meanwhile:
-        builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
+    with ExitStack() as meanwhile:
         again = _again(manifest, folder, faults, meanwhile)
         # Ground truth first: low-resolution frames are made of it.
         for unit in sorted({fault.unit for fault in faults}, key=lambda u: not u.startswith(GT)):

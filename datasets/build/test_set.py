@@ -159,7 +159,7 @@ class _Run:
             left = [
                 task.name for task in tasks if task.name in changing and not self._is_whole(task)
             ]
-            self.builder.keep = bool(left)
+            self.builder.keep = True
             self._end(tasks, left)
             return
         self._end(tasks, [])
@@ -245,6 +245,7 @@ class _Run:
         if not self.outcome.failures:
             self._ground_truth([task for task in tasks if task.gt], commit=False)
         if wrong := self.outcome.failures:
+            self.builder.discard(task.gt.name for task in tasks if task.gt)
             more = f"; and {len(wrong) - 1} more faults" if len(wrong) > 1 else ""
             source = self.sources[0].path
             raise DatasetError(
@@ -312,6 +313,8 @@ class _Run:
 
     def _is_whole(self, task: _Task) -> bool:
         """Whether a scene is as it was, or as it is to be."""
+        if any(self.builder.is_moving(f"{kind}/{task.name}") for kind in (GT, *self.degradations)):
+            return False
         if task.record is None:
             return task.earlier is not None
         return task.lr.keys() == self.degradations.keys()
@@ -325,7 +328,11 @@ class _Run:
         for task in tasks:
             if task.record is None or task.name in left:
                 continue
-            known = task.earlier.lr if task.earlier and task.record == task.earlier.gt else {}
+            known = (
+                task.earlier.lr
+                if task.earlier and task.record.frames == task.earlier.gt.frames
+                else {}
+            )
             scenes[task.name] = SceneRecord(task.record, dict(sorted({**known, **task.lr}.items())))
             if not task.failed:
                 changed = task.built and scenes[task.name] != task.earlier
@@ -336,15 +343,9 @@ class _Run:
                     )
         try:
             self._write(scenes)
-            remove_files(
-                self.folder,
-                [
-                    path
-                    for name in pruned
-                    for kind, unit in _units(self.earlier[name]).items()
-                    for path in unit.files(f"{kind}/{name}")
-                ],
-            )
+            units = self.builder.known.items()
+            unwanted = [(u, one) for u, one in units if u.partition("/")[2] in pruned]
+            remove_files(self.folder, [path for u, one in unwanted for path in one.files(u)])
             if left:
                 write_json(self.folder / PREPARING, {"scenes": left})
             else:
@@ -390,7 +391,3 @@ class _Run:
             names = self.earlier.keys() | {scene.name for scene in contents.scenes}
             now = missing_together(was, now, len(names), recipe.number)
         return now
-
-
-def _units(scene: SceneRecord) -> dict[str, GtRecord | LrRecord]:
-    return {GT: scene.gt, **scene.lr}

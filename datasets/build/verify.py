@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ..manifest import (
 from ..schema import FileRecord
 from ..sources.scenes import set_name
 from ..test_set import command
-from .engine import cores
+from .engine import BUILDING, building, cores
 from .repair import FileFault, repair
 from .video_record import recorded_files
 
@@ -65,7 +66,23 @@ def verify(
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
     verification = Verification(name, folder)
-    faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
+    with building(folder, _records(manifest)) if fix else nullcontext() as builder:
+        if builder:
+            builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
+            manifest = read_manifest(folder) or manifest  # another process may have written it
+        _verify(manifest, verification, fix, workers or cores(), progress)
+    return verification
+
+
+def _verify(
+    manifest: Manifest,
+    verification: Verification,
+    fix: bool,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    name, folder = verification.name, verification.folder
+    faults = list(_faults(manifest, folder, verification, workers, progress))
     if fix and faults:
         faults, fixed = repair(manifest, folder, faults)
         verification.fixed += [f"{fault}; made again" for fault in fixed]
@@ -82,7 +99,10 @@ def verify(
     verification.problems += [
         f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
     ]
-    return verification
+
+
+def _records(manifest: Manifest) -> str:
+    return VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
 
 
 def _check_list(
