@@ -11,7 +11,6 @@ folder inside the set, and its files are moved to their places when all of them 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -21,12 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from stvt.core.files import locked, read_json, reason, remove_temporaries, sha256_of, write_json
+from stvt.core.files import locked, reason, remove_temporaries, sha256_of, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..schema import FileRecord
+from ..schema import FileRecord, stored_json
 
 BUILDING = ".building"
 _UNIT = "unit.json"
@@ -87,6 +86,14 @@ class Result:
     record: Any = None
     failure: str = ""
     built: bool = True
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What `unit.json` says of a unit that is made: its record, and the files that go when it comes."""
+
+    record: dict[str, Any]
+    removes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,7 @@ def make(job: Job) -> Result:
             part.mkdir(parents=True)
             record = unit.build(part)
             removes = sorted({*job.earlier} - {*record.files(job.name)})
-            write_json(part / _UNIT, {"record": asdict(record), "removes": removes})
+            write_json(part / _UNIT, asdict(_Move(asdict(record), tuple(removes))))
             part.rename(whole)
         if job.commit:
             _commit(job.folder, job.records, job.name)
@@ -263,32 +270,24 @@ def read_record(folder: Path, records: str, unit: str, record_type: type[Any]) -
     """
     file = folder / records / f"{_file_name(unit)}.json"
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return _typed(record_type, content, unit, folder, file)
-
-
-def _typed(kind: type[Any], content: object, unit: str, folder: Path, file: Path) -> Any | None:
-    try:
-        record = from_dict(kind, content, str(file), DatasetError)
+        record = from_dict(record_type, stored_json(file), str(file), DatasetError)
+        record.check(unit, folder, file)
     except DatasetError:
         return None
-    record.check(unit, folder, file)
     return record
 
 
 def _resumed(unit: Unit, whole: Path) -> Any | None:
     """The record of a unit that a killed run had made, if that is still the one to be made."""
+    file = whole / _UNIT
     try:
-        content = json.loads((whole / _UNIT).read_bytes())["record"]
-        record = _typed(unit.record_type, content, unit.name, whole, whole / _UNIT)
-        if record is None or not unit.is_current(record):
-            return None
+        content = from_dict(_Move, stored_json(file), str(file), DatasetError)
+        record = from_dict(unit.record_type, content.record, str(file), DatasetError)
+        record.check(unit.name, whole, file)
         files = record.files(unit.name)
-        same = all(FileRecord.of(whole / path) == file for path, file in files.items())
-        return record if same else None
-    except (OSError, ValueError, KeyError, TypeError):
+        same = all(FileRecord.of(whole / path) == known for path, known in files.items())
+        return record if same and unit.is_current(record) else None
+    except (DatasetError, OSError):
         return None
 
 
@@ -303,10 +302,11 @@ def _commit(folder: Path, records: str, name: str) -> None:
 def _move(folder: Path, records: str, ready: Path) -> None:
     """Moves a unit's files to their places, its record last; ends what a killed run began."""
     if (ready / _UNIT).is_file():
-        entry = read_json(ready / _UNIT, DatasetError)
-        if not isinstance(entry, dict):
-            raise UnsafeName(f"{ready / _UNIT}: is no record of a unit; delete {ready.parent}")
-        for path in entry.get("removes", []):
+        try:
+            move = from_dict(_Move, stored_json(ready / _UNIT), str(ready / _UNIT), DatasetError)
+        except DatasetError as error:
+            raise UnsafeName(f"{error}; delete {ready.parent}") from error
+        for path in move.removes:
             (folder / _owned(path, ready)).unlink(missing_ok=True)
         for file in sorted(ready.rglob("*")):
             if file.name == _UNIT or (file.is_dir() and not file.is_symlink()):
@@ -318,12 +318,12 @@ def _move(folder: Path, records: str, ready: Path) -> None:
                 continue  # so that a file that stays is not written anew
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-        write_json(folder / records / f"{ready.stem}.json", entry.get("record"))
+        write_json(folder / records / f"{ready.stem}.json", move.record)
     shutil.rmtree(ready)
 
 
-def _owned(path: object, ready: Path) -> str:
-    if not isinstance(path, str) or not _OWNED.fullmatch(path):
+def _owned(path: str, ready: Path) -> str:
+    if not _OWNED.fullmatch(path):
         raise UnsafeName(f"{ready / _UNIT}: {path!r} is no file of a unit; delete {ready.parent}")
     return path
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stvt.core.fetcher import Fetch
-from stvt.core.files import reason, write_json
+from stvt.core.files import reason
 
 from ..degradation import checked, parameters
 from ..errors import DatasetError
@@ -24,6 +25,7 @@ from ..manifest import (
     read_plan,
     read_test_manifest,
     write_manifest,
+    write_plan,
 )
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
@@ -82,7 +84,8 @@ def prepare(
                 raise DatasetError(f"{error}, with --source") from error
             before = None
             outcome.notes.append(f"{error} (made anew)")
-        read_plan(folder)  # refused before anything is done, if it is not ours
+        with suppress(DatasetError):  # one that is damaged is written anew
+            read_plan(folder)  # refused before anything is done, if it is not ours
         given = None if source is None else Path(source)
         with resolve(name, folder, given, before, selection, fetch) as sources:
             run = _Run(outcome, builder, sources, before, label, selection.scenes, prune)
@@ -236,7 +239,7 @@ class _Run:
         """Says, before any file changes, which scenes may not be evaluated on for a while."""
         if changing:
             try:
-                write_json(self.folder / PREPARING, {"scenes": changing})
+                write_plan(self.folder, changing)
             except OSError as error:
                 raise CannotWrite(f"{self.folder}: cannot be written: {reason(error)}") from error
 
@@ -347,7 +350,7 @@ class _Run:
             unwanted = [(u, one) for u, one in units if u.partition("/")[2] in pruned]
             remove_files(self.folder, [path for u, one in unwanted for path in one.files(u)])
             if left:
-                write_json(self.folder / PREPARING, {"scenes": left})
+                write_plan(self.folder, left)
             else:
                 (self.folder / PREPARING).unlink(missing_ok=True)
         except OSError as error:

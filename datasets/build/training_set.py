@@ -6,13 +6,19 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stvt.core.files import write_json
-
 from ..collect.video_list import read_list
 from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
 from ..errors import DatasetError
-from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
+from ..manifest import (
+    PREPARING,
+    TRAINING,
+    VIDEOS,
+    TrainingManifest,
+    kind_of,
+    read_manifest,
+    write_plan,
+)
 from ..sources.archive_readers import size
 from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
 from .engine import Run, building, one_by_one, remove_files
@@ -67,7 +73,7 @@ def prepare_training(
         outcome.unchanged = sum(record is not None for record in done.values())
         changing = [u.name for u in units if not done[u.name] and read_video_record(folder, u.name)]
         if changing:
-            write_json(folder / PREPARING, {"scenes": changing})
+            write_plan(folder, changing)
         count = outcome.unchanged
 
         def show(video: str) -> None:

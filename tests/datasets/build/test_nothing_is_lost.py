@@ -42,6 +42,11 @@ def films(tmp_path: Path) -> Path:
     return tmp_path / "films"
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 def train(root: Path, *, prune: bool = False, source: Path | None = None) -> list[str]:
     """Prepares the training set `t`; its failures."""
     source = source or root / "films"
@@ -70,8 +75,8 @@ def test_a_move_that_the_disk_refuses_is_ended_by_the_next_run(
     prepare("mine", tmp_path / "calm", source, workers=1)
     left, moves = move, {name: getattr(Path, name) for name in ("replace", "rename")}
 
-    def refusing(name: str) -> Callable[[Path, Path], Path]:
-        def refused(path: Path, target: Path) -> Path:
+    def refusing(name: str) -> Callable[[Path, Path], Any]:
+        def refused(path: Path, target: Path) -> Any:
             nonlocal left
             moving = ".ready" in str(path) or ".whole" in str(path)
             left -= moving
