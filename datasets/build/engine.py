@@ -254,9 +254,10 @@ def make(job: Job) -> Result:
     except CannotWrite:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    except DatasetError as error:
+    except (DatasetError, MemoryError) as error:
         shutil.rmtree(part, ignore_errors=True)
-        return Result(failure=str(error))
+        memory = isinstance(error, MemoryError)
+        return Result(failure="takes more memory than there is" if memory else str(error))
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise CannotWrite(f"{job.folder}: cannot be written: {reason(error)}") from error

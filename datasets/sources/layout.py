@@ -52,9 +52,16 @@ def paths_in(folder: Path) -> list[str]:
         inside = Path(at).relative_to(folder)
         if len(inside.parts) >= _DEPTH:
             folders.clear()
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not _leads_up(Path(at) / name)
+        ]
         paths += [(inside / name).as_posix() for name in files if not name.startswith(".")]
     return paths
+
+
+def _leads_up(folder: Path) -> bool:
+    """Whether a folder is a link to one that it is in, so that a walk would go round."""
+    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().joinpath("x").parents
 
 
 def is_frames(path: str) -> bool:

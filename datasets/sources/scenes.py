@@ -151,13 +151,15 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
             (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
             key=lambda entry: natural_key(entry.name),
         )
-        folders = [Path(folder) / entry.name for entry in entries if entry.is_dir()]
-        files = [Path(folder) / entry.name for entry in entries if not entry.is_dir()]
+        inside = [Path(folder) / entry.name for entry in entries]
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be listed: {reason(error)}") from error
+    folders = [path for path in inside if path.is_dir()]
+    # A FIFO would be read without end; what is not there is said when it is to be read.
+    files = [path for path in inside if path.is_file() or not path.exists()]
     for truth in TRUTHS:
         for inner in folders:
-            if inner.name.lower() == truth:
+            if inner.name.lower() == truth and not inner.samefile(folder):
                 return _look(inner)
     return folder, folders, files
 
