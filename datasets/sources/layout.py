@@ -242,9 +242,9 @@ def _told(recipe: Recipe, layout: Layout, source: Path) -> str | None:
     """
     patterns = {"": recipe.names, **recipe.others} if recipe.names else {}
     for part in (*reversed(PurePosixPath(layout.base).parts), source.stem):
-        found = [name for name, pattern in patterns.items() if re.search(pattern, part.lower())]
-        if found:
-            return "" if "" in found else found[0]
+        sets = [name for name, pattern in patterns.items() if re.search(pattern, part.lower())]
+        if sets:
+            return "" if "" in sets else sets[0]
     return None if patterns else ""
 
 
