@@ -158,6 +158,9 @@ class TrainingManifest(Manifest):
             clip.check(file.parent, file)
 
 
+AnyManifest = TestSetManifest | TrainingManifest
+
+
 def kind_of(folder: Path) -> str | None:
     """The kind of the set in a folder; None if there is none, or no manifest that can be read."""
     try:
@@ -172,7 +175,7 @@ def is_training(folder: Path) -> bool:
     return kind_of(folder) == TRAINING
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path) -> AnyManifest | None:
     """The manifest of a prepared set, None if there is none; read once as long as it stays as it is.
 
     Raises DatasetError if it cannot be read or was written by another version, UnsafeName if a
@@ -195,11 +198,11 @@ def read_test_manifest(folder: Path) -> TestSetManifest | None:
         raise DatasetError(
             f"{folder / FILE}: is of a training set; this takes test sets, give another name"
         )
-    return manifest if isinstance(manifest, TestSetManifest) else None
+    return manifest
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, stamp: tuple[int, ...]) -> Manifest:
+def _read(file: Path, stamp: tuple[int, ...]) -> AnyManifest:
     again = f"delete {file.parent} and prepare the set again"
     try:
         content = stored_json(file)
@@ -207,7 +210,9 @@ def _read(file: Path, stamp: tuple[int, ...]) -> Manifest:
         raise DatasetError(f"{error}; {again}") from error.__cause__
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise DatasetError(f"{file}: is of another version than this program's; {again}")
-    kind = TrainingManifest if content.get("kind") == TRAINING else TestSetManifest
+    kind: type[AnyManifest] = (
+        TrainingManifest if content.get("kind") == TRAINING else TestSetManifest
+    )
     try:
         manifest = from_dict(kind, content, str(file), DatasetError)
     except DatasetError as error:
