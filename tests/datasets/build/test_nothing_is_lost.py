@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,31 @@ def invert(source: Path) -> None:
         write_frame(file, 255 - read_frame(file))
 
 
+@contextmanager
+def full_disk(move: int, stays_full: bool) -> Iterator[list[int]]:
+    """The disk refuses the move of that number of a unit's file; the number of moves that are left."""
+    left, moves = [move], {name: getattr(Path, name) for name in ("replace", "rename")}
+
+    def refusing(name: str) -> Callable[[Path, Path], Any]:
+        def refused(path: Path, target: Path) -> Any:
+            moving = ".ready" in str(path) or ".whole" in str(path)
+            left[0] -= moving
+            if left[0] == 0 and (moving or stays_full):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return moves[name](path, target)
+
+        return refused
+
+    with pytest.MonkeyPatch.context() as full:
+        for name in moves:
+            full.setattr(Path, name, refusing(name))
+        yield left
+
+
 @pytest.mark.parametrize("stays_full", [True, False])
 @pytest.mark.parametrize("move", [1, 2, 3, 5, 6, 7, 10, 11, 19])
 def test_a_move_that_the_disk_refuses_is_ended_by_the_next_run(
-    move: int, stays_full: bool, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    move: int, stays_full: bool, source: Path, tmp_path: Path
 ) -> None:
     """A scene of old and new frames is not evaluated on, and nothing of the new ones is lost."""
     root = tmp_path / "root"
@@ -73,24 +95,9 @@ def test_a_move_that_the_disk_refuses_is_ended_by_the_next_run(
     olds = tree(root)
     invert(source)
     prepare("mine", tmp_path / "calm", source, workers=1)
-    left, moves = move, {name: getattr(Path, name) for name in ("replace", "rename")}
-
-    def refusing(name: str) -> Callable[[Path, Path], Any]:
-        def refused(path: Path, target: Path) -> Any:
-            nonlocal left
-            moving = ".ready" in str(path) or ".whole" in str(path)
-            left -= moving
-            if left == 0 and (moving or stays_full):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return moves[name](path, target)
-
-        return refused
-
-    with monkeypatch.context() as full:
-        for name in moves:
-            full.setattr(Path, name, refusing(name))
+    with full_disk(move, stays_full) as left:
         failures = prepare("mine", root, source, workers=1).failures
-    assert left <= 0
+    assert left[0] <= 0
     assert "no space left on device; stopped there" in failures[0]
     now, news = tree(root), tree(tmp_path / "calm")
     assert all(now[name] in (old, news[name]) for name, old in olds.items() if "png" in name)
@@ -99,6 +106,28 @@ def test_a_move_that_the_disk_refuses_is_ended_by_the_next_run(
             load("mine", root)
     assert prepare("mine", root, source, workers=1).failures == []
     assert tree(root) == news
+
+
+@pytest.mark.parametrize("again", ["the new source", "the old source"])
+@pytest.mark.parametrize("move", [1, 3, 6, 13])
+def test_a_full_disk_while_another_source_is_taken(
+    move: int, again: str, source: Path, tmp_path: Path
+) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    shutil.copytree(source, other)
+    invert(other)
+    prepare("mine", root, source, workers=1)
+    chosen = source if "old" in again else other
+    prepare("mine", tmp_path / "calm", chosen, workers=1)
+    with full_disk(move, False):
+        try:
+            assert prepare("mine", root, other, workers=1).failures
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+    with pytest.raises(DatasetError, match="not wholly prepared"):
+        load("mine", root)
+    assert prepare("mine", root, chosen, workers=1).failures == []
+    assert tree(root) == tree(tmp_path / "calm")
 
 
 def test_clips_that_a_dead_worker_was_moving_are_moved(films: Path, tmp_path: Path) -> None:
