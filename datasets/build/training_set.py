@@ -9,7 +9,7 @@ from pathlib import Path
 from ..collect.video_list import read_list
 from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..manifest import (
     PREPARING,
     TRAINING,
@@ -63,9 +63,8 @@ def prepare_training(
     with building(folder, VIDEOS) as builder:
         lost = _lost(folder, units)
         if lost and not prune:
-            more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
             raise DatasetError(
-                f"{folder}: holds clips of {', '.join(lost[:4])}{more}, no longer in the source or "
+                f"{folder}: holds clips of {listed(lost, 4)}, no longer in the source or "
                 "list; --prune removes them, another name keeps both"
             )
         builder.folder = folder.absolute()  # workers of a cluster are in folders of their own
@@ -95,7 +94,7 @@ def prepare_training(
             others = [read_video_record(folder, video) for video in lost]
             ordered += [record for record in others if record]
             stay = "not in the source, which has faults; the clips made before stay"
-            outcome.failures.append(f"{', '.join(lost)}: {stay}")
+            outcome.failures.append(f"{listed(lost)}: {stay}")
         finish(outcome, ordered, splits, asdict(settings))
         (folder / PREPARING).unlink(missing_ok=True)
     return outcome

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from stvt.core.files import reason
 
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..frames import PICTURES, natural_key, numbering_fault
 from ..recipes.recipe import Recipe
 from ..schema import Missing
@@ -167,9 +167,7 @@ def _listed(
 def _seen(paths: list[str]) -> str:
     """What a source holds, in a few words."""
     tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
-    if not tops:
-        return "nothing"
-    return ", ".join(tops[:4]) + (f" and {len(tops) - 4} more" if len(tops) > 4 else "")
+    return listed(tops, 4) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ def match_recipe(
     there = {*names, *layout.scenes} if selection.partial else set(names)
     if unknown := [name for name in selection.scenes if name not in there]:
         raise DatasetError(
-            f"{recipe.name}: expected --scenes of {_shortened(names)}, found {unknown[0]}"
+            f"{recipe.name}: expected --scenes of {listed(names)}, found {unknown[0]}"
         )
     contents = SourceScenes()
     differences: list[str] = []
@@ -228,7 +226,7 @@ def match_recipe(
         differences.append(f"expected {recipe.count} scenes, found {len(names)}")
     left_out = [name for name in layout.others if name not in extra]
     if left_out:
-        contents.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
+        contents.notes.append(f"left out, being no scenes of {recipe.name}: {listed(left_out)}")
     if told and not selection.partial:
         contents.scenes.clear()
     there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
@@ -325,8 +323,3 @@ def _missing(
 
 def _said(name: str, frames: int | None) -> str:
     return name if frames is None else f"{name} with {frames} frames"
-
-
-def _shortened(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from stvt.core.files import reason
 from stvt.core.images import animated_webp, kinds_of
 
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..frames import (
     PICTURES,
     Frame,
@@ -203,8 +203,7 @@ def not_read(names: Iterable[str]) -> str:
     archives = [name for name in names if PurePosixPath(name).suffix.lower() in ARCHIVES]
     known = (*VIDEOS, *DOCUMENTS, *ARCHIVES)
     kinds = kinds_of(name for name in names if PurePosixPath(name).suffix.lower() not in known)
-    more = f" and {len(archives) - 4} more" if len(archives) > 4 else ""
-    packed = f"it holds {', '.join(archives[:4])}{more}: unpack that first" if archives else ""
+    packed = f"it holds {listed(archives, 4)}: unpack that first" if archives else ""
     return "; ".join(filter(None, (packed, kinds)))
 
 
