@@ -162,12 +162,17 @@ AnyManifest = TestSetManifest | TrainingManifest
 
 
 def kind_of(folder: Path) -> str | None:
-    """The kind of the set in a folder; None if there is none, or no manifest that can be read."""
+    """The kind of the set in a folder, by its folders if its manifest does not say; None for none."""
     try:
         content = stored_json(folder / FILE)
     except DatasetError:
-        return None
-    return str(content.get("kind", TEST)) if isinstance(content, dict) else None
+        content = None
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if kind in (TEST, TRAINING):
+        return str(kind)
+    if any((folder / VIDEOS).glob("*.json")):
+        return TRAINING
+    return TEST if (folder / GT).is_dir() else None
 
 
 def is_training(folder: Path) -> bool:

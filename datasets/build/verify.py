@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stvt.core.errors import StvtError
 from stvt.core.files import reason, write_text
 
 from ..errors import DatasetError
@@ -24,6 +25,7 @@ from ..manifest import (
     TrainingManifest,
     meta_info_name,
     read_manifest,
+    read_plan,
 )
 from ..schema import FileRecord
 from ..sources.resolve import ResolvedSource, resolve
@@ -171,13 +173,21 @@ def _faults(
 
 
 def _extra(manifest: AnyManifest, folder: Path) -> Iterator[str]:
-    """Files that are none of the set's, by their path in it; hidden folders are work under way."""
+    """Files that are none of the set's, by their path in it.
+
+    Hidden folders are work under way, as are scenes that a run that was cut short was changing.
+    """
     known = {path for paths in manifest.files().values() for path in paths}
     known |= {FILE, PREPARING, meta_info_name(manifest.name)}
     if isinstance(manifest, TrainingManifest):
         known |= {LEDGER, *recorded_files(folder)}
+    changing: list[str] = []
+    with suppress(StvtError):  # which is a line of its own
+        changing = read_plan(folder)
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder)
+        if len(path.parts) == 3 and path.parts[1] in changing:
+            continue
         record = path.parts[0] == VIDEOS and path.suffix == ".json"
         hidden = path.parts[0].startswith(".") and len(path.parts) > 1
         if not file.is_dir() and path.as_posix() not in known and not record and not hidden:

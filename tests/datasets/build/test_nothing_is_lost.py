@@ -101,7 +101,9 @@ def test_a_move_that_the_disk_refuses_is_ended_by_the_next_run(
     assert "no space left on device; stopped there" in failures[0]
     now, news = tree(root), tree(tmp_path / "calm")
     assert all(now[name] in (old, news[name]) for name, old in olds.items() if "png" in name)
-    if verify("mine", root).problems:  # else no scene was being moved
+    problems = verify("mine", root).problems
+    assert not any("is no file of the set" in line for line in problems)
+    if problems:  # else no scene was being moved
         with pytest.raises(DatasetError, match="not wholly prepared"):
             load("mine", root)
     assert prepare("mine", root, source, workers=1).failures == []
@@ -171,6 +173,22 @@ def test_clips_of_other_videos_stay_whatever_became_of_the_manifest(
     assert tree(tmp_path) == before
     assert train(tmp_path, source=films / "a.mkv", prune=True) == []
     assert clips(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"kind": 3}', None])
+def test_a_set_whose_manifest_is_damaged_is_not_gone_over_by_another_kind(
+    text: str | None, films: Path, source: Path, tmp_path: Path
+) -> None:
+    prepare("mine", tmp_path, source)
+    for name in ("t", "mine"):
+        file = tmp_path / name / FILE
+        file.unlink() if text is None else file.write_text(text)
+    before = tree(tmp_path)
+    with pytest.raises(DatasetError, match="holds a training set"):
+        prepare("t", tmp_path, source)
+    with pytest.raises(DatasetError, match="holds a test set"):
+        prepare_training("mine", tmp_path, films, settings=SETTINGS)
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("damage", ["gap", "unreadable"])
