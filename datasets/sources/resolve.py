@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from stvt.core.fetcher import Fetch
+from stvt.core.download import FetchOptions
 from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
@@ -71,7 +71,7 @@ def resolve(
     source: Path | None,
     manifest: TestSetManifest | None,
     selection: SceneSelection = ALL,
-    fetch: Fetch | None = None,
+    fetch: FetchOptions | None = None,
     look: bool = False,
 ) -> Iterator[list[ResolvedSource]]:
     """The sources of the set in `folder`, or to be there; what is unpacked is there meanwhile.
