@@ -299,10 +299,10 @@ def _is_as_it_was(
 ) -> bool:
     """Whether an archive, and the true frames that were made of it, need not be looked into."""
     try:
-        status, made = source.stat(), (folder / FILE).stat()
+        status, manifest_status = source.stat(), (folder / FILE).stat()
         if status.st_size != archive.bytes:
             return False
-        newer = status.st_mtime_ns > made.st_mtime_ns
+        newer = status.st_mtime_ns > manifest_status.st_mtime_ns
         if newer and FileRecord.of(source) != archive:
             return False
         return all(
