@@ -17,12 +17,14 @@ from ..errors import DatasetError
 from ..frames import frame_files, read_frame
 from ..manifest import (
     FILE,
+    PREPARING,
     SCHEMA,
     TRAINING,
     TrainingManifest,
     kind_of,
     read_manifest,
     write_manifest,
+    write_plan,
 )
 from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
@@ -176,14 +178,18 @@ def prepare_photographs(
         _refuse_other(folder)
     with building(folder) as builder:
         builder.known = _stored_record(folder)
-        result = builder.build([unit])[unit.name]
+        result = builder.build([unit], commit=False)[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
+        if result.built:
+            write_plan(folder, [unit.name])  # half of its clips in place is no set
+            builder.commit([unit.name])
         known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
         manifest = TrainingManifest(
             SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
         )
         write_manifest(folder, manifest)
+        (folder / PREPARING).unlink(missing_ok=True)
     return folder
 
 
