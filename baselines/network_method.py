@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from torch.nn.functional import pad
 from .acceleration.processor import memory_format_for
 from .acceleration.swap import accelerate
 from .method import Method, Settings, WindowMethod
+from .registry import spec_of
 from .tiling.box import Box
 from .tiling.tiles import Cut, Tiles, by_tiles
 
@@ -44,13 +46,13 @@ class SingleNetwork(Method, Generic[Network, Frame]):
     """A network for frames in [0, 1] of any h and w. What is computed of a frame alone is kept with it.
 
     frame_class: what is cached of a frame.
-    multiple:    of which the network needs height and width to be; smallest: the least it takes.
+    smallest:    height and width that the network needs at least.
     padding:     what is put below and on the right to reach that: "replicate", or "constant" for zeros.
     swaps:       further fast classes for `accelerate`.
     """
 
     frame_class: type[Frame]
-    multiple: int = 1
+    multiple: int = 1  # of height and width, as the network's spec has it
     smallest: int = 1
     padding: str = "replicate"
     swaps: Mapping[type[nn.Module], type[nn.Module]] = {}
@@ -61,7 +63,11 @@ class SingleNetwork(Method, Generic[Network, Frame]):
         self.precision = settings.precision
         self.tiles = Tiles(settings)
         self.layout = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        # A copy: the caller may go on training it.
+        network = copy.deepcopy(network).eval().to(self.device)
+        self.network = network.to(memory_format=self.layout)
+        if spec := spec_of(network):
+            self.multiple = spec.multiple
         accelerate(self.network, self.swaps)
 
     def networks(self) -> list[nn.Module]:

@@ -52,7 +52,7 @@ def _lpips(network: str, member: str, about: int, sha256: str) -> dict[str, Chec
 
 _features = partial(
     NetworkSpec,
-    kind="spatial",
+    kind="backbone",
     scales=(1,),
     rename=from_jax,
     own_file_name=False,  # metrics look for the published file alone
@@ -63,7 +63,6 @@ LPIPS = _features(
     name="lpips",
     summary="AlexNet's features as LPIPS compares them",
     network="perceptual.network:alexnet",
-    key_prefix="AlexNet_0.",
     checkpoints=_lpips(
         "lpips",
         "alexnet.ckpt",
@@ -75,7 +74,6 @@ LPIPS_VGG = _features(
     name="lpips-vgg",
     summary="VGG16's features as LPIPS and DISTS compare them",
     network="perceptual.network:vgg16",
-    key_prefix="VGG16_0.",
     checkpoints=_lpips(
         "lpips-vgg",
         "vgg16.ckpt",
@@ -85,7 +83,7 @@ LPIPS_VGG = _features(
 )
 DISTS = NetworkSpec(
     name="dists",
-    kind="spatial",
+    kind="backbone",
     scales=(1,),
     summary="what DISTS weights features by",
     network="perceptual.network:DistsWeights",

@@ -31,7 +31,7 @@ class RifeMethod(NetworkMethod[RIFE, RifeFrame]):
     frame_class = RifeFrame
     scale = 1
     before, after = 0, 1
-    multiple, padding = MULTIPLE, "constant"  # as published
+    padding = "constant"  # as published
 
     def __init__(
         self, network: RIFE, settings: Settings, name: str = "rife", weights: str = ""

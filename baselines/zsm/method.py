@@ -32,7 +32,7 @@ class ZsmMethod(ClipMethod[ZSM, ZsmFrame]):
     """Zooming Slow-Mo for frames of any h and w, zeros around them as its authors put them."""
 
     frame_class = ZsmFrame
-    multiple, padding = 4, "constant"
+    padding = "constant"
     swaps = SWAPS
 
     def __init__(

@@ -43,7 +43,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("STVT_HOME", str(tmp_path_factory.mktemp("home")))
         try:
             for name in METRIC_NAMES:
-                fetch_weights(name, pause=lambda _: None)
+                fetch_weights(name)
         except MethodError as error:
             pytest.skip(str(error))
         yield

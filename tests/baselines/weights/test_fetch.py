@@ -25,8 +25,8 @@ from stvt.baselines.weights.load import (
     init_weights,
     load_network,
     load_weights,
-    read_state,
 )
+from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import (
     Record,
     find_weights,
@@ -36,6 +36,7 @@ from stvt.baselines.weights.store import (
 from stvt.baselines.weights.verify import (
     verify_weights,
 )
+from stvt.core.download import FetchOptions
 from stvt.training.weights import write_weights
 from tests.builders.checkpoints import State, saved
 from tests.builders.tensorflow_checkpoints import Small, write_checkpoint
@@ -56,7 +57,7 @@ def refusal(caught: pytest.ExceptionInfo[MethodError]) -> str:
     return str(caught.value)
 
 
-fetched = partial(fetch_weights, pause=lambda _: None)
+fetched = partial(fetch_weights, options=FetchOptions(pause=lambda _: None))
 
 
 def sha256(file: Path) -> str:
@@ -231,9 +232,7 @@ def test_a_file_of_a_repository_must_be_the_blob_that_git_keeps(
 ) -> None:
     other = replace(CHECKPOINTS[published], git_blob="96b6d2a9b0d54cb24ab698a871dc29277fcc7657")
     monkeypatch.setitem(CHECKPOINTS, "test", other)
-    with pytest.raises(
-        MethodError, match=r"is git's blob \w{40}, not 96b6d2a9b0d5\w+ as published"
-    ):
+    with pytest.raises(MethodError, match=r"its git blob hash is not 96b6d2a9"):
         fetched(published)
     assert not list(home.glob("*.pth"))
     content = server.file
@@ -350,4 +349,4 @@ def test_a_zip_file_of_other_things_is_refused(tmp_path: Path, home: Path) -> No
         opened.writestr("checkpoint", "x")
     with pytest.raises(MethodError, match="holds no TensorFlow checkpoint"):
         convert_weights("fisr", tmp_path / "other.zip")
-    assert not list(home.iterdir())
+    assert not home.exists()
