@@ -65,7 +65,7 @@ def test_frames_that_nobody_wants_are_not_restored_and_change_nothing(network: Z
     frames, method = sequence(7), ZsmMethod(network, Settings())
     whole = dict(method.stream(frames, [0.5]))
     calls: list[int] = []
-    hook = network.HRconv.register_forward_hook(lambda *_: calls.append(1))
+    hook = method.network.HRconv.register_forward_hook(lambda *_: calls.append(1))
     some = dict(method.stream(frames, [0.5], {1.5, 3.0}.__contains__))
     assert list(some) == [1.5, 3.0] and len(calls) == 2
     assert list(dict(method.stream(frames, []))) == list(range(7))
