@@ -60,7 +60,7 @@ class StvunLosses(LossModule):
         E = self.network.fuse(
             self.network.align(e, *self._motion(X)) if self.network.aligned else e
         )
-        output, guide = self.network.space(X[CENTRE], e[CENTRE], E)
+        output, guide = self.network.super_resolve(X[CENTRE], e[CENTRE], E)
         losses = {"space": mean_absolute_difference(output, large[:, 0])}
         if self.stage == "space":
             return losses
@@ -68,7 +68,7 @@ class StvunLosses(LossModule):
         first, second = self._flows(frames)
         for k, t in enumerate(times):
             moved, m = blend(t, X[pair], e[pair], first, second)
-            output = self.network.time(moved, m, guide)
+            output = self.network.interpolate(moved, m, guide)
             _add(losses, "between", mean_absolute_difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
