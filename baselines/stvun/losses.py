@@ -127,9 +127,9 @@ class StvunLosses(LossModule):
         first = self.network.pyramid(torch.cat([now, then, now]))
         second = self.network.pyramid(torch.cat([then, now, end]))
         loss = small.new_zeros(())
-        for found in self.network.pwcnet.flows(first, second):
-            coarse = area(truth, tuple(found.shape[-2:])) * (found.shape[-1] / truth.shape[-1])
-            loss = loss + mean_absolute_difference(found, coarse)
+        for flow in self.network.pwcnet.flows(first, second):
+            coarse = area(truth, tuple(flow.shape[-2:])) * (flow.shape[-1] / truth.shape[-1])
+            loss = loss + mean_absolute_difference(flow, coarse)
         return loss
 
     def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:
