@@ -31,7 +31,7 @@ from .test_set import Prepared, PreparedScene, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
-from .video.timestamps import Timestamps, checked_rate, read_timestamps
+from .video.timestamps import Restarts, Timestamps, checked_rate, read_timestamps
 
 __all__ = [
     "DATASETS",
@@ -54,6 +54,7 @@ __all__ = [
     "Prepared",
     "PreparedScene",
     "Recipe",
+    "Restarts",
     "Sample",
     "Sampler",
     "Sampling",

@@ -23,6 +23,7 @@ from .shot_boundaries import shots
 from .watermark import PassingWatermark, WatermarkDetector, overlap, without_watermarks
 
 INTERVAL = Fraction(1, 4)  # seconds between the frames in which borders and watermarks are sought
+INTERLACED = Fraction(1, 20)  # of the frames, at most, that may be: combs look like motion
 PATCHED = (
     8  # frames before the place where a damaged file stops, which decoders may have patched up
 )
@@ -141,6 +142,9 @@ def survey(
         marks = watermark.result()
         result.watermarks = marks.lasting
         _cut_watermarks_off(result, marks.passing, Box(0, 0, height, width))
+    interlaced = int(str(source.facts.get("frames_interlaced") or 0))
+    if interlaced > INTERLACED * result.frames:
+        result.fault = f"interlaced: {interlaced} frames are two fields; deinterlace it first"
     if source.facts.get("partial"):
         _drop_patched(result)
     return result

@@ -3,9 +3,10 @@
 import math
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -48,6 +49,17 @@ ACCURATE = (
     | Interpolation.ACCURATE_RND
     | Interpolation.BITEXACT
 )
+
+
+def _unknown_side_data(kind: Any, number: object) -> Any:
+    """A member of PyAV's list of kinds of side data for one that only a newer FFmpeg knows."""
+    member = object.__new__(kind)
+    member._value_, member._name_ = number, f"UNKNOWN_{number}"
+    return member
+
+
+# PyAV makes its list of all side data of a frame, and one unknown kind would cost the frame.
+Type._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignment,method-assign]
 
 
 @dataclass(frozen=True)

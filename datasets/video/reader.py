@@ -143,21 +143,24 @@ class Video:
         stats = _StreamStats(entered=point is not None)
         with open_container(self.path) as container:
             stream = self._stream(container)
-            for frame in _decode(container, stream, self._threads, stats, key):
-                if point is not None and not stats.frames:
-                    if frame.pts is not None and frame.pts < point.tick:
-                        continue
-                    if key is not None and frame.pts != point.tick:
-                        return
-                size = frame.width, frame.height
-                if size != self._stored:
-                    stats.stopped = "the picture size changes from {}x{} to {}x{}".format(
-                        *self._stored, *size
-                    )
-                    break
-                stats.add(frame)
-                picture: Any = np.ascontiguousarray(self._orientation(to_rgb(frame)))
-                yield _seconds(frame), picture
+            try:
+                for frame in _decode(container, stream, self._threads, stats, key):
+                    if point is not None and not stats.frames:
+                        if frame.pts is not None and frame.pts < point.tick:
+                            continue
+                        if key is not None and frame.pts != point.tick:
+                            return
+                    size = frame.width, frame.height
+                    if size != self._stored:
+                        stats.stopped = "the picture size changes from {}x{} to {}x{}".format(
+                            *self._stored, *size
+                        )
+                        break
+                    stats.add(frame)
+                    picture: Any = np.ascontiguousarray(self._orientation(to_rgb(frame)))
+                    yield _seconds(frame), picture
+            finally:  # of those read, where not all are wanted
+                self.facts["frames_interlaced"] = stats.interlaced
             self.notes += stats.finish(container, stream, self.timestamps, self.facts)
 
     def _stream(self, container: InputContainer) -> VideoStream:
@@ -205,6 +208,7 @@ class _StreamStats:
         "frames_expected",
         "frames_hidden",
         "frames_decoded",
+        "frames_interlaced",
         "partial",
     )
 
@@ -218,6 +222,8 @@ class _StreamStats:
     packets: int = 0
     hidden: int = 0  # packets that an edit list takes out of sight
     skipped: int = 0  # packets before the first frame that could not be decoded
+    failed: int = 0  # packets since the last frame that could not be decoded
+    lost: int = 0  # packets between frames that could not be decoded
     end_seconds: float = 0.0  # the latest end of any packet of any stream
     unread: str = ""  # why the last of those could not be
     stopped: str = ""  # why reading came to an end before the stream did
@@ -254,7 +260,7 @@ class _StreamStats:
         if self.stopped:
             of = f"of {expected} " if expected else ""
             notes.append(f"partial: {self.frames} {of}frames decoded: {self.stopped}")
-        elif expected and self.frames != expected:
+        elif expected and self.frames != expected and not self.lost:
             notes.append(f"the header promises {expected} frames, {self.frames} came")
         if self.hidden and not self.entered:
             notes.append(
@@ -262,6 +268,11 @@ class _StreamStats:
             )
         if self.skipped:
             notes.append(f"{self.skipped} packets before the first frame could not be decoded")
+        if self.lost:
+            notes.append(
+                f"{self.lost} packets between frames could not be decoded ({self.unread}): "
+                f"{self.frames} frames came"
+            )
         if self.damaged:
             notes.append(f"{self.damaged} of {self.frames} frames are flagged as damaged")
         if self.interlaced:
@@ -318,7 +329,7 @@ def _decode(
     stats: _StreamStats,
     key: int | None = None,
 ) -> Iterator[VideoFrame]:
-    """The frames that `stream` decodes to, up to the first error after a frame.
+    """The frames that `stream` decodes to; packets that cannot be decoded are counted.
 
     key: time stamp of a key frame to begin at.
     """
@@ -341,12 +352,18 @@ def _decode(
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
+                stats.unread = _reason(error)
                 if stats.frames:
-                    raise
-                # A cut at the start leaves packets that lean on frames which are gone.
-                stats.skipped, stats.unread = stats.skipped + 1, _reason(error)
+                    stats.failed += 1
+                else:
+                    # A cut at the start leaves packets that lean on frames which are gone.
+                    stats.skipped += 1
                 continue
+            if frames and packet.size:
+                stats.lost, stats.failed = stats.lost + stats.failed, 0
             yield from (frame for frame in frames if isinstance(frame, VideoFrame))
+        if stats.failed:
+            stats.stopped = stats.unread
     except av.FFmpegError as error:
         stats.stopped = _reason(error)
 

@@ -53,7 +53,17 @@ def write_text(path: Path, text: str, *, sync: bool = True) -> None:
 
 def write_json(path: Path, value: object, *, sync: bool = True) -> None:
     """Writes `value` atomically as JSON, the same bytes for the same value."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n", sync=sync)
+    write_text(path, json_text(value), sync=sync)
+
+
+def json_text(value: object) -> str:
+    """`value` as JSON; in ASCII where it holds names of files that are not UTF-8."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=1) + "\n"
+    return text
 
 
 def read_json(path: Path, error: type[StvtError] = StvtError) -> Any:

@@ -15,10 +15,12 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from stvt.core.errors import UsageError
+from stvt.datasets import Restarts
 from stvt.upsampling.color import VUI
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
     EncoderSettings,
+    can_hold,
     container_format,
     list_segments,
     open_input,
@@ -186,7 +188,13 @@ def _copy_streams(
     notes: list[str],
 ) -> Iterator[Timed]:
     """Adds copies of the source's streams; returns their packets, with times from `zero`."""
-    if others := [one for one in source.streams if one.type in ("data", "attachment")]:
+    others = [one for one in source.streams if one.type in ("data", "attachment")]
+    if container.format.name == "matroska" and streams.sound:  # fonts of subtitles, above all
+        for one in source.streams.attachments:
+            mime = one.mimetype or "application/octet-stream"
+            container.add_attachment(one.name or f"stream-{one.index}", mime, one.data)
+        others = [one for one in others if one.type != "attachment"]
+    if others:
         listed = ", ".join(str(one.index) for one in others)
         notes.append(f"what is no picture, sound or subtitle left out (streams {listed})")
     copies: dict[int, Any] = {}
@@ -202,10 +210,12 @@ def _copy_streams(
                 raise ValueError(name)
             copy = container.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError):
-            other = ".mp4" if kind == "matroska" else ".mkv"
+            suffix, other = (".mp4", "mp4") if kind == "matroska" else (".mkv", "matroska")
+            # Codecs that Matroska holds by their RIFF tag are unknown to PyAV's check.
+            way = f"{suffix} may" if can_hold(other, name) else "ffmpeg -c copy into .mkv may"
             notes.append(
-                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold them; "
-                f"{other} may"
+                f"{what} (stream {stream.index}, {name}) left out: cannot be copied into {kind} "
+                f"here; {way}"
             )
             continue
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
@@ -223,11 +233,20 @@ def _source_packets(
         return
     run_up = Fraction(0 if streams.opening is None else 1, 5)
     latest: dict[int, int] = {}
+    # The picture goes on without a gap where time stamps begin anew, and takes the sound along.
+    restarts = Restarts(streams.picture)
+    read = {*copies, *([] if streams.picture is None else [streams.picture])}
     try:
-        for packet in source.demux([source.streams[index] for index in copies]):
-            if not packet.size or packet.pts is None or packet.time_base is None:
+        for packet in source.demux([source.streams[index] for index in sorted(read)]):
+            if not packet.size or packet.time_base is None:
                 continue
             tick = Fraction(packet.time_base)
+            index = packet.stream.index
+            moved = restarts.shift(index, packet.dts, packet.duration, tick)
+            if packet.pts is None or index not in copies:
+                continue
+            packet.pts += moved
+            packet.dts = None if packet.dts is None else packet.dts + moved
             at = packet.pts * tick
             lasts = Fraction(packet.duration or 0) * tick
             if packet.stream.type == "subtitle" and at < zero < at + lasts:
@@ -243,7 +262,6 @@ def _source_packets(
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             # Times of decoding that stand still or run back are refused by every container.
-            index = packet.stream.index
             packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts

@@ -111,6 +111,11 @@ class Source:
                 continue
             self.first = stamp if self.first is None else self.first
             yield stamp, self._cropped(picture)
+        else:
+            if last is not None and origin is not None and not self.problems:
+                end = self.part.end
+                rest = self.when.last if end is None else min(self.when.last, origin + end - last)
+                self.last = max(rest, self.last if self.when.constant_rate else rest)
         if self.first is None:
             start, end = float(self.part.start), self.part.end
             until = "" if end is None else f" and before {float(end):g} s"
@@ -157,8 +162,17 @@ class VideoSource(Source):
         whole = self._video.start == self.when.start
         point = self.when.seek_point(self.part.start) if whole else None
         timed = self._video.timed(deep=True, point=point)
-        for number, (stamp, picture) in enumerate(timed, point.number if point else 0):
+        number = point.number if point else 0
+        origin: int | None = None
+        for stamp, picture in timed:
+            # A frame that could not be decoded leaves its place empty.
+            place = self.when.number(stamp)
+            if place is not None:
+                origin = place - number if origin is None else origin
+                number = max(number, place - origin)
             yield number, stamp, picture
+            number += 1
+        self.notes += [note for note in self._video.notes if "between frames" in note]
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
             self.problems.append(f"{self.path}: {note}")
@@ -174,7 +188,8 @@ class FolderSource(Source):
         said: set[str] = set()
         height, width = read_frame(self._files[0], said).shape[:2]
         seconds = len(self._files) / rate
-        when = Timestamps(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
+        count = len(self._files)
+        when = Timestamps(rate, True, Fraction(0), Fraction(0), count, seconds, 1 / rate)
         super().__init__(path, part, when, VUI(), 8, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")

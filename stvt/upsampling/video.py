@@ -73,7 +73,7 @@ def _run(
     upsampling = Upsampling(
         method, placement(job, source), job.cuts, say if settings.tile == "auto" else None
     )
-    done, total = sink.done, source.expected(job.factor)
+    done, total, known = sink.done, source.expected(job.factor), len(source.notes)
     try:
         for output in upsampling.outputs(source.frames(), lambda: source.last, done):
             sink.write(as_picture(output))
@@ -89,7 +89,7 @@ def _run(
         if not sink.done:
             shutil.rmtree(job.parts, ignore_errors=True)
     check_places(job)  # nothing that came to be at the output meanwhile is replaced
-    left_out = sink.finish(source)
+    left_out = source.notes[known:] + sink.finish(source)
     for note in left_out:
         say(note)
     shutil.rmtree(job.parts, ignore_errors=True)
@@ -121,7 +121,7 @@ def build_method(job: UpsampleJob, settings: Settings) -> Method:
 def placement(job: UpsampleJob, source: Source) -> Placement:
     """The times of a job's outputs: equal parts of each gap, or by time stamps where these vary."""
     if source.when.constant_rate:
-        return Placement(even_times(job.factor), hold=job.hold)
+        return Placement(even_times(job.factor), hold=job.hold, period=1 / source.when.rate)
     step = 1 / (source.when.rate * job.factor)
     return Placement(even_times(FINE) if job.factor > 1 else (), step, job.hold)
 

@@ -1,0 +1,310 @@
+"""Kinds of video that public bug reports name: small ones of each kind, and the shared cases."""
+
+import io
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from stvt.cli.main import main
+from stvt.core.files import read_json
+from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector
+from stvt.datasets.video.reader import open_video
+from stvt.datasets.video.timestamps import Restarts, measured_rate, read_timestamps
+from tests.builders.coded_videos import greys, write
+
+Frame = NDArray[np.uint8]
+
+
+def moving(count: int) -> list[av.VideoFrame]:
+    frames = []
+    for t in range(count):
+        picture = np.full((64, 96, 3), 40, np.uint8)
+        picture[20:40, 5 + t : 25 + t] = (220, 30, 60)
+        frames.append(
+            av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+        )
+    return frames
+
+
+def encode(
+    path: Path, codec: str, rate: Fraction, count: int, last: int = 1, **options: Any
+) -> Path:
+    """So many frames at a steady rate, the last shown as long as `last` of them."""
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        packets = []
+        for number, frame in enumerate(moving(count)):
+            frame.pts, frame.time_base = number, 1 / rate
+            packets += stream.encode(frame)
+        for packet in packets + stream.encode():
+            if packet.pts == count - 1:
+                packet.duration = last
+            output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.ivf", "a.webm", "a.mkv"])
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_hidden_frames_do_not_depend_on_the_clock(tmp_path: Path, name: str, codec: str) -> None:
+    hidden: dict[str, Any] = {"auto-alt-ref": "1", "lag-in-frames": "8", "arnr-maxframes": "5"}
+    path = encode(tmp_path / name, codec, Fraction(30), 30, b="100k", **hidden)
+    when = read_timestamps(path, 0)
+    assert when.rate == 30 and when.constant_rate and when.frames == 30 and when.seconds == 1
+    assert sum(1 for _ in open_video(path)) == 30
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.h264", "libx264"), ("a.hevc", "libx265")])
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(24000, 1001), Fraction(50)])
+def test_bare_streams_have_the_rate_of_their_header(
+    tmp_path: Path, name: str, codec: str, rate: Fraction
+) -> None:
+    quiet: dict[str, Any] = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    when = read_timestamps(encode(tmp_path / name, codec, rate, 20, **quiet), 0)
+    assert (when.rate, when.frames, when.seconds) == (rate, 20, 20 / rate)
+
+
+def test_the_last_picture_of_an_animation_stays_as_long_as_it_says(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(np.full((48, 64, 3), 40 * k, np.uint8)) for k in range(6)]
+    for name in ("a.gif", "a.png"):
+        file = tmp_path / name
+        pictures[0].save(
+            file, save_all=True, append_images=pictures[1:], duration=[100] * 5 + [2000], loop=0
+        )
+        when = read_timestamps(file, 0)
+        assert when.rate == 10 and when.constant_rate, name
+        assert when.last == 2 and when.seconds == Fraction(5, 2), name
+    when = read_timestamps(encode(tmp_path / "a.mp4", "libx264", Fraction(30), 31, 60, bf="0"), 0)
+    assert when.seconds == 3
+
+
+def test_a_last_frame_that_stays_is_held_in_the_result(tmp_path: Path) -> None:
+    source = encode(tmp_path / "a.mp4", "libx264", Fraction(10), 6, 20, bf="0")
+    assert upsample(source, tmp_path / "out.mkv") == (50, 20)
+    pictures = list(open_video(tmp_path / "out.mkv"))
+    assert all(np.array_equal(picture, pictures[10]) for picture in pictures[10:])
+
+
+def test_the_promised_rate_of_a_short_clip_goes_before_a_standard_one() -> None:
+    short = [k * Fraction(2, 25) for k in range(12)]
+    assert measured_rate(short, Fraction(25, 2), Fraction(1, 12800)) == (Fraction(25, 2), True)
+    gif = [k * Fraction(7, 100) for k in range(10)]
+    assert measured_rate(gif, Fraction(100, 7), Fraction(1, 100)) == (Fraction(100, 7), True)
+    rounded = [Fraction(round(1000 * k * 1001 / 30000), 1000) for k in range(24)]
+    assert measured_rate(rounded, None, Fraction(1, 1000)) == (Fraction(30000, 1001), True)
+
+
+def test_time_stamps_that_restart_move_all_streams_alike() -> None:
+    restarts, tick = Restarts(leader=0), Fraction(1, 100)
+    for start in range(0, 300, 4):
+        assert restarts.shift(0, start, 4, tick) == restarts.shift(1, start, 3, tick) == 0
+    assert restarts.shift(1, 0, 3, tick) == 299  # the sound is first; the picture settles it
+    assert restarts.shift(0, 0, 4, tick) == 300
+    assert restarts.shift(1, 4, 3, tick) == restarts.shift(0, 4, 4, tick) == 300
+
+
+def test_metadata_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.avi"
+    with av.open(str(file), "w") as output:
+        output.metadata["title"] = "TITELXY"
+        stream: Any = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for frame in moving(5):
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    file.write_bytes(file.read_bytes().replace(b"TITELXY", b"Caf\xe9 \xfcb"))
+    assert upsample(file, tmp_path / "out.mkv") == (10, 50)
+
+
+def jpegs(count: int) -> Iterator[bytes]:
+    exif = Image.Exif()
+    exif[0x010F] = "Cam"
+    for k in range(count):
+        data = io.BytesIO()
+        Image.fromarray(np.full((48, 64, 3), 30 * k, np.uint8)).save(data, "jpeg", exif=exif)
+        yield data.getvalue()
+
+
+def test_side_data_of_an_unknown_kind_does_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "a.mov"
+    with av.open(str(file), "w") as output:
+        stream: Any = output.add_mux_stream("mjpeg", rate=25, width=64, height=48)
+        stream.time_base = Fraction(1, 25)
+        for number, data in enumerate(jpegs(6)):
+            packet = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.duration, packet.time_base, packet.stream = 1, Fraction(1, 25), stream
+            output.mux(packet)
+    assert [round(float(picture.mean())) for picture in open_video(file)] == [
+        0,
+        30,
+        60,
+        90,
+        120,
+        150,
+    ]
+
+
+def test_one_bad_packet_costs_its_frame_alone(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.mov", [f.reformat(format="rgb24") for f in greys(10)], "png")
+    with av.open(str(file)) as container:
+        bad = [packet for packet in container.demux(video=0) if packet.size][4]
+        start, size = int(bad.pos or 0), bad.size
+    data = bytearray(file.read_bytes())
+    data[start : start + size] = bytes(size)
+    file.write_bytes(data)
+    video = open_video(file)
+    assert [int(picture.mean()) for picture in video] == [0, 20, 40, 60, 100, 120, 140, 160, 180]
+    assert video.facts["partial"] is False
+    assert any("1 packets between frames could not be decoded" in note for note in video.notes)
+    assert upsample(file, tmp_path / "out.mkv") == (20, 20)  # its place is filled
+    levels = [int(picture.mean()) for picture in open_video(tmp_path / "out.mkv")]
+    assert levels[6:9] == [60, 60, 60] and levels[10::2] == [100, 120, 140, 160, 180]
+
+
+@pytest.mark.parametrize("part", [1, 4, 8])
+def test_cuts_are_found_in_the_dark(part: int) -> None:
+    import cv2
+
+    def shot(seed: int) -> list[Frame]:
+        coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+        picture = cv2.resize(coarse, (128, 96), interpolation=cv2.INTER_CUBIC) // part
+        return [np.asarray(np.roll(picture, k, 1), np.uint8) for k in range(6)]
+
+    def cuts(frames: Sequence[Frame]) -> list[int]:
+        detector = ShotBoundaryDetector()
+        for frame in frames:
+            detector.process_frame(frame)
+        return detector.result()
+
+    assert cuts(shot(1) + shot(2)) == [6]
+    assert cuts(shot(1)) == []
+
+
+@pytest.mark.parametrize("level", [2, 8])
+def test_noise_in_the_dark_is_no_cut(level: int) -> None:
+    random, detector = np.random.default_rng(3), ShotBoundaryDetector()
+    for _ in range(12):
+        detector.process_frame(random.integers(0, level + 1, (96, 128, 3), np.uint8))
+    assert detector.result() == []
+
+
+def test_interlaced_video_is_refused_for_training(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"x264-params": "tff=1", "flags": "+ildct"}
+    source = encode(tmp_path / "a.mp4", "libx264", Fraction(25), 20, **fields)
+    arguments = ["prepare", "own", "--root", str(tmp_path / "sets"), "--training"]
+    main([*arguments, "--source", str(source), "--min-rate", "20", "--min-frames", "8"])
+    ledger = (tmp_path / "sets" / "own" / "ledger.csv").read_text()
+    assert "refused" in ledger and "interlaced: 20 frames" in ledger
+
+
+def test_fonts_of_subtitles_are_copied(tmp_path: Path) -> None:
+    source, font = tmp_path / "a.mkv", bytes(range(200))
+    with av.open(str(source), "w") as output:
+        output.add_attachment("MyFont.ttf", "application/x-truetype-font", font)
+        stream: Any = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for frame in moving(5):
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    upsample(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as result:
+        (copy,) = result.streams.attachments
+        assert (copy.name, copy.mimetype, copy.data) == (
+            *("MyFont.ttf", "application/x-truetype-font"),
+            font,
+        )
+
+
+def test_names_that_are_not_utf_8_are_prepared(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in/caf\xe9"))
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    for k in range(5):
+        name = os.fsdecode(b"bild\xe9_%02d.png" % k)
+        Image.fromarray(np.full((32, 32, 3), 40 * k, np.uint8)).save(folder / name)
+    code = main(["prepare", "own", "--root", str(tmp_path), "--source", str(tmp_path / "in")])
+    assert not code
+    assert len(read_json(tmp_path / "own" / "manifest.json")["scenes"]) == 1
+
+
+def upsample(source: Path, output: Path) -> tuple[int, int | Fraction]:
+    """How many frames a result has, and its rate."""
+    arguments = ["upsample", str(source), str(output), "--overwrite", "--scale", "1"]
+    if output.suffix == ".mkv":
+        arguments += ["--codec", "ffv1"]
+    assert not main([*arguments, "--method", "bicubic+blend"])
+    when = read_timestamps(output, 0)
+    return when.frames, when.rate
+
+
+CASES = {
+    "vp9_ivf_rate/in.ivf": (60, 60),
+    "raw_h264_rate/in.h264": (120, 60),
+    "raw_h264_rate/in.hevc": (120, 60),
+    "last_frame_lost/in.gif": (50, 20),
+    "last_frame_lost/in_apng.png": (50, 20),
+    "last_frame_lost/in.mp4": (180, 60),
+    "short_12_5_fps/in.mp4": (24, 25),
+    "short_12_5_fps/in.gif": (24, 25),
+    "latin1_metadata/in.avi": (20, 50),
+    "exif_mjpeg/in.mov": (12, 50),
+    "avif_animated/in.avif": (20, 50),
+    "one_bad_packet/in.mov": (200, 50),
+    "joined_ts_sound_lost/in.ts": (300, 50),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_video(shared: Path, tmp_path: Path, name: str) -> None:
+    source = shared / "cases" / "video" / name
+    if not source.is_file():
+        pytest.skip("the shared cases are not there")
+    assert upsample(source, tmp_path / "out.mkv") == CASES[name]
+
+
+def test_the_sound_of_joined_streams_stays_with_the_picture(shared: Path, tmp_path: Path) -> None:
+    source = shared / "cases" / "video" / "joined_ts_sound_lost" / "in.ts"
+    if not source.is_file():
+        pytest.skip("the shared cases are not there")
+    upsample(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as result:
+        packets: list[Any] = [p for p in result.demux(audio=0) if p.size]
+        times = [float(p.pts * p.time_base) for p in packets]
+    assert len(times) == 230 and times[-1] == pytest.approx(5.987, abs=0.02)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg to compare with")
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm", "a.avi", "a.ts", "a.mov", "a.flv"])
+@pytest.mark.parametrize("rate", ["25", "30000/1001", "12.5"])
+def test_frames_and_length_are_those_of_ffmpeg(tmp_path: Path, name: str, rate: str) -> None:
+    codec = "libvpx-vp9" if name == "a.webm" else "mpeg4" if name == "a.avi" else "libx264"
+    file = encode(tmp_path / name, codec, Fraction(rate), 24)
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(file),
+        "-vf",
+        f"fps={rate}",
+        "-f",
+        "framemd5",
+        "-",
+    ]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    when = read_timestamps(file, 0)
+    assert when.frames == len([line for line in lines if not line.startswith("#")]) == 24
+    assert when.rate == Fraction(rate) and when.seconds == 24 / when.rate
