@@ -40,12 +40,12 @@ class Video:
         self.path = path
         self.notes: list[str] = []
         self._threads = threads
+        self._stats = _StreamStats()
         with open_container(path) as container:
             chosen = select_stream(path, container, stream, self.notes)
-            stats = _StreamStats()
-            first = next(_decode(container, chosen, threads, stats), None)
+            first = next(_decode(container, chosen, threads, self._stats), None)
             if first is None:
-                why = stats.stopped or stats.unread or "it holds none"
+                why = self._stats.stopped or self._stats.unread or "it holds none"
                 codec = _codec(chosen)
                 raise DatasetError(f"{path}: no frame of its {codec} video can be decoded: {why}")
             self._index = chosen.index
@@ -68,6 +68,11 @@ class Video:
     def fps(self) -> Fraction | None:
         """Frames a second, those of the median gap where they vary; None of a single frame."""
         return self.timestamps.rate if self.timestamps.frames > 1 else None
+
+    @property
+    def missing(self) -> int:
+        """How many frames fewer than packets have come since the first, as far as has been read."""
+        return self._stats.packets - self._stats.delay - self._stats.frames
 
     def _opening_facts(
         self, container: InputContainer, stream: VideoStream, first: VideoFrame
@@ -140,7 +145,7 @@ class Video:
         """What `timed` gives; from the key frame of that time stamp on nothing but the point's."""
         self.notes[:] = self._opening
         to_rgb = ToRGB(self._spec, deep and self._spec.bits > 8)
-        stats = _StreamStats(entered=point is not None)
+        stats = self._stats = _StreamStats(entered=point is not None)
         with open_container(self.path) as container:
             stream = self._stream(container)
             try:
@@ -220,6 +225,7 @@ class _StreamStats:
     last_pts: int | None = None
     gaps: Counter[int] = field(default_factory=Counter)  # in ticks of the stream's clock
     packets: int = 0
+    delay: int = 0  # packets that the decoder takes before the one that gives the first frame
     hidden: int = 0  # packets that an edit list takes out of sight
     skipped: int = 0  # packets before the first frame that could not be decoded
     failed: int = 0  # packets since the last frame that could not be decoded
@@ -229,6 +235,8 @@ class _StreamStats:
     stopped: str = ""  # why reading came to an end before the stream did
 
     def add(self, frame: VideoFrame) -> None:
+        if not self.frames:
+            self.delay = self.packets - 1
         self.frames += 1
         self.interlaced += bool(frame.interlaced_frame)
         self.damaged += bool(frame.is_corrupt)

@@ -161,15 +161,17 @@ class VideoSource(Source):
         # Where the first frames cannot be decoded, numbers do not tell times.
         whole = self._video.start == self.when.start
         point = self.when.seek_point(self.part.start) if whole else None
-        timed = self._video.timed(deep=True, point=point)
-        number = point.number if point else 0
+        number = start = point.number if point else 0
         origin: int | None = None
-        for stamp, picture in timed:
-            # A frame that could not be decoded leaves its place empty.
+        latest, ordered = start, True
+        for count, (stamp, picture) in enumerate(self._video.timed(deep=True, point=point)):
+            # A frame that could not be decoded leaves its place empty; one in another order does not.
             place = self.when.number(stamp)
-            if place is not None:
+            ordered = ordered and place is not None and (not count or place > latest)
+            if place is not None and ordered:
                 origin = place - number if origin is None else origin
-                number = max(number, place - origin)
+                number = max(number, min(place - origin, start + count + self._video.missing))
+                latest = place
             yield number, stamp, picture
             number += 1
         self.notes += [note for note in self._video.notes if "between frames" in note]

@@ -172,6 +172,21 @@ def test_one_bad_packet_costs_its_frame_alone(tmp_path: Path) -> None:
     assert levels[6:9] == [60, 60, 60] and levels[10::2] == [100, 120, 140, 160, 180]
 
 
+def test_time_stamps_out_of_order_leave_no_place_empty(tmp_path: Path) -> None:
+    file = tmp_path / "a.mov"
+    with av.open(str(file), "w") as output:
+        stream: Any = output.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "rgb24"
+        stream.codec_context.time_base = Fraction(1, 10)
+        for number, frame in enumerate(greys(8, form="rgb24")):
+            for packet in stream.encode(frame):
+                packet.dts, packet.pts = number - 2, (0, 1, 3, 2, 4, 6, 5, 7)[number]
+                output.mux(packet)
+    assert upsample(file, tmp_path / "out.mkv") == (16, 20)
+    levels = [int(picture.mean()) for picture in open_video(tmp_path / "out.mkv")]
+    assert levels[::2] == [0, 20, 40, 60, 80, 100, 120, 140]  # in the decoder's order
+
+
 @pytest.mark.parametrize("part", [1, 4, 8])
 def test_cuts_are_found_in_the_dark(part: int) -> None:
     import cv2
