@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stvt.core.errors import UsageError
-    from stvt.core.progress import progress_line
+    from stvt.core.progress import progress_line, progress_paused
     from stvt.upsampling.video import upsample_file
 
     if args.preview is not None:
@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     job, settings = _job(args), _settings(args)
 
     def say(line: str) -> None:
-        print(f"stvt upsample: {line}", file=sys.stderr)
+        with progress_paused():
+            print(f"stvt upsample: {line}", file=sys.stderr)
 
     try:
         with progress_line() as progress:
