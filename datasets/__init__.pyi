@@ -21,6 +21,7 @@ from .frames import (
     encode_png,
     frame_files,
     numbering_fault,
+    read_deep_frame,
     read_frame,
     write_frame,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "prepare_training",
     "preview",
     "read_clip_index",
+    "read_deep_frame",
     "read_frame",
     "read_timestamps",
     "search_videos",

@@ -18,7 +18,7 @@ from stvt.datasets import (
     frame_files,
     numbering_fault,
     open_video,
-    read_frame,
+    read_deep_frame,
 )
 from stvt.upsampling.color import VUI, source_vui
 from stvt.upsampling.sequence import Timed
@@ -188,11 +188,13 @@ class FolderSource(Source):
         if not self._files:
             raise UsageError(f"{path}: holds no pictures{other_files(path)}")
         said: set[str] = set()
-        height, width = read_frame(self._files[0], said).shape[:2]
+        first = read_deep_frame(self._files[0], said)
+        height, width = first.shape[:2]
+        bits = 8 if first.dtype == np.uint8 else 16
         seconds = len(self._files) / rate
         count = len(self._files)
         when = Timestamps(rate, True, Fraction(0), Fraction(0), count, seconds, 1 / rate)
-        super().__init__(path, part, when, VUI(), 8, width, height)
+        super().__init__(path, part, when, VUI(), bits, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
         self.notes += [f"{path}: {note}" for note in sorted(said)]
@@ -201,7 +203,7 @@ class FolderSource(Source):
         start = math.ceil(self.part.start * self.when.rate)
         for number, file in enumerate(self._files[start:], start):
             said: set[str] = set()
-            picture = read_frame(file, said)
+            picture = read_deep_frame(file, said)
             lines = (f"{self.path}: {note}" for note in sorted(said))
             self.notes += [line for line in lines if line not in self.notes]
             if picture.shape[:2] != (self.height, self.width):
