@@ -26,6 +26,7 @@ from stvt.upsampling.encoder import (
     open_input,
     open_output,
 )
+from stvt.upsampling.riff_sound import declared_stream, put_names_right, wave_format
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
@@ -92,6 +93,7 @@ def _mux(
 ) -> list[str]:
     segments = [file for _, _, file in list_segments(folder)]
     notes: list[str] = []
+    by_tag: list[bool] = []
     orders = [_order(file, rate) for file in segments]
     delay = max(place - shown for order in orders for place, shown in enumerate(order))
     options = {"fflags": "+bitexact"}
@@ -117,13 +119,15 @@ def _mux(
             opening = streams.start if streams.opening is None else streams.opening
             begin = math.ceil((streams.start - opening) * rate)
             zero = streams.start - begin / rate
-            packets.append(_copy_streams(source, container, streams, zero, notes))
+            packets.append(_copy_streams(source, container, streams, zero, notes, by_tag))
         video = _video_packets(segments, orders, stream, rate, begin, delay)
         for _, packet in heapq.merge(video, *packets, key=lambda timed: timed[0]):
             container.mux(packet)
         first.close()
         if source is not None:
             source.close()
+    if any(by_tag):
+        put_names_right(output, by_tag)
     with open_input(output) as result:
         there = {key.lower() for key in result.metadata}
     # "title-eng" repeats "title".
@@ -186,8 +190,12 @@ def _copy_streams(
     streams: SourceStreams,
     zero: Fraction,
     notes: list[str],
+    by_tag: list[bool],
 ) -> Iterator[Timed]:
-    """Adds copies of the source's streams; returns their packets, with times from `zero`."""
+    """Adds copies of the source's streams; returns their packets, with times from `zero`.
+
+    by_tag: what `riff_sound.put_names_right` needs to know.
+    """
     others = [one for one in source.streams if one.type in ("data", "attachment")]
     if container.format.name == "matroska" and streams.sound:  # fonts of subtitles, above all
         for one in source.streams.attachments:
@@ -205,19 +213,23 @@ def _copy_streams(
             continue
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         kind = container.format.name
+        wave = None if stream.type != "audio" or can_hold("matroska", name) else wave_format(stream)
+        template: Any = declared_stream(wave) if wave and kind == "matroska" else stream
         try:
             if name in UNSUPPORTED.get(kind, ()):
                 raise ValueError(name)
-            copy = container.add_stream_from_template(stream, opaque=True)
+            copy = container.add_stream_from_template(template, opaque=True)
         except (ValueError, av.FFmpegError):
             suffix, other = (".mp4", "mp4") if kind == "matroska" else (".mkv", "matroska")
-            # Codecs that Matroska holds by their RIFF tag are unknown to PyAV's check.
-            way = f"{suffix} may" if can_hold(other, name) else "ffmpeg -c copy into .mkv may"
+            way = f"; {suffix} may" if can_hold(other, name) or (wave and kind != other) else ""
             notes.append(
-                f"{what} (stream {stream.index}, {name}) left out: cannot be copied into {kind} "
-                f"here; {way}"
+                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold it{way}"
             )
             continue
+        if template is not stream:
+            copy.time_base = stream.time_base
+        if template is not stream or name == "truehd":
+            by_tag.append(template is not stream)
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
         copy.disposition = stream.disposition
         copies[stream.index] = copy
