@@ -145,6 +145,10 @@ def survey(
     interlaced = int(str(source.facts.get("frames_interlaced") or 0))
     if interlaced > INTERLACED * result.frames:
         result.fault = f"interlaced: {interlaced} frames are two fields; deinterlace it first"
+    if scaled := int(str(source.facts.get("frames_scaled") or 0)):
+        result.fault = (
+            f"picture size: it changes within the video, {scaled} frames have another; cut it there"
+        )
     if source.facts.get("partial"):
         _drop_patched(result)
     return result

@@ -77,11 +77,13 @@ class ColorSpec:
     notes: tuple[str, ...]
 
 
-def color_spec(frame: VideoFrame) -> ColorSpec:
+def color_spec(frame: VideoFrame, before: ColorSpec | None = None) -> ColorSpec:
     """How the numbers of `frame` stand for colours, by its tags, and where they are silent by the usual guess.
 
     Untagged YUV is BT.709 from 720 stored lines up and BT.601 below; an untagged range is limited
     for YUV and full for RGB and grey, which is what FFmpeg and players take too.
+
+    before: of the first frame, whose guess holds where those of others would differ.
     """
     form, notes = frame.format, []
     bits = 8 if form.has_palette else max(part.bits for part in form.components)
@@ -105,7 +107,9 @@ def color_spec(frame: VideoFrame) -> ColorSpec:
     guessed = not matrix
     if guessed:
         matrix = "bt709" if frame.height >= HIGH_DEFINITION else "bt601"
-        name = {"bt709": "BT.709", "bt601": "BT.601"}[matrix]
+        if before is not None and before.matrix in LUMA_WEIGHTS:
+            matrix = before.matrix
+        name = matrix.upper().replace("BT", "BT.")
         if frame.colorspace in UNTAGGED:
             notes.append(f"colour matrix not tagged: taken as {name} for its {frame.height} lines")
         else:

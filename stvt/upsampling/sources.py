@@ -174,7 +174,8 @@ class VideoSource(Source):
                 latest = place
             yield number, stamp, picture
             number += 1
-        self.notes += [note for note in self._video.notes if "between frames" in note]
+        told = ("between frames", "picture size changes")
+        self.notes += [n for n in self._video.notes if any(part in n for part in told)]
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
             self.problems.append(f"{self.path}: {note}")

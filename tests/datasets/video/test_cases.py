@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -20,7 +21,7 @@ from stvt.core.files import read_json
 from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import Restarts, measured_rate, read_timestamps
-from tests.builders.coded_videos import greys, write
+from tests.builders.coded_videos import greys, noise, tagged, write
 
 Frame = NDArray[np.uint8]
 
@@ -212,6 +213,63 @@ def test_noise_in_the_dark_is_no_cut(level: int) -> None:
     for _ in range(12):
         detector.process_frame(random.integers(0, level + 1, (96, 128, 3), np.uint8))
     assert detector.result() == []
+
+
+def test_a_video_whose_size_changes_is_refused_for_training(tmp_path: Path) -> None:
+    parts = []
+    for size in (160, 192):
+        frames = scenery(size, 30)
+        parts.append(write(tmp_path / f"{size}.mjpeg", frames, "mjpeg").read_bytes())
+    source = tmp_path / "a.mjpeg"
+    source.write_bytes(b"".join(parts))
+    arguments = ["prepare", "own", "--root", str(tmp_path / "sets"), "--training"]
+    main([*arguments, "--source", str(source), "--min-rate", "10", "--min-frames", "8"])
+    ledger = (tmp_path / "sets" / "own" / "ledger.csv").read_text()
+    assert "refused" in ledger and "30 frames have another" in ledger
+
+
+def scenery(size: int, count: int) -> list[av.VideoFrame]:
+    import cv2
+
+    coarse = np.random.default_rng(size).integers(0, 256, (9, 9, 3), np.uint8)
+    picture = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    rolled = [np.ascontiguousarray(np.roll(picture, 2 * k, 1)) for k in range(count)]
+    return [
+        av.VideoFrame.from_ndarray(r, format="rgb24").reformat(format="yuvj420p") for r in rolled
+    ]
+
+
+def test_matroska_says_what_to_crop(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.mkv", noise(3, "yuv444p"), setup=tagged("bt709", False))
+    data = bytearray(file.read_bytes())
+    at = data.index(b"\x55\xb0")  # the element of its colours gives its place to others
+    whole = data[at + 2] - 0x80 + 3
+    crop = b"\x54\xbb\x81\x0c\x54\xcc\x81\x07"  # top and left
+    data[at : at + whole] = crop + bytes([0xEC, 0x80 + whole - 10]) + bytes(whole - 10)
+    file.write_bytes(data)
+    video = open_video(file)
+    assert (video.width, video.height) == (57, 52)
+    assert [picture.shape for picture in video] == [(52, 57, 3)] * 3
+    assert any("cropped by 7, 12, 0 and 0 pixels" in note for note in video.notes)
+
+
+@pytest.mark.parametrize(("wide", "right", "crop"), [(48, 0, True), (48, 4, True), (47, 0, False)])
+def test_mp4_says_what_to_crop(tmp_path: Path, wide: int, right: int, crop: bool) -> None:
+    file = encode(tmp_path / "a.mp4", "libx264", Fraction(25), 3, g="1")  # of 96x64
+    data = bytearray(file.read_bytes())
+    clap = struct.pack(">I4sIIIIiIiI", 40, b"clap", 2 * wide, 2, 64, 1, right, 1, 0, 1)
+    places = {name: data.rindex(name) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl")}
+    places |= {name: data.rindex(name) - 4 for name in (b"stsd", b"avc1")}
+    (size,) = struct.unpack_from(">I", data, places[b"avc1"])
+    data[places[b"avc1"] + size : places[b"avc1"] + size] = clap
+    for place in places.values():
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(clap))
+    file.write_bytes(data)
+    video = open_video(file)
+    left = (96 - wide) // 2 + right if crop else 0
+    assert video.width == (wide if crop else 96) and video.height == 64
+    assert all(picture.shape == (64, video.width, 3) for picture in video)
+    assert any(f"cropped by {left}, 0, " in note for note in video.notes) == crop
 
 
 def test_interlaced_video_is_refused_for_training(tmp_path: Path) -> None:
