@@ -11,6 +11,7 @@ from .clips.storage import STORAGES, Clip, suffix, write_clip
 from .collect.overlap import Coverage, SideOverlap, coverage, read_clip_index
 from .collect.video_list import TEMPLATE
 from .collect.ytdlp import FORMAT, YtdlpOptions, missing_tools, search_videos
+from .curation.duplicates import HoldDetector
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
@@ -49,6 +50,7 @@ __all__ = [
     "Coverage",
     "DatasetError",
     "Frame",
+    "HoldDetector",
     "MotionPreview",
     "Outcome",
     "Pixels",

@@ -13,6 +13,7 @@ import numpy as np
 from stvt.core.errors import UsageError
 from stvt.core.images import animated_webp, other_files
 from stvt.datasets import (
+    HoldDetector,
     Pixels,
     Timestamps,
     frame_files,
@@ -88,6 +89,7 @@ class Source:
         self.first, self.last = None, 1 / self.when.rate
         origin: Fraction | None = None
         last: Fraction | None = None
+        holds = HoldDetector(self.when.rate)
         for number, stamp, picture in self._all():
             if number and origin is None:
                 origin = self.when.start
@@ -110,12 +112,19 @@ class Source:
             if past < self.part.start:
                 continue
             self.first = stamp if self.first is None else self.first
-            yield stamp, self._cropped(picture)
+            taken = self._cropped(picture)
+            holds.process_frame(taken)
+            yield stamp, taken
         else:
             if last is not None and origin is not None and not self.problems:
                 end = self.part.end
                 rest = self.when.last if end is None else min(self.when.last, origin + end - last)
                 self.last = max(rest, self.last if self.when.constant_rate else rest)
+        if held := holds.result():
+            self.notes.append(
+                f"{held[0]} frames repeat the one before (each picture is held for {held[1]}), and so "
+                "do those made between them: motion is as uneven as before"
+            )
         if self.first is None:
             start, end = float(self.part.start), self.part.end
             until = "" if end is None else f" and before {float(end):g} s"

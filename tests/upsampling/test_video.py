@@ -150,3 +150,12 @@ def test_frames_of_sixteen_bits_keep_their_depth(
     for _, picture in result.timed(deep=True):
         assert np.abs(picture - ramp / 65535).max() < 2 / levels
         assert len(np.unique(picture[0, :, 0])) > (60 if levels > 1023 else 6)
+
+
+@pytest.mark.parametrize("held", [1, 2, 3])
+def test_pictures_that_are_held_for_several_frames_are_said(tmp_path: Path, held: int) -> None:
+    frames = [frame for frame in scenery(1, 12) for _ in range(held)]
+    result = carry_out(job_of(video(tmp_path / "in.mp4", frames), tmp_path / "out.mp4"), scale=1)
+    said = [note for note in result.notes if "repeat the one before" in note]
+    assert len(said) == (held > 1) and result.outputs == 24 * held
+    assert all(f"held for {held})" in note for note in said)

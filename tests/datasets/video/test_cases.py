@@ -21,7 +21,7 @@ from stvt.core.files import read_json
 from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector
 from stvt.datasets.video.reader import open_video
 from stvt.datasets.video.timestamps import Restarts, measured_rate, read_timestamps
-from tests.builders.coded_videos import greys, noise, tagged, write
+from tests.builders.coded_videos import greys, noise, packed, tagged, write
 
 Frame = NDArray[np.uint8]
 
@@ -233,10 +233,8 @@ def scenery(size: int, count: int) -> list[av.VideoFrame]:
 
     coarse = np.random.default_rng(size).integers(0, 256, (9, 9, 3), np.uint8)
     picture = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    rolled = [np.ascontiguousarray(np.roll(picture, 2 * k, 1)) for k in range(count)]
-    return [
-        av.VideoFrame.from_ndarray(r, format="rgb24").reformat(format="yuvj420p") for r in rolled
-    ]
+    rolled = (np.array(np.roll(picture, 2 * k, 1), np.uint8) for k in range(count))
+    return [packed(one).reformat(format="yuvj420p") for one in rolled]
 
 
 def test_matroska_says_what_to_crop(tmp_path: Path) -> None:
