@@ -58,8 +58,10 @@ class FrameFolder:
         self.height, self.width = read_frame(self.files[0]).shape[:2]
 
     def timed(self) -> Iterator[tuple[Fraction | None, Any]]:
+        said: set[str] = set()
         for number, file in enumerate(self.files):
-            frame = read_frame(file)
+            frame = read_frame(file, said)
+            self.notes += sorted(said.difference(self.notes))
             if frame.shape[:2] != (self.height, self.width):
                 raise DatasetError(f"{file}: is not of the size of the frames before it")
             yield number / self.rate, frame
