@@ -21,12 +21,13 @@ STANDARD = [
     Fraction(rate)
     for rate in (
         *("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60"),
-        *("10", "12", "15", "20", "100", "120000/1001", "120", "240000/1001", "240"),
+        *("10", "12", "15", "20", "48000/1001", "100", "120000/1001", "120", "240000/1001", "240"),
     )
 ]
 STRAY = 0.25  # of a frame's time: how far from its place a frame of a constant rate may be stamped
 USUAL = 0.1  # of the median: gaps so near to it are of the usual length
 NEAR = 0.02  # a rate this close to a standard one is that one, where it varies anyway
+ROUNDED = 1e-4  # a header's rate so close to a standard one is that one
 CLOCK = 1000  # a rate that is that of a container's clock
 LONG = 2  # frames' times: a last frame shown so long or longer is meant to stay
 JUMP = 1  # seconds back from which time stamps have begun anew, as in joined transport streams
@@ -239,9 +240,13 @@ def measured_rate(
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
     near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
     exact = mean.limit_denominator(100_000)
-    plain = average is not None and average.denominator in (1, 1001) and average < CLOCK
-    promised = average if plain else None
-    for off, known in ((float(tick), near[:2]), (math.inf, near[:1])):
+    promised = None
+    if average is not None:  # in nanoseconds a frame, perhaps, as Matroska has it
+        known = [rate for rate in STANDARD if abs(rate / average - 1) < ROUNDED]
+        plain = average.denominator in (1, 1001) and average < CLOCK
+        promised = average if plain else next(iter(known), None)
+    rounding = min(float(tick), STRAY / float(mean))
+    for off, known in ((rounding, near[:2]), (math.inf, near[:1])):
         for rate in [promised, *known, average, exact]:
             if rate and _is_constant(stamps, rate, off):
                 return rate, True
