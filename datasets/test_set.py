@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from stvt.core.suggestions import did_you_mean
+
 from .errors import DatasetError
 from .frames import natural_key
-from .manifest import GT, PREPARING, TestSetManifest, read_plan, read_test_manifest
+from .manifest import FILE, GT, PREPARING, TestSetManifest, read_plan, read_test_manifest
 from .recipes import DATASETS
 from .schema import LrRecord, Missing, SceneRecord, frame_name
 from .sources.scenes import set_name
@@ -127,7 +129,9 @@ def load(name: str, root: Path | str) -> Prepared:
     if manifest is None:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
-        raise DatasetError(f"{name}: {what}; run `{again}`")
+        there = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
+        hint = "" if recipe else did_you_mean(name, [*DATASETS, *there])
+        raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
     whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
     missing = read_plan(folder)
     if recipe and whole:

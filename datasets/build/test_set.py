@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stvt.core.fetcher import Fetch
+from stvt.core.download import FetchOptions
 from stvt.core.files import reason, write_json
 
 from ..degradation import checked, parameters
@@ -48,7 +48,7 @@ def prepare(
     progress: Progress | None = None,
     partial: bool = False,
     scenes: Sequence[str] = (),
-    fetch: Fetch | None = None,
+    fetch: FetchOptions | None = None,
     prune: bool = False,
 ) -> Outcome:
     """Makes `root/name` hold the ground-truth frames of a source and low-resolution ones of them.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from stvt.core.fetcher import Fetch
+from stvt.core.download import FetchOptions
+from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
 from ..manifest import FILE, GT, TestSetManifest
@@ -70,7 +71,7 @@ def resolve(
     source: Path | None,
     manifest: TestSetManifest | None,
     selection: SceneSelection = ALL,
-    fetch: Fetch | None = None,
+    fetch: FetchOptions | None = None,
     look: bool = False,
 ) -> Iterator[list[ResolvedSource]]:
     """The sources of the set in `folder`, or to be there; what is unpacked is there meanwhile.
@@ -102,7 +103,7 @@ def resolve(
             if source is None:
                 raise DatasetError(
                     f"{name}: no data set of that name is known; known are {', '.join(DATASETS)}; "
-                    "for frames or a video of your own give --source"
+                    f"for frames or a video of your own give --source{did_you_mean(name, DATASETS)}"
                 )
             yield [unpacked.enter_context(_resolve(recipe, source, folder, selection))]
 

@@ -108,7 +108,7 @@ def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
 
 def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
-    from stvt.core.fetcher import fetcher
+    from stvt.core.download import FetchOptions
     from stvt.core.progress import progress_line
 
     recipe = datasets.DATASETS.get(name)
@@ -128,11 +128,12 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
             partial=args.partial,
             scenes=args.scenes,
             prune=args.prune,
-            fetch=fetcher(
+            fetch=FetchOptions(
                 rate=args.limit_rate,
                 cookies=args.cookies,
-                instead=args.instead,
+                mirrors=tuple(args.instead),
                 progress=_in_megabytes(show_megabytes),
+                say=lambda line: print(f"stvt prepare: note: {line}", file=sys.stderr),
             ),
         )
     for line in outcome.notes:
