@@ -50,5 +50,7 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
 @contextmanager
 def progress_paused() -> Iterator[None]:
     """Takes the progress line away while something else is printed."""
+    from tqdm import tqdm
+
     with tqdm.external_write_mode(file=sys.stderr):
         yield
