@@ -45,3 +45,12 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
     finally:
         if line is not None:
             line.close()
+
+
+@contextmanager
+def progress_paused() -> Iterator[None]:
+    """Takes the progress line away while something else is printed."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stderr):
+        yield
