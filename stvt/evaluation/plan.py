@@ -166,6 +166,7 @@ class Plan:
             spec,
             fingerprint,
             self.settings.phase,
+            self.settings.compiled,
             [metrics.METRICS[name].definition for name in self.metric_names],
             self.save_frames,
         ]

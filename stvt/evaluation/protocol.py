@@ -94,19 +94,24 @@ class Protocol:
         """
         return f"{self.degradation}x{self.scale}"
 
+    @property
+    def preset(self) -> Protocol:
+        """The preset that it departs from: that of its name, or else the one with its inputs."""
+        return PRESETS.get(self.name) or PRESETS["authors" if self.inputs == "authors" else "paper"]
+
     def label(self) -> str:
         """A short name for folders: the preset, then what differs from it.
 
         >>> Protocol().label(), with_options("zsm", frames="new", limit=2).label()
         ('paper', 'zsm-new-limit2')
         """
-        preset = PRESETS[self.name]
+        preset = self.preset
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
         words |= {"scale": "x"}
         changed = [
             f"{words.get(key, '')}{value}"
             for key, value in vars(self).items()
-            if value != getattr(preset, key)
+            if key != "name" and value != getattr(preset, key)
         ]
         return "-".join([self.name, *changed])
 

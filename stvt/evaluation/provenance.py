@@ -107,6 +107,7 @@ def facts(plan: Plan) -> dict[str, Any]:
         "settings": {
             "device": plan.settings.device,
             "untrained": plan.settings.untrained,
+            "compiled": plan.settings.compiled,
             "save_frames": plan.save_frames,
         },
         "weights": {
@@ -127,15 +128,14 @@ def command(plan: Plan) -> str:
     for name, file in plan.settings.weights.items():
         words += ["--weights", f"{name}={file.name}"]
     words += ["--untrained"] * plan.settings.untrained
+    words += ["--compile", plan.settings.compiled] if plan.settings.compiled else []
     words += ["--save-frames"] * plan.save_frames
     return shlex.join(words)
 
 
 def _protocol_options(protocol: Protocol) -> list[str]:
-    from stvt.evaluation.protocol import PRESETS
-
-    preset = PRESETS.get(protocol.name)
-    words = ["--protocol", protocol.name]
+    preset = protocol.preset
+    words = ["--protocol", preset.name]
     for key, value in vars(protocol).items():
         if key not in ("name", "inputs") and value is not None and value != getattr(preset, key):
             words += [f"--{key.replace('_', '-')}", str(value)]

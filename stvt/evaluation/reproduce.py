@@ -88,6 +88,7 @@ def reproduce(
         weights=files,
         untrained=bool(settings.get("untrained", _some_untrained(info))),
         device=device or str(settings.get("device", "auto")),
+        compiled=settings.get("compiled", ""),
         workers=workers,
         save_frames=bool(settings.get("save_frames")),
         progress=progress,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import stvt
+from stvt.baselines import Compiled
 from stvt.cli import compare as compare_command
 from stvt.cli import reproduce as reproduce_command
 from stvt.core.errors import UsageError
@@ -21,7 +22,7 @@ from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
 from stvt.evaluation import report as reporting
 from stvt.evaluation.plan import Plan
-from stvt.evaluation.protocol import with_options
+from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.store import read_json
 from stvt.reports import RunInfo
 
@@ -174,17 +175,20 @@ def test_weights_that_are_not_here_any_more_are_asked_for(copy: Path, root: Path
         call("reproduce", copy, "--root", root)
 
 
-def planned(root: Path, run: Path) -> Plan:
+def planned(
+    root: Path, run: Path, protocol: Protocol | None = None, compiled: Compiled = ""
+) -> Plan:
     return Plan(
         ["squares"],
         ["bicubic+blend"],
-        with_options("zsm", degradation="BD", limit=2),
+        protocol or with_options("zsm", degradation="BD", limit=2),
         root=root,
         run=run,
         metric_names=("psnr",),
         weights={},
         untrained=False,
         device="cpu",
+        compiled=compiled,
         save_frames=False,
     )
 
@@ -205,6 +209,26 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
     assert {"python", "torch", "numpy", "av", "stvt"} <= facts["versions"].keys()
     assert str(tmp_path) not in json.dumps(facts) and str(root) not in json.dumps(facts)
     assert provenance.facts(other) == facts
+
+
+def test_a_protocol_of_ones_own_is_evaluated_and_its_command_departs_from_the_papers(
+    root: Path, tmp_path: Path
+) -> None:
+    mine = Protocol("mine", ends="replicate", limit=1)
+    scores = stvt.evaluate("squares", "bicubic+blend", root=root, out=tmp_path / "a", protocol=mine)
+    assert len(scores) and not scores.attrs["failures"]
+    words = provenance.command(planned(root, tmp_path / "b", mine))
+    assert "--protocol paper --ends replicate --limit 1 " in words
+    assert mine.label() == "mine-replicate-limit1"
+
+
+def test_compiled_networks_are_recorded_and_scored_by_themselves(
+    root: Path, tmp_path: Path
+) -> None:
+    plain, compiled = planned(root, tmp_path), planned(root, tmp_path, compiled="parts")
+    assert "--compile parts" in provenance.command(compiled)
+    assert provenance.facts(compiled)["settings"]["compiled"] == "parts"
+    assert {unit.key for unit in plain.units}.isdisjoint(unit.key for unit in compiled.units)
 
 
 def test_the_state_of_the_code_is_gits() -> None:
