@@ -7,10 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stvt import datasets
+import numpy as np
+from numpy.typing import NDArray
+
+from stvt import baselines, datasets
+from stvt.baselines import Settings, StvunMethod
 from stvt.core.errors import UsageError
 from stvt.core.images import picture_size
 from stvt.core.safe_names import file_name
+from stvt.device import usable_device
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
 from stvt.evaluation.report import read_run
@@ -102,6 +107,75 @@ def videos(run: Path) -> Iterator[Path]:
         for scene, clip in scenes.items():
             folder = run / "report" / "videos"
             yield from scene_videos(clip, dataset, scene, list(info.methods), folder)
+
+
+def confidence_maps(
+    clip: Path,
+    weights: Sequence[str] = (),
+    *,
+    method: str = "stvun-s",
+    untrained: bool = False,
+    frame: int | None = None,
+    device: str = "auto",
+) -> tuple[list[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]:
+    """A window of frames, and STVUN's confidence in each of them by the name of the weights.
+
+    clip:    the folder of small frames. frame: the centre of the window; the middle one if None.
+    weights: [NAME=]FILE each; none: where the method's are kept.
+    Raises UsageError for a method without confidence scores, and two weights of one name.
+    """
+    import torch
+
+    files = datasets.frame_files(clip)
+    if not files:
+        raise UsageError(f"{clip}: no frames there")
+    centre = len(files) // 2 if frame is None else frame
+    if not 0 <= centre < len(files):
+        raise UsageError(f"--frame {centre}: {clip} has frames 0 to {len(files) - 1}")
+    around = range(centre - StvunMethod.before, centre + StvunMethod.after + 1)
+    window = [datasets.read_frame(files[min(max(place, 0), len(files) - 1)]) for place in around]
+    if len({picture.shape for picture in window}) > 1:
+        raise UsageError(f"{clip}: its frames are of several sizes")
+    frames = torch.from_numpy(np.stack(window)).permute(0, 3, 1, 2).float() / 255
+    maps = {}
+    for name, file in _named_weights(weights, method).items():
+        settings = Settings(
+            device=usable_device(device),
+            weights={method: file} if file else {},
+            untrained=untrained,
+        )
+        built = baselines.build(method, settings)
+        label = f"{name} (untrained)" if untrained else name
+        try:
+            if not isinstance(built, StvunMethod):
+                raise ValueError("another network")
+            scores = built.confidence(frames.to(settings.device))
+        except ValueError as error:  # STVUN without EFST, too
+            theirs = "stvun, stvun-s and stvun-m have"
+            raise UsageError(f"{method} has no confidence scores; {theirs}") from error
+        maps[label] = scores.float().cpu().numpy()
+    return window, maps
+
+
+def _named_weights(weights: Sequence[str], method: str) -> dict[str, Path | None]:
+    """Name -> file: the name that is given, or the last parts of the path that tell it from others."""
+    if not weights:
+        return {method: None}
+    given = [text.rpartition("=") for text in weights]
+    paths = [Path(file) for _, _, file in given]
+    names: dict[str, Path | None] = {}
+    for (name, _, _), path in zip(given, paths, strict=True):
+        parts = path.with_suffix("").parts
+        others = [other.with_suffix("").parts for other in paths if other != path]
+        length = next(
+            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
+            len(parts),
+        )
+        label = name or "/".join(parts[-length:])
+        if label in names:
+            raise UsageError(f"--weights: two are called {label}; give one a name: NAME=FILE")
+        names[label] = path
+    return names
 
 
 def _scene(info: RunInfo, name: str) -> tuple[str, str]:
