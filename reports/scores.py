@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -119,6 +119,37 @@ def _parts(signature: str) -> dict[str, str]:
     return parts
 
 
+Frames = Mapping[tuple[str, str], Mapping[int, float]]  # (scene, method) -> frame -> value
+
+
+def _is_better(frames: Frames, a: str, b: str, metric: str, scene: str | None) -> bool:
+    """Whether a is better than b over the frames that are finite in both, or has more identical."""
+    means: list[tuple[float, float]] = []
+    identical = 0
+    for one in dict.fromkeys(s for s, _ in frames if scene in (None, s)):
+        of_a, of_b = frames.get((one, a), {}), frames.get((one, b), {})
+        identical += sum(map(math.isinf, of_a.values())) - sum(map(math.isinf, of_b.values()))
+        both = [
+            (value, of_b[frame])
+            for frame, value in of_a.items()
+            if math.isfinite(value) and math.isfinite(of_b.get(frame, math.nan))
+        ]
+        if both:
+            means.append((_mean(x for x, _ in both), _mean(y for _, y in both)))
+    apart = (
+        round(_mean(x for x, _ in means), decimals(metric))
+        - round(_mean(y for _, y in means), decimals(metric))
+        if means
+        else 0.0
+    )
+    return (-apart if metric in LOWER_IS_BETTER else apart) > 0 or (apart == 0 and identical > 0)
+
+
+def _mean(values: Iterable[float]) -> float:
+    every = list(values)
+    return math.fsum(every) / len(every)
+
+
 class Rank(NamedTuple):
     """A place among `last` places; equal means share one, and the next ones are left out."""
 
@@ -167,6 +198,7 @@ class Averages:
     columns: (data set, channel) pairs; metrics of each: `metrics`.
     total:   (data set, channel, method, metric) -> Mean.
     scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
+    infinite: (data set, channel, metric) -> the value of each frame, where some are infinite.
     """
 
     columns: Sequence[Column]
@@ -176,23 +208,34 @@ class Averages:
     untrained: frozenset[str]
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
+    infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
 
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
-        Untrained methods and means over fewer scenes than the others' do not take part.
+        Untrained methods and means over fewer scenes than the others' do not take part. Where
+        frames equal the truth, two methods are compared by those that neither has so, then by how
+        many they have so.
         """
-        values = {}
+        values: dict[str, float] = {}
+        frames = self.infinite.get((*column, metric), {})
         for method in self.methods:
             mean = self.mean(column, method, metric, scene)
-            if method not in self.untrained and mean.comparable:
+            if method not in self.untrained and (mean.complete if frames else mean.comparable):
                 sign = 1 if metric in LOWER_IS_BETTER else -1
                 values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
             return {}
-        places = {
-            m: 1 + sum(other < value for other in values.values()) for m, value in values.items()
-        }
+        if frames:
+            places = {
+                m: 1 + sum(_is_better(frames, other, m, metric, scene) for other in values)
+                for m in values
+            }
+        else:
+            places = {
+                m: 1 + sum(other < value for other in values.values())
+                for m, value in values.items()
+            }
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
@@ -252,7 +295,23 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
         total=total,
         scene=per_scene,
+        infinite=_infinite(scores),
     )
+
+
+def _infinite(scores: DataFrame) -> dict[tuple[str, str, str], Frames]:
+    """The frames of `Averages.infinite`."""
+    found: dict[tuple[str, str, str], dict[tuple[str, str], dict[int, float]]] = {}
+    keys = ["dataset", "channel", "metric"]
+    some = scores.loc[np.isinf(scores["value"]), keys].drop_duplicates()
+    columns = (*keys, "scene", "method", "frame", "value")
+    rows = scores.merge(some, on=keys)
+    for dataset, channel, metric, scene, method, frame, value in zip(
+        *(rows[column].tolist() for column in columns), strict=True
+    ):
+        one = found.setdefault((dataset, channel, metric), {})
+        one.setdefault((scene, method), {})[frame] = value
+    return {key: dict(one) for key, one in found.items()}
 
 
 def _in_order(first: Any, then: Any) -> list[str]:
