@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -119,35 +120,24 @@ def _parts(signature: str) -> dict[str, str]:
     return parts
 
 
-Frames = Mapping[tuple[str, str], Mapping[int, float]]  # (scene, method) -> frame -> value
+Frames = Mapping[str, Mapping[str, Mapping[int, float]]]  # scene -> method -> frame -> value
 
 
-def _is_better(frames: Frames, a: str, b: str, metric: str, scene: str | None) -> bool:
-    """Whether a is better than b over the frames that are finite in both, or has more identical."""
+def _is_better(frames: Frames, a: str, b: str, metric: str) -> bool:
+    """Whether a is better than b over the frames that both have finite, or has more identical."""
     means: list[tuple[float, float]] = []
     identical = 0
-    for one in dict.fromkeys(s for s, _ in frames if scene in (None, s)):
-        of_a, of_b = frames.get((one, a), {}), frames.get((one, b), {})
+    for of in frames.values():
+        of_a, of_b = of.get(a, {}), of.get(b, {})
         identical += sum(map(math.isinf, of_a.values())) - sum(map(math.isinf, of_b.values()))
-        both = [
-            (value, of_b[frame])
-            for frame, value in of_a.items()
-            if math.isfinite(value) and math.isfinite(of_b.get(frame, math.nan))
-        ]
-        if both:
-            means.append((_mean(x for x, _ in both), _mean(y for _, y in both)))
-    apart = (
-        round(_mean(x for x, _ in means), decimals(metric))
-        - round(_mean(y for _, y in means), decimals(metric))
-        if means
-        else 0.0
-    )
+        pairs = [(value, of_b[frame]) for frame, value in of_a.items() if frame in of_b]
+        if both := [pair for pair in pairs if all(map(math.isfinite, pair))]:
+            means.append((fmean(x for x, _ in both), fmean(y for _, y in both)))
+    apart = 0.0
+    if means:
+        mean_a, mean_b = (fmean(pair[place] for pair in means) for place in (0, 1))
+        apart = round(mean_a, decimals(metric)) - round(mean_b, decimals(metric))
     return (-apart if metric in LOWER_IS_BETTER else apart) > 0 or (apart == 0 and identical > 0)
-
-
-def _mean(values: Iterable[float]) -> float:
-    every = list(values)
-    return math.fsum(every) / len(every)
 
 
 class Rank(NamedTuple):
@@ -182,11 +172,6 @@ class Mean:
     def complete(self) -> bool:
         return self.scenes == self.of and not math.isnan(self.value)
 
-    @property
-    def comparable(self) -> bool:
-        """Whether it is a mean over the same scenes as the other methods'."""
-        return self.complete and (not self.dropped or math.isinf(self.value))
-
 
 Column = tuple[str, str]  # data set, channel
 
@@ -209,6 +194,7 @@ class Averages:
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
     infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
+    known_ranks: dict[tuple[str | None, ...], dict[str, Rank]] = field(default_factory=dict)
 
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
@@ -217,25 +203,28 @@ class Averages:
         frames equal the truth, two methods are compared by those that neither has so, then by how
         many they have so.
         """
-        values: dict[str, float] = {}
+        key = (*column, metric, scene)
+        if key not in self.known_ranks:
+            self.known_ranks[key] = self._ranks(column, metric, scene)
+        return self.known_ranks[key]
+
+    def _ranks(self, column: Column, metric: str, scene: str | None) -> dict[str, Rank]:
         frames = self.infinite.get((*column, metric), {})
+        if scene is not None:
+            frames = {scene: frames[scene]} if scene in frames else {}
+        values: dict[str, float] = {}
         for method in self.methods:
             mean = self.mean(column, method, metric, scene)
-            if method not in self.untrained and (mean.complete if frames else mean.comparable):
+            if method not in self.untrained and mean.complete:
                 sign = 1 if metric in LOWER_IS_BETTER else -1
                 values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
             return {}
-        if frames:
-            places = {
-                m: 1 + sum(_is_better(frames, other, m, metric, scene) for other in values)
-                for m in values
-            }
-        else:
-            places = {
-                m: 1 + sum(other < value for other in values.values())
-                for m, value in values.items()
-            }
+
+        def is_better(a: str, b: str) -> bool:
+            return _is_better(frames, a, b, metric) if frames else values[a] < values[b]
+
+        places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
@@ -301,17 +290,16 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
 
 def _infinite(scores: DataFrame) -> dict[tuple[str, str, str], Frames]:
     """The frames of `Averages.infinite`."""
-    found: dict[tuple[str, str, str], dict[tuple[str, str], dict[int, float]]] = {}
+    kinds: dict[tuple[str, str, str], dict[str, dict[str, dict[int, float]]]] = {}
     keys = ["dataset", "channel", "metric"]
     some = scores.loc[np.isinf(scores["value"]), keys].drop_duplicates()
-    columns = (*keys, "scene", "method", "frame", "value")
-    rows = scores.merge(some, on=keys)
-    for dataset, channel, metric, scene, method, frame, value in zip(
-        *(rows[column].tolist() for column in columns), strict=True
+    rows = scores.merge(some, on=keys)[[*keys, "scene", "method", "frame", "value"]]
+    for dataset, channel, metric, scene, method, frame, value in rows.itertuples(
+        index=False, name=None
     ):
-        one = found.setdefault((dataset, channel, metric), {})
-        one.setdefault((scene, method), {})[frame] = value
-    return {key: dict(one) for key, one in found.items()}
+        scenes = kinds.setdefault((dataset, channel, metric), {})
+        scenes.setdefault(scene, {}).setdefault(method, {})[frame] = value
+    return dict(kinds)
 
 
 def _in_order(first: Any, then: Any) -> list[str]:

@@ -245,5 +245,5 @@ def _identical(mean: Mean) -> str:
     frames = f"{mean.identical} identical frame{'s' * (mean.identical > 1)}"
     if math.isinf(mean.value):
         return f"{frames}: all are equal to the truth."
-    dropped = f", among them all of {mean.dropped} scene(s): not compared" if mean.dropped else ""
+    dropped = f", among them all of {mean.dropped} scene(s)" if mean.dropped else ""
     return f"{frames} left out of the mean{dropped}."

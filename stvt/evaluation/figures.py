@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,13 +147,12 @@ def confidence_maps(
         )
         built = baselines.build(method, settings)
         label = f"{name} (untrained)" if untrained else name
-        try:
-            if not isinstance(built, StvunMethod):
-                raise ValueError("another network")
-            scores = built.confidence(frames.to(settings.device))
-        except ValueError as error:  # STVUN without EFST, too
-            theirs = "stvun, stvun-s and stvun-m have"
-            raise UsageError(f"{method} has no confidence scores; {theirs}") from error
+        scores = None
+        if isinstance(built, StvunMethod):
+            with suppress(ValueError):  # of STVUN without EFST
+                scores = built.confidence(frames.to(settings.device))
+        if scores is None:
+            raise UsageError(f"{method} has no confidence scores; stvun, stvun-s and stvun-m have")
         maps[label] = scores.float().cpu().numpy()
     return window, maps
 

@@ -155,16 +155,16 @@ def test_identical_frames_are_left_out_of_the_mean_and_counted() -> None:
     assert "2 identical frames left out of the mean" in text
 
 
-def test_only_identical_frames_give_inf_and_a_scene_of_them_spoils_the_comparison() -> None:
+def test_only_identical_frames_give_inf_and_a_scene_of_them_is_won() -> None:
     same = [math.inf]
     text = table(scores(rows("a", "s", same), rows("b", "s", [30])), {}, "markdown")
     assert cells(text, "a")[1] == "**inf**¹"
     made = scores(rows("a", "s", same), rows("a", "t", [20]))
     made = scores(made, rows("b", "s", [30]), rows("b", "t", [10]), rows("c", "s", [5]))
     text = table(scores(made, rows("c", "t", [5])), {}, "markdown")
-    assert cells(text, "a")[1] == "20.00¹"
+    assert cells(text, "a")[1] == "**20.00**¹"  # better than b in both scenes
     assert "all of 1 scene" in text
-    assert cells(text, "b")[1] == "**20.00**"
+    assert cells(text, "b")[1] == "<ins>20.00</ins>"
 
 
 def test_the_papers_numbers_stand_beside_ours_only_under_its_protocol() -> None:
