@@ -73,10 +73,15 @@ class MethodInfo:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A data set of a run. lacks: what it was prepared without, if it is not the whole set."""
+    """A data set of a run.
+
+    checked: what of its frames was compared with the manifest: sizes and times, or sha256.
+    lacks:   what it was prepared without, if it is not the whole set.
+    """
 
     scenes: list[str]
     manifest_sha256: str = ""
+    checked: str = ""
     lacks: str = ""
 
 

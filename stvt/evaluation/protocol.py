@@ -148,14 +148,16 @@ PRESETS: dict[str, Protocol] = {
 }
 
 
-def with_options(name: str, **options: Any) -> Protocol:
-    """The preset `name` with the options that are not None in place of its own.
+def with_options(base: str | Protocol, **options: Any) -> Protocol:
+    """A preset, or a protocol, with the options that are not None in place of its own.
 
-    Raises UsageError if there is no such preset.
+    Raises UsageError if there is no such preset, TypeError for an option that no protocol has.
     """
-    if name not in PRESETS:
-        raise UsageError(f"no protocol is called {name!r}; there are {', '.join(PRESETS)}")
-    return replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
+    if isinstance(base, str):
+        if base not in PRESETS:
+            raise UsageError(f"no protocol is called {base!r}; there are {', '.join(PRESETS)}")
+        base = PRESETS[base]
+    return replace(base, **{k: v for k, v in options.items() if v is not None})
 
 
 @dataclass(frozen=True, order=True)

@@ -56,6 +56,7 @@ def write_run(plan: Plan) -> bool:
             name: {
                 "scenes": list(prepared.scenes),
                 "manifest_sha256": plan.digests[name],
+                "checked": "sha256" if plan.options.verify else "sizes and times",
                 **_lacks(prepared),
             }
             for name, prepared in plan.prepared.items()
@@ -108,7 +109,7 @@ def facts(plan: Plan) -> dict[str, Any]:
             "device": plan.settings.device,
             "untrained": plan.settings.untrained,
             "compiled": plan.settings.compiled,
-            "save_frames": plan.save_frames,
+            "save_frames": plan.options.save_frames,
         },
         "weights": {
             name: {"file": file.name, "sha256": sha256_of(file)} for name, file in given.items()
@@ -129,7 +130,8 @@ def command(plan: Plan) -> str:
         words += ["--weights", f"{name}={file.name}"]
     words += ["--untrained"] * plan.settings.untrained
     words += ["--compile", plan.settings.compiled] if plan.settings.compiled else []
-    words += ["--save-frames"] * plan.save_frames
+    words += ["--save-frames"] * plan.options.save_frames
+    words += ["--verify"] * plan.options.verify
     return shlex.join(words)
 
 

@@ -50,7 +50,7 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
         if "failure" in cost:
             warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
     info = replace(info, methods=methods, failures=failures, warnings=warnings)
-    return store.scores_table(records), info
+    return store.scores_table(records, info.metrics), info
 
 
 def read_info(run: Path) -> RunInfo:

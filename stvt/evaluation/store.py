@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ class UnitRecord:
     """The stored record of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
+    metrics: the definitions of those of the scores.
     """
 
     key: str
@@ -53,6 +54,7 @@ class UnitRecord:
     signature: str
     weights: str = ""
     fps: str | None = None
+    metrics: dict[str, str] = field(default_factory=dict)
     scores: list[tuple[int, float, str, str, float | str]] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
@@ -95,8 +97,8 @@ def remove_leftovers(run: Path) -> None:
             files.remove_temporaries(folder)
 
 
-def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
-    """One row a frame and metric, in the order of the records (`COLUMNS`)."""
+def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ()) -> DataFrame:
+    """One row a frame and metric, in the order of the records (`COLUMNS`); of these metrics alone."""
     from pandas import DataFrame
 
     rows = [
@@ -114,6 +116,7 @@ def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
             record["signature"],
         )
         for record in records
-        for frame, t, metric, channel, value in record.get("scores", [])
+        for frame, t, metric, channel, value in record.get("scores") or ()
+        if not metrics or metric in metrics
     ]
     return DataFrame(rows, columns=list(COLUMNS))

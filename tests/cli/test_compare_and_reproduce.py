@@ -21,7 +21,7 @@ from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
 from stvt.evaluation import report as reporting
-from stvt.evaluation.plan import Plan
+from stvt.evaluation.plan import Plan, RunOptions
 from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.store import read_json
 from stvt.reports import RunInfo
@@ -182,14 +182,7 @@ def planned(
         ["squares"],
         ["bicubic+blend"],
         protocol or with_options("zsm", degradation="BD", limit=2),
-        root=root,
-        run=run,
-        metric_names=("psnr",),
-        weights={},
-        untrained=False,
-        device="cpu",
-        compiled=compiled,
-        save_frames=False,
+        RunOptions(root=root, out=run, metrics="psnr", device="cpu", compiled=compiled),
     )
 
 
