@@ -6,6 +6,7 @@ from .errors import CustomMethodError, MethodError
 from .expression import (
     build,
     check_weights,
+    code_files,
     is_custom,
     method_of,
     network_of,
@@ -82,6 +83,7 @@ __all__ = [
     "build",
     "check_weights",
     "checkpoint",
+    "code_files",
     "compile_networks",
     "convert_weights",
     "deform_conv",

@@ -165,6 +165,16 @@ def is_custom(spec: str) -> bool:
     return any(name not in METHODS for name in components(ALIASES.get(what, what)))
 
 
+def code_files(specs: Iterable[str]) -> list[str]:
+    """The Python files that some methods run, as they are written.
+
+    >>> code_files(["a=bicubic+net.py:Mine", "v2f", "b=net.py:Other"])
+    ['net.py']
+    """
+    names = (name for _, what in map(split_label, specs) for name in components(what))
+    return list(dict.fromkeys(match["file"] for name in names if (match := FILE.fullmatch(name))))
+
+
 def components(what: str) -> list[str]:
     """The methods of a composition; a + in the name of a file is none.
 

@@ -23,6 +23,9 @@ def add(commands: Any) -> None:
     options.add_weights(command)
     options.add_device(command, None, "as then")
     options.add_workers(command)
+    command.add_argument(
+        "--allow-code", action="store_true", help="run the Python files that its methods name"
+    )
 
 
 def reproduce(args: argparse.Namespace) -> int:
@@ -37,6 +40,7 @@ def reproduce(args: argparse.Namespace) -> int:
             weights=dict(args.weights),
             device=args.device,
             workers=args.workers,
+            allow_code=args.allow_code,
             tell=lambda line: print(f"stvt reproduce: {line}", file=sys.stderr),
             progress=show,
         )

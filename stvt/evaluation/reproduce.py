@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt import datasets, reports
+from stvt import baselines, datasets, reports
 from stvt.core.errors import UsageError
 from stvt.evaluation import provenance
 from stvt.evaluation.protocol import Protocol
@@ -44,6 +44,7 @@ def reproduce(
     weights: Mapping[str, Path] | None = None,
     device: str | None = None,
     workers: int = 1,
+    allow_code: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Reproduction:
@@ -53,12 +54,22 @@ def reproduce(
     root:     of the prepared sets; None where they were then, else "data".
     out:      None: the run's folder with "-again" at its end.
     weights, device: in the place of those that were used.
-    tell:     called with what differs before the work begins.
+    allow_code: run the Python files that its methods name, which whoever sent it chose.
+    tell:     called with what differs, and which code runs, before the work begins.
 
-    Raises UsageError if there is nothing to compare with or `out` is a finished run.
+    Raises UsageError if there is nothing to compare with, if `out` is a finished run, or if code
+    would run that is not allowed.
     """
     run = run_json if run_json.is_dir() else run_json.parent
     scores, info = _original(run, run_json)
+    code = baselines.code_files(about.spec for about in info.methods.values())
+    if code and not allow_code:
+        raise UsageError(
+            f"{run}/run.json names code that would run here: {', '.join(code)}; read it, then give "
+            "--allow-code"
+        )
+    for file in code:
+        tell(f"runs the code of {file}")
     last = (provenance.sessions(run) or [{}])[-1]
     out = out or run.resolve().with_name(f"{run.resolve().name}-again")
     if out.resolve() == run.resolve() or any("ended" in s for s in provenance.sessions(out)):

@@ -16,7 +16,7 @@ import stvt
 from stvt.baselines import Compiled
 from stvt.cli import compare as compare_command
 from stvt.cli import reproduce as reproduce_command
-from stvt.core.errors import UsageError
+from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
@@ -266,3 +266,20 @@ def test_help_waits_for_nothing_heavy(command: str) -> None:
         "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, capture_output=True)
+
+
+def test_code_that_a_run_names_runs_only_if_allowed(
+    copy: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = copy / "m.py"
+    code.write_text(f"open({str(tmp_path / 'RAN')!r}, 'w')\n")
+    facts = read_json(copy / "run.json") or {}
+    facts["methods"]["bicubic+blend"]["spec"] = f"x=bicubic+{code}:M"
+    write_json(copy / "run.json", facts)
+    again = ("reproduce", copy, "--root", root, "--out", tmp_path / "again")
+    with pytest.raises(UsageError, match=r"m\.py; read it, then give --allow-code"):
+        call(*again)
+    assert not (tmp_path / "RAN").exists()
+    with pytest.raises(StvtError, match="defines no 'M'"):
+        call(*again, "--allow-code")
+    assert (tmp_path / "RAN").exists() and f"runs the code of {code}" in capsys.readouterr().err
