@@ -53,6 +53,7 @@ class MethodInfo:
 
     weights:   sha256 of its weights, of several joined by +; "untrained" for random ones.
     stages:    parameters of each stage of a cascade.
+    stated:    of the cost, what was neither counted nor measured here: "params", "seconds" ...
     uncounted: operators without a count of operations -> how often they ran.
     counted_at: height and width of the frame whose operations were counted.
     """
@@ -61,6 +62,7 @@ class MethodInfo:
     weights: str = ""
     parameters: int | None = None
     stages: dict[str, int] = field(default_factory=dict)
+    stated: list[str] = field(default_factory=list)
     runtime: Runtime | None = None
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None

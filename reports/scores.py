@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from stvt.core.files import reading
+from stvt.core.formatting import csv_text, from_csv_text
+
 from .errors import ReportError
 from .run_info import RunInfo, is_untrained
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 COLUMNS = (
     "dataset",
@@ -43,7 +46,15 @@ def read_scores(file: Path) -> DataFrame:
     if not file.is_file():
         raise ReportError(f"{file}: no scores there; run `stvt evaluate` first")
     text = dict.fromkeys(TEXT, str)
-    return checked(pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]}))
+    with reading(file, ReportError):
+        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]})
+        for column in set(TEXT).intersection(rows.columns):
+            rows[column] = _mapped(rows[column], from_csv_text)
+        return checked(rows)
+
+
+def _mapped(column: Series[str], convert: Callable[[str], str]) -> Series[str]:
+    return column.map({text: convert(text) for text in column.unique()})
 
 
 def write_scores(scores: DataFrame, file: Path) -> None:
@@ -51,6 +62,8 @@ def write_scores(scores: DataFrame, file: Path) -> None:
     rows = checked(scores)
     rows["value"] = ["" if math.isnan(value) else f"{value:.6f}" for value in rows["value"]]
     rows["time"] = [f"{time:.6g}" for time in rows["time"]]
+    for column in TEXT:
+        rows[column] = _mapped(rows[column], csv_text)
     file.write_text(rows.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
 
 

@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt import baselines
+from stvt.baselines import Method, PrecomputedFrames
 from stvt.core.files import write_json
 from stvt.core.version import __version__
 from stvt.evaluation import store
@@ -44,8 +46,6 @@ LIBRARIES = (
 
 def write_run(plan: Plan) -> bool:
     """Writes `run.json`, all that `report` needs but for the units; whether it was another before."""
-    from stvt.profiling.flops import parameters
-
     record = {
         "schema": SCHEMA,
         "version": __version__,
@@ -65,8 +65,7 @@ def write_run(plan: Plan) -> bool:
             method.name: {
                 "spec": spec,
                 "weights": method.weights,
-                "parameters": parameters(method),
-                "stages": {stage.name: parameters(stage) for stage in method.stages},
+                **_cost(method),
             }
             for spec, method in plan.methods.items()
         },
@@ -77,6 +76,16 @@ def write_run(plan: Plan) -> bool:
     before = file.read_bytes() if file.exists() else b""
     write_json(file, record)
     return file.read_bytes() != before
+
+
+def _cost(method: Method) -> dict[str, object]:
+    """What is known before anything runs: of precomputed frames what is stated of their method."""
+    from stvt.profiling.flops import parameters
+
+    if isinstance(method, PrecomputedFrames):
+        return method.stated
+    stages = {stage.name: parameters(stage) for stage in method.stages}
+    return {"parameters": parameters(method), "stages": stages}
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:
@@ -123,7 +132,7 @@ def command(plan: Plan) -> str:
     Files of weights are without their folders; specifications of methods are as they were given.
     """
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
-    words += ["--methods", ",".join(plan.methods)]
+    words += ["--methods", baselines.join_methods(plan.methods)]
     words += _protocol_options(plan.protocol)
     words += ["--metrics", ",".join(plan.metric_names), "--device", plan.settings.device]
     for name, file in plan.settings.weights.items():

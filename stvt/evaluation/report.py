@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PAGE = "report.html"
+COST = ("runtime", "multiply_accumulates", "uncounted", "counted_at")  # what RUN/runtime holds
 
 
 def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
@@ -46,7 +47,10 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
     for name, about in info.methods.items():
         file = store.runtime_file(run, name)
         cost = store.read_json(file) or {}
-        methods[name] = from_dict(MethodInfo, vars(about) | cost, str(file), UsageError)
+        measured = from_dict(MethodInfo, cost, str(file), UsageError)
+        methods[name] = replace(
+            about, **{key: getattr(measured, key) for key in COST if key in cost}
+        )
         if "failure" in cost:
             warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
     info = replace(info, methods=methods, failures=failures, warnings=warnings)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 from stvt.reports import (
     COLUMNS,
@@ -23,7 +24,7 @@ from stvt.reports import (
     write_scores,
 )
 from stvt.reports.scores import averages, checked
-from stvt.reports.tables.escape import code, latex, markdown, plain
+from stvt.reports.tables.escape import code, latex, markdown
 from tests.builders.reports import run_info, table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
@@ -308,3 +309,16 @@ def test_file_names_are_safe_and_differ() -> None:
     made = [file_name(name) for name in names]
     assert len({name.lower() for name in made}) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in made)
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "+cmd|x", "-a", "@SUM(1)"])
+def test_no_name_is_a_formula_in_csv_and_scores_read_back_have_it(
+    name: str, tmp_path: Path
+) -> None:
+    made = scores(rows(name, "s", [-1.5]), rows("b", "s", [2.5]))
+    for line in csv.reader(io.StringIO(table(made, {}, "csv"))):
+        assert not any(cell[:1] in ("=", "+", "@") for cell in line)
+    assert f"'{name[0]}" in table(made, {}, "csv") and ",-1.500000," in table(made, {}, "csv")
+    write_scores(made, tmp_path / "scores.csv")
+    assert f"'{name[0]}" in (tmp_path / "scores.csv").read_text()
+    assert set(read_scores(tmp_path / "scores.csv")["method"]) == {name, "b"}
