@@ -11,7 +11,17 @@ from .figures.xt_slices import slice_figure
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
-from .run_info import ClipFiles, Failure, FrameFiles, GitState, MethodInfo, RunInfo
+from .run_info import (
+    ClipFiles,
+    DatasetInfo,
+    Failure,
+    FrameFiles,
+    GitState,
+    MethodInfo,
+    RunInfo,
+    RunSettings,
+    WeightsInfo,
+)
 from .scores import COLUMNS, read_scores, write_scores
 from .tables import NAMES, run_table
 from .tables.render import FORMATS
@@ -27,13 +37,16 @@ __all__ = [
     "ClipFiles",
     "Comparison",
     "Crop",
+    "DatasetInfo",
     "Failure",
     "FrameFiles",
     "GitState",
     "MethodInfo",
     "ReportError",
     "RunInfo",
+    "RunSettings",
     "SceneOverview",
+    "WeightsInfo",
     "confidence_figure",
     "curves",
     "error_figure",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stvt.core.errors import StvtError
 from stvt.core.records import from_dict
@@ -94,6 +94,24 @@ class GitState:
 
 
 @dataclass(frozen=True)
+class WeightsInfo:
+    """A file of weights by its name, without its folder."""
+
+    file: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The settings of a run besides its protocol; untrained: None where that is not known."""
+
+    device: str = "auto"
+    untrained: bool | None = None
+    compiled: Literal["", "parts", "graphs"] = ""
+    save_frames: bool = False
+
+
+@dataclass(frozen=True)
 class Failure:
     """A scene that a method has no scores of, and why."""
 
@@ -122,8 +140,8 @@ class RunInfo:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     git: GitState | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    weights: dict[str, dict[str, str]] = field(default_factory=dict)
+    settings: RunSettings = field(default_factory=RunSettings)
+    weights: dict[str, WeightsInfo] = field(default_factory=dict)
     shown: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

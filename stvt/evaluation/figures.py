@@ -19,7 +19,7 @@ from stvt.core.safe_names import file_name
 from stvt.device import usable_device
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
-from stvt.evaluation.report import read_run
+from stvt.evaluation.report import read_run, run_protocol
 from stvt.reports import FrameFiles, RunInfo
 
 FORMATS = ("png", "pdf", "svg")
@@ -208,10 +208,10 @@ def _frame(
                 f"{run}: frame {frame} of '{scene}' was not kept (frame {middle} was); "
                 "evaluate with --save-frames into another --out"
             )
-        protocol = info.protocol
+        protocol = run_protocol(info, run)
         prepared = datasets.load(dataset, root).scenes[scene]
         gt = prepared.gt_path(frame)
-        step, label = protocol["time_step"], f"{protocol['degradation']}x{protocol['scale']}"
-        lr = prepared.lr_path(frame // step * step, label)
+        step = protocol.time_step
+        lr = prepared.lr_path(frame // step * step, protocol.low_folder)
     methods = {method: file for method, file in files.items() if file.is_file()}
     return FrameFiles(frame, gt, lr, methods)

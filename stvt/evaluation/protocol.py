@@ -12,6 +12,7 @@ from stvt.core.version import __version__
 # How many input frames before and after k the output at k + t reads (baselines.method.Method).
 Support = Callable[[float, Sequence[float]], tuple[int, int]]
 
+LONGEST_STEP = 1000
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "scale": (2, 3, 4),
@@ -71,8 +72,10 @@ class Protocol:
                 raise UsageError(f"{name} is {value}; it is 1 or more")
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
-        if self.time_step < 2:
-            raise UsageError(f"a time step of {self.time_step} leaves no new frames; 2 or more")
+        if not 2 <= self.time_step <= LONGEST_STEP:
+            raise UsageError(
+                f"a time step of {self.time_step}: from 2, with one new frame, to {LONGEST_STEP}"
+            )
         if self.crop_border < 0:
             raise UsageError(f"a border of {self.crop_border} pixels cannot be cropped; 0 or more")
 

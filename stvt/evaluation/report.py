@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import reports
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
+from stvt.core.safe_names import name_in
 from stvt.evaluation import store, thumbnails
+from stvt.evaluation.protocol import Protocol
 from stvt.reports import Failure, FrameFiles, MethodInfo, RunInfo
 
 if TYPE_CHECKING:
@@ -63,7 +65,21 @@ def read_info(run: Path) -> RunInfo:
     stored = store.read_json(file)
     if stored is None:
         raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
-    return RunInfo.read(stored, str(file), UsageError)
+    info = RunInfo.read(stored, str(file), UsageError)
+    for dataset, about in info.datasets.items():  # names of folders below the run's
+        for name in (dataset, *about.scenes, *info.shown.get(dataset, ())):
+            name_in(name, file, "datasets")
+    return info
+
+
+def run_protocol(info: RunInfo, run: Path) -> Protocol:
+    """The protocol of a run; UsageError if it is of another version, or damaged."""
+    where = f"{run / 'run.json'}: protocol"
+    unknown = info.protocol.keys() - {one.name for one in fields(Protocol)}
+    if unknown:
+        version = info.version or "unknown"
+        raise UsageError(f"{where}: is of another version of stvt ({version}): {min(unknown)}")
+    return from_dict(Protocol, info.protocol, where, UsageError)
 
 
 def _unit(run: Path, info: RunInfo, dataset: str, scene: str, method: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from stvt import baselines, datasets, reports
 from stvt.core.errors import UsageError
 from stvt.evaluation import provenance
 from stvt.evaluation.protocol import Protocol
-from stvt.evaluation.report import read_info, read_run
+from stvt.evaluation.report import read_info, read_run, run_protocol
 from stvt.reports import RunInfo
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def reproduce(
     if out.resolve() == run.resolve() or any("ended" in s for s in provenance.sessions(out)):
         raise UsageError(f"{out} is a finished run; give another --out, or delete it")
     root = root or Path(last.get("root") or "data")
-    protocol = _protocol(info, run)
+    protocol = run_protocol(info, run)
     for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
@@ -83,7 +83,7 @@ def reproduce(
     lost = [name for name in info.weights if name not in files]
     if lost:
         raise UsageError(
-            f"{run}: its weights of {lost[0]} ({info.weights[lost[0]]['file']}) are not here; "
+            f"{run}: its weights of {lost[0]} ({info.weights[lost[0]].file}) are not here; "
             f"give --weights {lost[0]}=FILE"
         )
     from stvt.evaluation.run import evaluate
@@ -97,11 +97,11 @@ def reproduce(
         protocol=protocol,
         metrics=info.metrics,
         weights=files,
-        untrained=bool(settings.get("untrained", _some_untrained(info))),
-        device=device or str(settings.get("device", "auto")),
-        compiled=settings.get("compiled", ""),
+        untrained=_some_untrained(info) if settings.untrained is None else settings.untrained,
+        device=device or settings.device,
+        compiled=settings.compiled,
         workers=workers,
-        save_frames=bool(settings.get("save_frames")),
+        save_frames=settings.save_frames,
         progress=progress,
     )
     compared, differing = differences(scores, again)
@@ -117,15 +117,6 @@ def _original(run: Path, run_json: Path) -> tuple[DataFrame, RunInfo]:
     if not len(scores):
         raise UsageError(f"{run}: no scores beside run.json to compare with")
     return scores, info
-
-
-def _protocol(info: RunInfo, run: Path) -> Protocol:
-    try:
-        return Protocol(**info.protocol)
-    except TypeError as error:
-        raise UsageError(
-            f"{run}/run.json is of another version of stvt ({info.version}): {error}"
-        ) from error
 
 
 def _some_untrained(info: RunInfo) -> bool:

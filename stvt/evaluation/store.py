@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stvt.core import files
 from stvt.core.errors import UsageError
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
+MOST_FRAMES = 10**9
+NotFinite = Literal["inf", "-inf", "nan"]
 FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
 
 
@@ -55,7 +59,7 @@ class UnitRecord:
     weights: str = ""
     fps: str | None = None
     metrics: dict[str, str] = field(default_factory=dict)
-    scores: list[tuple[int, float, str, str, float | str]] | None = None
+    scores: list[tuple[int, float, str, str, float | NotFinite]] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
 
@@ -82,12 +86,27 @@ def read_unit(run: Path, dataset: str, scene: str, method: str) -> dict[str, Any
     try:
         record = read_json(file)
         if record is not None:
-            from_dict(UnitRecord, record, str(file), UsageError)
+            unit = from_dict(UnitRecord, record, str(file), UsageError)
+            if (unit.dataset, unit.scene, unit.method) != (dataset, scene, method):
+                raise UsageError(f"{file}: is of another scene or method")
+            _check(unit, file)
             return record
         failure = "not run yet"
     except UsageError as error:
         failure = f"{str(error).removesuffix(AGAIN).rstrip('; ')}; {AGAIN}"
     return {"dataset": dataset, "scene": scene, "method": method, "failure": failure}
+
+
+def _check(record: UnitRecord, file: Path) -> None:
+    if record.scores is None and record.failure is None:
+        raise UsageError(f"{file}: has neither scores nor the reason why there are none")
+    try:
+        if record.fps is not None and not 0 < float(Fraction(record.fps)) < math.inf:
+            raise ValueError("no rate")
+    except (ValueError, ArithmeticError):
+        raise UsageError(f"{file}: fps: is {record.fps[:20]!r}, no frame rate") from None  # type: ignore[index]
+    if not all(0 <= row[0] < MOST_FRAMES for row in record.scores or ()):
+        raise UsageError(f"{file}: scores: a number of a frame is out of range")
 
 
 def remove_leftovers(run: Path) -> None:
@@ -112,7 +131,7 @@ def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ())
             metric,
             channel,
             float(value),
-            record["weights"],
+            record.get("weights", ""),
             record["signature"],
         )
         for record in records

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
     plan, other = planned(root, tmp_path / "a"), planned(root, tmp_path / "b")
     for one in (plan, other):
         one.settings = replace(one.settings, weights={"stvun": tmp_path / "w.pth"}, untrained=True)
-    facts = provenance.facts(plan)
+    facts = asdict(provenance.describe(plan))
     assert facts["command"] == (
         "stvt evaluate --datasets squares --methods bicubic+blend --protocol zsm --degradation BD "
         "--limit 2 --metrics psnr --device cpu --weights stvun=w.pth --untrained"
@@ -201,7 +201,7 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
     assert facts["weights"]["stvun"]["sha256"].startswith("9a129038d9")
     assert {"python", "torch", "numpy", "av", "stvt"} <= facts["versions"].keys()
     assert str(tmp_path) not in json.dumps(facts) and str(root) not in json.dumps(facts)
-    assert provenance.facts(other) == facts
+    assert asdict(provenance.describe(other)) == facts
 
 
 def test_a_protocol_of_ones_own_is_evaluated_and_its_command_departs_from_the_papers(
@@ -220,7 +220,7 @@ def test_compiled_networks_are_recorded_and_scored_by_themselves(
 ) -> None:
     plain, compiled = planned(root, tmp_path), planned(root, tmp_path, compiled="parts")
     assert "--compile parts" in provenance.command(compiled)
-    assert provenance.facts(compiled)["settings"]["compiled"] == "parts"
+    assert provenance.describe(compiled).settings.compiled == "parts"
     assert {unit.key for unit in plain.units}.isdisjoint(unit.key for unit in compiled.units)
 
 
@@ -232,7 +232,7 @@ def test_the_state_of_the_code_is_gits() -> None:
         return
     command = ["git", "-C", str(top), "rev-parse", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert state is not None and state["commit"] == commit
+    assert state is not None and state.commit == commit
 
 
 def test_a_run_says_how_it_was_made_and_when_in_a_file_of_its_own(run: Path, root: Path) -> None:
