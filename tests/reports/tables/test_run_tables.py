@@ -177,6 +177,7 @@ def test_the_papers_numbers_stand_beside_ours_only_under_its_protocol() -> None:
     for key, value in (("name", "zsm"), ("channel", "y"), ("limit", 2), ("scale", 2)):
         assert "(paper)" not in table(made, {"protocol": {**PAPER, key: value}}, "markdown")
     assert "limit is 2" in table(made, {"protocol": {**PAPER, "limit": 2}}, "markdown")
+    assert "`--table 2`" in table(made, {"protocol": {**PAPER, "scale": 2}}, "terminal")
     elsewhere = rows("a", "s", [20], dataset="my-clip")
     assert "(paper)" not in table(elsewhere, facts, "markdown")
     both = scores(made, elsewhere, rows("a", "s", [0.5], "ssim", dataset="my-clip"))
@@ -322,3 +323,16 @@ def test_no_name_is_a_formula_in_csv_and_scores_read_back_have_it(
     write_scores(made, tmp_path / "scores.csv")
     assert f"'{name[0]}" in (tmp_path / "scores.csv").read_text()
     assert set(read_scores(tmp_path / "scores.csv")["method"]) == {name, "b"}
+
+
+def test_the_papers_numbers_are_not_set_beside_another_set_than_its_own() -> None:
+    made = scores(rows("stvun", "s", [20]), rows("stvun", "s", [21], dataset="stvt"))
+    sets = {"vid4": {"scenes": ["s"], "lacks": "1 of 4 scenes"}, "stvt": {"scenes": ["s"]}}
+    facts: dict[str, Any] = {"protocol": PAPER, "datasets": sets, "methods": {"stvun": {}}}
+    text = table(made, facts, "markdown")
+    assert "26.49" not in text and "27.23" in text
+    assert "vid4: not the paper's set (1 of 4 scenes)" in text
+    text = table(made, facts, "markdown", by="1")
+    assert "26.49" not in text and "27.23" in text and "other set" in text
+    alone = {**facts, "datasets": {"vid4": sets["vid4"]}}
+    assert "(paper)" not in table(rows("stvun", "s", [20]), alone, "markdown")
