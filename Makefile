@@ -4,33 +4,51 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+TESTED := .venv/installed-test
+LOWEST := .venv-lowest
 
 DEMO_METHODS := stvun-s,edvr-s+flow,flow+edvr-s,bicubic+flow,bicubic+blend,bilinear+repeat
 
-.PHONY: demo test slow check clean
+.PHONY: demo test slow check docs test-lowest clean
 
 demo: $(INSTALLED)
 	$(BIN)/stvt prepare sample
 	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --runtime --out runs/demo
 
-test: $(INSTALLED)
+test: $(TESTED)
 	$(BIN)/python -m pytest -m "not slow"
 
-slow: $(INSTALLED)
+slow: $(TESTED)
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest --nbmake examples
 
-check: $(INSTALLED)
+check: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The fast tests with the lowest version of each direct dependency that pyproject.toml allows.
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
+	$(LOWEST)/bin/python -m pytest -m "not slow"
+
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[docs]'
+	$(BIN)/mkdocs build --strict --quiet
+
+$(TESTED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[dev]'
+	touch $@
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stvt needs Python 3.11 or newer; give it with make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "installing stvt and what it needs (torch is large: minutes, 6 GB on disk)"
-	$(BIN)/python -m pip install --quiet --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --quiet --editable .
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info runs data
+	rm -rf .venv $(LOWEST) build *.egg-info runs data

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from stvt.core.suggestions import did_you_mean
+
 from . import alexnet, classical, dain, edvr, fisr, flow_networks, stvun
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
@@ -42,7 +44,10 @@ register(alexnet.SPEC)
 def network_spec(name: str) -> NetworkSpec:
     """The descriptor of a network, by the name of any of its variants."""
     if name not in NETWORKS:
-        raise MethodError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+        raise MethodError(
+            f"no network is called {name!r}; there are {', '.join(NETWORKS)}"
+            f"{did_you_mean(name, NETWORKS)}"
+        )
     return NETWORKS[name]
 
 
@@ -90,7 +95,7 @@ def checkpoint(name: str) -> Checkpoint:
     if name not in CHECKPOINTS:
         raise MethodError(
             f"no checkpoint is called {name!r}; there are {', '.join(CHECKPOINTS)}; another "
-            "published file that you have: `stvt weights add FILE`"
+            f"published file that you have: `stvt weights add FILE`{did_you_mean(name, CHECKPOINTS)}"
         )
     return CHECKPOINTS[name]
 

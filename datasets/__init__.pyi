@@ -32,6 +32,7 @@ from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
 from .video.timestamps import Timestamps, checked_rate, read_timestamps
+from .video_pairs import VideoPair, VideoPairs
 
 __all__ = [
     "DATASETS",
@@ -63,6 +64,8 @@ __all__ = [
     "TrainingClip",
     "TrainingSet",
     "Verification",
+    "VideoPair",
+    "VideoPairs",
     "YtdlpOptions",
     "authors_finish",
     "authors_low_resolution",

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stvt.core.files import sha256_of
+from stvt.core.suggestions import did_you_mean
 
 from .errors import DatasetError
 from .frames import natural_key
@@ -159,7 +160,9 @@ def load(name: str, root: Path | str) -> Prepared:
     if manifest is None:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
-        raise DatasetError(f"{name}: {what}; run `{again}`")
+        there = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
+        hint = "" if recipe else did_you_mean(name, [*DATASETS, *there])
+        raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
     whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
     missing = read_plan(folder)
     if recipe and whole:

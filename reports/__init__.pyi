@@ -8,6 +8,7 @@ from .figures.motion import SceneOverview, motion_figure
 from .figures.training_curves import curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
+from .leaderboard import Result, add_results, leaderboard_text, read_results, results_of
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
@@ -43,18 +44,23 @@ __all__ = [
     "GitState",
     "MethodInfo",
     "ReportError",
+    "Result",
     "RunInfo",
     "RunSettings",
     "SceneOverview",
     "WeightsInfo",
+    "add_results",
     "confidence_figure",
     "curves",
     "error_figure",
     "flow_figure",
     "inspect_page",
+    "leaderboard_text",
     "motion_figure",
     "psnr_of_frame",
+    "read_results",
     "read_scores",
+    "results_of",
     "run_table",
     "scene_picture",
     "scene_videos",

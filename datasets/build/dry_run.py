@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stvt.core.suggestions import did_you_mean
+
 from ..errors import DatasetError
 from ..manifest import read_test_manifest
 from ..recipes import DATASETS
@@ -44,7 +46,9 @@ def dry_run(
         if source is None or not source.exists():
             return lines
     if source is None:
-        raise DatasetError(f"{name}: no data set of that name is known; give --source")
+        raise DatasetError(
+            f"{name}: no data set of that name is known; give --source{did_you_mean(name, DATASETS)}"
+        )
     return lines + _taken(name, recipe, Path(source).expanduser(), selection)
 
 

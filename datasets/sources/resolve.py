@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stvt.core.fetcher import Fetch
+from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
 from ..manifest import FILE, GT, TestSetManifest
@@ -102,7 +103,7 @@ def resolve(
             if source is None:
                 raise DatasetError(
                     f"{name}: no data set of that name is known; known are {', '.join(DATASETS)}; "
-                    "for frames or a video of your own give --source"
+                    f"for frames or a video of your own give --source{did_you_mean(name, DATASETS)}"
                 )
             yield [unpacked.enter_context(_resolve(recipe, source, folder, selection))]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from stvt.core.errors import StvtError
 from stvt.core.formatting import plain
+from stvt.core.suggestions import did_you_mean
 from stvt.core.version import __version__
 
 DESCRIPTION = """\
@@ -19,31 +22,23 @@ The benchmark and the data sets for joint space-time video upsampling.
   stvt prepare sample                       make a test set (the built-in one here)
   stvt evaluate --datasets sample --methods bicubic+blend,bicubic+flow
   stvt report runs/sample-paper             its tables again
-  stvt list methods                         what there is
 """
 
-# Each is a file here; its `add(commands)` says what the command takes, and what runs it.
-COMMANDS = (
-    "evaluate",
-    "report",
-    "compare",
-    "reproduce",
-    "prepare",
-    "verify",
-    "inspect",
-    "coverage",
-    "train",
-    "upsample",
-    "weights",
-    "figures",
-    "bench",
-    "doctor",
-    "list",
-)
+# By use. Each is a file here; its `add(commands)` says what the command takes, and what runs it.
+GROUPS = {
+    "measure": ("evaluate", "report", "compare", "reproduce", "results", "figures"),
+    "data sets": ("prepare", "verify", "inspect", "coverage"),
+    "methods": ("upsample", "train", "weights", "bench"),
+    "this installation": ("list", "doctor"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if wrong := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            names = [name.strip(" '") for name in wrong[2].split(",")]
+            message += did_you_mean(wrong[1], names)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -57,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and
     # writes up to twice as fast (docs/performance.md). It looks when it first allocates one.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help()
+        return 0
+    args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -91,7 +90,15 @@ def build_parser() -> argparse.ArgumentParser:
         prog="stvt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"stvt {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
-        import_module(f"stvt.cli.{name}").add(commands)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=SUPPRESS
+    )
+    for group, files in GROUPS.items():
+        for name in files:
+            import_module(f"stvt.cli.{name}").add(commands)
+        # argparse lists all commands in one group; here each has the group of its use.
+        added = commands._choices_actions
+        lines = (f"  {action.dest:<13}{action.help}" for action in added)
+        parser.description = "\n".join([parser.description or "", f"{group}:", *lines, ""])
+        added.clear()
     return parser

@@ -22,6 +22,7 @@ from stvt.baselines import (
     with_absolute_paths,
 )
 from stvt.core.errors import UsageError
+from stvt.core.suggestions import did_you_mean
 from stvt.datasets import phase
 from stvt.device import usable_device
 from stvt.evaluation import store, thumbnails
@@ -105,7 +106,10 @@ class Plan:
         )
         for name in self.metric_names:
             if name not in metrics.METRICS:
-                raise UsageError(f"no metric '{name}'; there are {', '.join(metrics.METRICS)}")
+                hint = did_you_mean(name, metrics.METRICS)
+                raise UsageError(
+                    f"no metric '{name}'; there are {', '.join(metrics.METRICS)}{hint}"
+                )
             metrics.METRICS[name].open(self.settings.device)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
         if protocol.inputs == "prepared":

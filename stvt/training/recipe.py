@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from stvt.baselines import NETWORKS, stages_of
 from stvt.core.errors import UsageError
+from stvt.core.suggestions import did_you_mean
 
 STAGES = ("flow", "space", "joint")
 
@@ -240,6 +241,7 @@ def check_stage(recipe: TrainingRecipe) -> None:
     if recipe.network not in trainable:
         raise UsageError(
             f"no network {recipe.network!r} can be trained; there are {', '.join(trainable)}"
+            f"{did_you_mean(recipe.network, trainable)}"
         )
     stages = stages_of(recipe.network)
     if recipe.stage not in stages:

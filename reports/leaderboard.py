@@ -1,0 +1,226 @@
+"""Results of many runs as one leaderboard: a small JSON a method and data set, and their tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stvt.core.files import read_json, write_json
+from stvt.core.records import from_dict
+
+from .errors import ReportError
+from .formatting import count, name, number, seconds
+from .run_info import RunInfo
+from .scores import LOWER_IS_BETTER, Rank, averages, checked, decimals, one_signature
+from .tables.render import render
+from .tables.run_tables import missing_reason
+from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's mean over frames, then over scenes; of each scene in `scenes`."""
+
+    metric: str
+    channel: str
+    mean: float
+    scenes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one method scored on one data set under one protocol.
+
+    data:      sha256 of the prepared frames' checksums: the same data for everybody.
+    signature: of the protocol, as every score has it. lacks: what the set was prepared without.
+    frames:    how many were scored; the windows of a run's other methods may leave some out.
+    weights:   sha256 of the method's weights. seconds: of one frame, as `conditions` say.
+    """
+
+    method: str
+    spec: str
+    dataset: str
+    data: str
+    signature: str
+    scores: list[Score]
+    frames: int
+    lacks: str = ""
+    weights: str = ""
+    parameters: int | None = None
+    seconds: float | None = None
+    conditions: str = ""
+    command: str = ""
+    version: str = ""
+    schema: int = field(default=SCHEMA)
+
+    @property
+    def protocol(self) -> str:
+        """The signature without the version that measured: another version's scores compare."""
+        return re.sub(r"\|stvt:[^|]*", "", self.signature)
+
+    @property
+    def file(self) -> str:
+        """Its place in a folder of results; the protocol is in it by a few digits."""
+        method = re.sub(r"[^\w.+-]", "_", self.method)
+        protocol = sha256(f"{self.protocol} {self.data}".encode()).hexdigest()[:8]
+        return f"{self.dataset}/{method}-{protocol}.json"
+
+
+def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str]]:
+    """The results of a run, and a line for each method and data set that has none and why.
+
+    Raises ReportError for scores of several protocols.
+    """
+    rows = checked(scores)
+    signature = one_signature(rows, info.signature)
+    means = averages(rows, info)
+    scored_frames = rows.drop_duplicates(["dataset", "scene", "method", "frame"])
+    frames = scored_frames.groupby(["dataset", "method"]).size().to_dict()
+    results: list[Result] = []
+    left_out: list[str] = []
+    for dataset, about in info.datasets.items():
+        columns = [column for column in means.columns if column[0] == dataset]
+        for method in means.methods:
+            scored: list[Score] = []
+            reasons: list[str] = []
+            for column in columns:
+                for metric in means.metrics[column]:
+                    mean = means.mean(column, method, metric)
+                    if reason := missing_reason(means, info, column, method, mean, None):
+                        reasons.append(reason)
+                        continue
+                    by_scene = {
+                        scene: round(means.mean(column, method, metric, scene).value, 6)
+                        for scene in means.scenes[dataset]
+                    }
+                    scored.append(Score(metric, column[1], round(mean.value, 6), by_scene))
+            if reasons or not scored:
+                left_out.append(f"{dataset}: {method}: {reasons[0] if reasons else 'no scores'}")
+                continue
+            of = info.method(method)
+            results.append(
+                Result(
+                    method=method,
+                    spec=of.spec or method,
+                    dataset=dataset,
+                    data=about.manifest_sha256,
+                    signature=signature,
+                    scores=scored,
+                    frames=int(frames[dataset, method]),
+                    lacks=about.lacks,
+                    weights=of.weights,
+                    parameters=of.parameters,
+                    seconds=of.runtime.median if of.runtime else None,
+                    conditions=of.runtime.conditions if of.runtime else "",
+                    command=info.command,
+                    version=info.version,
+                )
+            )
+    return results, left_out
+
+
+def add_results(results: Sequence[Result], folder: Path, overwrite: bool = False) -> list[Path]:
+    """Writes a file a result. Raises ReportError, with nothing written, where one of another
+    content is there, unless `overwrite`."""
+    files = [folder / result.file for result in results]
+    for result, file in zip(results, files, strict=True):
+        if file.exists() and not overwrite and _read(file).scores != result.scores:
+            raise ReportError(
+                f"{file}: has other scores of {result.method}; --overwrite takes these"
+            )
+    for result, file in zip(results, files, strict=True):
+        write_json(file, asdict(result))
+    return files
+
+
+def read_results(folder: Path) -> list[Result]:
+    """All results below a folder. Raises ReportError if there are none, or for a file that is none."""
+    results = [_read(file) for file in sorted(folder.glob("*/*.json"))]
+    if not results:
+        raise ReportError(f"{folder}: no results there; `stvt results add RUN` puts some")
+    return results
+
+
+def _read(file: Path) -> Result:
+    result = from_dict(Result, read_json(file), str(file), ReportError)
+    if result.schema != SCHEMA:
+        raise ReportError(f"{file}: is of schema {result.schema}; this version reads {SCHEMA}")
+    return result
+
+
+def leaderboard_text(results: Sequence[Result], format: str = "markdown") -> str:
+    """A table for each data set, state of its data, and protocol, best first; none mixes two."""
+
+    def key(result: Result) -> tuple[str, str, str]:
+        return result.dataset, result.protocol, result.data
+
+    ordered = sorted(results, key=key)
+    tables = [_table(list(group)) for _, group in groupby(ordered, key)]
+    return render(tables, format)
+
+
+def _table(results: list[Result]) -> Table:
+    first = results[0]
+    kinds = list(dict.fromkeys((s.metric, s.channel) for r in results for s in r.scores))
+    lacks = f", without {first.lacks}" if first.lacks else ""
+    table = Table(
+        f"{first.dataset}{lacks}. Protocol: {first.protocol}. Data: {first.data[:12]}.",
+        [
+            TableColumn("method"),
+            *(
+                TableColumn(
+                    f"{name(metric)} {name(channel)}".strip(),
+                    better="low" if metric in LOWER_IS_BETTER else "high",
+                    measured={"dataset": first.dataset, "channel": channel, "metric": metric},
+                )
+                for metric, channel in kinds
+            ),
+            TableColumn("parameters", key="parameters", better="low"),
+            TableColumn("time", key="seconds", better="low"),
+        ],
+    )
+    values = {
+        kind: {r.method: s.mean for r in results for s in r.scores if (s.metric, s.channel) == kind}
+        for kind in kinds
+    }
+    most = max(result.frames for result in results)
+    ranks = {kind: _ranks(kind[0], of) for kind, of in values.items()}
+    for result in sorted(results, key=lambda r: ranks[kinds[0]][r.method].place):
+        cells = [
+            Cell(
+                of[result.method],
+                number(kind[0], of[result.method]),
+                (),
+                ranks[kind][result.method],
+            )
+            if result.method in of
+            else EMPTY
+            for kind, of in values.items()
+        ]
+        notes = (f"Over {result.frames} frames, others {most}.",) if result.frames < most else ()
+        where = (f"Median on {result.conditions}.",) if result.conditions else ()
+        cost = [
+            Cell(result.parameters, count(result.parameters)),
+            Cell(result.seconds, seconds(result.seconds), where if result.seconds else ()),
+        ]
+        head = label(result.method, *notes)
+        table.rows.append(Row([head, *cells, *cost], keys={"method": result.method}))
+    return table
+
+
+def _ranks(metric: str, values: dict[str, float]) -> dict[str, Rank]:
+    """Places of the means as they are printed; equal ones share theirs."""
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    rounded = {method: sign * round(value, decimals(metric)) for method, value in values.items()}
+    places = {m: 1 + sum(o < v for o in rounded.values()) for m, v in rounded.items()}
+    return {method: Rank(place, max(places.values())) for method, place in places.items()}

@@ -1,0 +1,16 @@
+"""Suggestions for mistyped names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, names: Iterable[str], count: int = 1) -> str:
+    """A question to append to an error's line; empty where no name is close.
+
+    >>> did_you_mean("smaple", ["sample", "vid4"])
+    '; did you mean sample?'
+    """
+    close = get_close_matches(name, list(names), n=count)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
