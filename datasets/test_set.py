@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 from stvt.core.files import sha256_of
@@ -79,7 +80,7 @@ class Prepared:
     folder: Path
     manifest: TestSetManifest
 
-    @property
+    @cached_property  # it is asked for once a unit, and sorting takes long
     def scenes(self) -> dict[str, PreparedScene]:
         names = sorted(self.manifest.scenes, key=natural_key)
         return {n: PreparedScene(n, self.folder, self.manifest.scenes[n]) for n in names}

@@ -180,6 +180,11 @@ class Plan:
             )
 
     @cached_property
+    def is_single(self) -> bool:
+        """Whether the run is of one scene."""
+        return sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+
+    @cached_property
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
@@ -194,8 +199,9 @@ class Plan:
     ) -> Unit:
         wanted = self._positions(scene.frames)
         step = self.protocol.time_step
-        alone = sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
-        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width, alone)
+        told = Scene(
+            dataset, scene.name, scene.frames, step, scene.height, scene.width, self.is_single
+        )
         try:
             own = method.fingerprint_of(told)
         except baselines.MethodError:  # to be said when the unit is scored, and fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +22,18 @@ PAGE = "report.html"
 COST = ("runtime", "multiply_accumulates", "uncounted", "counted_at")  # what RUN/runtime holds
 
 
-def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
+def read_run(
+    run: str | Path, known: Mapping[Path, dict[str, Any]] = {}
+) -> tuple[DataFrame, RunInfo]:
     """The scores of a run, and what is known of it: run.json, failures, warnings, cost.
 
+    known: records that were read already, by file.
     Raises UsageError if `run` is no folder of a run, or its run.json is damaged.
     """
     run = Path(run)
     info = read_info(run)
     records = [
-        _unit(run, info, dataset, scene, method)
+        _unit(run, info, known, dataset, scene, method)
         for dataset, about in info.datasets.items()
         for scene in about.scenes
         for method in info.methods
@@ -82,9 +86,17 @@ def run_protocol(info: RunInfo, run: Path) -> Protocol:
     return from_dict(Protocol, info.protocol, where, UsageError)
 
 
-def _unit(run: Path, info: RunInfo, dataset: str, scene: str, method: str) -> dict[str, Any]:
+def _unit(
+    run: Path,
+    info: RunInfo,
+    known: Mapping[Path, dict[str, Any]],
+    dataset: str,
+    scene: str,
+    method: str,
+) -> dict[str, Any]:
     """What is stored of a scene by a method, with a "failure" where it has no scores."""
-    record = store.read_unit(run, dataset, scene, method)
+    record = known.get(store.unit_file(run, dataset, scene, method))
+    record = record or store.read_unit(run, dataset, scene, method)
     if record.get("signature", info.signature) != info.signature:
         record = {**record, "failure": "not run yet under this protocol", "scores": []}
     return record
@@ -104,15 +116,17 @@ def table(
     return reports.run_table(scores, info, format, by=name, quoted=quoted)
 
 
-def report(run: str | Path, *, is_current: bool = False) -> DataFrame:
+def report(
+    run: str | Path, *, is_current: bool = False, known: Mapping[Path, dict[str, Any]] = {}
+) -> DataFrame:
     """Writes `run`/report from what is stored in `run`, and returns the table of scores.
 
-    is_current: whether that is known to be written already.
+    is_current: whether that is known to be written already. known: as in `read_run`.
     The table's `attrs` hold "run", "info", "failures" and "report" (the page's path).
     Raises UsageError if `run` is no folder of a run.
     """
     run = Path(run)
-    scores, info = read_run(run)
+    scores, info = read_run(run, known)
     if not is_current:
         clips = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
         reports.write_report(scores, info, _pictures(run, info, scores), run / "report", clips)

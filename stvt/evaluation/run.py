@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -75,11 +75,13 @@ def evaluate(
             workers=given.workers,
             runtime=given.runtime_size if given.runtime else None,
         ) as facts:
-            units = [unit for unit in map(_remainder, plan.units) if unit]
+            records, units = _remainder(plan.units)
             computed = _score_all(units, given.workers, given.cluster, show)
             facts["computed"] = computed
             counted = _cost_all(plan, *given.runtime_size, given.runtime, show)
-            scores = report(plan.run, is_current=is_current and not (units or counted))
+            scores = report(
+                plan.run, is_current=is_current and not (units or counted), known=records
+            )
     scores.attrs["computed"] = computed
     return scores
 
@@ -105,11 +107,16 @@ def _is_reported(run: Path) -> bool:
     return bool(sessions) and "ended" in sessions[-1] and (run / "report" / PAGE).exists()
 
 
-def _remainder(unit: Unit) -> Unit | None:
-    """The unit with the metrics that its record lacks, none if it has all of them."""
-    record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
-    missing = unit.missing_metrics(record)
-    return replace(unit, metrics=missing) if missing else None
+def _remainder(units: Iterable[Unit]) -> tuple[dict[Path, dict[str, Any]], list[Unit]]:
+    """The records that are whole, by file, and the other units with the metrics that theirs lack."""
+    records, left = {}, []
+    for unit in units:
+        record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
+        if missing := unit.missing_metrics(record):
+            left.append(replace(unit, metrics=missing))
+        else:
+            records[unit.file] = record
+    return records, left
 
 
 def _score_all(

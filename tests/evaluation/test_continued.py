@@ -194,3 +194,24 @@ def test_frames_altered_without_a_trace_are_found_by_verify(
 def test_a_copied_set_whose_times_are_new_is_scored(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "data", copy_function=shutil.copyfile)
     assert evaluate(tmp_path / "data", tmp_path / "run", "--methods", "bicubic+blend") == 0
+
+
+def test_with_nothing_to_do_each_record_is_read_once_and_the_scenes_are_sorted_once(
+    run: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_names: list[str] = []
+
+    def key(name: str) -> str:
+        sorted_names.append(name)
+        return name
+
+    monkeypatch.setattr("stvt.datasets.test_set.natural_key", key)
+    opened.clear()
+    watching[0] = True
+    try:
+        stvt.evaluate("squares", METHODS, root=root, out=run)
+    finally:
+        watching[0] = False
+    units = [path for path in opened if "/units/" in path]
+    assert len(units) == len(set(units)) == 4
+    assert sorted(sorted_names) == ["left", "right"]
