@@ -37,3 +37,13 @@ def from_csv_text(text: str) -> str:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|[-+]?inf", text) is not None
+
+
+def one_line(text: object, most: int = 400) -> str:
+    """Text without line breaks and without control characters, which a terminal obeys, cut to `most`.
+
+    >>> one_line("No\\x1b[31m\\n  file")
+    'No?[31m file'
+    """
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    return line if len(line) <= most else f"{line[: most - 4]} ..."

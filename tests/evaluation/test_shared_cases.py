@@ -24,7 +24,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "own_range_255": ([r"(?s)255.*WARNING: m: values from.*11.*WARNING: m: values from"], []),
     "own_two_neighbours_one_name": ([r"(?s)together.*b +19\.29/0\.3776.*alone.*19\.29"], []),
     "own_state_and_seed": (
-        [r"(?s)m +(\S+) .*m +\1 .*rng, 1.*m +(\S+) .*m +\2 "],
+        [r"(?s)m +(\d+\.\d+/\S+) .*m +\1 .*rng, 1.*m +(\d+\.\d+/\S+) .*m +\2 "],
         [],
     ),
     "api_metrics_string": ([], ["Error", "no metric"]),
