@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+from .formatting import plain
+
 LONGEST = 96  # characters of what is said to be done
 
 
@@ -37,7 +39,7 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
                 smoothing=0.1,
                 leave=True,
             )
-        line.set_description_str(what[:LONGEST], refresh=False)
+        line.set_description_str(plain(what)[:LONGEST], refresh=False)
         line.update(done - line.n)
 
     try:
