@@ -66,7 +66,7 @@ class StvunLosses(LossModule):
         E = self.network.fuse(
             self.network.align(e, *self._motion(X)) if self.network.aligned else e
         )
-        output, guide = self.network.space(X[CENTRE], e[CENTRE], E)
+        output, guide = self.network.super_resolve(X[CENTRE], e[CENTRE], E)
         losses = {"space": mean_absolute_difference(output, large[:, 0])}
         if self.stage == "space":
             return losses
@@ -74,7 +74,7 @@ class StvunLosses(LossModule):
         first, second = self._flows(frames)
         for k, t in enumerate(times):
             moved, m = blend(t, X[pair], e[pair], first, second, self.network.mask)
-            output = self.network.time(moved, m, guide)
+            output = self.network.interpolate(moved, m, guide)
             _add(losses, "between", mean_absolute_difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
@@ -133,9 +133,9 @@ class StvunLosses(LossModule):
         first = self.network.pyramid(torch.cat([now, then, now]))
         second = self.network.pyramid(torch.cat([then, now, end]))
         loss = small.new_zeros(())
-        for found in self.network.pwcnet.flows(first, second):
-            coarse = area(truth, tuple(found.shape[-2:])) * (found.shape[-1] / truth.shape[-1])
-            loss = loss + mean_absolute_difference(found, coarse)
+        for flow in self.network.pwcnet.flows(first, second):
+            coarse = area(truth, tuple(flow.shape[-2:])) * (flow.shape[-1] / truth.shape[-1])
+            loss = loss + mean_absolute_difference(flow, coarse)
         return loss
 
     def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:

@@ -72,13 +72,13 @@ class STVUN(nn.Module):
         X = frames.unbind(1)
         e = [self.encoder(x) for x in X]
         E = self.fuse(self.align(e, *self.motion(X)) if self.aligned else e)
-        Y_3, D = self.space(X[3], e[3], E)
+        Y_3, D = self.super_resolve(X[3], e[3], E)
         Y = [Y_3]
         if len(times):
             f_34, f_43 = self.flow(X[3], X[4]), self.flow(X[4], X[3])
         for T in times:
             X_T, m = blend(float(T), X[3:5], e[3:5], f_34, f_43, self.mask)
-            Y.append(self.time(X_T, m, D))
+            Y.append(self.interpolate(X_T, m, D))
         return torch.stack(Y, 1)
 
     def fuse(
@@ -99,14 +99,14 @@ class STVUN(nn.Module):
             return None
         return [self.efst.ff.tAtt0(level) for level in e_t]
 
-    def space(
+    def super_resolve(
         self, X_3: Tensor, e_3: Sequence[Tensor], E: Sequence[Tensor]
     ) -> tuple[Tensor, Sequence[Tensor]]:
         """The enlarged centre frame, and the features that the time passes are given."""
         D, R = self.decoder(e_3, E)
         return upsample(X_3, self.scale) + R, D if self.decoder_to_time else E  # (8)
 
-    def time(self, X_T: Tensor, m: Sequence[Tensor], D: Sequence[Tensor]) -> Tensor:
+    def interpolate(self, X_T: Tensor, m: Sequence[Tensor], D: Sequence[Tensor]) -> Tensor:
         """The enlarged frame of a moment from what `blend` gives of it."""
         _, R_T = self.decoder(m, D)
         Y_T: Tensor = upsample(X_T, self.scale) + R_T  # (10)

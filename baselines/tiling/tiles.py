@@ -1,4 +1,4 @@
-"""Work in tiles: a frame made piece by piece, and smaller pieces where memory runs out."""
+"""Tiled inference: a frame computed tile by tile, each with a margin that is cut off."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def peak_here(case: Case) -> tuple[int | None, str]:
 
 
 class Memory:
-    """The most memory in use since this was made."""
+    """Peak memory in use since the construction of this object."""
 
     def __init__(self, device: torch.device, method: Method) -> None:
         self.device = device

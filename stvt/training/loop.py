@@ -248,7 +248,7 @@ def initial_network(
 
 @dataclass(frozen=True)
 class RunRecord:
-    """`training.json`: what a run is made by.
+    """The contents of `training.json`: the recipe and the data of a run.
 
     data:      the sha256 of each training set's manifest. flow: of the pretrained part, a flow network's.
     test_sets: that are scored in validation; the best weights depend on them.

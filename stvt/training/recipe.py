@@ -55,7 +55,9 @@ class TrainingRecipe:
     stage: str = _one_of("space", "flow, space or joint", *STAGES)
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
-    degradation: str = _one_of("BD", "how frames are made small: BD, BI or BDC", "BD", "BI", "BDC")
+    degradation: str = _one_of(
+        "BD", "degradation of the low-resolution frames: BD, BI or BDC", "BD", "BI", "BDC"
+    )
     frames: int = _value(
         7,
         "input frames of a window: the network's, for the paper's 7, or one more",

@@ -61,7 +61,9 @@ def test_clips_that_were_replaced_in_part_are_no_set_until_the_rest_is_in_place(
 ) -> None:
     root = tmp_path / "root"
     photographs(root, pictures)
-    write_frame(pictures / "03.png", np.zeros((90, 100, 3), np.uint8))
+    random = np.random.default_rng(1)
+    for picture in sorted(pictures.iterdir()):
+        write_frame(picture, random.integers(0, 256, (90, 100, 3), np.uint8))
     move = Path.replace
 
     def killed(path: Path, target: Path) -> Path:
