@@ -13,7 +13,7 @@ DEMO_METHODS := stvun-s,edvr-s+flow,flow+edvr-s,bicubic+flow,bicubic+blend,bilin
 
 demo: $(INSTALLED)
 	$(BIN)/stvt prepare sample
-	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --runtime --out runs/demo
+	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --runtime-size 480x272 --out runs/demo
 
 test: $(TESTED)
 	$(BIN)/python -m pytest -m "not slow"

@@ -39,14 +39,16 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
-from .weights.load import State, init_weights, load_network, read_state
+from .weights.load import init_weights, load_network
 from .weights.package_index import is_package
+from .weights.read import State, read_state
 from .weights.store import (
     SHIPPED,
     accept_terms,
     find_weights,
     home,
     terms_accepted,
+    weight_overrides,
     weights_folder,
 )
 from .weights.verify import verify_weights, weight_files
@@ -115,6 +117,7 @@ __all__ = [
     "tile_in_use",
     "verify_weights",
     "weight_files",
+    "weight_overrides",
     "weights_folder",
     "whole_frame_blocks",
     "with_absolute_paths",

@@ -8,7 +8,7 @@ differences, in the range [-1, 1].
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -26,16 +26,22 @@ class LossModule(nn.Module, ABC):
     ) -> Losses:
         """The losses of a batch.
 
-        small:   (B, 7 or 8, 3, h, w), the input frames, RGB in [-1, 1].
-        large:   (B, 1 + n, 3, H, W), the true centre frame and the n moments after it.
-        between: (B, n, 3, h, w), the true low-resolution frames of these moments.
-        times:   of the moments, n, each in (0, 1).
+        small:   (B, n, 3, h, w), the input frames, as many as the spec's window or one more, RGB in
+                 [-1, 1].
+        large:   (B, 1 + k, 3, H, W), the true centre frame and the k moments after it.
+        between: (B, k, 3, h, w), the true low-resolution frames of these moments.
+        times:   of the moments, k, each in (0, 1).
         """
 
     @abstractmethod
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         """The outputs that validation compares with the truth: "existing", "new", or in the flow's stage
         "moved" (the low-resolution frames between), each (B, n, 3, ., .) in [-1, 1]."""
+
+    def advice(self, given: Collection[str]) -> str:
+        """What a user should know who trains the stage from weights of these tensors alone: what
+        the network lacks, as in "aligns frames by ...", or "" if nothing."""
+        return ""
 
     def learning(self) -> dict[str, nn.Parameter]:
         """The parameters that the stage trains, by their names in the network."""

@@ -204,7 +204,7 @@ class WindowMethod(Method):
 
     @abstractmethod
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-        """The centre frame, then the moments between it and the next.
+        """The centre frame, then the frames at some times between it and the next.
 
         window: (before + 1 + after, 3, h, w), RGB in [0, 1], any h and w.
         times:  each in (0, 1), maybe none: 0 is the centre frame, 1 the next (T_in of equation 4).
@@ -219,11 +219,11 @@ class WindowMethod(Method):
     ) -> Outputs:
         cached = map(self.cached_frame, frames)
         for k, (window, last) in enumerate(windows(cached, self.before, self.after)):
-            moments = [t for t in times if not last and is_wanted(k + t)]
-            if moments or is_wanted(k):
+            between = [t for t in times if not last and is_wanted(k + t)]
+            if between or is_wanted(k):
                 with self.computing():
-                    outputs = self.compute(window, moments)
-                for t, frame in zip([0.0, *moments], outputs, strict=True):
+                    outputs = self.compute(window, between)
+                for t, frame in zip([0.0, *between], outputs, strict=True):
                     if is_wanted(k + t):
                         yield k + t, frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from torch.nn.functional import pad
 from .acceleration.processor import memory_format_for
 from .acceleration.swap import accelerate
 from .method import Settings, WindowMethod
+from .registry import spec_of
 from .tiling.box import Box
 from .tiling.tiles import Cut, Tiles, by_tiles
 
@@ -44,12 +46,11 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
     """A network with frames in [0, 1] of any h and w. What windows share is computed once.
 
     frame_class: what is cached of a frame.
-    multiple:    of which the network needs height and width to be.
     swaps:       further fast classes for `accelerate`.
     """
 
     frame_class: type[Frame]
-    multiple: int = 1
+    multiple: int = 1  # of height and width, as the network's spec has it
     swaps: Mapping[type[nn.Module], type[nn.Module]] = {}
 
     def __init__(self, network: Network, settings: Settings, name: str, weights: str = "") -> None:
@@ -58,7 +59,11 @@ class NetworkMethod(WindowMethod, Generic[Network, Frame]):
         self.precision = settings.precision
         self.tiles = Tiles(settings)
         self.layout = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        # A copy: the caller may go on training it.
+        network = copy.deepcopy(network).eval().to(self.device)
+        self.network = network.to(memory_format=self.layout)
+        if spec := spec_of(network):
+            self.multiple = spec.multiple
         accelerate(self.network, self.swaps)
 
     def networks(self) -> list[nn.Module]:

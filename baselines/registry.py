@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,18 @@ CHECKPOINTS: dict[str, Checkpoint] = {}
 
 
 def register(spec: NetworkSpec) -> None:
-    """Have everything know a network: the one line that a network costs beside its folder."""
+    """Have everything know a network: the one line that a network costs beside its folder.
+
+    Raises ValueError if one of its names is taken.
+    """
+    tables: tuple[tuple[Mapping[str, object], Mapping[str, object]], ...] = (
+        (NETWORKS, spec.variants),
+        (METHODS, spec.methods()),
+        (CHECKPOINTS, spec.checkpoints),
+    )
+    for table, names in tables:
+        if taken := sorted(table.keys() & names.keys()):
+            raise ValueError(f"{spec.name}: the name {taken[0]!r} is taken")
     NETWORKS.update(dict.fromkeys(spec.variants, spec))
     METHODS.update(spec.methods())
     CHECKPOINTS.update(spec.checkpoints)
@@ -60,7 +72,7 @@ def network(name: str, scale: int | None = None) -> nn.Module:
     """
     name = PUBLISHED_NAMES.get(name, name)
     spec = network_spec(name)
-    scale = spec.scales[-1] if scale is None or spec.kind == "temporal" else scale
+    scale = spec.scales[-1] if scale is None or spec.scales == (1,) else scale
     if scale not in spec.scales:
         scales = " or ".join(map(str, spec.scales))
         raise MethodError(f"{name} enlarges by {scales} only, not by {scale}")

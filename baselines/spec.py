@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["spatial", "temporal", "space-time"]
+NetworkKind = Kind | Literal["flow", "backbone"]  # the last two are parts of something else
 Stage = Literal["flow", "space", "joint"]
 Place = str | Callable[..., Any]
 
@@ -110,6 +111,29 @@ class Variant:
     stages: tuple[Stage, ...] = ()
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """A part of a network whose training starts from the published weights of another network.
+
+    network: the other network; the part is of its class, or it has no such weights.
+    title:   of the other network, in messages. role: of the part.
+    part:    its name in the network.
+    stages:  that train it.
+    convert: the place of what gives the other's state as the part's; it may leave entries out.
+    """
+
+    network: str
+    title: str
+    role: str
+    part: str
+    stages: tuple[Stage, ...]
+    convert: Place = dict
+
+    def converted(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """A state of the other network as one of the part."""
+        return dict(load(self.convert)(state))
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkSpec:
     """A network: what it is called, how it is built, loaded, trained, verified and profiled.
@@ -122,6 +146,9 @@ class NetworkSpec:
     parts:     further networks that the method runs after this one.
     losses:    the place of its LossModule, called with the network and the stage.
     init_weights: the place of what brings a network of random weights to where training starts.
+    pretrained: the part of it that starts from another network's weights, if one does.
+    window:    input frames of a training window, of which the one in the middle is the centre;
+               training may also read one more, reversed in time half the time.
     rename:    the place of what gives the tensors of a file, by name, the names of the network.
     arguments_of: the place of what gives, from such a state and a variant's arguments, those that
                the state itself decides; ValueError if it is of another network.
@@ -141,7 +168,7 @@ class NetworkSpec:
     """
 
     name: str
-    kind: Kind
+    kind: NetworkKind
     scales: tuple[int, ...]
     summary: str
     network: Place
@@ -151,6 +178,8 @@ class NetworkSpec:
     parts: tuple[str, ...] = ()
     losses: Place = ""
     init_weights: Place = ""
+    pretrained: Pretrained | None = None
+    window: int = 7
     rename: Place = dict
     arguments_of: Place = ""
     key_prefix: str = ""
@@ -169,7 +198,7 @@ class NetworkSpec:
 
     def methods(self) -> dict[str, MethodSpec]:
         """The methods that run it, one a variant."""
-        if not self.method:
+        if not self.method or self.kind == "flow" or self.kind == "backbone":
             return {}
         return {
             name: MethodSpec(

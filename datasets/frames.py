@@ -89,9 +89,9 @@ def _numbered(files: list[Path]) -> list[tuple[int, str]]:
     numbered: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for file in files:
         stem = nanoseconds(file.stem)
-        if found := _NUMBER.search(stem):
-            around = stem[: found.start()], stem[found.end() :]
-            number = int(found[1].replace(".", ""))
+        if match := _NUMBER.search(stem):
+            around = stem[: match.start()], stem[match.end() :]
+            number = int(match[1].replace(".", ""))
             numbered.setdefault(around, []).append((number, file.name))
     if not numbered:
         return []

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import read_json, write_bytes
+from stvt.core.files import reason, write_bytes, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
@@ -25,6 +26,7 @@ from .schema import (
     RecipeRecord,
     RefusedRecord,
     SceneRecord,
+    stored_json,
 )
 
 SCHEMA = 2
@@ -35,6 +37,14 @@ GT = "GT"  # the folder of the ground-truth frames
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 LEDGER = "ledger.csv"  # of a training set: a line a video
 VIDEOS = "videos"  # the folder of the records of a training set's videos
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The scenes, or videos, that a run of `prepare` changes."""
+
+    schema: int
+    scenes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,6 @@ class TestSetManifest(Manifest):
                     raise UnsafeName(f"{file}: scenes.{name}.lr: {label!r} is no degradation")
                 if len(lr.frames) != len(scene.gt.frames):
                     raise DatasetError(f"{file}: scenes.{name}.lr.{label}.frames: are not as many")
-            _check_fps(scene.gt.fps, f"{file}: scenes.{name}.gt.fps")
         for kind in (GT, *self.degradations):
             for name in ("", *self.scenes):
                 if (file.parent / kind / name).is_symlink():  # realpath of each would take seconds
@@ -149,13 +158,21 @@ class TrainingManifest(Manifest):
             clip.check(file.parent, file)
 
 
+AnyManifest = TestSetManifest | TrainingManifest
+
+
 def kind_of(folder: Path) -> str | None:
-    """The kind of the set in a folder; None if there is none, or no manifest that can be read."""
+    """The kind of the set in a folder, by its folders if its manifest does not say; None for none."""
     try:
-        content = json.loads((folder / FILE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return str(content.get("kind", TEST)) if isinstance(content, dict) else None
+        content = stored_json(folder / FILE)
+    except DatasetError:
+        content = None
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if kind in (TEST, TRAINING):
+        return str(kind)
+    if any((folder / VIDEOS).glob("*.json")):
+        return TRAINING
+    return TEST if (folder / GT).is_dir() else None
 
 
 def is_training(folder: Path) -> bool:
@@ -163,7 +180,7 @@ def is_training(folder: Path) -> bool:
     return kind_of(folder) == TRAINING
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path) -> AnyManifest | None:
     """The manifest of a prepared set, None if there is none; read once as long as it stays as it is.
 
     Raises DatasetError if it cannot be read or was written by another version, UnsafeName if a
@@ -174,6 +191,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         status = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read: {reason(error)}") from error
     return _read(file.absolute(), (status.st_ino, status.st_mtime_ns, status.st_size))
 
 
@@ -184,19 +203,21 @@ def read_test_manifest(folder: Path) -> TestSetManifest | None:
         raise DatasetError(
             f"{folder / FILE}: is of a training set; this takes test sets, give another name"
         )
-    return manifest if isinstance(manifest, TestSetManifest) else None
+    return manifest
 
 
 @lru_cache(maxsize=16)
-def _read(file: Path, stamp: tuple[int, ...]) -> Manifest:
+def _read(file: Path, stamp: tuple[int, ...]) -> AnyManifest:
     again = f"delete {file.parent} and prepare the set again"
     try:
-        content = read_json(file, DatasetError)
+        content = stored_json(file)
     except DatasetError as error:
         raise DatasetError(f"{error}; {again}") from error.__cause__
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise DatasetError(f"{file}: is of another version than this program's; {again}")
-    kind = TrainingManifest if content.get("kind") == TRAINING else TestSetManifest
+    kind: type[AnyManifest] = (
+        TrainingManifest if content.get("kind") == TRAINING else TestSetManifest
+    )
     try:
         manifest = from_dict(kind, content, str(file), DatasetError)
     except DatasetError as error:
@@ -208,17 +229,25 @@ def _read(file: Path, stamp: tuple[int, ...]) -> Manifest:
 def read_plan(folder: Path) -> list[str]:
     """The scenes that a `prepare` that did not come to its end was changing.
 
-    Raises UnsafeName if it names a scene that cannot be one.
+    Raises DatasetError if that cannot be known, UnsafeName if it names a scene that cannot be one.
     """
     file = folder / PREPARING
-    try:
-        plan = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    if not os.path.lexists(file):
         return []
-    scenes = plan.get("scenes", []) if isinstance(plan, dict) else []
-    if not isinstance(scenes, list):
-        raise UnsafeName(f"{file}: scenes: is no list of names; delete that file")
-    return [name_in(scene, file, "scenes") for scene in scenes]
+    try:
+        plan = from_dict(Plan, stored_json(file), str(file), DatasetError)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; prepare the set again") from error
+    if plan.schema > SCHEMA:
+        raise DatasetError(
+            f"{file}: is of another version than this program's; prepare the set again"
+        )
+    return [name_in(scene, file, "scenes") for scene in plan.scenes]
+
+
+def write_plan(folder: Path, scenes: Sequence[str]) -> None:
+    """Says which scenes are going to change: they may not be evaluated on for a while."""
+    write_json(folder / PREPARING, asdict(Plan(SCHEMA, tuple(scenes))))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -248,11 +277,3 @@ def meta_info_name(name: str) -> str:
 def is_label(text: str) -> bool:
     """Whether a text names a degradation and its scale, as "BDx4" does."""
     return re.fullmatch(r"[A-Z]{2,3}x[1-9]", text) is not None
-
-
-def _check_fps(fps: str | None, where: str) -> None:
-    try:
-        if fps is not None and Fraction(fps) <= 0:
-            raise ValueError
-    except (ValueError, ZeroDivisionError):
-        raise DatasetError(f"{where}: {fps!r} is no frame rate; prepare the set again") from None

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import sha256_of
+from stvt.core.files import reading, sha256_of
 from stvt.core.safe_names import absolute_in, name_in, path_in
+
+from .errors import DatasetError
+
+MOST_NESTED = 20  # lists and objects in one another; ours are 9
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,44 @@ class FileRecord:
 
     @classmethod
     def of(cls, path: Path) -> FileRecord:
-        """The record of a file on the disk; OSError if it cannot be read."""
-        return cls(path.stat().st_size, sha256_of(path))
+        """The record of a file on the disk; OSError if it cannot be read, or is a FIFO or the like."""
+        size = path.stat().st_size
+        if not path.is_file():
+            raise OSError(f"{path} is no file")
+        return cls(size, sha256_of(path))
+
+
+def stored_json(file: Path) -> Any:
+    """The value of a JSON file of a set, whose numbers are finite and of 64 bits.
+
+    Raises DatasetError, one line, if it cannot be read, is damaged, or nested without end.
+    """
+    with reading(file, DatasetError):
+        if file.exists() and not file.is_file():
+            raise DatasetError(f"{file}: is no file; delete it")
+        data = file.read_bytes()
+        value = json.loads(data, parse_int=_integer, parse_float=_number, parse_constant=_number)
+        if b"\\ud" in data.lower():  # a half of a pair is no text
+            json.dumps(value, ensure_ascii=False).encode()
+        level = [value]
+        for _ in range(MOST_NESTED):
+            inner = (one.values() if isinstance(one, dict) else one for one in level)
+            level = [each for one in inner for each in one if isinstance(each, dict | list)]
+            if not level:
+                return value
+        raise ValueError("it is nested too deeply")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 18:
+        raise ValueError(f"the number {text[:20]}... is too large")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"the number {text[:20]} is not finite")
+    return number
 
 
 def record_of(data: bytes) -> FileRecord:
@@ -81,8 +124,9 @@ class GtRecord:
         return frame_files_of(unit, self.frames)
 
     def check(self, unit: str, folder: Path, file: Path) -> None:
-        """Raises UnsafeName if it names a path that cannot be one."""
+        """Raises UnsafeName if it names a path that cannot be one, DatasetError for a rate."""
         absolute_in(self.source.path, file, f"{unit}.source.path")
+        check_rate(self.fps, f"{file}: {unit}.fps")
 
 
 @dataclass(frozen=True)
@@ -167,6 +211,9 @@ class ClipRecord:
     def check(self, folder: Path, file: Path) -> None:
         name_in(self.name, file, "clips.name")
         path_in(folder, self.file, file, "clips.file")
+        check_rate(self.rate, f"{file}: clips.{self.name}.rate")
+        if not all(re.fullmatch("[0-9a-f]{16}", bits) for bits in self.hashes):
+            raise DatasetError(f"{file}: clips.{self.name}.hashes: are none; prepare the set again")
 
 
 @dataclass(frozen=True)
@@ -177,6 +224,15 @@ class RefusedRecord:
     start: float | None
     end: float | None
     reason: str
+
+
+def check_rate(rate: str | None, where: str) -> None:
+    """Raises DatasetError unless a rate is a positive fraction, or not known."""
+    try:
+        if rate is not None and Fraction(rate) <= 0:
+            raise ValueError
+    except (ValueError, ZeroDivisionError):
+        raise DatasetError(f"{where}: {rate!r} is no frame rate; prepare the set again") from None
 
 
 def frame_name(index: int) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .clips.sampler import CENTRE, Sampler, Sampling
+from .clips.sampler import Sampler, Sampling
 from .errors import DatasetError
 from .frames import read_frame
 from .test_set import PreparedScene, load
@@ -103,7 +103,7 @@ class VideoPairs(Dataset[VideoPair]):
         """`length` random crops of `patch` high-resolution pixels; item i is the same each time.
 
         names: one training set, or several with the weight that each is drawn with.
-        frames: input frames of a window, of which number 3 (from 0) is the centre; 7 or 8.
+        frames: input frames of a window, of which number (frames - 1) // 2 (from 0) is the centre.
         split: "train" or "validation"; augment: flips, turns, and time reversal.
         Raises DatasetError if there is no clip that is long and large enough.
         """
@@ -139,9 +139,10 @@ class _TrainingItem:
 
     def __call__(self, number: int) -> VideoPair:
         sample = self.sampler(number, 0)
-        step = self.sampler.sampling.between + 1
+        sampling = self.sampler.sampling
+        step = sampling.between + 1
         inputs = [i * step for i in range(len(sample.lq))]
-        outputs = [CENTRE * step + i for i in range(len(sample.gt))]
+        outputs = [sampling.centre * step + i for i in range(len(sample.gt))]
         return _pair(sample.lq, sample.gt, sample.clip, inputs, outputs)
 
 

@@ -6,11 +6,7 @@ is a file of 233 MB that it would fetch without asking; here that file is looked
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import tempfile
-import urllib.request
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,10 @@ import lpips
 import numpy as np
 import torch
 from torch import Tensor
+
+from stvt.core.download import Expected, fetch
+from stvt.core.errors import StvtError
+from stvt.core.files import sha256_of
 
 from .errors import MetricError
 from .preprocess import Frame, cropped
@@ -69,12 +69,11 @@ def backbone_file() -> Path:
             return place / BACKBONE
     target = weights_folder() / BACKBONE
     try:
-        _fetch(BACKBONE_URL, target)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        fetch([BACKBONE_URL], target, Expected(sha256=SHA256_START))
+    except StvtError as error:
         raise MetricError(
             f"lpips: its backbone {BACKBONE} is not in {' or '.join(map(str, places))} and cannot "
-            f"be fetched from {BACKBONE_URL} ({reason}); download it and put it in {places[1]}"
+            f"be fetched ({error}); download it from {BACKBONE_URL} and put it in {places[1]}"
         ) from error
     return target
 
@@ -87,30 +86,9 @@ def weights_folder() -> Path:
     return home / "weights"
 
 
-def _fetch(url: str, target: Path) -> None:
-    """Downloads to a name of its own beside `target`; moves it there once its hash is right."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=20) as answer:
-            while block := answer.read(1 << 20):
-                file.write(block)
-        if not _sha256(Path(part)).startswith(SHA256_START):
-            raise ValueError("what came is not that file: its sha256 is another")
-        os.replace(part, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _network(backbone: Path) -> Any:
     """LPIPS with AlexNet, version 0.1, its backbone read from a file."""
-    if not _sha256(backbone).startswith(SHA256_START):
+    if not sha256_of(backbone).startswith(SHA256_START):
         warnings.warn(
             f"lpips: {backbone} is not the published backbone (its sha256 is another), "
             "so the distances are not LPIPS'",

@@ -30,6 +30,16 @@ def usable_device(device: str) -> str:
     return device
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait for all that a device was given to do; a CPU has done it."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def device_name(device: torch.device | str) -> str:
     """The make of a device: that of the processor for the CPU, with the number of threads used."""
     import torch

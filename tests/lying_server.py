@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ class Act:
     says:    the length that is claimed in the place of the true one; "" claims none.
     content: in the place of the file.
     stalls:  after `cut` bytes the connection stays open and silent.
+    marked:  whether an ETag of the content is sent, if `headers` have none.
+    raw:     sent as it is in the place of everything.
+    drips:   a byte of `raw` at a time, with so many seconds between them.
     """
 
     status: int = 200
@@ -33,6 +37,9 @@ class Act:
     says: int | str | None = None
     content: bytes | None = None
     stalls: bool = False
+    marked: bool = True
+    raw: bytes | None = None
+    drips: float = 0
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -87,10 +94,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(act, asked)
 
     def _answer(self, act: Act, asked: str) -> None:
+        if act.raw is not None:
+            step = 1 if act.drips else len(act.raw)
+            for place in range(0, len(act.raw), step):
+                self.wfile.write(act.raw[place : place + step])
+                if act.drips and self.served.ended.wait(act.drips):
+                    return
+            return
         whole = self.served.file if act.content is None else act.content
+        headers = dict(act.headers)
+        if act.marked and act.status == 200:
+            headers.setdefault("ETag", f'"{zlib.crc32(whole):x}"')
         start, status = 0, act.status
         found = re.fullmatch(r"bytes=(\d+)-", asked)
-        stale = self.headers.get("If-Range", act.headers.get("ETag")) != act.headers.get("ETag")
+        stale = self.headers.get("If-Range", headers.get("ETag")) != headers.get("ETag")
         if act.ranges and status == 200 and found and not stale:
             start, status = int(found[1]) - act.shift, 206
             if start >= len(whole):
@@ -101,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         body = whole[start:] if status in (200, 206) else b"no"
         self.send_response(status)
-        for name, value in act.headers.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")

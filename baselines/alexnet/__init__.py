@@ -20,7 +20,7 @@ def alexnet() -> nn.Module:
 
 SPEC = NetworkSpec(
     name="alexnet",
-    kind="spatial",
+    kind="backbone",
     scales=(1,),
     summary="the backbone of LPIPS",
     network=alexnet,

@@ -34,7 +34,6 @@ class EdvrMethod(NetworkMethod[EDVR, EdvrFrame]):
 
     frame_class = EdvrFrame
     scale = 4
-    multiple = 4
     swaps = SWAPS
 
     def __init__(

@@ -119,13 +119,3 @@ class Predeblur(nn.Module):
 
 def residual_blocks(channels: int, number: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(number)))
-
-
-def edvr_m() -> EDVR:
-    """EDVR-M: 64 channels, 5 frames; 3,300,131 parameters."""
-    return EDVR()
-
-
-def edvr_l() -> EDVR:
-    """EDVR-L as trained on Vimeo-90K, STVUN's comparison: 7 frames; 20,699,363 parameters."""
-    return EDVR(channels=128, frames=7, reconstruction_blocks=40)

@@ -37,7 +37,7 @@ SPEC = NetworkSpec(
 
 FLOW_SPEC = NetworkSpec(
     name="fisr_pwcnet",
-    kind="temporal",
+    kind="flow",
     scales=(1,),
     summary="the flow network of FISR",
     network="fisr.pwcnet:FISRPWCNet",

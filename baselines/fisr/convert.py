@@ -54,6 +54,8 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
                 f"{name}: {opened.prefix}: {key} is {_shape(opened.shapes[key])}, "
                 f"not {_shape(shape)}"
             )
+        if key in opened.entries and opened.entries[key].dtype.kind != "f":
+            raise MethodError(f"{name}: {opened.prefix}: {key} holds no floating-point numbers")
     absent = [key for key in variables if key not in opened.shapes]
     if absent:
         raise MethodError(

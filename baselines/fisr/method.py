@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -52,6 +53,8 @@ class FisrMethod(Method):
         self.precision, self.tiles = settings.precision, Tiles(settings)
         on_gpu = self.device.type == "cuda"
         layout = torch.channels_last if on_gpu else torch.contiguous_format
+        # Copies: the caller may go on training them.
+        network, flow_network = copy.deepcopy((network, flow_network))
         self.network = network.eval().to(self.device).to(memory_format=layout)
         self.flow_network = flow_network.eval().to(self.device).to(memory_format=layout)
 

@@ -44,7 +44,7 @@ def pwcnet_names(state: Mapping[str, Any]) -> dict[str, Any]:
 
 SPEC = NetworkSpec(
     name="pwcnet",
-    kind="temporal",
+    kind="flow",
     scales=(1,),
     summary="PWC-Net, from which the flow network of STVUN starts",
     network="flow_networks.pwcnet:PWCNet",

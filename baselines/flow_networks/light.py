@@ -25,7 +25,8 @@ class LightFlow(nn.Module):
 
     PWC-Net's layers must learn to read displacements off the volume, a long training. Here each
     place first moves by the mean displacement under a softmax of its similarities, as GMFlow does
-    for whole images (Xu et al., CVPR 2022), and the layers correct that.
+    for whole images (Xu et al., CVPR 2022), and the layers correct that. How much less a match
+    counts the further away it is, is learnt: of a repeating texture the mean match fits none.
     """
 
     enlarge = 1  # of frames that its flow is to have the size of
@@ -50,6 +51,7 @@ class LightFlow(nn.Module):
             self.add_module(f"predict{level}", nn.Conv2d(32, 2, 3, 1, 1))
             if level:
                 self.register_parameter(f"sharpness{level}", nn.Parameter(torch.zeros(())))
+                self.register_parameter(f"nearness{level}", nn.Parameter(torch.zeros(())))
             before = channels
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -99,8 +101,10 @@ class LightFlow(nn.Module):
             around = avg_pool2d(similar, 3, 1, 1, count_include_pad=False)
             sharpness = SHARPNESS * self.get_parameter(f"sharpness{level}").to(similar).exp()
             steps = torch.arange(-RADIUS, RADIUS + 1, device=similar.device)
-            offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy")).view(2, -1, 1, 1)
-            return conv2d((around * sharpness).softmax(1), offsets.to(similar))
+            offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy")).to(similar)
+            offsets = offsets.view(2, -1, 1, 1)
+            far = offsets.square().sum(0) * self.get_parameter(f"nearness{level}").to(similar)
+            return conv2d(((around - far) * sharpness).softmax(1), offsets)
 
 
 def similarity(first: Tensor, second: Tensor) -> Tensor:

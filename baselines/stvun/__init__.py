@@ -1,10 +1,11 @@
 """STVUN, the joint space-time video upsampling network (Kang et al., ECCV 2020), and its sizes.
 
-The compact sizes "s" and "m" are the published architecture with fewer channels, but for two
+The compact sizes "s" and "m" are the published architecture with fewer channels, but for three
 things. The flow network, which would outweigh the rest, is a light one. And the flow brings
 neighbouring frames to the centre frame before they are fused: with 16 channels and hours rather
 than weeks of training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4).
-"-unaligned" leaves that out, as published.
+"-unaligned" leaves that out, as published. And a mask joins the frames on both sides of a new one,
+where the published mean shows both if one hides the place; "-mean" leaves that out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Stage, Variant
+from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Pretrained, Stage, Variant
 
 SIZES = {"": 64, "-s": 16, "-m": 32}  # channels of the features
 SUMMARIES = {
@@ -27,13 +28,16 @@ ABLATIONS = {
     "-wo-d": "the new frame from EFST's features (Table 3)",
     "-w-af": "EDVR's alignment and fusion (Table 3)",
     "-unaligned": "frames fused where they are",
+    "-mean": "new frames from the mean of both, as published",
 }
+OURS = ("-unaligned", "-mean")  # that leave out what only the compact sizes have
 
 
 def arguments(size: str, ablation: str) -> dict[str, Any]:
     """The arguments of STVUN's class for a size and an ablation."""
     from ..flow_networks.light import LightFlow
     from .aligned_fusion import AlignedFusion
+    from .blending_mask import BlendingMask
 
     width = SIZES[size]
     return {
@@ -43,6 +47,7 @@ def arguments(size: str, ablation: str) -> dict[str, Any]:
         "width": width,
         "flow": LightFlow() if size else None,
         "aligned": bool(size) and ablation not in ("-unaligned", "-w-af"),
+        "mask": BlendingMask(width) if size and ablation != "-mean" else None,
     }
 
 
@@ -54,18 +59,30 @@ def _variant(size: str, ablation: str) -> Variant:
     return Variant(f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages)
 
 
-def scale_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, int]:
-    """The scale of a state, by the last convolution: 3 outputs for each pixel of a square."""
+def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
+    """The scale of a state, and that it has no blending mask if so, as before there was one.
+
+    The scale shows in the last convolution: 3 outputs for each pixel of a square.
+    """
     last = state.get("decoder.rconv1.weight")
     scale = 4 if last is None else round((len(last) / 3) ** 0.5)
     if scale not in ANY_SCALE:
         raise ValueError("its last convolution fits no scale")
-    return {"scale": scale}
+    masked = any(name.startswith("mask.") for name in state)
+    return {"scale": scale} if masked else {"scale": scale, "mask": None}
 
 
 def published_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020."""
-    return {key.replace("efst.cconv.", "efst.early_fusion."): value for key, value in state.items()}
+    """The state of today: `efst.early_fusion` was `efst.cconv` until 25 September 2020.
+
+    And our light flow network had no preference for what is near until it learnt one.
+    """
+    named = {key.replace("efst.cconv.", "efst.early_fusion."): one for key, one in state.items()}
+    for level in (1, 2, 3):
+        sharpness = named.get(f"pwcnet.sharpness{level}")
+        if sharpness is not None:
+            named.setdefault(f"pwcnet.nearness{level}", 0 * sharpness)
+    return named
 
 
 SPEC = NetworkSpec(
@@ -79,12 +96,20 @@ SPEC = NetworkSpec(
         f"stvun{size}{ablation}": _variant(size, ablation)
         for size in SIZES
         for ablation in ABLATIONS
-        if size or ablation != "-unaligned"  # the published size is not aligned
+        if size or ablation not in OURS
     },
     losses="stvun.losses:StvunLosses",
     init_weights="stvun.losses:init_weights",
+    pretrained=Pretrained(
+        network="pwcnet",
+        title="PWC-Net",
+        role="flow network",
+        part="pwcnet",
+        stages=("joint",),
+        convert="stvun.pretrained:convert_pwcnet",
+    ),
     rename=published_names,
-    arguments_of=scale_of,
+    arguments_of=form_of,
     key_prefix="efst.",
     optional_keys=r"^pwcnet\.deconv2\.",
     probe=lambda pattern, _: (2 * pattern(1, 7, 3, 16, 16) - 1, [0.5]),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..edvr.alignment import PCD, TSA, conv, lrelu
-from .network import CENTRE, FRAMES, STVUN, WIDTH
+from .network import CENTRE, FRAMES, WIDTH
 
 GROUPS = 8
 
@@ -39,8 +39,3 @@ class AlignedFusion(nn.Module):
         l2 = lrelu(self.conv_l2_2(lrelu(self.conv_l2_1(l1))))
         l3 = lrelu(self.conv_l3_2(lrelu(self.conv_l3_1(l2))))
         return [l1, l2, l3]
-
-
-def stvun_aligned(scale: int = 4) -> STVUN:
-    """STVUN `w/ A&F`."""
-    return STVUN(scale, fusion=AlignedFusion())

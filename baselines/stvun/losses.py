@@ -7,7 +7,7 @@ Source: the paper's section 3.3, equations 7 (L_M: "flow"), 9 (L_S: "space") and
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -18,8 +18,10 @@ from ..flow_networks.light import LightFlow, optical_flow
 from ..losses import Losses, LossModule, mean_absolute_difference
 from ..spec import Stage
 from . import SPEC
+from .blending_mask import BlendingMask
 from .network import CENTRE, FRAMES, STVUN, blend
 
+NEARNESS = 0.04  # at first; from nothing it is learnt, too, but slowly
 FLOW_WEIGHT = 0.05  # of a pixel's error in the joint stage, beside differences of about 0.01
 
 
@@ -32,10 +34,14 @@ def init_weights(network: STVUN) -> None:
             for name, parameter in network.pwcnet.named_parameters():
                 if name.startswith("predict"):
                     parameter.mul_(0.01)
+                elif name.startswith("nearness"):
+                    parameter.fill_(NEARNESS)
+    if isinstance(network.mask, BlendingMask):
+        network.mask.start_as_mean()
 
 
 class StvunLosses(LossModule):
-    """STVUN. "space" trains all but the flow network, "flow" that alone, "joint" everything.
+    """STVUN. "space" trains all but flow network and blending mask, "flow" the former, "joint" all.
 
     The paper starts from a published flow network and has no stage "flow".
     """
@@ -45,8 +51,8 @@ class StvunLosses(LossModule):
         self.network: STVUN = network
         self.stage = stage
         for name, parameter in network.named_parameters():
-            of_flow = name.startswith("pwcnet.")
-            parameter.requires_grad = stage == "joint" or of_flow == (stage == "flow")
+            first = {"pwcnet": "flow", "mask": "joint"}.get(name.split(".")[0], "space")
+            parameter.requires_grad = stage in (first, "joint")
             if re.search(SPEC.optional_keys, name):  # so never given a gradient
                 parameter.requires_grad = False
 
@@ -60,15 +66,15 @@ class StvunLosses(LossModule):
         E = self.network.fuse(
             self.network.align(e, *self._motion(X)) if self.network.aligned else e
         )
-        output, guide = self.network.space(X[CENTRE], e[CENTRE], E)
+        output, guide = self.network.super_resolve(X[CENTRE], e[CENTRE], E)
         losses = {"space": mean_absolute_difference(output, large[:, 0])}
         if self.stage == "space":
             return losses
         pair = slice(CENTRE, CENTRE + 2)
         first, second = self._flows(frames)
         for k, t in enumerate(times):
-            moved, m = blend(t, X[pair], e[pair], first, second)
-            output = self.network.time(moved, m, guide)
+            moved, m = blend(t, X[pair], e[pair], first, second, self.network.mask)
+            output = self.network.interpolate(moved, m, guide)
             _add(losses, "between", mean_absolute_difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
@@ -85,6 +91,15 @@ class StvunLosses(LossModule):
         output = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
         return {"existing": output[:, :1]} | (
             {"new": output[:, 1:]} if self.stage == "joint" else {}
+        )
+
+    def advice(self, given: Collection[str]) -> str:
+        has_flow = any(name.startswith("pwcnet.") for name in given)
+        if self.stage == "flow" or not self.network.aligned or has_flow:
+            return ""
+        return (
+            "aligns frames by its flow network, which was given no weights: "
+            "train --stage flow first, and give that run by --initial"
         )
 
     def _features(self, frames: Tensor) -> list[list[Tensor]]:
@@ -118,9 +133,9 @@ class StvunLosses(LossModule):
         first = self.network.pyramid(torch.cat([now, then, now]))
         second = self.network.pyramid(torch.cat([then, now, end]))
         loss = small.new_zeros(())
-        for found in self.network.pwcnet.flows(first, second):
-            coarse = area(truth, tuple(found.shape[-2:])) * (found.shape[-1] / truth.shape[-1])
-            loss = loss + mean_absolute_difference(found, coarse)
+        for flow in self.network.pwcnet.flows(first, second):
+            coarse = area(truth, tuple(flow.shape[-2:])) * (flow.shape[-1] / truth.shape[-1])
+            loss = loss + mean_absolute_difference(flow, coarse)
         return loss
 
     def _true_flow(self, first: Tensor, second: Tensor, small: Tensor) -> Tensor:

@@ -50,7 +50,6 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
 
     frame_class = StvunFrame
     before = after = CENTRE
-    multiple = 16
     swaps = SWAPS
 
     def __init__(
@@ -63,12 +62,12 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         centre, following = window[CENTRE], window[CENTRE + 1]
         height, width = (self.scale * size for size in centre.source.shape[-2:])
         E = self._fused(window)
-        Y_3, D = self.network.space(centre.pixels, centre.e, E)
+        Y_3, D = self.network.super_resolve(centre.pixels, centre.e, E)
         Y = [Y_3]
         for T in times:
             f_34, f_43 = centre.flow_to(following), following.flow_to(centre)
             X, e = (centre.pixels, following.pixels), (centre.e, following.e)
-            Y.append(self.network.time(*blend(T, X, e, f_34, f_43), D))
+            Y.append(self.network.interpolate(*blend(T, X, e, f_34, f_43, self.network.mask), D))
         return ((torch.cat(Y)[..., :height, :width] + 1) / 2).clamp(0, 1)
 
     def confidence(self, window: Tensor) -> Tensor:

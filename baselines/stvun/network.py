@@ -20,7 +20,6 @@ from ..ops.warp import warp_border as warp
 
 FRAMES, CENTRE, LEVELS = 7, 3, 4
 WIDTH = 64  # channels of the features
-UNUSED = r"^pwcnet\.deconv2\."  # entries that PWC-Net's weights have and nothing reads
 
 
 class STVUN(nn.Module):
@@ -37,6 +36,7 @@ class STVUN(nn.Module):
     flow:   takes the place of PWC-Net, with its `pyramid`, `flows` and `enlarge`.
     aligned: ours, for the compact sizes: features are warped to the centre frame before they are
             fused, which the published network leaves to its fusion. No further weights.
+    mask:   ours, for the compact sizes: takes the place of the mean of equations 5 and 6.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class STVUN(nn.Module):
         width: int = WIDTH,
         flow: nn.Module | None = None,
         aligned: bool = False,
+        mask: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
@@ -58,6 +59,7 @@ class STVUN(nn.Module):
         self.efst = EFST(width, attention=efst) if fusion is None else fusion
         self.decoder = Decoder(scale, width)
         self.pwcnet: Any = PWCNet("border") if flow is None else flow
+        self.mask = mask
 
     def forward(self, frames: Tensor, times: Tensor | Sequence[float]) -> Tensor:
         """The centre frame, then the moments between it and the next.
@@ -70,13 +72,13 @@ class STVUN(nn.Module):
         X = frames.unbind(1)
         e = [self.encoder(x) for x in X]
         E = self.fuse(self.align(e, *self.motion(X)) if self.aligned else e)
-        Y_3, D = self.space(X[3], e[3], E)
+        Y_3, D = self.super_resolve(X[3], e[3], E)
         Y = [Y_3]
         if len(times):
             f_34, f_43 = self.flow(X[3], X[4]), self.flow(X[4], X[3])
         for T in times:
-            X_T, m = blend(float(T), X[3:5], e[3:5], f_34, f_43)
-            Y.append(self.time(X_T, m, D))
+            X_T, m = blend(float(T), X[3:5], e[3:5], f_34, f_43, self.mask)
+            Y.append(self.interpolate(X_T, m, D))
         return torch.stack(Y, 1)
 
     def fuse(
@@ -97,14 +99,14 @@ class STVUN(nn.Module):
             return None
         return [self.efst.ff.tAtt0(level) for level in e_t]
 
-    def space(
+    def super_resolve(
         self, X_3: Tensor, e_3: Sequence[Tensor], E: Sequence[Tensor]
     ) -> tuple[Tensor, Sequence[Tensor]]:
         """The enlarged centre frame, and the features that the time passes are given."""
         D, R = self.decoder(e_3, E)
         return upsample(X_3, self.scale) + R, D if self.decoder_to_time else E  # (8)
 
-    def time(self, X_T: Tensor, m: Sequence[Tensor], D: Sequence[Tensor]) -> Tensor:
+    def interpolate(self, X_T: Tensor, m: Sequence[Tensor], D: Sequence[Tensor]) -> Tensor:
         """The enlarged frame of a moment from what `blend` gives of it."""
         _, R_T = self.decoder(m, D)
         Y_T: Tensor = upsample(X_T, self.scale) + R_T  # (10)
@@ -183,16 +185,25 @@ def intermediate_flows(f_34: Tensor, f_43: Tensor, T: float) -> tuple[Tensor, Te
 
 
 def blend(
-    T: float, X: Sequence[Tensor], e: Sequence[Sequence[Tensor]], f_34: Tensor, f_43: Tensor
+    T: float,
+    X: Sequence[Tensor],
+    e: Sequence[Sequence[Tensor]],
+    f_34: Tensor,
+    f_43: Tensor,
+    mask: nn.Module | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean of two frames brought to moment T, and of their features, maybe none.
 
     X, e: both frames, and the features of both.
+    mask: gives the share of the first frame at each place; None is a half.
     """
-    f_T3, f_T4 = intermediate_flows(f_34, f_43, T)
-    m = [(warp(a, f_T3) + warp(b, f_T4)) / 2 for a, b in zip(*e, strict=True)]  # (5)
-    X_T = (warp(X[0], f_T3) + warp(X[1], f_T4)) / 2  # (6)
-    return X_T, m
+    f_T3, f_T4 = f = intermediate_flows(f_34, f_43, T)
+    X_3, X_4 = (warp(x, f_t) for x, f_t in zip(X, f, strict=True))
+    pairs = [(warp(a, f_T3), warp(b, f_T4)) for a, b in zip(*e, strict=True)]
+    if mask is not None:
+        M = mask((X_3, X_4), pairs[0], f)
+        return X_4 + M * (X_3 - X_4), [b + M.to(b.dtype) * (a - b) for a, b in pairs]
+    return (X_3 + X_4) / 2, [(a + b) / 2 for a, b in pairs]  # (6), (5)
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:

@@ -1,10 +1,9 @@
-"""Work in tiles: a frame made piece by piece, and smaller pieces where memory runs out."""
+"""Tiled inference: a frame computed tile by tile, each with a margin that is cut off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, islice
 
 from torch import Tensor
 
@@ -59,10 +58,3 @@ class Tiles:
 
     def of(self, frame: Tensor) -> int | None:
         return self.side(frame.shape[-2], frame.shape[-1])
-
-
-def seen_ahead(frames: Iterable[Tensor]) -> tuple[Tensor | None, Iterator[Tensor]]:
-    """The first of some frames, if there is one, and all of them."""
-    rest = iter(frames)
-    start = list(islice(rest, 1))
-    return (start[0] if start else None), chain(start, rest)

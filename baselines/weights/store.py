@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
+from stvt.core.formatting import one_line
 from stvt.core.records import from_dict
 
 from ..errors import MethodError
@@ -40,6 +43,11 @@ class Record:
     sha256: str
     source: str
     fingerprint: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    checkpoints: dict[str, dict[str, str]]
 
 
 def home() -> Path:
@@ -68,9 +76,12 @@ def read_record(file: Path) -> Record | None:
     if not is_stored(file) or not (place := _record_file(file)).is_file():
         return None
     try:
-        return from_dict(Record, read_json(place, MethodError), str(place), MethodError)
+        record = from_dict(Record, read_json(place, MethodError), str(place), MethodError)
+        if not re.fullmatch("[0-9a-f]{64}", record.sha256):
+            raise MethodError(f"{place}: sha256: is {one_line(record.sha256, 60)!r}, which is none")
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
+    return record
 
 
 def write_record(file: Path, content: Record) -> None:
@@ -117,6 +128,11 @@ def file_names(network: str, degradation: str = "") -> list[str]:
     if network in NETWORKS and not NETWORKS[network].own_file_name:
         return published
     return [*published, f"{network}.pth", f"{network}.safetensors"]
+
+
+def weight_names() -> set[str]:
+    """The names of all files of weights that a network looks for."""
+    return {file for network in NETWORKS for file in file_names(network)}
 
 
 def find_weights(network: str, settings: Settings) -> Path:
@@ -186,6 +202,22 @@ def degradation_mismatch(network: str, settings: Settings, sha256: str) -> str:
     )
 
 
+def weight_overrides(networks: Iterable[str], settings: Settings) -> list[str]:
+    """Of some networks those whose weights in `weights_folder()` go before ours, a line each."""
+    lines = []
+    for network in dict.fromkeys(networks):
+        shipped = SHIPPED / f"{network}.safetensors"
+        default = network not in settings.weights and not settings.untrained
+        if shipped.is_file() and default and settings.scale == SHIPPED_SCALE:
+            with suppress(MethodError):
+                if (own := find_weights(network, settings)) != shipped:
+                    lines.append(
+                        f"{network}: your own weights are taken, {own}, not those that come with "
+                        f"stvt; for these, type --weights {network}={shipped}"
+                    )
+    return lines
+
+
 def _how_to_get(network: str) -> str:
     if network not in CHECKPOINTS:
         return f"none were published; train some and put them at {weights_folder() / network}.safetensors"
@@ -203,12 +235,12 @@ def _record_file(file: Path) -> Path:
     return weights_folder() / "records" / f"{file.name}.json"
 
 
-def _terms() -> dict[str, Any]:
+def _terms() -> dict[str, dict[str, str]]:
     file = weights_folder() / "terms.json"
     if not file.exists():
         return {}
     try:
-        terms = read_json(file, MethodError)
+        content = {"checkpoints": read_json(file, MethodError)}
+        return from_dict(_Accepted, content, str(file), MethodError).checkpoints
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
-    return terms if isinstance(terms, dict) else {}

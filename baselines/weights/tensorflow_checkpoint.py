@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stvt.core.files import reading
+from stvt.core.formatting import one_line
+
 from ..errors import MethodError
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER = 48  # bytes, MAGIC included
 TRAILER = 5  # bytes after a block: its compression, its checksum
 TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
+INDEX_LIMIT = 4 << 20  # bytes; FISR's has 30,000
+KEY_LIMIT = 4096  # bytes of a name: each may repeat the one before, and so far more than the file
+DIMENSIONS = 16
 LANES = 4096  # pieces of data whose checksums are computed side by side
 
 Bits = NDArray[np.uint32]
@@ -52,19 +58,17 @@ class TensorFlowCheckpoint:
     def __init__(self, path: Path) -> None:
         self.prefix = find_prefix(path)
         self.index = Path(f"{self.prefix}.index")
-        try:
-            data = self.index.read_bytes()
-        except FileNotFoundError:
+        if not self.index.is_file():
             raise MethodError(
                 f"there is no checkpoint {self.prefix} ({self.index.name} is missing); name its "
                 "prefix, such as FISRnet-122000, or its folder"
-            ) from None
-        except OSError as error:
-            raise MethodError(f"cannot read {self.index}: {error.strerror}") from error
+            )
+        with reading(self.index, MethodError), self.index.open("rb") as opened:
+            data = opened.read(INDEX_LIMIT + 1)
         try:
             self.shards, self.entries = parse_index(data)
         except (CorruptIndex, IndexError, TypeError, ValueError, OverflowError) as error:
-            what = str(error) if isinstance(error, CorruptIndex) else "it makes no sense"
+            what = one_line(error) if isinstance(error, CorruptIndex) else "it makes no sense"
             raise MethodError(
                 f"{self.index} is damaged or no index of a checkpoint ({what}); fetch it again"
             ) from error
@@ -80,19 +84,15 @@ class TensorFlowCheckpoint:
             raise MethodError(f"{self.prefix} holds no variable {name}")
         entry = self.entries[name]
         file = Path(f"{self.prefix}.data-{entry.shard:05d}-of-{self.shards:05d}")
-        try:
-            with file.open("rb") as opened:
-                opened.seek(entry.offset)
-                data = opened.read(entry.size)
-        except FileNotFoundError:
-            raise MethodError(f"{file} is missing; put it beside {self.index.name}") from None
-        except OSError as error:
-            raise MethodError(f"cannot read {file}: {error.strerror}") from error
-        if len(data) < entry.size:
+        if not file.is_file():
+            raise MethodError(f"{file} is missing; put it beside {self.index.name}")
+        if (end := entry.offset + entry.size) > (size := file.stat().st_size):
             raise MethodError(
-                f"{file} is cut short: {name} ends at byte {entry.offset + entry.size}, the file "
-                f"at {file.stat().st_size}; fetch it again"
+                f"{file} is cut short: {name} ends at byte {end}, the file at {size}; fetch it again"
             )
+        with reading(file, MethodError), file.open("rb") as opened:
+            opened.seek(entry.offset)
+            data = opened.read(entry.size)
         if mask_checksum(crc32c(data)) != entry.checksum:
             raise MethodError(f"{file} is damaged: the checksum of {name} is wrong; fetch it again")
         return np.frombuffer(data, entry.dtype).reshape(entry.shape).copy()
@@ -105,13 +105,14 @@ def find_prefix(path: Path) -> Path:
         return path.with_name(name) if name else path
     named = path / "checkpoint"
     if named.is_file():
-        text = named.read_text(errors="replace")
-        match = re.search(r'^\s*model_checkpoint_path:\s*"([^"]+)"', text, re.MULTILINE)
-        if match is None:
+        with reading(named, MethodError), named.open("rb") as opened:
+            text = opened.read(1 << 16).decode(errors="replace")
+        match = re.search(r'^\s*model_checkpoint_path:\s*"([^"\n]+)"', text, re.MULTILINE)
+        # The folder was another where it was written.
+        prefix = re.split(r"[/\\]", match[1])[-1] if match else ""
+        if not prefix.isprintable() or prefix in ("", ".", ".."):
             raise MethodError(f"{named} names no checkpoint; name one by its prefix")
-        return (
-            path / re.split(r"[/\\]", match[1])[-1]
-        )  # the folder was another where it was written
+        return path / prefix
     files = sorted(path.glob("*.index"))
     if len(files) != 1:
         many = f"{len(files)} checkpoints; name one of them" if files else "no checkpoint (*.index)"
@@ -121,14 +122,20 @@ def find_prefix(path: Path) -> Path:
 
 def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
     """What an index says: into how many files the data is cut, and each variable's entry."""
+    if len(index) > INDEX_LIMIT:
+        raise CorruptIndex(f"it has more than {INDEX_LIMIT >> 20} MiB")
     if len(index) < FOOTER or not index.endswith(MAGIC):
         raise CorruptIndex("it does not end as one")
     footer = index[-FOOTER:]
     _, place = _block_handle(footer, 0)
     (offset, size), _ = _block_handle(footer, place)
-    shards, entries = 1, {}
+    shards, entries, end = 1, {}, 0
     for _, handle in _block(index, offset, size):
-        for key, value in _block(index, *_block_handle(handle, 0)[0]):
+        (offset, size), _ = _block_handle(handle, 0)
+        if offset < end:  # else a few bytes could name the same block again and again
+            raise CorruptIndex("its blocks overlap")
+        end = offset + size
+        for key, value in _block(index, offset, size):
             if key:
                 name = key.decode()
                 entries[name] = _variable(name, value)
@@ -155,6 +162,8 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
         length, place = _varint(block, place)
         if shared > len(key) or place + unshared + length > end:
             raise CorruptIndex("its entries overlap")
+        if shared + unshared > KEY_LIMIT:
+            raise CorruptIndex(f"a name has more than {KEY_LIMIT} bytes")
         key = key[:shared] + block[place : place + unshared]
         place += unshared + length
         yield key, block[place - length : place]
@@ -181,6 +190,8 @@ def _variable(name: str, message: bytes) -> Variable:
             fields[field] = value
     if 7 in fields:
         raise CorruptIndex(f"{name} is in slices, which this reader does not join")
+    if len(shape) > DIMENSIONS:
+        raise CorruptIndex(f"{name} has more than {DIMENSIONS} dimensions")
     kind = int(fields.get(1, 0))
     # Of a type that is not known nothing can be read; it may well not be asked for.
     dtype = np.dtype(TYPES.get(kind, "V1"))
@@ -240,6 +251,11 @@ def crc32c(data: bytes) -> int:
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
     """
+    if len(data) < 256:  # for which NumPy's calls take longer
+        checksum, bytewise = 0xFFFFFFFF, _table_list()
+        for byte in data:
+            checksum = bytewise[(checksum ^ byte) & 255] ^ (checksum >> 8)
+        return checksum ^ 0xFFFFFFFF
     # A CRC is linear: that of a whole is the sum (xor) of those of its pieces, each followed by as
     # many zeros as there are bytes after it. The pieces go side by side through NumPy: 100 times as
     # fast as byte by byte in Python.
@@ -266,6 +282,11 @@ def _table() -> Bits:
     for _ in range(8):
         state = np.where(state & 1, state >> 1 ^ np.uint32(0x82F63B78), state >> 1)
     return state
+
+
+@cache
+def _table_list() -> list[int]:
+    return [int(value) for value in _table()]
 
 
 @cache

@@ -11,22 +11,21 @@ folder inside the set, and its files are moved to their places when all of them 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from stvt.core.files import locked, read_json, reason, remove_temporaries, sha256_of, write_json
+from stvt.core.files import locked, reason, remove_temporaries, sha256_of, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..schema import FileRecord
+from ..schema import FileRecord, stored_json
 
 BUILDING = ".building"
 _UNIT = "unit.json"
@@ -87,6 +86,14 @@ class Result:
     record: Any = None
     failure: str = ""
     built: bool = True
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What `unit.json` says of a unit that is made: its record, and the files that go when it comes."""
+
+    record: dict[str, Any]
+    removes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -165,8 +172,7 @@ class Builder:
                 continue
             jobs.append(Job(unit, self.folder, self.records, tuple(sorted(earlier)), commit))
         for job, result in run(make, jobs) if jobs else ():
-            died = "the process that worked on it died; prepare again"
-            results[job.name] = result or Result(failure=died)
+            results[job.name] = result or self._of_the_dead(job)
             if show is not None:
                 show(job.name)
         return results
@@ -176,6 +182,22 @@ class Builder:
         for name in names:
             if _stage(self.folder, name, "whole").is_dir():
                 _commit(self.folder, self.records, name)
+
+    def is_moving(self, name: str) -> bool:
+        """Whether a unit is partly in its place, as an error left it; the next run ends that."""
+        return _stage(self.folder, name, "ready").is_dir()
+
+    def discard(self, names: Iterable[str]) -> None:
+        """Removes units that were built with `commit=False` and are not wanted after all."""
+        for name in names:
+            shutil.rmtree(_stage(self.folder, name, "whole"), ignore_errors=True)
+
+    def _of_the_dead(self, job: Job) -> Result:
+        """The result of a unit whose worker died; a move that it began is ended."""
+        if not self.is_moving(job.name):
+            return Result(failure="the process that worked on it died; prepare again")
+        _move(self.folder, self.records, _stage(self.folder, job.name, "ready"))
+        return Result(read_record(self.folder, self.records, job.name, job.unit.record_type))
 
     def _recorded(self, unit: Unit) -> list[Record]:
         """The records of a unit, the latest first."""
@@ -188,6 +210,7 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
     """The builder of the set in a folder, for this process alone; first a killed run's work is ended.
 
     records: the folder in the set where the records of units are kept.
+    What is under way goes when the block ends; after an error it stays for the next run.
     Raises CannotWrite if the folder cannot be made, DatasetError if another process has it,
     UnsafeName if a link in it leads out of it.
     """
@@ -206,13 +229,11 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
         builder = Builder(folder, records)
         try:
             yield builder
-        except CannotWrite:
-            raise
-        except DatasetError:
-            shutil.rmtree(inner, ignore_errors=True)
-            raise
-        if not builder.keep:
-            shutil.rmtree(inner, ignore_errors=True)
+            if not builder.keep and not any(inner.glob("*.ready")):
+                shutil.rmtree(inner, ignore_errors=True)
+        finally:
+            with suppress(OSError):
+                inner.rmdir()  # if nothing is in it
 
 
 def make(job: Job) -> Result:
@@ -226,16 +247,17 @@ def make(job: Job) -> Result:
             part.mkdir(parents=True)
             record = unit.build(part)
             removes = sorted({*job.earlier} - {*record.files(job.name)})
-            write_json(part / _UNIT, {"record": asdict(record), "removes": removes})
+            write_json(part / _UNIT, asdict(_Move(asdict(record), tuple(removes))))
             part.rename(whole)
         if job.commit:
             _commit(job.folder, job.records, job.name)
     except CannotWrite:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    except DatasetError as error:
+    except (DatasetError, MemoryError) as error:
         shutil.rmtree(part, ignore_errors=True)
-        return Result(failure=str(error))
+        memory = isinstance(error, MemoryError)
+        return Result(failure="takes more memory than there is" if memory else str(error))
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise CannotWrite(f"{job.folder}: cannot be written: {reason(error)}") from error
@@ -249,32 +271,24 @@ def read_record(folder: Path, records: str, unit: str, record_type: type[Any]) -
     """
     file = folder / records / f"{_file_name(unit)}.json"
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return _typed(record_type, content, unit, folder, file)
-
-
-def _typed(kind: type[Any], content: object, unit: str, folder: Path, file: Path) -> Any | None:
-    try:
-        record = from_dict(kind, content, str(file), DatasetError)
+        record = from_dict(record_type, stored_json(file), str(file), DatasetError)
+        record.check(unit, folder, file)
     except DatasetError:
         return None
-    record.check(unit, folder, file)
     return record
 
 
 def _resumed(unit: Unit, whole: Path) -> Any | None:
     """The record of a unit that a killed run had made, if that is still the one to be made."""
+    file = whole / _UNIT
     try:
-        content = json.loads((whole / _UNIT).read_bytes())["record"]
-        record = _typed(unit.record_type, content, unit.name, whole, whole / _UNIT)
-        if record is None or not unit.is_current(record):
-            return None
+        content = from_dict(_Move, stored_json(file), str(file), DatasetError)
+        record = from_dict(unit.record_type, content.record, str(file), DatasetError)
+        record.check(unit.name, whole, file)
         files = record.files(unit.name)
-        same = all(FileRecord.of(whole / path) == file for path, file in files.items())
-        return record if same else None
-    except (OSError, ValueError, KeyError, TypeError):
+        same = all(FileRecord.of(whole / path) == known for path, known in files.items())
+        return record if same and unit.is_current(record) else None
+    except (DatasetError, OSError):
         return None
 
 
@@ -289,10 +303,11 @@ def _commit(folder: Path, records: str, name: str) -> None:
 def _move(folder: Path, records: str, ready: Path) -> None:
     """Moves a unit's files to their places, its record last; ends what a killed run began."""
     if (ready / _UNIT).is_file():
-        entry = read_json(ready / _UNIT, DatasetError)
-        if not isinstance(entry, dict):
-            raise UnsafeName(f"{ready / _UNIT}: is no record of a unit; delete {ready.parent}")
-        for path in entry.get("removes", []):
+        try:
+            move = from_dict(_Move, stored_json(ready / _UNIT), str(ready / _UNIT), DatasetError)
+        except DatasetError as error:
+            raise UnsafeName(f"{error}; delete {ready.parent}") from error
+        for path in move.removes:
             (folder / _owned(path, ready)).unlink(missing_ok=True)
         for file in sorted(ready.rglob("*")):
             if file.name == _UNIT or (file.is_dir() and not file.is_symlink()):
@@ -304,22 +319,21 @@ def _move(folder: Path, records: str, ready: Path) -> None:
                 continue  # so that a file that stays is not written anew
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
-        write_json(folder / records / f"{ready.stem}.json", entry.get("record"))
+        write_json(folder / records / f"{ready.stem}.json", move.record)
     shutil.rmtree(ready)
 
 
-def _owned(path: object, ready: Path) -> str:
-    if not isinstance(path, str) or not _OWNED.fullmatch(path):
+def _owned(path: str, ready: Path) -> str:
+    if not _OWNED.fullmatch(path):
         raise UnsafeName(f"{ready / _UNIT}: {path!r} is no file of a unit; delete {ready.parent}")
     return path
 
 
 def remove_files(folder: Path, files: Iterable[str]) -> None:
     """Removes files of a set by their paths in it, and the folders that are empty then."""
-    files = list(files)
+    files = [path for path in files if _OWNED.fullmatch(path)]
     for path in files:
-        if _OWNED.fullmatch(path):
-            (folder / path).unlink(missing_ok=True)
+        (folder / path).unlink(missing_ok=True)
     above = {parent for path in files for parent in Path(path).parents}
     for place in sorted((folder / parent for parent in above), reverse=True):
         if place != folder and place.is_dir() and not any(place.iterdir()):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..errors import listed
 from ..recipes.recipe import Recipe
 from ..schema import Missing, SceneRecord
 from .scene_units import size_text
@@ -28,15 +29,13 @@ class Outcome:
 
     def note_gone(self, scenes: list[str], removed: bool) -> None:
         """Says what became of scenes that are prepared and no longer in the source."""
-        more = f" and {len(scenes) - 8} more" if len(scenes) > 8 else ""
-        names = ", ".join(scenes[:8]) + more
         if removed:
             what = "no longer in the source; removed"
         elif self.failures:
             what = "not whole in the source; what is prepared stays"
         else:
             what = "no longer in the source; what is prepared stays, unless with --prune"
-        self.notes.append(f"{names}: {what}")
+        self.notes.append(f"{listed(scenes)}: {what}")
 
 
 def notes_on(name: str, scene: SceneRecord, before: SceneRecord | None, multiple: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -12,17 +12,19 @@ from typing import Any, ClassVar
 from stvt.core.records import from_dict
 
 from ..clips.storage import suffix, write_clip
-from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, Picture, clip, photographs
+from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, VARIETIES, Picture, clip, photographs
 from ..errors import DatasetError
 from ..frames import frame_files, read_frame
 from ..manifest import (
     FILE,
+    PREPARING,
     SCHEMA,
     TRAINING,
     TrainingManifest,
     kind_of,
     read_manifest,
     write_manifest,
+    write_plan,
 )
 from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
@@ -50,6 +52,7 @@ class SyntheticSettings:
     storage: str
     photographs: tuple[str, ...] = ()
     fingerprint: str = ""
+    vary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class SyntheticUnit:
     def fingerprint(self) -> str:
         pictures = {n: sha256(p.tobytes()).hexdigest() for n, p in self.pictures.items()}
         settings = {**asdict(self.settings), "source": None, "photographs": (), "fingerprint": ""}
+        if not self.settings.vary:
+            del settings["vary"]  # so that sets from before it stay as they are
         return fingerprint_of({"version": VERSION, "settings": settings, "pictures": pictures})
 
     def is_current(self, record: SyntheticRecord) -> bool:
@@ -105,7 +110,12 @@ class SyntheticUnit:
             file = f"clips/{number:05d}{suffix(settings.storage)}"
             shown = others if held_back else learnt
             frames = clip(
-                shown, number, frames=settings.frames, side=settings.side, fastest=settings.fastest
+                shown,
+                number,
+                frames=settings.frames,
+                side=settings.side,
+                fastest=settings.fastest,
+                vary=settings.vary,
             )
             written = write_clip(folder / file, frames)
             clips.append(
@@ -138,6 +148,7 @@ def prepare_photographs(
     side: int = 176,
     fastest: float = FASTEST,
     storage: str = "npy",
+    vary: Collection[str] = (),
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Path:
     """Makes the training set `root`/`name`; a minute's work.
@@ -147,30 +158,38 @@ def prepare_photographs(
     clips, frames, side: how many clips, of how many frames, of which height and width.
     storage: of the clips, "npy" or "magicyuv".
     fastest: pixels that anything moves from frame to frame, at most.
+    vary:    what more than motion the clips have, of `VARIETIES` (see `clip`).
     Returns its folder. Raises DatasetError for a source with too few pictures, or small ones,
-    and for a side or a speed that no clip can have.
+    and for a side, a speed or a variety that no clip can have.
     """
     if not SLOWEST < fastest < float("inf"):
         raise DatasetError(f"{name}: fastest {fastest:g} pixels a frame; give more than {SLOWEST}")
     if side < SMALLEST:
         raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
+    if unknown := sorted(set(vary) - set(VARIETIES)):
+        raise DatasetError(f"{name}: no clips vary by {unknown[0]!r}; give {', '.join(VARIETIES)}")
     suffix(storage)  # says which there are
     folder = Path(root) / set_name(name)
     path = None if source is None else str(Path(source).absolute())
-    settings = SyntheticSettings(path, clips, frames, side, fastest, storage)
+    varied = tuple(sorted(set(vary)))
+    settings = SyntheticSettings(path, clips, frames, side, fastest, storage, vary=varied)
     unit = SyntheticUnit(settings, progress)
     if unit.fingerprint and kind_of(folder) is not None:
         _refuse_other(folder)
     with building(folder) as builder:
         builder.known = _stored_record(folder)
-        result = builder.build([unit])[unit.name]
+        result = builder.build([unit], commit=False)[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
+        if result.built:
+            write_plan(folder, [unit.name])  # half of its clips in place is no set
+            builder.commit([unit.name])
         known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
         manifest = TrainingManifest(
             SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
         )
         write_manifest(folder, manifest)
+        (folder / PREPARING).unlink(missing_ok=True)
     return folder
 
 

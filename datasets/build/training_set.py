@@ -6,13 +6,19 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stvt.core.files import write_json
-
 from ..collect.video_list import read_list
 from ..collect.ytdlp import YtdlpOptions
 from ..curation.extract import Section
-from ..errors import DatasetError
-from ..manifest import PREPARING, TRAINING, VIDEOS, TrainingManifest, kind_of, read_manifest
+from ..errors import DatasetError, listed
+from ..manifest import (
+    PREPARING,
+    TRAINING,
+    VIDEOS,
+    TrainingManifest,
+    kind_of,
+    read_manifest,
+    write_plan,
+)
 from ..sources.archive_readers import size
 from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
 from .engine import Run, building, one_by_one, remove_files
@@ -55,13 +61,18 @@ def prepare_training(
     if kind_of(folder) not in (None, TRAINING):
         raise DatasetError(f"{folder}: holds a test set; give the training set another name")
     with building(folder, VIDEOS) as builder:
-        _refuse_loss(folder, units, prune)
+        lost = _lost(folder, units)
+        if lost and not prune:
+            raise DatasetError(
+                f"{folder}: holds clips of {listed(lost, 4)}, no longer in the source or "
+                "list; --prune removes them, another name keeps both"
+            )
         builder.folder = folder.absolute()  # workers of a cluster are in folders of their own
         done = {unit.name: builder.done(unit) for unit in units}
         outcome.unchanged = sum(record is not None for record in done.values())
         changing = [u.name for u in units if not done[u.name] and read_video_record(folder, u.name)]
         if changing:
-            write_json(folder / PREPARING, {"scenes": changing})
+            write_plan(folder, changing)
         count = outcome.unchanged
 
         def show(video: str) -> None:
@@ -76,8 +87,15 @@ def prepare_training(
             if result.failure:
                 line = result.failure.removeprefix(f"{video}: ")
                 outcome.failures.append(f"{video}: {line}")
-        finish(outcome, [records[unit.name] for unit in units], splits, asdict(settings))
-        _remove_others(folder, records.keys())
+        ordered = [records[unit.name] for unit in units]
+        if prune and not outcome.failures:
+            _remove_others(folder, records.keys())
+        elif lost:
+            others = [read_video_record(folder, video) for video in lost]
+            ordered += [record for record in others if record]
+            stay = "not in the source, which has faults; the clips made before stay"
+            outcome.failures.append(f"{listed(lost)}: {stay}")
+        finish(outcome, ordered, splits, asdict(settings))
         (folder / PREPARING).unlink(missing_ok=True)
     return outcome
 
@@ -185,20 +203,20 @@ def _failed(video: str) -> VideoRecord:
     return VideoRecord(video, "", VideoSource(), "failed", "died", "its process died")
 
 
-def _refuse_loss(folder: Path, units: Sequence[VideoUnit], prune: bool) -> None:
-    """Raises DatasetError if clips would go, or the manifest names what is outside of the set."""
+def _lost(folder: Path, units: Sequence[VideoUnit]) -> list[str]:
+    """The videos that the set has clips of and that are not to be done: by all that tells of them."""
     try:
         manifest = read_manifest(folder)
     except DatasetError:
-        return  # damaged: it is made anew of the records
-    held = {clip.video for clip in manifest.clips} if isinstance(manifest, TrainingManifest) else {}
-    lost = sorted(set(held) - {unit.name for unit in units})
-    if lost and not prune:
-        more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
-        raise DatasetError(
-            f"{folder}: holds clips of {', '.join(lost[:4])}{more}, no longer in the source or list; "
-            "--prune removes them, another name keeps both"
-        )
+        manifest = None  # damaged: it is made anew of the records
+    held = (
+        {clip.video for clip in manifest.clips} if isinstance(manifest, TrainingManifest) else set()
+    )
+    for file in (folder / VIDEOS).glob("*.json"):
+        record = read_video_record(folder, file.stem)
+        if record is None or record.clips:
+            held.add(file.stem)
+    return sorted(held - {unit.name for unit in units})
 
 
 def _remove_others(folder: Path, videos: Collection[str]) -> None:

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from stvt.core.errors import StvtError
 from stvt.core.files import reason, write_text
 
 from ..errors import DatasetError
 from ..manifest import (
     FILE,
+    GT,
     LEDGER,
     PREPARING,
     VIDEOS,
-    Manifest,
+    AnyManifest,
     TestSetManifest,
     TrainingManifest,
     meta_info_name,
     read_manifest,
+    read_plan,
 )
 from ..schema import FileRecord
+from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import set_name
 from ..test_set import command
-from .engine import cores
-from .repair import FileFault, repair
+from .engine import BUILDING, CannotWrite, building, cores
+from .scene_units import GtUnit, LrUnit
+from .synthetic_set import synthetic_unit
+from .training_video import unit_again
 from .video_record import recorded_files
 
 Progress = Callable[[int, int | None, str], None]
+Again = Callable[[str, frozenset[int]], Any]  # (unit, numbers of files) -> what builds them
+
+
+@dataclass(frozen=True)
+class FileFault:
+    """A fault of one file of a unit, by its path in the set."""
+
+    unit: str
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
 
 
 @dataclass
@@ -65,9 +87,25 @@ def verify(
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
     verification = Verification(name, folder)
-    faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
+    with building(folder, _records(manifest)) if fix else nullcontext() as builder:
+        if builder:
+            builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
+            manifest = read_manifest(folder) or manifest  # another process may have written it
+        _verify(manifest, verification, fix, workers or cores(), progress)
+    return verification
+
+
+def _verify(
+    manifest: AnyManifest,
+    verification: Verification,
+    fix: bool,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    name, folder = verification.name, verification.folder
+    faults = list(_faults(manifest, folder, verification, workers, progress))
     if fix and faults:
-        faults, fixed = repair(manifest, folder, faults)
+        faults, fixed = _repair(manifest, folder, faults)
         verification.fixed += [f"{fault}; made again" for fault in fixed]
     verification.problems += [str(fault) for fault in faults]
     if isinstance(manifest, TestSetManifest):
@@ -82,7 +120,10 @@ def verify(
     verification.problems += [
         f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
     ]
-    return verification
+
+
+def _records(manifest: AnyManifest) -> str:
+    return VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
 
 
 def _check_list(
@@ -90,7 +131,7 @@ def _check_list(
 ) -> None:
     """Compares the list of scenes, which is made of the manifest."""
     file = folder / meta_info_name(manifest.name)
-    if file.is_file() and file.read_text() == manifest.meta_info():
+    if file.is_file() and file.read_bytes() == manifest.meta_info().encode():
         return
     if fix:
         write_text(file, manifest.meta_info())
@@ -100,7 +141,7 @@ def _check_list(
 
 
 def _faults(
-    manifest: Manifest,
+    manifest: AnyManifest,
     folder: Path,
     verification: Verification,
     workers: int,
@@ -131,15 +172,116 @@ def _faults(
                 yield FileFault(unit, path, what)
 
 
-def _extra(manifest: Manifest, folder: Path) -> Iterator[str]:
-    """Files that are none of the set's, by their path in it; hidden folders are work under way."""
+def _extra(manifest: AnyManifest, folder: Path) -> Iterator[str]:
+    """Files that are none of the set's, by their path in it.
+
+    Hidden folders are work under way, as are scenes that a run that was cut short was changing.
+    """
     known = {path for paths in manifest.files().values() for path in paths}
     known |= {FILE, PREPARING, meta_info_name(manifest.name)}
     if isinstance(manifest, TrainingManifest):
         known |= {LEDGER, *recorded_files(folder)}
+    changing: list[str] = []
+    with suppress(StvtError):  # which is a line of its own
+        changing = read_plan(folder)
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder)
+        if len(path.parts) == 3 and path.parts[1] in changing:
+            continue
         record = path.parts[0] == VIDEOS and path.suffix == ".json"
         hidden = path.parts[0].startswith(".") and len(path.parts) > 1
         if not file.is_dir() and path.as_posix() not in known and not record and not hidden:
             yield path.as_posix()
+
+
+def _repair(
+    manifest: AnyManifest, folder: Path, faults: list[FileFault]
+) -> tuple[list[FileFault], list[FileFault]]:
+    """Makes faulty files again; returns the faults that are left, saying why, and those repaired.
+
+    The set is locked for this process.
+    """
+    left: list[FileFault] = []
+    repaired: list[FileFault] = []
+    units = manifest.files()
+    with ExitStack() as meanwhile:
+        again = _builders(manifest, folder, faults, meanwhile)
+        # Ground truth first: low-resolution frames are made of it.
+        for unit in sorted({fault.unit for fault in faults}, key=lambda u: not u.startswith(GT)):
+            mine = [fault for fault in faults if fault.unit == unit]
+            files = units[unit]
+            try:
+                whys = _rebuilt(again, folder, unit, files, mine)
+            except CannotWrite:
+                raise
+            except DatasetError as error:
+                whys = {fault.path: str(error) for fault in mine}
+            for fault in mine:
+                if why := whys.get(fault.path):
+                    what = f"{fault.what}, and cannot be made again: {why}"
+                    left.append(replace(fault, what=what))
+                else:
+                    repaired.append(fault)
+    return left, repaired
+
+
+def _rebuilt(
+    again: Again, folder: Path, unit: str, files: Mapping[str, FileRecord], faults: list[FileFault]
+) -> dict[str, str]:
+    """Builds faulty files; why it was in vain, by path."""
+    order = list(files)
+    part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
+    whys = {}
+    try:
+        part.mkdir(parents=True)
+        again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
+        for fault in faults:
+            new, place = part / fault.path, folder / fault.path
+            if new.is_file() and FileRecord.of(new) == files[fault.path]:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(place)
+            else:
+                whys[fault.path] = "other bytes came out; prepare the set again"
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return whys
+
+
+def _builders(
+    manifest: AnyManifest, folder: Path, faults: list[FileFault], meanwhile: ExitStack
+) -> Again:
+    """What gives the unit that builds files of a set again; it raises DatasetError if none can."""
+    if isinstance(manifest, TrainingManifest):
+        if "photographs" in manifest.settings:
+            return lambda unit, numbers: synthetic_unit(manifest, folder)
+        return lambda video, numbers: unit_again(folder.absolute(), video, manifest.settings)
+    scenes: dict[str, tuple[ResolvedSource, Any]] = {}
+    gone = ""
+    if any(fault.unit.startswith(f"{GT}/") for fault in faults):
+        try:
+            sources = meanwhile.enter_context(
+                resolve(manifest.name, folder, None, manifest, look=True)
+            )
+        except DatasetError as error:
+            sources, gone = [], str(error)
+        for source in sources:
+            for scene in source.contents.scenes if source.contents else ():
+                scenes[scene.name] = source, scene
+
+    def test_unit(unit: str, numbers: frozenset[int]) -> GtUnit | LrUnit:
+        kind, _, name = unit.partition("/")
+        gt = manifest.scenes[name].gt
+        if kind != GT:
+            parameters = manifest.degradations[kind]
+            return LrUnit(name, kind, parameters, gt, folder, cores(), only=numbers)
+        if name not in scenes:
+            why = f"{gt.source.path} is no longer there" if gt.source.path else "it is not known"
+            there = gt.source.path and Path(gt.source.path).exists()
+            raise DatasetError(gone or ("the source has no such scene" if there else why))
+        source, scene = scenes[name]
+        again = GtUnit(scene, source, manifest.multiple, 1, gt.fps, None, cores(), only=numbers)
+        if not again.is_current(gt):
+            raise DatasetError(f"{gt.source.path or name}: has changed; prepare the set again")
+        return again
+
+    return test_unit

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stvt.core.safe_names import UnsafeName
 
-from ..manifest import VIDEOS
+from ..errors import DatasetError
+from ..manifest import LEDGER, VIDEOS, TrainingManifest, is_training, read_manifest
 from ..schema import ClipRecord, FileRecord
 from .engine import read_record
 
@@ -101,3 +103,23 @@ def recorded_files(folder: Path) -> set[str]:
         record = read_video_record(folder, file.stem)
         files |= record.files(file.stem).keys() if record else set()
     return files
+
+
+def is_empty_training_set(folder: Path) -> bool:
+    """Whether a folder holds a training set that no video gave a clip for, nor has one."""
+    if not is_training(folder):
+        return False
+    try:
+        manifest = read_manifest(folder)
+    except DatasetError:
+        return False
+    clips = isinstance(manifest, TrainingManifest) and manifest.clips
+    return not clips and not recorded_files(folder)
+
+
+def remove_records(folder: Path) -> None:
+    """Removes ledger and videos' records of an empty training set that another set replaces."""
+    for file in (folder / LEDGER, *(folder / VIDEOS).glob("*.json")):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / VIDEOS).rmdir()

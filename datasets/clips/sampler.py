@@ -22,7 +22,6 @@ from .storage import Clip
 
 Frames = NDArray[np.uint8]
 
-CENTRE = 3  # of the input frames: the one that is enlarged
 MARGIN = 8  # full-size pixels around a crop, so that the blur reads what is there; 6 are needed
 OPEN = 64  # clips that a worker keeps open
 
@@ -46,7 +45,7 @@ class Sample:
 class Sampling:
     """The settings by which samples are drawn.
 
-    frames:  of the input: 7, or 8, which time reversal leaves with the same pair in the middle.
+    frames:  of the input: odd, or even, which time reversal leaves with the same pair in the middle.
     between: moments between two input frames; the input is every (between + 1)-th frame.
     patch:   side of the full-size crop, a multiple of the scale.
     tries:   crops that are drawn for each sample; the one with the most detail is taken.
@@ -59,6 +58,11 @@ class Sampling:
     degradation: str = "BD"
     tries: int = 1
     augment: bool = True
+
+    @property
+    def centre(self) -> int:
+        """The place in the input of the frame that is enlarged: 3 of 7 and of 8."""
+        return (self.frames - 1) // 2
 
     @property
     def span(self) -> int:
@@ -111,13 +115,13 @@ def _sample(
     step, scale = sampling.between + 1, sampling.scale
     stored = _open(clip)
     side = sampling.patch + 2 * MARGIN
-    box = _draw_box(stored, start + CENTRE * step, side, sampling.tries, random)
+    box = _draw_box(stored, start + sampling.centre * step, side, sampling.tries, random)
     inputs = [start + k * step for k in range(sampling.frames)]
     backwards = sampling.augment and random.random() < 0.5
-    centre = inputs[CENTRE]
+    centre = inputs[sampling.centre]
     if backwards:  # the pair in the middle of 8 frames is the same; of 7 the centre is
         inputs = inputs[::-1]
-        centre = inputs[CENTRE]
+        centre = inputs[sampling.centre]
     to_next = [centre + (-k if backwards else k) for k in range(1, step)]
     numbers = [*inputs, *to_next]
     frames = stored.read(numbers, box)
@@ -126,7 +130,7 @@ def _sample(
     edge, fine = MARGIN // scale, slice(MARGIN, -MARGIN)
     lq = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
     lq = lq[:, edge:-edge, edge:-edge]
-    gt = frames[[CENTRE, *range(sampling.frames, len(numbers))], fine, fine]
+    gt = frames[[sampling.centre, *range(sampling.frames, len(numbers))], fine, fine]
     count = sampling.frames
     return Sample(lq[:count], np.ascontiguousarray(gt), lq[count:], clip.name)
 

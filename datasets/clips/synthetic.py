@@ -7,7 +7,7 @@ frame is known at every moment. Several layers move independently, so that thing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ Picture = NDArray[np.uint8]
 COLOUR = ("chelsea", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
 GREY = ("brick", "grass", "camera", "coins", "page", "text", "moon")
 
+VARIETIES = ("occlusion", "texture", "rotation", "blur", "shake", "light")
 SUPERSAMPLING = 2  # in each direction, averaged: what a sensor's pixels do
 SLOWEST, FASTEST = 0.05, 4.0  # pixels a frame, the ends of a logarithmic distribution
 WORDS = [
@@ -62,31 +63,52 @@ def clip(
     frames: int = 24,
     side: int = 176,
     fastest: float = FASTEST,
+    vary: Collection[str] = (),
 ) -> Iterator[Picture]:
-    """The frames of a clip, uint8 (side, side, 3): a function of pictures, seed and sizes alone.
+    """The frames of a clip, uint8 (side, side, 3): a function of pictures, seed and settings alone.
 
     pictures: sharp ones, uint8 RGB; of each about `side` * 1.4 pixels or more are seen, averaged.
     fastest:  pixels that a layer moves from frame to frame, at most.
+    vary:     what real video has and plain clips lack, of `VARIETIES`: "occlusion" (two layers or
+              more, thin structures among them), "texture" (tilings, fences, windows), "rotation"
+              (and zoom, more of both), "blur" (by motion, at times), "shake" (of all layers
+              together), "light" (that changes).
     """
     random = np.random.default_rng([seed, 20_08])
-    view = _View(side, fastest, random)
-    layers = [_Layer.background(_tint(random, _choose(random, pictures)), view)]
-    for _ in range(int(random.integers(0, 4))):
-        if random.random() < 0.5:
+    view = _View(side, fastest, random, frozenset(vary))
+
+    def draw() -> Picture:
+        if "texture" in vary and random.random() < 0.25:
+            return _tiling(random, _choose(random, pictures), 4 * side)
+        return _tint(random, _choose(random, pictures))
+
+    layers = [_Layer.background(draw(), view)]
+    covering = "occlusion" in vary
+    for _ in range(int(random.integers(2, 6) if covering else random.integers(0, 4))):
+        kind = random.random()
+        if kind < (0.2 if covering else 0.5):
             layers.append(_Layer.writing(view))
+        elif covering and kind < 0.5:
+            layers.append(_Layer.lattice(draw(), view))
         else:
-            layers.append(_Layer.piece(_tint(random, _choose(random, pictures)), view))
-    for t in range(frames):
-        yield _expose(layers, t - frames / 2, side)
+            layers.append(_Layer.piece(draw(), view))
+    camera = _Camera.draw(view, frames)
+    for k in range(frames):
+        yield camera.expose(layers, k, frames, side)
 
 
 @dataclass(frozen=True)
 class _View:
-    """What the layers of a clip are drawn for: the frame's side, the highest speed, the chance."""
+    """What a clip is drawn for: the frame's side, the highest speed, the chance, what varies."""
 
     side: int
     fastest: float
     random: np.random.Generator
+    vary: frozenset[str]
+
+    def sometimes(self, what: str) -> bool:
+        """Whether a clip has this, which it never has unless it varies."""
+        return what in self.vary and self.random.random() < 0.3
 
 
 @dataclass(frozen=True)
@@ -104,12 +126,13 @@ class _Path:
         random = view.random
         speed = np.exp(random.uniform(np.log(SLOWEST), np.log(view.fastest)))
         heading = random.uniform(0, 2 * np.pi)
+        turns = 0.02 if "rotation" in view.vary else 0.004
         return cls(
             speed * np.array([np.cos(heading), np.sin(heading)]),
             random.normal(0, 1.0, 2) * (random.random() < 0.5),
             random.uniform(0.1, 0.6),
-            random.normal(0, 0.004) * (random.random() < 0.5),
-            random.normal(0, 0.004) * (random.random() < 0.5),
+            random.normal(0, turns) * (random.random() < 0.5),
+            random.normal(0, turns) * (random.random() < 0.5),
         )
 
     def matrix(self, t: float) -> NDArray[np.float64]:
@@ -164,6 +187,30 @@ class _Layer:
         return cls._place(picture[top : top + cut, left : left + cut], cover, density, view)
 
     @classmethod
+    def lattice(cls, picture: Picture, view: _View) -> _Layer:
+        """Thin structures: bars, a fence or branches, a few pixels wide, holes between them."""
+        import cv2
+
+        side, random = view.side, view.random
+        density = random.uniform(1.4, 2.4)
+        cut = min(int(density * side * random.uniform(0.3, 0.9)), *picture.shape[:2])
+        top, left = (int(random.integers(0, size - cut + 1)) for size in picture.shape[:2])
+        cover = np.zeros((cut, cut), np.float32)
+        width = max(int(density * random.uniform(1.5, 8)), 1)
+        if random.random() < 0.5:  # a fence: parallel bars, maybe crossed
+            gap = width * random.uniform(2, 6)
+            across = random.random() < 0.5
+            for at in map(int, np.arange(0, cut, gap)):
+                cv2.line(cover, (at, 0), (at, cut), 1.0, width)
+                if across:
+                    cv2.line(cover, (0, at), (cut, at), 1.0, width)
+        else:  # branches: broken lines anywhere
+            for _ in range(int(random.integers(2, 9))):
+                line = random.uniform(0, cut, (int(random.integers(2, 5)), 1, 2)).astype(np.int32)
+                cv2.polylines(cover, [line], False, 1.0, width)
+        return cls._place(picture[top : top + cut, left : left + cut], cover, density, view)
+
+    @classmethod
     def writing(cls, view: _View) -> _Layer:
         """Lines of words or numbers, on their own paper or straight on what is behind."""
         from PIL import Image, ImageDraw, ImageFont
@@ -190,8 +237,10 @@ class _Layer:
         offset = view.random.uniform(-0.4, 0.4, 2) * view.side
         return cls(picture, cover, density, centre, offset, _Path.draw(view))
 
-    def sample(self, t: float, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """The picture and its cover at a time, sampled `SUPERSAMPLING` times as finely."""
+    def sample(
+        self, t: float, side: int, shift: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The picture and its cover at a time, moved by `shift`, `SUPERSAMPLING` times as finely."""
         import cv2
 
         whole = side * SUPERSAMPLING
@@ -201,7 +250,7 @@ class _Layer:
             np.array([[1, 0, 0.5 - whole / 2], [0, 1, 0.5 - whole / 2], [0, 0, SUPERSAMPLING]])
             / SUPERSAMPLING
         )
-        samples[:2, 2] -= self.offset
+        samples[:2, 2] -= self.offset + shift
         # ... to the layer at rest, to the picture's pixels
         placed = np.vstack([path, [0, 0, 1]]) @ samples
         placed[:2] *= self.density
@@ -217,16 +266,57 @@ class _Layer:
         return picture.astype(np.float32), np.asarray(cover[..., None], np.float32)
 
 
-def _expose(layers: Sequence[_Layer], t: float, side: int) -> Picture:
+@dataclass(frozen=True)
+class _Camera:
+    """How a clip is filmed: exposure in frames, its own motion at each frame, change of light."""
+
+    shutter: float
+    motion: NDArray[np.float64]
+    glow: float
+
+    @classmethod
+    def draw(cls, view: _View, frames: int) -> _Camera:
+        random = view.random
+        shutter = random.uniform(0.2, 0.6) if view.sometimes("blur") else 0.0
+        motion = np.zeros((frames, 2))
+        if view.sometimes("shake"):
+            motion = random.normal(0, 0.8, (frames, 2))
+            motion[1:] = 0.6 * motion[1:] + 0.4 * motion[:-1]
+        return cls(shutter, motion, random.uniform(-0.25, 0.25) if view.sometimes("light") else 0.0)
+
+    def expose(self, layers: Sequence[_Layer], k: int, frames: int, side: int) -> Picture:
+        """Frame k of a clip."""
+        t = k - frames / 2
+        instants = np.linspace(-self.shutter / 2, self.shutter / 2, 5) if self.shutter else (0.0,)
+        exposures = [_scene(layers, t + instant, side, self.motion[k]) for instant in instants]
+        frame = sum(exposures[1:], exposures[0]) / len(exposures)
+        frame = frame * (1 + self.glow * np.sin(2 * np.pi * t / frames))
+        return cast(Picture, np.clip(np.rint(frame), 0, 255).astype(np.uint8))
+
+
+def _scene(
+    layers: Sequence[_Layer], t: float, side: int, shift: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """The layers over each other at a time, averaged over each pixel."""
     import cv2
 
-    scene, _ = layers[0].sample(t, side)
+    scene, _ = layers[0].sample(t, side, shift)
     for layer in layers[1:]:
-        picture, cover = layer.sample(t, side)
+        picture, cover = layer.sample(t, side, shift)
         scene = scene + (picture - scene) * cast(Any, cover)
-    frame = cv2.resize(scene, (side, side), interpolation=cv2.INTER_AREA)
-    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    return cast(Any, cv2.resize(scene, (side, side), interpolation=cv2.INTER_AREA))  # type: ignore[no-any-return]
+
+
+def _tiling(random: np.random.Generator, picture: Picture, size: int) -> Picture:
+    """A small part of a picture again and again, as bricks, fences and windows are."""
+    across, down = (int(random.integers(12, 65)) for _ in range(2))
+    top = int(random.integers(0, picture.shape[0] - down + 1))
+    left = int(random.integers(0, picture.shape[1] - across + 1))
+    tile = _tint(random, picture[top : top + down, left : left + across])
+    if random.random() < 0.5:  # every second row by half a tile, as bricks are laid
+        tile = np.concatenate([tile, np.roll(tile, across // 2, 1)])
+    times = (-(-size // tile.shape[0]), -(-size // tile.shape[1]), 1)
+    return np.ascontiguousarray(np.tile(tile, times)[:size, :size])
 
 
 def _choose(random: np.random.Generator, pictures: Sequence[Picture]) -> Picture:

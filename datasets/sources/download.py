@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from stvt.core.download import Expected, FetchOptions, fetch, insecure
 from stvt.core.errors import StvtError
-from stvt.core.fetcher import Fetch
+from stvt.core.google_drive import addresses
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe
@@ -24,8 +25,8 @@ def archive_path(recipe: Recipe, root: Path) -> Path | None:
     return root / FOLDER / recipe.file.name if recipe.file else None
 
 
-def fetch_archive(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
-    """The archive of a recipe, fetched if it is not there.
+def fetch_archive(recipe: Recipe, root: Path, options: FetchOptions | None) -> Path:
+    """The archive of a recipe, fetched if it is not there; `options` None only looks.
 
     Raises DatasetError, with what to do by hand, if it is not to be had or there is no room.
     """
@@ -34,13 +35,15 @@ def fetch_archive(recipe: Recipe, root: Path, fetch: Fetch | None) -> Path:
         return target
     if file is None or target is None:
         raise DatasetError(f"{recipe.name}: is not fetched by the program: {recipe.get}")
-    if fetch is None:
+    if options is None:
         raise DatasetError(
             f"{recipe.name}: say where it is with --source PATH; needed is {recipe.get}"
         )
     _require_room(recipe, root)
     try:
-        fetch(file.sources, target, file.size, file.sha256, _is_archive)
+        sources = [a for source in (*options.mirrors, *file.sources) for a in addresses(source)]
+        expected = Expected(file.size, file.sha256)
+        fetch(sources, target, expected, check=_is_archive, options=options)
     except StvtError as error:
         raise DatasetError(
             f"{recipe.name}: {error}; by hand: get {recipe.get}, then type `stvt prepare "
@@ -79,6 +82,8 @@ def fetch_plan(recipe: Recipe, root: Path) -> list[str]:
         lines = [f"{recipe.name}: would fetch {file.name} ({how_much}) to {target}"]
         lines += [f"  from {source}" for source in file.sources]
         lines.append(f"  sha256 {file.sha256 or 'not published'}")
+        expected = Expected(file.size, file.sha256)
+        lines += [f"  {warning}" for s in file.sources if (warning := insecure(s, expected))]
     free = shutil.disk_usage(_existing(root)).free
     lines.append(f"  disk needed: {sizes}; free: {size(free)}")
     return lines

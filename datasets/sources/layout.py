@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from stvt.core.files import reason
 
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..frames import PICTURES, natural_key, numbering_fault
 from ..recipes.recipe import Recipe
 from ..schema import Missing
@@ -52,9 +52,16 @@ def paths_in(folder: Path) -> list[str]:
         inside = Path(at).relative_to(folder)
         if len(inside.parts) >= _DEPTH:
             folders.clear()
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not _leads_up(Path(at) / name)
+        ]
         paths += [(inside / name).as_posix() for name in files if not name.startswith(".")]
     return paths
+
+
+def _leads_up(folder: Path) -> bool:
+    """Whether a folder is a link to one that it is in, so that a walk would go round."""
+    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().joinpath("x").parents
 
 
 def is_frames(path: str) -> bool:
@@ -160,9 +167,7 @@ def _listed(
 def _seen(paths: list[str]) -> str:
     """What a source holds, in a few words."""
     tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
-    if not tops:
-        return "nothing"
-    return ", ".join(tops[:4]) + (f" and {len(tops) - 4} more" if len(tops) > 4 else "")
+    return listed(tops, 4) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,7 @@ def match_recipe(
     there = {*names, *layout.scenes} if selection.partial else set(names)
     if unknown := [name for name in selection.scenes if name not in there]:
         raise DatasetError(
-            f"{recipe.name}: expected --scenes of {_shortened(names)}, found {unknown[0]}"
+            f"{recipe.name}: expected --scenes of {listed(names)}, found {unknown[0]}"
         )
     contents = SourceScenes()
     differences: list[str] = []
@@ -221,7 +226,7 @@ def match_recipe(
         differences.append(f"expected {recipe.count} scenes, found {len(names)}")
     left_out = [name for name in layout.others if name not in extra]
     if left_out:
-        contents.notes.append(f"left out, being no scenes of {recipe.name}: {_shortened(left_out)}")
+        contents.notes.append(f"left out, being no scenes of {recipe.name}: {listed(left_out)}")
     if told and not selection.partial:
         contents.scenes.clear()
     there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
@@ -235,9 +240,9 @@ def _told(recipe: Recipe, layout: Layout, source: Path) -> str | None:
     """
     patterns = {"": recipe.names, **recipe.others} if recipe.names else {}
     for part in (*reversed(PurePosixPath(layout.base).parts), source.stem):
-        found = [name for name, pattern in patterns.items() if re.search(pattern, part.lower())]
-        if found:
-            return "" if "" in found else found[0]
+        sets = [name for name, pattern in patterns.items() if re.search(pattern, part.lower())]
+        if sets:
+            return "" if "" in sets else sets[0]
     return None if patterns else ""
 
 
@@ -318,8 +323,3 @@ def _missing(
 
 def _said(name: str, frames: int | None) -> str:
     return name if frames is None else f"{name} with {frames} frames"
-
-
-def _shortened(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more

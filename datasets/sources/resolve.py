@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from stvt.core.fetcher import Fetch
+from stvt.core.download import FetchOptions
 from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
@@ -71,7 +71,7 @@ def resolve(
     source: Path | None,
     manifest: TestSetManifest | None,
     selection: SceneSelection = ALL,
-    fetch: Fetch | None = None,
+    fetch: FetchOptions | None = None,
     look: bool = False,
 ) -> Iterator[list[ResolvedSource]]:
     """The sources of the set in `folder`, or to be there; what is unpacked is there meanwhile.
@@ -299,10 +299,10 @@ def _is_as_it_was(
 ) -> bool:
     """Whether an archive, and the true frames that were made of it, need not be looked into."""
     try:
-        status, made = source.stat(), (folder / FILE).stat()
+        status, manifest_status = source.stat(), (folder / FILE).stat()
         if status.st_size != archive.bytes:
             return False
-        newer = status.st_mtime_ns > made.st_mtime_ns
+        newer = status.st_mtime_ns > manifest_status.st_mtime_ns
         if newer and FileRecord.of(source) != archive:
             return False
         return all(

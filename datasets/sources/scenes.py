@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from stvt.core.files import reason
 from stvt.core.images import animated_webp, kinds_of
 
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..frames import (
     PICTURES,
     Frame,
@@ -151,13 +151,15 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
             (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
             key=lambda entry: natural_key(entry.name),
         )
-        folders = [Path(folder) / entry.name for entry in entries if entry.is_dir()]
-        files = [Path(folder) / entry.name for entry in entries if not entry.is_dir()]
+        inside = [Path(folder) / entry.name for entry in entries]
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be listed: {reason(error)}") from error
+    folders = [path for path in inside if path.is_dir()]
+    # A FIFO would be read without end; what is not there is said when it is to be read.
+    files = [path for path in inside if path.is_file() or not path.exists()]
     for truth in TRUTHS:
         for inner in folders:
-            if inner.name.lower() == truth:
+            if inner.name.lower() == truth and not inner.samefile(folder):
                 return _look(inner)
     return folder, folders, files
 
@@ -201,8 +203,7 @@ def not_read(names: Iterable[str]) -> str:
     archives = [name for name in names if PurePosixPath(name).suffix.lower() in ARCHIVES]
     known = (*VIDEOS, *DOCUMENTS, *ARCHIVES)
     kinds = kinds_of(name for name in names if PurePosixPath(name).suffix.lower() not in known)
-    more = f" and {len(archives) - 4} more" if len(archives) > 4 else ""
-    packed = f"it holds {', '.join(archives[:4])}{more}: unpack that first" if archives else ""
+    packed = f"it holds {listed(archives, 4)}: unpack that first" if archives else ""
     return "; ".join(filter(None, (packed, kinds)))
 
 

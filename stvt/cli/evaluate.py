@@ -50,10 +50,13 @@ def add(commands: Any) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> int:
+    from stvt.baselines import Settings, parse_methods
     from stvt.cli.report import print_report
     from stvt.core.progress import progress_line
     from stvt.evaluation.run import computed_line, evaluate
 
+    given = Settings(args.scale or 4, weights=dict(args.weights), untrained=args.untrained)
+    options.say_own_weights("evaluate", parse_methods(args.methods), given)
     with progress_line() as show:
         scores = evaluate(
             args.datasets,

@@ -63,6 +63,7 @@ def _weights(name: str) -> str:
 
 def _datasets(root: Path) -> list[Row]:
     from stvt import datasets
+    from stvt.core.errors import StvtError
     from stvt.datasets import FILE as MANIFEST
 
     known: dict[str, Row] = {
@@ -78,9 +79,13 @@ def _datasets(root: Path) -> list[Row]:
         name = manifest.parent.name
         row = known.setdefault(name, {"data set": name})
         try:
-            prepared = datasets.load(name, root)
-            row |= {"prepared": " ".join(prepared.degradations), "scenes": len(prepared.scenes)}
-        except datasets.DatasetError:
+            if datasets.is_training(manifest.parent):
+                clips = datasets.load_training(name, root).clips
+                row |= {"prepared": f"{len(clips)} clips to train on"}
+            else:
+                prepared = datasets.load(name, root)
+                row |= {"prepared": " ".join(prepared.degradations), "scenes": len(prepared.scenes)}
+        except StvtError:
             row["prepared"] = "not wholly"
     return [{"prepared": "", **row} for row in known.values()]
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from stvt.baselines import Settings
 
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -48,6 +52,14 @@ def add_weights(command: Any) -> None:
         metavar="NETWORK=FILE",
         help="weights of a network; again for another's (default: where they are kept)",
     )
+
+
+def say_own_weights(command: str, methods: Sequence[str], settings: Settings) -> None:
+    """Say which methods take weights of the user's own where stvt has some, too."""
+    from stvt.baselines import networks_of, weight_overrides
+
+    for line in weight_overrides(networks_of(methods), settings):
+        print(f"stvt {command}: note: {line}", file=sys.stderr)
 
 
 def add_untrained(command: Any) -> None:

@@ -71,6 +71,13 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--workers", type=natural, default=0, help="processes that make windows (0)"
     )
+    command.add_argument(
+        "--keep-every",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="keep the checkpoint after each N steps, too, besides the last three",
+    )
     command.add_argument("--minutes", type=_minutes, help="stop after these, to be continued")
     command.add_argument(
         "--channels-last",
@@ -110,9 +117,10 @@ def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress)
         args.root,
         args.out,
         initial=[run_weights(path) for path in args.initial],
-        flow_weights=_flow_weights(args.flow_weights),
+        flow_weights=_flow_weights(args.flow_weights, recipe.network),
         device=usable_device(args.device),
         workers=args.workers,
+        keep_every=args.keep_every,
         channels_last=args.channels_last,
         compiled=args.compile,
         tensorboard=args.tensorboard,
@@ -127,21 +135,25 @@ def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress)
     return 0
 
 
-def _flow_weights(text: str | None) -> Path | None:
+def _flow_weights(text: str | None, network: str) -> Path | None:
     """The file that `--flow-weights` means."""
+    from stvt.baselines import NETWORKS
     from stvt.core.errors import UsageError
-    from stvt.training.weights import stored_flow_weights
+    from stvt.training.weights import stored_weights
 
-    if text is None:
+    part = NETWORKS[network].pretrained if network in NETWORKS else None
+    if text is None or network not in NETWORKS:  # which is said where the training begins
         return None
+    if part is None:
+        raise UsageError(f"--flow-weights: {network} starts no part from another network's weights")
     name, _, file = text.partition("=")
-    if name != "pwcnet":
-        raise UsageError(f"--flow-weights {text}: write pwcnet, or pwcnet=FILE")
-    path = Path(os.path.expanduser(file)) if file else stored_flow_weights()
+    if name != part.network:
+        raise UsageError(f"--flow-weights {text}: write {part.network}, or {part.network}=FILE")
+    path = Path(os.path.expanduser(file)) if file else stored_weights(name)
     if path is None:
         raise UsageError(
-            "--flow-weights pwcnet: its weights are not here; `stvt weights fetch pwcnet` gets "
-            "them, or name a file: --flow-weights pwcnet=FILE"
+            f"--flow-weights {name}: its weights are not here; `stvt weights fetch {name}` gets "
+            f"them, or name a file: --flow-weights {name}=FILE"
         )
     return path
 

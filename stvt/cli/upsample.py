@@ -62,6 +62,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from stvt.core.errors import UsageError
     from stvt.core.progress import progress_line
+    from stvt.upsampling.choose import preferred_method
     from stvt.upsampling.video import upsample_file
 
     if args.preview is not None:
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     if args.end is not None and args.end <= args.start:
         raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
     job, settings = _job(args), _settings(args)
+    method = args.method or preferred_method(settings)
+    options.say_own_weights("upsample", [method], settings)
 
     def say(line: str) -> None:
         print(f"stvt upsample: {line}", file=sys.stderr)

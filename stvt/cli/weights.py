@@ -169,6 +169,7 @@ def _say(line: str) -> None:
 
 def _fetch(name: str, args: argparse.Namespace) -> None:
     from stvt.baselines import fetch_weights
+    from stvt.core.download import FetchOptions
     from stvt.core.progress import progress_line
 
     with progress_line("MB") as show:
@@ -177,7 +178,10 @@ def _fetch(name: str, args: argparse.Namespace) -> None:
             show(done // 1_000_000, None if total is None else total // 1_000_000, what)
 
         stored = fetch_weights(
-            name, [args.source] if args.source else (), renew=args.renew, progress=in_megabytes
+            name,
+            [args.source] if args.source else (),
+            renew=args.renew,
+            options=FetchOptions(progress=in_megabytes, say=lambda line: _say(f"note: {line}")),
         )
     _print_stored(stored)
 

@@ -1,14 +1,14 @@
 """Fetching a large file from servers that drop connections, misstate lengths and send web pages.
 
-What has come is kept beside the target (see `Partial`), so that another attempt, or another run
-after a kill, continues it. Nothing gets the target's name before it is whole and checked.
+What has come is kept beside the target (see `PartialFile`), so that another attempt, or another
+run after a kill, continues it: where the server's mark of the version, or a hash that is known,
+shows that the rest belongs to it. Nothing gets the target's name before it is whole and checked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import http.cookiejar
 import re
 import shutil
 import socket
@@ -17,38 +17,35 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .errors import DownloadError, StvtError
-from .partial_file import Origin, Partial
+from .formatting import one_line
+from .google_drive import drive_key, fetch_by_gdown
+from .opener import Pace, Refused, opener
+from .partial_file import Origin, PartialFile
 
 Progress = Callable[[int, int | None, str], None]  # bytes done, in all, of what
 Check = Callable[[Path], object]
-Pause = Callable[[float], None]
 
 TRIES = 4  # in a row that bring nothing new, of each source
 MOST_TRIES = 200  # of each source
-MOST_BYTES = 4 << 30  # of a file whose size is not known
 TIMEOUT = 30.0  # seconds without a byte
 LONGEST_PAUSE = 60.0  # seconds
+LEAST_RATE = 100  # bytes a second, on average over a timeout; less is as good as nothing
 BLOCK = 1 << 18
 SNIFFED = 512  # bytes by which a web page is known
 SPARE_BYTES = 16 << 20  # that stay free on the disk
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers after which trying again helps
-DRIVE = re.compile(r"https://drive\.google\.com/file/d/([\w-]+)")
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|!--)", re.IGNORECASE)
 A_PAGE = "a web page came in place of the file (a quota, a log-in, or the file is gone)"
 
 
 class Unavailable(DownloadError):
     """No source gives the file; the message says of each why not."""
-
-
-class Refused(Exception):
-    """Why a source will not give the file, however often it is asked."""
 
 
 class Dropped(Exception):
@@ -60,22 +57,27 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True)
-class Manner:
+class FetchOptions:
     """How files are fetched.
 
     timeout:    seconds without a byte after which a connection counts as lost.
     rate:       bytes a second at most; None for as fast as they come.
     cookies:    a file of cookies as browsers' extensions and curl write it (Netscape's format).
     most_bytes: of a file whose size is not known.
-    certain:    continue a part only where the server's mark of the version or a known hash shows
-                that the rest belongs to it; else begin again.
+    mirrors:    addresses to ask before the published ones.
+    progress:   called with what has come.
+    say:        called with what the user should know beforehand.
+    pause:      waits between attempts, so many seconds.
     """
 
     timeout: float = TIMEOUT
     rate: int | None = None
     cookies: Path | None = None
-    most_bytes: int = MOST_BYTES
-    certain: bool = False
+    most_bytes: int = 256 << 30
+    mirrors: tuple[str, ...] = ()
+    progress: Progress | None = None
+    say: Callable[[str], None] | None = None
+    pause: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)
@@ -112,34 +114,40 @@ def git_blob(file: Path) -> str:
     return digest.hexdigest()
 
 
+def insecure(source: str, expected: Expected) -> str:
+    """That nothing would show a change of the file on its way, "" if something would."""
+    if not source.lower().startswith("http://") or expected.is_identifying:
+        return ""
+    return (
+        f"{source} is plain http and no hash of the file is known: nothing would show that it was "
+        "changed on its way"
+    )
+
+
 def fetch(
     sources: Sequence[str],
     target: Path,
     expected: Expected,
     *,
     check: Check | None = None,
-    progress: Progress | None = None,
-    pause: Pause = time.sleep,
-    timeout: float = TIMEOUT,
-    manner: Manner | None = None,
+    options: FetchOptions | None = None,
 ) -> tuple[str, str]:
     """Put the file of the first source that gives it at `target`; its sha256 and that source.
 
     check: raises StvtError for a file that is not what is wanted, before it is in its place.
-    pause: waits between attempts, so many seconds.
-    manner: in the place of `timeout`, and more.
 
     Proxies are those of the environment (https_proxy and so on). Raises Unavailable if no source
     gives it, DownloadError if the disk does not take it or another process is fetching it.
     """
-    reasons = []
-    manner = manner or Manner(timeout=timeout)
-    with Partial(target) as part:
+    reasons, options = [], options or FetchOptions()
+    with PartialFile(target) as part:
         for source in sources:
+            if options.say is not None and (warning := insecure(source, expected)):
+                options.say(one_line(warning))
             try:
-                sha256 = _checked(source, part, expected, check, progress, pause, manner)
+                sha256 = _checked(source, part, expected, check, options)
             except Refused as error:
-                reasons.append(f"{source}: {' '.join(str(error).split())}")
+                reasons.append(f"{source}: {one_line(error)}")
                 continue
             part.move()
             return sha256, source
@@ -148,21 +156,18 @@ def fetch(
 
 def _checked(
     source: str,
-    part: Partial,
+    part: PartialFile,
     expected: Expected,
     check: Check | None,
-    progress: Progress | None,
-    pause: Pause,
-    manner: Manner,
+    options: FetchOptions,
 ) -> str:
     """Complete the part from one source, and once more from its start if what was there is bad."""
     while True:
         continued = part.have > 0
-        drive = DRIVE.match(source)
-        if drive is not None:
-            _bring_from_drive(drive[1], part, quiet=progress is None, rate=manner.rate)
+        if key := drive_key(source):
+            _bring_from_drive(key, part, options)
         else:
-            _bring(source, part, expected, progress, pause, manner)
+            _bring(source, part, expected, options)
         fault = expected.fault(part.file, part.sha256)
         if fault is None and check is not None:
             try:
@@ -172,29 +177,32 @@ def _checked(
         if fault is None:
             return part.sha256
         part.restart()
-        if not continued or drive is not None:
+        if not continued or key:
             raise Refused(fault)
 
 
-def _bring(
-    source: str,
-    part: Partial,
-    expected: Expected,
-    progress: Progress | None,
-    pause: Pause,
-    manner: Manner,
-) -> None:
+def _bring_from_drive(key: str, part: PartialFile, options: FetchOptions) -> None:
+    landing = part.target.with_name(f".{part.target.name}.drive")
+    fetch_by_gdown(key, landing, quiet=options.progress is None, rate=options.rate)
+    with landing.open("rb") as opened:
+        head = opened.read(SNIFFED)
+    if PAGE.match(head):
+        landing.unlink()
+        raise Refused(A_PAGE)
+    part.adopt(landing)
+
+
+def _bring(source: str, part: PartialFile, expected: Expected, options: FetchOptions) -> None:
     """Continue the part to its end, trying again as long as that brings more of it."""
-    if not source.startswith(("http://", "https://")):
+    if not source.lower().startswith(("http://", "https://")):
         raise Refused("only http and https addresses are fetched")
-    if part.origin.source != source and not expected.is_identifying:
-        part.restart()  # it may be a part of another file
     most, fruitless = part.have, 0
     for attempt in range(1, MOST_TRIES + 1):
+        known = part.origin.validator and part.origin.source == source
+        if not (known or expected.is_identifying):
+            part.restart()  # the file may be another one by now, and nothing would tell
         try:
-            if manner.certain and not (expected.is_identifying or part.origin.validator):
-                part.restart()  # the file may be another one by now, and nothing would tell
-            _transfer(source, part, expected, progress, manner)
+            _request(source, part, expected, options)
             return
         except Dropped as error:
             if expected.is_identifying and expected.fault(part.file, part.sha256) is None:
@@ -203,28 +211,28 @@ def _bring(
             most = max(most, part.have)
             if fruitless == TRIES or attempt == MOST_TRIES:
                 raise Refused(f"{error} ({attempt} attempts)") from error
-            pause(min(max(2**fruitless / 2, error.wait), LONGEST_PAUSE))
+            options.pause(min(max(2**fruitless / 2, error.wait), LONGEST_PAUSE))
 
 
-def _transfer(
-    source: str, part: Partial, expected: Expected, progress: Progress | None, manner: Manner
-) -> None:
+def _request(source: str, part: PartialFile, expected: Expected, options: FetchOptions) -> None:
     """One request, for what is missing; Dropped if that does not complete the part."""
     headers = {"User-Agent": "stvt", "Accept-Encoding": "identity"}
     if part.have:
         headers["Range"] = f"bytes={part.have}-"
         if part.origin.validator and part.origin.source == source:
             headers["If-Range"] = part.origin.validator
+    least = min(LEAST_RATE, (options.rate or 2 * LEAST_RATE) / 2)
+    pace = Pace(options.timeout, least)
     try:
         request = urllib.request.Request(source, headers=headers)
-        # A new one, for it reads the environment's proxies.
-        opener = urllib.request.build_opener(*_with_cookies(manner.cookies))
-        with opener.open(request, timeout=manner.timeout) as answer:
-            total = _begin(answer, source, part, expected, manner.most_bytes)
-            _receive(answer, total, part, expected, progress, manner)
+        with opener(options.cookies, pace).open(request, timeout=options.timeout) as answer:
+            total = _begin(answer, source, part, expected, options.most_bytes)
+            _receive(answer, total, part, expected, options, pace)
     except urllib.error.HTTPError as error:
-        with error:
-            _not_given(error, part)
+        with closing(error):
+            _judge_error(error, part)
+    except (ValueError, http.client.InvalidURL) as error:  # an address, length or chunk of nonsense
+        raise Refused(f"its address or answer makes no sense ({str(error)[:100]})") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -234,23 +242,8 @@ def _transfer(
         raise Dropped(str(reason) or type(reason).__name__) from error
 
 
-def _with_cookies(file: Path | None) -> list[urllib.request.BaseHandler]:
-    """What sends the cookies of a file, and takes those that servers set meanwhile."""
-    if file is None:
-        return []
-    jar = http.cookiejar.MozillaCookieJar(file)
-    try:
-        jar.load(ignore_discard=True, ignore_expires=True)
-    except (OSError, UnicodeDecodeError) as error:  # LoadError is an OSError
-        raise DownloadError(f"{file} cannot be read as a file of cookies: {error}") from error
-    for cookie in jar:
-        if cookie.expires == 0:  # how curl and others write those that last for a session
-            cookie.expires = None
-    return [urllib.request.HTTPCookieProcessor(jar)]
-
-
 def _begin(
-    answer: Any, source: str, part: Partial, expected: Expected, most_bytes: int
+    answer: Any, source: str, part: PartialFile, expected: Expected, most_bytes: int
 ) -> int | None:
     """Make the part such that the body of the answer continues it; bytes in all, if told."""
     headers = answer.headers
@@ -258,22 +251,29 @@ def _begin(
         raise Refused(A_PAGE)
     if headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(f"it comes compressed ({headers['Content-Encoding']})")
-    if answer.status == 206:
-        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
-        total = int(found[2]) if found and found[2] != "*" else None
-        earlier = part.origin.total if part.origin.source == source else None
-        if not found or int(found[1]) != part.have or (earlier and total and earlier != total):
-            part.restart()
-            raise Dropped("another part of the file came than was asked for")
-    else:
-        if part.have:
-            part.restart()  # the server ignores ranges, or the file is a newer one
-        length = headers.get("Content-Length", "")
-        total = int(length) if length.isdecimal() and not answer.chunked else None
-    if (total or 0) > most_bytes:
-        raise Refused(f"it says that it has {total} bytes, which cannot be")
     tag = headers.get("ETag", "")
     validator = tag if tag.startswith('"') else headers.get("Last-Modified", "")
+    if answer.chunked:  # a size of a chunk that is wrong makes a file of what is none
+        validator = ""
+    if answer.status == 206:
+        total = _total_of_range(headers.get("Content-Range", ""), part.have)
+        same_source = part.origin.source == source
+        other_total = same_source and part.origin.total not in (None, total)
+        other_version = not same_source or validator != part.origin.validator
+        if total == -1 or other_total or (other_version and not expected.is_identifying):
+            part.restart()
+            raise Dropped("another part of the file came than was asked for")
+    elif answer.status == 200:
+        if part.have:
+            part.restart()  # the server ignores ranges, or the file is a newer one
+        lengths = set(headers.get_all("Content-Length", []))
+        if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,18}", text) for text in lengths):
+            raise Refused(f"its answer makes no sense (Content-Length {', '.join(lengths)[:99]})")
+        total = int(lengths.pop()) if lengths and not answer.chunked else None
+    else:
+        raise Refused(f"HTTP {answer.status} {answer.reason}")
+    if (total or 0) > most_bytes:
+        raise Refused(f"it says that it has {total} bytes, which cannot be")
     part.begin(Origin(source, validator, total))
     missing = (expected.size or total or 0) - part.have
     free = shutil.disk_usage(part.file.parent).free
@@ -285,29 +285,37 @@ def _begin(
     return total
 
 
+def _total_of_range(content_range: str, start: int) -> int | None:
+    """Bytes of the whole file, None if not told; -1 for another range than from `start` on."""
+    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", content_range)
+    if not found or int(found[1]) != start:
+        return -1
+    return None if found[2] == "*" else int(found[2])
+
+
 def _receive(
     answer: Any,
     total: int | None,
-    part: Partial,
+    part: PartialFile,
     expected: Expected,
-    progress: Progress | None,
-    manner: Manner,
+    options: FetchOptions,
+    pace: Pace,
 ) -> None:
-    limit = expected.size or manner.most_bytes
-    begun, came = time.monotonic(), 0
-    block_size = BLOCK if manner.rate is None else max(1, min(BLOCK, manner.rate // 4))
-    if not part.have:
-        head = answer.read(SNIFFED)
-        if PAGE.match(head):
-            raise Refused(A_PAGE)
-        part.write(head)
+    limit, begun, head = expected.size or options.most_bytes, time.monotonic(), b""
+    is_start = part.have == 0
+    block_size = BLOCK if options.rate is None else max(1, min(BLOCK, options.rate // 4))
     while block := answer.read1(block_size):
+        pace.came += len(block)
+        if is_start and len(head) < SNIFFED:
+            head += block
+            if PAGE.match(head):
+                part.restart()
+                raise Refused(A_PAGE)
         part.write(block)
-        came += len(block)
-        if manner.rate is not None:
-            time.sleep(max(0.0, begun + came / manner.rate - time.monotonic()))
-        if progress is not None:
-            progress(part.have, expected.size or total, part.target.name)
+        if options.rate is not None:
+            time.sleep(max(0.0, begun + pace.came / options.rate - time.monotonic()))
+        if options.progress is not None:
+            options.progress(part.have, expected.size or total, part.target.name)
         if part.have > limit:
             part.restart()
             raise Refused(f"it sends more than {limit} bytes")
@@ -316,7 +324,7 @@ def _receive(
         raise Dropped(f"the connection ended after {part.have} of {wanted} bytes")
 
 
-def _not_given(error: urllib.error.HTTPError, part: Partial) -> None:
+def _judge_error(error: urllib.error.HTTPError, part: PartialFile) -> None:
     """Judge an answer that is an error; returns if it says that the part is whole."""
     said = f"HTTP {error.code} {error.reason}"
     if error.code == 416 and part.have:
@@ -326,27 +334,5 @@ def _not_given(error: urllib.error.HTTPError, part: Partial) -> None:
         raise Dropped(said)
     if error.code in PASSING:
         wait = error.headers.get("Retry-After", "")
-        raise Dropped(said, float(wait) if wait.isdecimal() else 0)
+        raise Dropped(said, float(wait) if re.fullmatch("[0-9]{1,9}", wait) else 0)
     raise Refused(said)
-
-
-def _bring_from_drive(key: str, part: Partial, *, quiet: bool, rate: int | None) -> None:
-    """Have the part be a file of Google Drive, by `gdown`, which knows its warning pages."""
-    try:
-        gdown = import_module("gdown")
-    except ImportError as error:
-        raise Refused("Google Drive needs gdown; type pip install 'stvt[drive]'") from error
-    landing = part.target.with_name(f".{part.target.name}.drive")
-    pace = {} if rate is None else {"speed": rate}
-    try:
-        gdown.download(id=key, output=str(landing), quiet=quiet, resume=True, **pace)
-    except Exception as error:  # its own, those of requests, of bs4, of the file system
-        raise Refused(f"{str(error)[:200] or type(error).__name__}") from error
-    if not landing.is_file():
-        raise Refused("Google Drive gave no file (too many have fetched it lately, or it is gone)")
-    with landing.open("rb") as opened:
-        head = opened.read(SNIFFED)
-    if PAGE.match(head):
-        landing.unlink()
-        raise Refused(A_PAGE)
-    part.adopt(landing)

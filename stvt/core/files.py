@@ -98,10 +98,14 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Removes what a killed `atomic_write` left in a folder, and nothing else; not in sub-folders."""
+def remove_temporaries(folder: Path, name: str = "") -> None:
+    """Removes what a killed `atomic_write` left in a folder, and nothing else; not in sub-folders.
+
+    name: of the file that was to be written; "" for all.
+    """
     for file in folder.glob(".*.tmp"):
-        if is_temporary(file.name) and file.is_file() and not file.is_symlink():
+        ours = is_temporary(file.name) and file.name.startswith(f".{name}.stvt-" if name else ".")
+        if ours and file.is_file() and not file.is_symlink():
             file.unlink(missing_ok=True)
 
 

@@ -78,12 +78,18 @@ def nanoseconds(name: str) -> str:
 
 
 def picture_files(folder: Path, error: type[StvtError] = StvtError) -> list[Path]:
-    """The pictures of a folder in natural order; hidden files and other kinds are left out.
+    """The pictures of a folder in natural order; hidden files, other kinds and FIFOs are left out.
 
     Raises `error` if the folder cannot be listed.
     """
     try:
-        names = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
+        entries = list(os.scandir(folder))
+        names = [
+            entry.name
+            for entry in entries
+            if entry.is_file(follow_symlinks=False)
+            or (entry.is_symlink() and not os.path.isdir(entry))
+        ]
     except OSError as fault:
         raise error(f"{folder}: cannot be listed: {reason(fault)}") from fault
     pictures = [n for n in names if not n.startswith(".") and Path(n).suffix.lower() in SUFFIXES]

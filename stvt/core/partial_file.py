@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from .errors import DownloadError
-
-BLOCK = 1 << 20
+from .errors import DownloadError, StvtError
+from .files import read_json, write_json
+from .records import from_dict
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Origin:
     total: int | None = None
 
 
-class Partial:
+class PartialFile:
     """The file `.NAME.part` beside a target, open and locked while it is a context.
 
     It stays on leaving, unless it is empty or was moved. Every block is with the operating system
@@ -46,11 +46,9 @@ class Partial:
         self._hash = hashlib.sha256()
 
     def __enter__(self) -> Self:
-        try:
+        with _writing(self.file):
             self.target.parent.mkdir(parents=True, exist_ok=True)
             self._open()
-        except OSError as error:
-            raise cannot_write(self.file, error) from error
         return self
 
     def __exit__(
@@ -59,8 +57,13 @@ class Partial:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._handle is not None and not self.have:
-            self._remove()
+        if self._handle is None:
+            return
+        if os.name == "nt":  # where no open file can be moved or removed
+            self._close()
+        if not self.have:
+            self.file.unlink(missing_ok=True)
+            self._note.unlink(missing_ok=True)
         self._close()
 
     @property
@@ -70,19 +73,14 @@ class Partial:
 
     def begin(self, origin: Origin) -> None:
         """Say where what is written next comes from."""
-        if origin == self.origin:
-            return
-        self.origin = origin
-        try:
-            self._note.write_text(json.dumps(asdict(origin)))
-        except OSError as error:
-            raise cannot_write(self._note, error) from error
+        if origin != self.origin:
+            self.origin = origin
+            with _writing(self._note):
+                write_json(self._note, asdict(origin), sync=False)
 
     def write(self, block: bytes) -> None:
-        try:
+        with _writing(self.file):
             self._opened.write(block)
-        except OSError as error:
-            raise cannot_write(self.file, error) from error
         self._hash.update(block)
         self.have += len(block)
 
@@ -93,7 +91,6 @@ class Partial:
 
     def adopt(self, file: Path) -> None:
         """Have a whole file, brought by something else, in the place of what has come."""
-        self.restart()
         self._close()
         file.replace(self.file)
         self._open()
@@ -101,7 +98,7 @@ class Partial:
     def move(self) -> None:
         """Give it the target's name: it is whole."""
         os.fsync(self._opened.fileno())
-        if os.name == "nt":  # where no open file can be moved
+        if os.name == "nt":
             self._close()
         self.file.replace(self.target)
         self._note.unlink(missing_ok=True)
@@ -110,38 +107,36 @@ class Partial:
     @property
     def _opened(self) -> BinaryIO:
         if self._handle is None:
-            raise ValueError("a Partial is used as a context")
+            raise ValueError("a PartialFile is used as a context")
         return self._handle
 
     def _open(self) -> None:
         while True:
-            self._handle = self.file.open("ab", buffering=0)
+            self._handle = self.file.open("a+b", buffering=0)
             _lock(self._handle, self.target)
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(self._handle.fileno()), self.file.stat()):
                     break
             self._close()  # another process has just moved it to its place
-        self.origin = _origin(self._note)
-        self.have, self._hash = 0, hashlib.sha256()
-        with self.file.open("rb") as opened:
-            while block := opened.read(BLOCK):
-                self._hash.update(block)
-                self.have += len(block)
+        self.origin = Origin()
+        with suppress(StvtError):  # none, or damaged: then it is not known
+            self.origin = from_dict(Origin, read_json(self._note), str(self._note))
+        self._handle.seek(0)
+        self._hash = hashlib.file_digest(self._handle, "sha256")
+        self.have = self._handle.tell()
 
     def _close(self) -> None:
         if self._handle is not None:
             self._handle.close()  # gives the lock back, as the end of the process does
             self._handle = None
 
-    def _remove(self) -> None:
-        if os.name == "nt":
-            self._close()
-        self.file.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
 
-
-def cannot_write(file: Path, error: OSError) -> DownloadError:
-    return DownloadError(f"cannot write {file}: {error.strerror or error}")
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(f"cannot write {file}: {error.strerror or error}") from error
 
 
 def _lock(handle: BinaryIO, target: Path) -> None:
@@ -156,10 +151,3 @@ def _lock(handle: BinaryIO, target: Path) -> None:
         raise DownloadError(f"{target} is being fetched by another process; wait for it") from error
     except OSError:
         return  # a file system without locks
-
-
-def _origin(note: Path) -> Origin:
-    try:
-        return Origin(**json.loads(note.read_bytes()))
-    except (OSError, ValueError, TypeError):  # none, or damaged: then it is not known
-        return Origin()

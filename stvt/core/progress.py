@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LONGEST = 96  # characters of what is said to be done
 
@@ -18,6 +19,8 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
 
     Without a terminal (a log file), a line is written every ten seconds at most.
     """
+    from tqdm import tqdm
+
     line: tqdm[Any] | None = None
 
     def show(done: int, total: int | None, what: str) -> None:

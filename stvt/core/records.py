@@ -64,7 +64,7 @@ def _convert(kind: Any, value: Any, place: str) -> Any:
             return origin(items)
     if origin in (dict, Mapping) and isinstance(value, dict):
         return {k: _convert(arguments[1], v, _at(place, k)) for k, v in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int and abs(value) < 1 << 1023:
         return float(value)
     if kind in (str, int, float, bool) and type(value) is kind:
         return value
@@ -108,5 +108,8 @@ def _name(kind: Any) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a deep {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time as clock
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from stvt.baselines import Method, spec_of
-from stvt.profiling.flops import device_of, operations_and_bytes_of
+from stvt.device import synchronize
+from stvt.profiling.flops import Counter, device_of
 
 
 @dataclass
 class Cost:
     """Seconds by the wall clock, of the process on all its threads, multiply-accumulates and
-    bytes read and written (`operations_and_bytes_of`)."""
+    bytes read and written (`Counter`)."""
 
     wall: float = 0.0
     process: float = 0.0
@@ -96,29 +96,21 @@ class Breakdown:
     def _measured(self, part: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def measured(*arguments: Any, **named: Any) -> Any:
             outside, self._inside = self._inside, Cost()
-            output: list[Any] = []
-            self._wait()
+            synchronize(self.device)
             wall, process = clock.perf_counter(), clock.process_time()
-            counted = 0.0, 0.0
-            if self.counting:
-                counted = operations_and_bytes_of(
-                    lambda: output.append(original(*arguments, **named))
-                )
-            else:
-                output.append(original(*arguments, **named))
-            self._wait()
-            took = Cost(clock.perf_counter() - wall, clock.process_time() - process, *counted)
+            with Counter() if self.counting else nullcontext() as counter:
+                output = original(*arguments, **named)
+            synchronize(self.device)
+            took = Cost(clock.perf_counter() - wall, clock.process_time() - process)
+            if counter is not None:
+                took.multiply_accumulates, took.bytes = counter.multiply_accumulates, counter.bytes
             self.costs[part].add(took)
             self.costs[part].add(self._inside, -1)
             self._inside = outside
             self._inside.add(took)
-            return output[0]
+            return output
 
         return measured
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 def _place(network: nn.Module, path: str) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ import copy
 import sys
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -63,6 +63,12 @@ def device_of(method: Method) -> torch.device:
 def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
     """The size of input frame whose enlargement is at least that large: 135x240 for 540x960."""
     return -(-height // method.scale), -(-width // method.scale)
+
+
+def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
+    """The number of input frames before and after its own that the outputs at some times read."""
+    read = [method.support(t, times) for t in moments]
+    return max(before for before, _ in read), max(after for _, after in read)
 
 
 def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5) -> Operations:
@@ -123,24 +129,6 @@ def endless_outputs(method: Method, frames: Iterable[Tensor], time: float) -> It
     raise MethodError(f"{method.name} made no more {what}s, though its input frames do not end")
 
 
-def operations_of(run: Callable[[], object]) -> tuple[float, dict[str, int]]:
-    """Multiply-accumulates of one call, and what ran in it without being counted."""
-    with Counter() as counter:
-        run()
-    return counter.multiply_accumulates, dict(sorted(counter.uncounted.items()))
-
-
-def operations_and_bytes_of(run: Callable[[], object]) -> tuple[float, float]:
-    """Multiply-accumulates of one call, and the bytes that its operators read and write.
-
-    Each operator is taken to read its inputs and to write its results in memory once. What stays
-    in a cache between two of them costs less, what one reads several times costs more.
-    """
-    with Counter() as counter:
-        run()
-    return counter.multiply_accumulates, float(counter.bytes)
-
-
 def _without_numbers(
     method: Method, low: tuple[int, int], time: float
 ) -> tuple[float, dict[str, int]]:
@@ -188,57 +176,40 @@ def _take(outputs: Iterator[Tensor], number: int) -> None:
         pass
 
 
-class Counter:
-    """Counts what runs while it is entered: FlopCounterMode, and what that lacks.
+class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what runs while it is entered: FlopCounterMode, and in the operators that this hands on
+    what it does not see.
 
-    flops:     torch's counter, with our formulas; `flops.get_table()` prints it by module.
-    bytes:     of what operators read and write. uncounted: those without a formula, how often.
+    multiply_accumulates: by torch's counter with our formulas, and of products that are summed.
+    bytes:     that operators read and write, each its inputs and its results in memory once. What
+               stays in a cache between two of them costs less, what one reads several times more.
+    uncounted: operators that do arithmetic and have no formula: name -> how often.
     """
 
     def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = FlopCounterMode(display=False, custom_mapping=FORMULAS)
-        self._rest = _Rest(self.flops)
+        self.product: Callable[[], Any] = lambda: None
+        self.reset()
 
     def __enter__(self) -> Self:
-        self._rest.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
         self.flops.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: object) -> None:
         self.flops.__exit__(*error)  # type: ignore[no-untyped-call]
-        self._rest.__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
         """Forgets what was counted."""
         self.flops.flop_counts.clear()
-        self._rest.reset()
+        self.bytes = self.sums = 0
+        self.uncounted: dict[str, int] = defaultdict(int)
 
     @property
     def multiply_accumulates(self) -> float:
-        return self.flops.get_total_flops() / 2 + self._rest.sums
-
-    @property
-    def bytes(self) -> int:
-        return self._rest.bytes
-
-    @property
-    def uncounted(self) -> dict[str, int]:
-        return self._rest.uncounted
-
-
-class _Rest(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """What FlopCounterMode does not see in the operators that it hands on: bytes, products that are
-    summed, and operators without a formula."""
-
-    def __init__(self, flops: FlopCounterMode) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.formulas = flops.flop_registry
-        self.product: Callable[[], Any] = lambda: None
-        self.reset()
-
-    def reset(self) -> None:
-        self.bytes = self.sums = 0
-        self.uncounted: dict[str, int] = defaultdict(int)
+        return self.flops.get_total_flops() / 2 + self.sums
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -256,7 +227,7 @@ class _Rest(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # A product that is then summed is a matrix product written out: that is how cost
             # volumes and attention scores are often computed.
             self.sums += int(args[0].numel())
-        elif operator not in self.formulas and not _moves_or_is_elementwise(func):
+        elif operator not in self.flops.flop_registry and not _moves_or_is_elementwise(func):
             self.uncounted[str(operator)] += 1
         if operator is aten.mul and isinstance(args[1], Tensor):
             self.product = weakref.ref(output)

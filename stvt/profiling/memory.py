@@ -12,7 +12,7 @@ import torch
 
 from stvt.baselines import METHODS, Method, Precision
 from stvt.evaluation.processes import run_units
-from stvt.profiling.flops import device_of, low_resolution
+from stvt.profiling.flops import device_of, low_resolution, reach
 from stvt.profiling.synthetic import available_method, moving_scene
 
 SLACK = 1 << 20  # bytes that a process needs for itself between two looks at its memory
@@ -52,8 +52,7 @@ def peak_here(case: Case) -> tuple[int | None, str]:
             network.double()
     spatial = case.spec in METHODS and METHODS[case.spec].kind == "spatial"
     times = () if spatial else case.times
-    reach = [method.support(t, times) for t in (0.0, *times)]
-    before, after = max(b for b, _ in reach), max(a for _, a in reach)
+    before, after = reach(method, (0.0, *times), times)
     device, low = device_of(method), low_resolution(method, case.height, case.width)
     kind = torch.float64 if case.double else torch.float32
     scene = moving_scene(before + INTERVALS + after, *low)
@@ -65,7 +64,7 @@ def peak_here(case: Case) -> tuple[int | None, str]:
 
 
 class Memory:
-    """The most memory in use since this was made."""
+    """Peak memory in use since the construction of this object."""
 
     def __init__(self, device: torch.device, method: Method) -> None:
         self.device = device

@@ -17,7 +17,7 @@ from torch import Tensor
 from stvt.baselines import METHODS, Method, compile_networks, reference_kernels
 from stvt.device import device_name
 from stvt.profiling.breakdown import Breakdown, Cost
-from stvt.profiling.flops import device_of
+from stvt.profiling.flops import device_of, low_resolution, reach
 from stvt.profiling.synthetic import moving_scene
 
 FormName = Literal["published", "moments", "windows", "stream", "compiled", "graphs"]
@@ -129,8 +129,9 @@ def compare(
     uncounted = 1 + count
     dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
     double = torch.float64 if dtype == torch.float64 else torch.float32
-    low = -(-height // method.scale), -(-width // method.scale)
-    scene = moving_scene(before + uncounted + rounds + after + 1, *low)
+    scene = moving_scene(
+        before + uncounted + rounds + after + 1, *low_resolution(method, height, width)
+    )
     frames = [frame.to(device_of(method), double) for frame in scene]
     methods = {name: _method(name, method) for name in forms}
     runs = {name: _run(name, one, frames, times, moments) for name, one in methods.items()}
@@ -174,12 +175,6 @@ def compare(
         forms=results,
         difference=difference,
     )
-
-
-def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
-    """The number of input frames before and after its own that the outputs at some times read."""
-    read = [method.support(t, times) for t in moments]
-    return max(before for before, _ in read), max(after for _, after in read)
 
 
 def _method(form: FormName, method: Method) -> Method:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines import DTYPES, Method, is_out_of_memory
-from stvt.device import device_name
+from stvt.device import device_name, synchronize
 from stvt.profiling.flops import begin_endless, device_of, endless_outputs, low_resolution
 from stvt.profiling.memory import Memory
 from stvt.profiling.synthetic import texture
@@ -150,7 +150,7 @@ class _Laps:
     def one(self, outputs: Iterator[Tensor], burst: int = 1) -> None:
         """burst: outputs that come at once, of which each has the mean."""
         events = self._events()
-        self._wait()
+        synchronize(self.device)
         made_before, start = self.source.seconds, clock.perf_counter()
         if events:
             events[0].record()
@@ -158,7 +158,7 @@ class _Laps:
             next(outputs)
         if events:
             events[1].record()
-        self._wait()
+        synchronize(self.device)
         passed = clock.perf_counter() - start
         self.seconds.append((passed - (self.source.seconds - made_before)) / burst)
         for before, after in pairwise(events):
@@ -168,12 +168,6 @@ class _Laps:
         if self.device.type != "cuda":
             return []
         return [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
 
 
 class _Source:
@@ -215,9 +209,8 @@ def ceilings(
 
 
 def _seconds(run: Any, device: torch.device) -> float:
-    start = clock.process_time() if device.type == "cpu" else clock.perf_counter()
+    now = clock.process_time if device.type == "cpu" else clock.perf_counter
+    start = now()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    now = clock.process_time() if device.type == "cpu" else clock.perf_counter()
-    return max(now - start, 1e-9)
+    synchronize(device)
+    return max(now() - start, 1e-9)

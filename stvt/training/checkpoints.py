@@ -17,8 +17,9 @@ from stvt.core.files import reason, write_bytes
 KEPT = 3
 
 
-def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write `state` as the checkpoint after `step` steps; of the older ones the last two stay."""
+def save(folder: Path, step: int, state: dict[str, Any], keep_every: int = 0) -> Path:
+    """Write `state` as the checkpoint after `step` steps; of the older ones the last two stay, and
+    those after each `keep_every` steps, if not 0."""
     file = folder / f"step-{step:08d}.pt"
     content = io.BytesIO()  # PyTorch's own writer says nothing of a full disk
     torch.save(state, content)
@@ -26,7 +27,8 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
         write_bytes(file, content.getvalue())
     # Later ones are damaged, or `load_newest` had taken them: they count for nothing.
     for old in [other for other in list_checkpoints(folder) if other <= file][:-KEPT]:
-        old.unlink(missing_ok=True)
+        if not keep_every or int(old.stem.removeprefix("step-")) % keep_every:
+            old.unlink(missing_ok=True)
     return file
 
 

@@ -78,7 +78,7 @@ class TrainingData:
     test_sets: list[Prepared]
 
     def batches(self, steps: Sequence[int], places: Sequence[int], workers: int) -> Iterator[Batch]:
-        """The batch of each step, made by so many processes, or by this one if 0."""
+        """The batch of each step, loaded by so many worker processes, or by this one if 0."""
         loader = DataLoader(
             _Numbered(self.windows),
             batch_sampler=[[(step, place) for place in places] for step in steps],
@@ -147,7 +147,7 @@ def killed_workers() -> Iterator[None]:
 
 
 class _Numbered(Dataset[Any]):
-    """Samples by (step, place); for one that cannot be made, the error.
+    """Map-style dataset of samples by (step, place); for one that cannot be read, its error.
 
     DataLoader would raise a worker's error with its whole traceback as the message.
     """

@@ -29,7 +29,7 @@ from stvt.training.log import TrainingLog
 from stvt.training.recipe import TrainingRecipe, check_stage
 from stvt.training.state import TrainingState, autocast, initial_state
 from stvt.training.validation import psnr_of_test_set, psnr_of_windows
-from stvt.training.weights import load_initial, load_pretrained_flow, write_weights
+from stvt.training.weights import load_initial, load_pretrained, write_weights
 
 Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]
@@ -54,6 +54,7 @@ def train(
     flow_weights: Path | None = None,
     device: str = "cpu",
     workers: int = 0,
+    keep_every: int = 0,
     channels_last: bool | None = None,
     compiled: bool = False,
     tensorboard: bool = False,
@@ -68,6 +69,7 @@ def train(
     flow_weights: a pretrained PWC-Net for the joint stage of a full STVUN; None takes the one in
               the folder of weights, if it is there.
     workers:  processes that make windows; 0 makes them here. No result depends on it.
+    keep_every: the checkpoint after each so many steps stays, besides the last three.
     channels_last: the layout of weights and features; None takes the one measured to be faster.
     test_sets: prepared, and scored in validation besides the clips held back.
     pause:    told how many steps are done; where it says so, a checkpoint is written and the
@@ -77,17 +79,24 @@ def train(
     """
     if workers < 0:
         raise UsageError(f"--workers {workers}: expected a whole number from 0 on")
+    if keep_every < 0 or keep_every % recipe.save_every:
+        raise UsageError(
+            f"--keep-every {keep_every}: is no multiple of --save-every {recipe.save_every}, so no "
+            "checkpoint would be there to keep"
+        )
     if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
     with killed_workers(), distributed_context(device) as context, _locked(out, context):
         if not context.is_main:
             say = _silent
         _check_shares(recipe, context)
-        network, flow = initial_network(recipe, out, initial, flow_weights, say)
+        network, given, flow = initial_network(recipe, out, initial, flow_weights, say)
         data = load_data(recipe, root, test_sets)
         state = initial_state(
             network, recipe, context, channels_last=channels_last, compiled=compiled
         )
+        if advice := state.losses.advice(given):
+            say(f"{recipe.network} {advice}")
         if context.is_main:
             sha256 = {one.name: one.sha256 for one in data.sets}
             check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
@@ -110,9 +119,10 @@ def train(
                 progress(state.step, recipe.steps, _progress_text(recipe, state, losses, seconds))
             if state.step % recipe.validate_every == 0 or last:
                 validate(state, recipe, data, out, log, context)
+                context.barrier()
             pausing = state.step % recipe.log_every == 0 and context.broadcast(pause(state.step))
             if state.step % recipe.save_every == 0 or last or pausing:
-                save_checkpoint(state, recipe, out, context)
+                save_checkpoint(state, recipe, out, context, keep_every)
             if pausing and not last:
                 say(f"paused after step {state.step}; the same command goes on")
                 break
@@ -185,12 +195,16 @@ def validate(
 
 
 def save_checkpoint(
-    state: TrainingState, recipe: TrainingRecipe, out: Path, context: DistributedContext
+    state: TrainingState,
+    recipe: TrainingRecipe,
+    out: Path,
+    context: DistributedContext,
+    keep_every: int,
 ) -> None:
     """The averaged weights, and the state from which the run goes on."""
     if context.is_main:
         _write_weights(state, recipe, out, "last")
-        checkpoints.save(out / "checkpoints", state.step, state.state_dict())
+        checkpoints.save(out / "checkpoints", state.step, state.state_dict(), keep_every)
 
 
 def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
@@ -219,29 +233,24 @@ def initial_network(
     initial: Sequence[Path],
     flow_weights: Path | None,
     say: Say,
-) -> tuple[nn.Module, dict[str, str]]:
-    """The network before the first step, and the file and sha256 of its flow's weights, if any."""
+) -> tuple[nn.Module, set[str], dict[str, str]]:
+    """The network before the first step, the names of the tensors that files gave it, and the file
+    and sha256 of its pretrained part, if any."""
     check_stage(recipe)
     network = baselines.network(recipe.network, recipe.scale)
     init_weights(recipe.network, network, recipe.seed)
     given = load_initial(network, initial, say)
     flow: dict[str, str] = {}
     if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):
-        flow = load_pretrained_flow(network, recipe.network, recipe.stage, flow_weights, given, say)
-    aligned = getattr(network, "aligned", False) and recipe.stage != "flow"
-    if aligned and not any(name.startswith("pwcnet.") for name in given):
-        say(
-            f"{recipe.network} aligns frames by its flow network, which was given no weights: "
-            "train --stage flow first, and give that run by --initial"
-        )
-    return network, flow
+        flow = load_pretrained(network, recipe.network, recipe.stage, flow_weights, given, say)
+    return network, given, flow
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """`training.json`: what a run is made by.
+    """The contents of `training.json`: the recipe and the data of a run.
 
-    data:      the sha256 of each training set's manifest. flow: of the flow network's first weights.
+    data:      the sha256 of each training set's manifest. flow: of the pretrained part, a flow network's.
     test_sets: that are scored in validation; the best weights depend on them.
     """
 

@@ -55,8 +55,15 @@ class TrainingRecipe:
     stage: str = _one_of("space", "flow, space or joint", *STAGES)
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
-    degradation: str = _one_of("BD", "how frames are made small: BD, BI or BDC", "BD", "BI", "BDC")
-    frames: int = _one_of(7, "input frames of a window, 7 or 8", 7, 8)
+    degradation: str = _one_of(
+        "BD", "degradation of the low-resolution frames: BD, BI or BDC", "BD", "BI", "BDC"
+    )
+    frames: int = _value(
+        7,
+        "input frames of a window: the network's, for the paper's 7, or one more",
+        "a whole number from 2 on",
+        lambda value: value >= 2,
+    )
     between: int = _count(1, "moments between two input frames")
     patch: int = _count(128, "side of the full-size crop")
     batch: int = _count(32, "windows a step, over all processes")
@@ -108,6 +115,11 @@ class TrainingRecipe:
             if not typed or not one.metadata["test"](value):
                 raise UsageError(f"{option_of(one.name)} {value}: expected {allowed}")
         spec = NETWORKS.get(self.network)  # which `check_stage` says if there is none
+        if spec and self.frames not in (spec.window, spec.window + 1):
+            raise UsageError(
+                f"--frames {self.frames}: expected {spec.window} or {spec.window + 1}, the windows "
+                f"of {self.network}"
+            )
         multiple = self.scale * (spec.multiple if spec else 1)
         if self.patch % multiple:
             raise UsageError(f"--patch {self.patch}: is no multiple of {multiple}")
@@ -231,8 +243,12 @@ def preset_recipe(preset: str, stage: str | None, **values: Any) -> TrainingReci
         )
     if stage not in PRESETS[preset]:
         raise UsageError(f"{preset} has no stage {stage!r}; it has {', '.join(PRESETS[preset])}")
+    recipe = PRESETS[preset][stage]
     given = {name: value for name, value in values.items() if value is not None}
-    return PRESETS[preset][stage].changed(**given)
+    if spec := NETWORKS.get(given.get("network", "")):  # with a window of its own
+        more = recipe.frames - NETWORKS[recipe.network].window
+        given.setdefault("frames", spec.window + more)
+    return recipe.changed(**given)
 
 
 def check_stage(recipe: TrainingRecipe) -> None:

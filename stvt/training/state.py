@@ -48,8 +48,9 @@ class TrainingState:
 
     def no_sync(self) -> AbstractContextManager[object]:
         """Gradients stay in their process: more of the batch is to come."""
-        if isinstance(self.model, DistributedDataParallel):
-            return self.model.no_sync()
+        model = getattr(self.model, "_orig_mod", self.model)  # torch.compile stands around it
+        if isinstance(model, DistributedDataParallel):
+            return model.no_sync()
         return nullcontext()
 
     def state_dict(self) -> dict[str, Any]:

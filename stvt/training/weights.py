@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -13,15 +12,13 @@ from torch import Tensor, nn
 
 from stvt import baselines
 from stvt.baselines import (
-    STVUN,
     MethodError,
-    PWCNet,
     Settings,
-    State,
     find_weights,
     load_network,
     network_spec,
     read_state,
+    spec_of,
 )
 from stvt.core.errors import UsageError
 from stvt.core.files import write_bytes
@@ -50,7 +47,7 @@ def load_initial(network: nn.Module, files: Sequence[Path], say: Callable[[str],
     return loaded_names
 
 
-def load_pretrained_flow(
+def load_pretrained(
     network: nn.Module,
     name: str,
     stage: str,
@@ -58,61 +55,53 @@ def load_pretrained_flow(
     given: set[str],
     say: Callable[[str], None],
 ) -> dict[str, str]:
-    """Load a pretrained PWC-Net as the flow network of a full STVUN.
+    """Load another network's published weights as those of a part, where a spec says `pretrained`.
 
     name:  of the network, for messages.
-    file:  None takes the weights that are kept for `pwcnet`, if they are, in the joint stage, where
-           nothing else gave the flow network weights.
+    file:  None takes the weights that are kept for the other network, if they are, where the stage
+           trains the part and nothing else gave it weights.
     given: the tensors that files gave already.
     Returns the file's name and sha256, nothing if none was loaded.
-    Raises UsageError or MethodError for a file that is not PWC-Net's or that nothing would read.
+    Raises UsageError or MethodError for a file that is not the other network's or that nothing
+    would read.
     """
-    flow: Any = network.pwcnet if isinstance(network, STVUN) else None
-    reads = isinstance(flow, PWCNet) and stage != "space"
+    spec = network_spec(name).pretrained
+    if spec is None:
+        if file is not None:
+            raise UsageError(
+                f"--flow-weights: {name} starts no part from another network's weights"
+            )
+        return {}
+    part = network.get_submodule(spec.part)
+    reads = stage in spec.stages and spec_of(part) is network_spec(spec.network)
     if file is None:
-        if not reads or any(key.startswith("pwcnet.") for key in given):
+        if not reads or any(key.startswith(f"{spec.part}.") for key in given):
             return {}
-        file = stored_flow_weights()
+        file = stored_weights(spec.network)
         if file is None:
             say(
-                f"warning: {name} starts its flow network at random, where the paper starts from a "
-                "pretrained PWC-Net: `stvt weights fetch pwcnet`, or --flow-weights pwcnet=FILE"
+                f"warning: {name} starts its {spec.role} at random, where the paper starts from a "
+                f"pretrained {spec.title}: `stvt weights fetch {spec.network}`, or --flow-weights "
+                f"{spec.network}=FILE"
             )
             return {}
     elif not reads:
         raise UsageError(
-            f"--flow-weights: stage {stage} of {name} trains no PWC-Net; it is for the joint stage "
-            "of the full STVUN and its ablations"
+            f"--flow-weights: stage {stage} of {name} trains no {spec.title}; it is for stage "
+            f"{' or '.join(spec.stages)} of the full {network_spec(name).name} and its ablations"
         )
-    pretrained, sha256 = load_network("pwcnet", file)
-    flow.load_state_dict(convert_pwcnet(pretrained.state_dict()), strict=False)
-    say(f"{file}: PWC-Net's weights, from which the flow network starts")
+    pretrained, sha256 = load_network(spec.network, file)
+    part.load_state_dict(spec.converted(pretrained.state_dict()), strict=False)
+    say(f"{file}: {spec.title}'s weights, from which the {spec.role} starts")
     return {"file": file.name, "sha256": sha256}
 
 
-def stored_flow_weights() -> Path | None:
-    """PWC-Net's weights in the folder of weights, None if they are not there."""
+def stored_weights(name: str) -> Path | None:
+    """A network's weights in the folder of weights, None if they are not there."""
     try:
-        return find_weights("pwcnet", Settings())
+        return find_weights(name, Settings())
     except MethodError:
         return None
-
-
-def convert_pwcnet(state: State) -> State:
-    """PWC-Net's weights for RGB in [-1, 1] enlarged by 4, and a flow in pixels of before that.
-
-    Published ones are for BGR in [0, 1], and give twentieths of a pixel of what they see. The
-    finest flow is the sum of two layers' outputs, which nothing else reads.
-    """
-    first, converted = "conv1a.0", dict(state)
-    colours = state[f"{first}.weight"]
-    converted[f"{first}.weight"] = colours.flip(1) / 2
-    converted[f"{first}.bias"] = state[f"{first}.bias"] + colours.sum((1, 2, 3)) / 2
-    for last in ("predict_flow2", "dc_conv7"):
-        for kind in ("weight", "bias"):
-            converted[f"{last}.{kind}"] = state[f"{last}.{kind}"] * (20 / PWCNet.enlarge)
-    unread = network_spec("stvun").optional_keys
-    return {key: one for key, one in converted.items() if not re.search(unread, f"pwcnet.{key}")}
 
 
 def join_weights(
@@ -132,14 +121,16 @@ def join_weights(
     """
     network = baselines.network(name, scale)
     given = load_initial(network, files, say)
-    missing = [key for key in network.state_dict() if key not in given]
-    optional = network_spec(name).optional_keys
-    if missing := [key for key in missing if not (optional and re.search(optional, key))]:
+    spec = network_spec(name)
+    state = {key: one for key, one in network.state_dict().items() if key in given}
+    with torch.device("meta"):
+        whole = spec.build(name, **spec.arguments_in(name, state)).state_dict()
+    optional = re.compile(spec.optional_keys or r"(?!)")
+    if missing := [key for key in whole if key not in given and not optional.search(key)]:
         raise UsageError(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"
         )
-    state = {key: one for key, one in network.state_dict().items() if key in given}
     write_weights(out, state, f"{name}, x{scale}", torch.float16 if half else torch.float32)
     return sum(one.numel() for one in state.values())
 

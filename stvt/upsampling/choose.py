@@ -62,8 +62,7 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
     """
     if settings.scale == 1 and not new:
         return baselines.build(IDENTITY, settings)
-    if spec is None:
-        spec = next((name for name in PREFERRED if _has_weights(name, settings)), FALLBACK)
+    spec = spec or preferred_method(settings)
     expression = baselines.ALIASES.get(spec, spec)
     parts = expression.split("+")
     if len(parts) == 2 and not (settings.scale > 1 and new):
@@ -81,6 +80,11 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
     if len(parts) == 2:
         method.name = spec
     return method
+
+
+def preferred_method(settings: Settings) -> str:
+    """The best method whose weights are there."""
+    return next((name for name in PREFERRED if _has_weights(name, settings)), FALLBACK)
 
 
 def _has_weights(name: str, settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -82,14 +83,14 @@ class TinyLosses(LossModule):
     def forward(
         self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
     ) -> dict[str, Tensor]:
-        prediction = self.network(small[:, 3:5], times)
+        prediction = self.network(small[:, :2], times)
         return {
             "space": mean_absolute_difference(prediction[:, 0], large[:, 0]),
             "between": mean_absolute_difference(prediction[:, 1:], large[:, 1:]),
         }
 
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        prediction = self.network(small[:, 3:5], times)
+        prediction = self.network(small[:, :2], times)
         return {"existing": prediction[:, :1], "new": prediction[:, 1:]}
 
 
@@ -111,6 +112,7 @@ SPEC = NetworkSpec(
     },
     losses=TinyLosses,
     init_weights=faint,
+    window=2,
     rename=lambda state: {key.replace("head.", "first."): one for key, one in state.items()},
     probe=lambda pattern, _: (pattern(1, 2, 3, 8, 8), [0.5]),
     profile={"features": ("first",), "enlarging": ("last",)},
@@ -169,6 +171,8 @@ def test_it_is_trained_saved_detected_verified_and_evaluated(
     command = ["train", "--preset", "smoke", "--stage", "joint", "--network", "tiny-wide"]
     command += ["--data", "photographs", "--root", str(root), "--out", str(run), "--device", "cpu"]
     command += ["--steps", "2", "--batch", "2", "--precision", "fp32"]
+    assert main([*command, "--frames", "7"]) == 2
+    assert "--frames 7: expected 2 or 3, the windows of tiny-wide" in capsys.readouterr().err
     assert main([*command, "--log-every", "1", "--save-every", "1", "--validate-windows", "1"]) == 0
     weights = run / "weights" / "tiny-wide-last.safetensors"
     assert weights.is_file()
@@ -198,3 +202,12 @@ def test_what_it_lacks_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
         build("tiny", Settings(scale=2, untrained=True))
     with pytest.raises(stvt.baselines.MethodError, match="tiny: no weights here; none were pub"):
         build("tiny", Settings())
+
+
+def test_a_name_that_is_taken_is_refused_and_changes_nothing() -> None:
+    other = replace(SPEC, name="other", variants={"other": Variant(""), "edvr": Variant("")})
+    before = NETWORKS["edvr"]
+    with pytest.raises(ValueError, match="other: the name 'edvr' is taken"):
+        register(other)
+    assert "other" not in NETWORKS
+    assert NETWORKS["edvr"] is before

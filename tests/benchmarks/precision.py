@@ -27,7 +27,7 @@ from stvt.datasets import read_frame
 from stvt.device import usable_device
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
-from stvt.profiling.stream import reach
+from stvt.profiling.flops import reach
 from stvt.profiling.synthetic import available_method
 
 LOW = "BDx4"

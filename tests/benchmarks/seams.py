@@ -19,8 +19,7 @@ from stvt import baselines
 from stvt.baselines import MethodError, Precision
 from stvt.cli import options
 from stvt.device import usable_device
-from stvt.profiling.flops import device_of
-from stvt.profiling.stream import reach
+from stvt.profiling.flops import device_of, reach
 from stvt.profiling.synthetic import available_method, moving_scene
 
 NEAR = 8  # pixels of the output on either side of a seam

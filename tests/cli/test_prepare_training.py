@@ -121,6 +121,7 @@ def test_pictures_of_ones_own_are_put_in_motion(
         (["--fastest", "nan"], "fastest nan"),
         (["--side", "8"], "side 8 is too small"),
         (["--storage", "zip"], "no storage 'zip'"),
+        (["--vary", "light,rain"], "no clips vary by 'rain'; give occlusion, texture, rotation, "),
     ],
 )
 def test_photographs_that_cannot_be_are_one_line_and_leave_nothing(

@@ -9,35 +9,22 @@ import socket
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stvt.core.download import Expected, Unavailable, fetch, git_blob
+from stvt.core.download import Expected, FetchOptions, Unavailable, fetch, git_blob
 from stvt.core.errors import DownloadError
-from stvt.core.partial_file import Origin, Partial
-from tests.lying_server import QUOTA, Act, Server, serving
+from stvt.core.partial_file import Origin, PartialFile
+from tests.core.conftest import FILE
+from tests.lying_server import QUOTA, Act, Server
 
-FILE = bytes(range(1, 251)) * 8000  # 2 MB
 SHA256 = hashlib.sha256(FILE).hexdigest()
 KNOWN = Expected(sha256=SHA256)
 UNKNOWN = Expected()
 HALF = len(FILE) // 2
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with serving(FILE) as served:
-        yield served
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "weights" / "net.pth"
 
 
 Pauses = list[float]
@@ -46,7 +33,9 @@ Pauses = list[float]
 def got(target: Path, *urls: str, expected: Expected = UNKNOWN, **options: Any) -> Pauses:
     """Fetch, which must succeed and leave nothing else; the pauses that were made."""
     pauses: Pauses = []
-    sha256, source = fetch(urls, target, expected, pause=pauses.append, **options)
+    check = options.pop("check", None)
+    chosen = FetchOptions(pause=pauses.append, **options)
+    sha256, source = fetch(urls, target, expected, check=check, options=chosen)
     assert (sha256, target.read_bytes()) == (SHA256, FILE)
     assert source in urls
     assert list(target.parent.iterdir()) == [target]
@@ -56,7 +45,9 @@ def got(target: Path, *urls: str, expected: Expected = UNKNOWN, **options: Any) 
 def refusal(target: Path, *urls: str, expected: Expected = UNKNOWN, **options: Any) -> str:
     """Fetch, which must fail in one line and put nothing at the target; that line."""
     with pytest.raises(Unavailable) as caught:
-        fetch(urls, target, expected, pause=lambda _: None, **options)
+        check = options.pop("check", None)
+        chosen = FetchOptions(pause=lambda _: None, **options)
+        fetch(urls, target, expected, check=check, options=chosen)
     assert not target.exists() and "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -224,8 +215,9 @@ def test_a_silent_server_is_left(server: Server, target: Path) -> None:
 
 
 def leave_half(target: Path, url: str, content: bytes = FILE, **origin: Any) -> None:
-    with Partial(target) as part:
-        part.begin(Origin(url, **origin))
+    mark = {"validator": f'"{zlib.crc32(FILE):x}"'}
+    with PartialFile(target) as part:
+        part.begin(Origin(url, **(mark | origin)))
         part.write(content[:HALF])
 
 
@@ -237,7 +229,7 @@ def test_a_newer_file_at_the_same_address_is_not_glued_to_the_old_one(
     got(target, url)
     assert server.ranges == [f"bytes={HALF}-"]  # which the server did not heed
     target.unlink()
-    leave_half(target, url, total=len(FILE) - 5)
+    leave_half(target, url, validator='"new"', total=len(FILE) - 5)
     got(target, url)
     assert server.ranges[1:] == [f"bytes={HALF}-", ""]
 
@@ -295,7 +287,7 @@ def test_a_part_that_was_whole_when_the_kill_came_is_only_moved(
 ) -> None:
     url = server.url("f")
     leave_half(target, url)
-    with Partial(target) as part:
+    with PartialFile(target) as part:
         part.write(FILE[HALF:])
     got(target, url)
     assert server.ranges == [f"bytes={len(FILE)}-"]
@@ -323,7 +315,7 @@ def test_a_folder_that_cannot_be_written_is_said(server: Server, tmp_path: Path)
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_disk_that_fills_up_is_said(target: Path) -> None:
-    with Partial(target) as part, open("/dev/full", "ab", buffering=0) as full:
+    with PartialFile(target) as part, open("/dev/full", "ab", buffering=0) as full:
         own, part._handle = part._handle, full
         with pytest.raises(DownloadError, match="No space left"):
             part.write(b"x")

@@ -1,6 +1,8 @@
 """LPIPS with a backbone of the right layout and made-up values; and what is said without one."""
 
+import hashlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from stvt.core.download import fetch
+from stvt.core.errors import DownloadError
 from stvt.metrics import METRICS, MetricError
 from stvt.metrics import lpips_ as perceptual
 from stvt.metrics.lpips_ import BACKBONE, BACKBONE_URL, Perceptual
+from tests.lying_server import Act, Server, serving
 
 FEATURES = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
 
@@ -33,11 +38,11 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty places for weights, and no network."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise OSError("no network in tests")
+        raise DownloadError("no network in tests")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("STVT_HOME", str(tmp_path / "stvt"))
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr(perceptual, "fetch", refuse)
     return tmp_path
 
 
@@ -66,7 +71,7 @@ def test_without_its_backbone_one_line_says_which_file_goes_where(homes: Path) -
     assert BACKBONE_URL in message
     assert f"put it in {homes / 'stvt' / 'weights'}" in message
     assert "no network in tests" in message
-    assert list((homes / "stvt" / "weights").iterdir()) == []
+    assert not (homes / "stvt").exists()
 
 
 @pytest.mark.parametrize("place", ["torch/hub/checkpoints", "stvt/weights"])
@@ -75,24 +80,29 @@ def test_the_backbone_is_found_on_disk(homes: Path, place: str) -> None:
     assert perceptual.backbone_file() == file
 
 
-def test_a_file_that_came_wrong_is_thrown_away(
-    homes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    page = tmp_path / "page.html"
-    page.write_text("<html>quota exceeded</html>")
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: page.open("rb"))
-    with pytest.raises(MetricError, match="its sha256 is another"):
+@pytest.fixture
+def served(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The backbone's address leads to a server of a few bytes."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(perceptual, "fetch", fetch)
+    with serving(b"backbone") as server:
+        monkeypatch.setattr(perceptual, "BACKBONE_URL", server.url(BACKBONE))
+        yield server
+
+
+def test_a_file_that_came_wrong_is_thrown_away(homes: Path, served: Server) -> None:
+    with pytest.raises(MetricError, match="its sha256 is"):
+        perceptual.backbone_file()
+    served.url(BACKBONE, Act(content=b"<html>quota exceeded</html>"))
+    with pytest.raises(MetricError, match="a web page"):
         perceptual.backbone_file()
     assert list((homes / "stvt" / "weights").iterdir()) == []
 
 
 def test_a_file_that_came_right_is_kept(
-    homes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    homes: Path, served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = tmp_path / "right"
-    right.write_bytes(b"backbone")
-    monkeypatch.setattr(perceptual, "SHA256_START", perceptual._sha256(right)[:8])
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: right.open("rb"))
+    monkeypatch.setattr(perceptual, "SHA256_START", hashlib.sha256(b"backbone").hexdigest()[:8])
     assert perceptual.backbone_file().read_bytes() == b"backbone"
     assert [file.name for file in (homes / "stvt" / "weights").iterdir()] == [BACKBONE]
 

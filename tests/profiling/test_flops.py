@@ -15,8 +15,9 @@ from stvt.baselines import METHODS, MethodError, build, network
 from stvt.baselines.method import IsWanted, Outputs, Settings, WindowMethod, everything
 from stvt.baselines.stvun.method import StvunMethod
 from stvt.baselines.stvun.network import STVUN
-from stvt.profiling.flops import count, operations_of, parameters
+from stvt.profiling.flops import count, parameters
 from stvt.profiling.timing import measure
+from tests.builders.counting import operations_of
 
 
 class Convolution(WindowMethod):

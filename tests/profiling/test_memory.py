@@ -12,10 +12,10 @@ import torch
 
 from stvt.cli import bench as bench_command
 from stvt.profiling.breakdown import Cost
-from stvt.profiling.flops import operations_and_bytes_of
 from stvt.profiling.memory import Case, peak_here
 from stvt.profiling.stream import Comparison, Form, Part, parts_table
 from stvt.profiling.timing import ceilings
+from tests.builders.counting import operations_and_bytes_of
 
 ASK = "THP_MEM_ALLOC_ENABLE"
 HUGE, MAPPED = (

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from stvt import baselines
 from stvt.core.errors import UsageError
 from stvt.training import checkpoints
 from stvt.training.loop import train
@@ -113,6 +115,27 @@ def test_a_damaged_checkpoint_of_a_later_step_takes_no_place_of_the_three_kept(
     three_checkpoints(tmp_path)
     for step in (1, 2):
         assert checkpoints.save(tmp_path, step, {"step": step}).exists()
+
+
+def test_checkpoints_of_each_n_steps_stay_and_give_their_averaged_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    recipe = tiny(steps=10, save_every=1, validate_every=10, average=0.9)
+    train(recipe, data, out, keep_every=4, pause=lambda step: step == 5, say=quiet)
+    train(recipe, data, out, keep_every=4, say=quiet)
+    kept = {int(file.stem[5:]): file for file in checkpoints.list_checkpoints(out / "checkpoints")}
+    assert list(kept) == [4, 8, 9, 10]
+    trained = load_file(out / "weights" / "stvun-s-last.safetensors")
+    network, _ = baselines.load_network("stvun-s", kept[10])
+    state = network.state_dict()
+    assert all(torch.equal(state[name], one) for name, one in trained.items())
+
+
+def test_what_is_kept_must_be_saved(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--keep-every 3: is no multiple of --save-every 2"):
+        train(tiny(), data, tmp_path / "run", keep_every=3, say=quiet)
+    assert not (tmp_path / "run").exists()
 
 
 class Full:

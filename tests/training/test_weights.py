@@ -11,10 +11,11 @@ import stvt
 from stvt import baselines
 from stvt.baselines.flow_networks.pwcnet import PWCNet
 from stvt.baselines.registry import loss_module
+from stvt.baselines.stvun.pretrained import convert_pwcnet
 from stvt.baselines.weights.load import initialise
 from stvt.cli.main import main
 from stvt.training.loop import train
-from stvt.training.weights import convert_pwcnet, write_weights
+from stvt.training.weights import write_weights
 
 from .runs import quiet, tiny
 

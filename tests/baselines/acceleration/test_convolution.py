@@ -12,7 +12,7 @@ from stvt.baselines.acceleration import few_outputs, nnpack, processor, winograd
 from stvt.baselines.acceleration.convolution import conv2d
 from stvt.baselines.acceleration.processor import memory_format_for
 from stvt.baselines.acceleration.reference import reference_kernels
-from stvt.profiling.flops import operations_of
+from tests.builders.counting import operations_of
 
 NNPACK = processor.has_nnpack()
 

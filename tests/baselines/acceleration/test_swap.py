@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stvt.baselines.acceleration import processor
 from stvt.baselines.acceleration.reference import reference_kernels
 from stvt.baselines.acceleration.swap import FastConv2d, FastSequential, accelerate
-from stvt.profiling.flops import operations_of
+from tests.builders.counting import operations_of
 
 
 class Block(nn.Module):

@@ -153,7 +153,7 @@ def from_files(network: DAIN, case: Arrays) -> float:
         assert first.pixels.shape == (1, 3, 128, 192)
         pair = method.pair(first, second)
         [t] = case["times"]
-        made = interpolate(network, pair, float(t), first.box)
+        made = interpolate(method.network, pair, float(t), first.box)
         assert torch.equal(method.between(pair, float(t), first.box), made[0].clamp(0, 1))
         return error(made, case, "out")
 

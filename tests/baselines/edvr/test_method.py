@@ -35,7 +35,7 @@ def test_a_stream_is_its_windows_and_computes_the_features_of_each_frame_once(co
     network = small().double()
     method = EdvrMethod(network, Settings())
     clip = torch.rand(count, 3, 10, 13, dtype=torch.float64)
-    calls = counted(network)
+    calls = counted(method.network)
     streamed = list(method.stream(iter(clip), (0.5,)))
     assert len(calls) == count
     by_window = [
@@ -51,9 +51,8 @@ def test_a_stream_is_its_windows_and_computes_the_features_of_each_frame_once(co
 
 
 def test_only_what_the_wanted_outputs_need_is_computed() -> None:
-    network = small()
-    calls = counted(network)
-    method = EdvrMethod(network, Settings())
+    method = EdvrMethod(small(), Settings())
+    calls = counted(method.network)
     made = list(method.stream(iter(torch.rand(12, 3, 8, 8)), (), lambda k: k == 6))
     assert [k for k, _ in made] == [6] and len(calls) == 5
 

@@ -13,9 +13,10 @@ import torch
 from stvt.baselines.errors import MethodError
 from stvt.baselines.fisr import convert as fisr_convert
 from stvt.baselines.fisr.convert import convert, from_tensorflow, tensorflow_names
-from stvt.baselines.weights.load import load_weights, read_state
-from stvt.baselines.weights.tensorflow_checkpoint import TensorFlowCheckpoint, crc32c
-from tests.builders.tensorflow_checkpoints import Small, write_checkpoint
+from stvt.baselines.weights.load import load_weights
+from stvt.baselines.weights.read import read_state
+from stvt.baselines.weights.tensorflow_checkpoint import MAGIC, TensorFlowCheckpoint, crc32c
+from tests.builders.tensorflow_checkpoints import Small, block, field, varint, write_checkpoint
 from tests.golden_cases import Arrays, fill, load_facts, load_state
 
 PREFIX = "model-7"
@@ -175,6 +176,64 @@ def test_no_byte_of_an_index_changes_unnoticed(small: Arrays, written: Write) ->
             assert place >= len(whole) - 48  # in the footer some bytes count for nothing
         except MethodError as error:
             assert "\n" not in str(error)
+
+
+def write_index(folder: Path, table: bytes, handles: list[tuple[int, int]]) -> None:
+    """An index of data blocks that are named by their offset and size."""
+    named = {b"%06d" % k: varint(offset) + varint(size) for k, (offset, size) in enumerate(handles)}
+    last = block(named)
+    footer = varint(0) + varint(0) + varint(len(table)) + varint(len(last) - 5)
+    (folder / f"{PREFIX}.index").write_bytes(table + last + footer.ljust(40, b"\0") + MAGIC)
+
+
+def test_a_short_index_is_not_read_for_minutes(written: Write, small: Arrays) -> None:
+    """Bytes that are named again and again would be read once for each name."""
+    folder = written(small)
+    table = block({b"a": bytes(100_000)})
+    write_index(folder, table, [(0, len(table) - 5)] * 20_000)
+    with pytest.raises(MethodError, match="its blocks overlap"):
+        TensorFlowCheckpoint(folder)
+    table = block({b"a" * 150_000 + b"%05d" % k: b"" for k in range(20)})
+    write_index(folder, table, [(0, len(table) - 5)])
+    with pytest.raises(MethodError, match="a name has more than 4096 bytes"):
+        TensorFlowCheckpoint(folder)
+    table = block({b"a": field(1, 1) + field(2, field(2, field(1, 1 << 62)) * 9999)})
+    write_index(folder, table, [(0, len(table) - 5)])
+    with pytest.raises(MethodError, match="more than 16 dimensions"):
+        TensorFlowCheckpoint(folder)
+    with (folder / f"{PREFIX}.index").open("r+b") as index:
+        index.truncate(1 << 40)  # sparse: it takes no room on the disk
+    with pytest.raises(MethodError, match="more than 4 MiB"):
+        TensorFlowCheckpoint(folder)
+
+
+@pytest.mark.parametrize("offset", [1 << 63, (1 << 64) - 1, 1 << 40])
+def test_a_place_beyond_the_data_is_said(
+    small: Arrays, written: Write, tmp_path: Path, offset: int
+) -> None:
+    folder = written(small)
+    name = "pwcnet/featpyr/conv1a/bias"
+    shape = field(2, field(2, field(1, 4)))
+    entry = field(1, 1) + shape + field(4, offset) + field(5, 16)
+    table = block({name.encode(): entry})
+    write_index(folder, table, [(0, len(table) - 5)])
+    with pytest.raises(MethodError, match="is cut short"):
+        TensorFlowCheckpoint(folder).read(name)
+
+
+def test_whole_numbers_are_no_weights(small: Arrays, written: Write, tmp_path: Path) -> None:
+    bias = "pwcnet/featpyr/conv1a/bias"
+    whole = written(small | {bias: np.ones(4, np.int32)})
+    assert f"{bias} holds no floating-point numbers" in refusal(whole, tmp_path / "out")
+
+
+@pytest.mark.parametrize("prefix", ["a\0b", "..", "x/..", "a\x1b[31m"])
+def test_a_folder_that_names_no_file_is_said(
+    small: Arrays, written: Write, tmp_path: Path, prefix: str
+) -> None:
+    folder = written(small)
+    (folder / "checkpoint").write_text(f'model_checkpoint_path: "{prefix}"\n')
+    assert "names no checkpoint" in refusal(folder, tmp_path / "out")
 
 
 def test_weights_that_do_not_fit_are_refused_in_one_line(

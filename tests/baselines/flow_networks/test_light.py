@@ -18,6 +18,20 @@ def test_features_moved_by_a_few_pixels_are_found(dx: int, dy: int, dtype: torch
     assert (found[:, 1] - dy).abs().max() < 0.02
 
 
+def test_of_equal_matches_the_nearest_can_count_most() -> None:
+    tile = torch.randn(1, 24, 7, 5, generator=torch.Generator().manual_seed(2))
+    features = tile.repeat(1, 1, 6, 10)
+    moved = features.roll(2, 3)  # to the right by two pixels, or to the left by three
+    network = LightFlow()
+
+    def found() -> torch.Tensor:
+        return network._matched(similarity(features, moved), 1)[0, 0, 8:-8, 8:-8].mean()
+
+    assert found().item() == pytest.approx(-0.5, abs=0.02), "the mean of both"
+    network.get_parameter("nearness1").data.fill_(0.05)
+    assert found().item() == pytest.approx(2, abs=0.1)
+
+
 def test_similarities_are_cosines_and_brightness_does_not_change_them() -> None:
     features = torch.randn(1, 8, 24, 24, generator=torch.Generator().manual_seed(1)).double()
     there = features.roll(2, 3)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+import stvt
 from stvt.baselines.edvr.alignment import reset_for_training
-from stvt.baselines.stvun.aligned_fusion import AlignedFusion, stvun_aligned
+from stvt.baselines.stvun.aligned_fusion import AlignedFusion
 from stvt.baselines.weights.load import initialise
 
 
@@ -19,7 +20,7 @@ def without_gradients() -> Iterator[None]:
 
 
 def test_stvun_with_alignment_has_the_published_number_of_parameters_and_runs() -> None:
-    network = stvun_aligned()
+    network = stvt.baselines.network("stvun-w-af")
     parts = network.efst
     assert isinstance(parts, AlignedFusion)
     count = {

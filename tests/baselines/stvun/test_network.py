@@ -109,7 +109,7 @@ def check_the_stages(network: STVUN, case: Arrays, limit: float) -> None:
     assert error(network.confidence(frames)[0], case, "confidence") < limit
     fused = network.fuse(e)
     assert error(torch.cat(fused)[:, ::16], case, "efst") < limit
-    _, decoded = network.space(X[3], e[3], fused)
+    _, decoded = network.super_resolve(X[3], e[3], fused)
     assert error(torch.cat(list(decoded))[:, ::16], case, "decoded") < limit
     f_34, f_43 = network.flow(X[3], X[4]), network.flow(X[4], X[3])
     assert error(f_34[0], case, "flow_34") < limit

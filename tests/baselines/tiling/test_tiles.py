@@ -6,7 +6,7 @@ from torch import Tensor
 
 from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
-from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles, seen_ahead
+from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
 
 
 @pytest.mark.parametrize("side", [1, 3, 4, 100])
@@ -53,11 +53,3 @@ def test_a_frame_no_larger_than_a_tile_is_whole() -> None:
     assert tiles.side(100, 90) is None
     assert Tiles(Settings()).side(2000, 2000) is None
     assert Tiles(Settings(tile="auto")).side(2000, 2000) is None  # until memory runs out
-
-
-def test_looking_ahead_loses_no_frame() -> None:
-    frames = [torch.rand(3, 2, 2) for _ in range(3)]
-    first, rest = seen_ahead(iter(frames))
-    assert first is frames[0] and list(rest) == frames
-    first, rest = seen_ahead([])
-    assert first is None and list(rest) == []

@@ -24,8 +24,8 @@ from stvt.baselines.weights.load import (
     init_weights,
     load_network,
     load_weights,
-    read_state,
 )
+from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import (
     Record,
     find_weights,
@@ -35,6 +35,7 @@ from stvt.baselines.weights.store import (
 from stvt.baselines.weights.verify import (
     verify_weights,
 )
+from stvt.core.download import FetchOptions
 from stvt.training.weights import write_weights
 from tests.builders.checkpoints import State, saved
 from tests.builders.tensorflow_checkpoints import Small, write_checkpoint
@@ -55,7 +56,7 @@ def refusal(caught: pytest.ExceptionInfo[MethodError]) -> str:
     return str(caught.value)
 
 
-fetched = partial(fetch_weights, pause=lambda _: None)
+fetched = partial(fetch_weights, options=FetchOptions(pause=lambda _: None))
 
 
 def sha256(file: Path) -> str:
@@ -333,4 +334,4 @@ def test_a_zip_file_of_other_things_is_refused(tmp_path: Path, home: Path) -> No
         opened.writestr("checkpoint", "x")
     with pytest.raises(MethodError, match="holds no TensorFlow checkpoint"):
         convert_weights("fisr", tmp_path / "other.zip")
-    assert not list(home.iterdir())
+    assert not home.exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.stvun import published_names
-from stvt.baselines.weights.load import initialise, load_weights, read_state, ready_network
+from stvt.baselines.weights.detect import detect
+from stvt.baselines.weights.load import initialise, load_network, load_weights, ready_network
+from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import SHIPPED, find_weights, home
 
 
@@ -269,3 +272,118 @@ def test_a_program_and_a_zip_are_named_as_what_they_are(tmp_path: Path) -> None:
     assert "is a zip archive of plain.pth; unpack it" in refusal(tmp_path / "zipped.pth")
     torch.jit.script(nn.Conv2d(3, 8, 3)).save(tmp_path / "script.pt")  # type: ignore[no-untyped-call]
     assert "is a TorchScript program" in refusal(tmp_path / "script.pt")
+
+
+def test_a_flipped_bit_of_a_zipped_checkpoint_is_found(tmp_path: Path) -> None:
+    torch.save(trained(), file := tmp_path / "net.pth")
+    content = bytearray(file.read_bytes())
+    values = trained()["up.weight"].numpy().tobytes()
+    content[content.index(values) + len(values) // 2] ^= 1
+    file.write_bytes(content)
+    assert "Bad CRC-32" in refusal(file)
+
+
+def test_a_dictionary_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    itself: dict[str, Any] = {}
+    itself["params"] = {"model": itself}
+    assert "itself" in refusal(saved(tmp_path / "net.pth", itself))
+
+
+PLAIN: dict[str, Callable[[Tensor], Any]] = {
+    "fp8": lambda tensor: tensor.to(torch.float8_e4m3fn),
+    "meta": lambda tensor: tensor.to("meta"),
+    "quantised": lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+    "sparse": lambda tensor: tensor.to_sparse(),
+    "bool": lambda tensor: tensor.bool(),
+    "int32": lambda tensor: tensor.int(),
+    "uint8": lambda tensor: tensor.byte(),
+    "complex": lambda tensor: tensor.to(torch.complex64),
+    "number": lambda tensor: 3.0,
+    "too large for float32": lambda tensor: tensor.double() * 1e300,
+    "expanded": lambda tensor: torch.zeros(1).expand(10**12),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_that_are_no_plain_weights_are_refused(tmp_path: Path, kind: str) -> None:
+    state: dict[str, Any] = trained()
+    state["up.weight"] = PLAIN[kind](state["up.weight"])
+    text = refusal(saved(tmp_path / "net.pth", state))
+    assert "up.weight" in text or kind == "expanded"
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.bool, torch.int64, torch.uint16])
+def test_types_of_safetensors_that_are_no_weights_are_refused(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    state = trained()
+    state["up.weight"] = torch.zeros(8, 2, 4, 4).to(dtype)
+    save_file(state, file := tmp_path / "net.safetensors")
+    assert "up.weight" in refusal(file)
+
+
+def test_a_zip_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    torch.save(trained(), plain := tmp_path / "plain.pth")
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(tmp_path / "bomb.pth", "w") as new:
+        for info in old.infolist():
+            new.writestr(info.filename, old.read(info))
+        new.writestr("plain/data/99", bytes(80 << 20), zipfile.ZIP_DEFLATED)
+    assert "packed so small" in refusal(tmp_path / "bomb.pth")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_packed_without_a_bound_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w", method) as archive:
+        archive.writestr("a/data.pkl", bytes(1000))
+    assert "unusual way" in refusal(tmp_path / "a.pth")
+
+
+def test_a_deep_header_is_refused(tmp_path: Path) -> None:
+    header = b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert "damaged" in refusal(tmp_path / "a.safetensors")
+
+
+def test_names_from_a_file_cannot_command_the_terminal(tmp_path: Path) -> None:
+    text = refusal(saved(tmp_path / "a.pth", {"\x1b[31m" + "x" * 9999: torch.zeros(1)}))
+    assert "\x1b" not in text and len(text) < 1000
+
+
+@pytest.mark.parametrize("name", ["edvr-m", "stvun", "pwcnet", "dain", "fisr", "alexnet"])
+def test_names_and_shapes_of_no_network_are_one_line(name: str, tmp_path: Path) -> None:
+    """Those that a network's form is read from, with shapes that make no sense."""
+    for value in (torch.zeros(()), torch.zeros(0, 0), torch.zeros(1 << 20, 1)):
+        state = dict.fromkeys(
+            [
+                "conv_l2_1.weight",
+                "fusion.feat_fusion.weight",
+                "pcd_align.cas_dcnpack.conv_offset.weight",
+                "conv_last.weight",
+                "efst.early_fusion.weight",
+                "decoder.rconv1.weight",
+                "netExtractor.a.b.c",
+                "netExtractor.netSix.99.weight",
+                "netRefiner.0.x.weight",
+            ],
+            value,
+        )
+        file = saved(tmp_path / "a.pth", state)
+        with pytest.raises(MethodError) as caught:
+            load_network(name, file)
+        assert str(file) in message(caught)
+        assert detect(read_state(file, name)) is None
+
+
+def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly(tmp_path: Path) -> None:
+    """torch takes the one, and leaves memory as it was where the other says more."""
+    torch.save(trained(), file := tmp_path / "net.pth")
+    content = bytearray(file.read_bytes())
+    entry = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
+    while b"data/" not in content[entry + 46 : entry + 60]:
+        entry = content.index(b"PK\x01\x02", entry + 1)
+    content[entry + 23] = 127  # the size when packed
+    file.write_bytes(content)
+    module = Tiny()
+    loaded(module, file)
+    assert all(torch.equal(value, trained()[key]) for key, value in module.state_dict().items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,11 @@ import torch
 
 from stvt.baselines import METHODS, network
 from stvt.baselines.errors import MethodError
+from stvt.baselines.method import Settings
 from stvt.baselines.registry import CHECKPOINTS, NETWORKS
 from stvt.baselines.weights.fetch import add_weights
-from stvt.baselines.weights.store import (
-    file_names,
-    read_record,
-)
+from stvt.baselines.weights.store import SHIPPED, file_names, read_record, weight_overrides
+from stvt.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -55,3 +55,30 @@ def test_a_damaged_record_is_said(file: Path, home: Path) -> None:
         note.write_text(content)
         with pytest.raises(MethodError, match="edvr-m.pth.json.*delete it"):
             read_record(kept.file)
+
+
+def test_own_weights_that_go_before_shipped_ones_are_said(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert weight_overrides(["edvr-s", "dain"], Settings()) == []
+    (home / "edvr-s.pth").parent.mkdir(parents=True)
+    shutil.copy(SHIPPED / "edvr-s.safetensors", home / "edvr-s.safetensors")
+    (line,) = weight_overrides(["edvr-s", "dain", "edvr-s"], Settings())
+    assert str(home / "edvr-s.safetensors") in line and f"edvr-s={SHIPPED}" in line
+    assert "your own weights are taken" in add_weights(home / "edvr-s.safetensors").note
+    assert weight_overrides(["edvr-s"], Settings(untrained=True)) == []
+    assert weight_overrides(["edvr-s"], Settings(weights={"edvr-s": home})) == []
+    assert weight_overrides(["edvr-s"], Settings(scale=2)) == []
+    for command in (
+        ["evaluate", "--datasets", "none", "--methods", "bicubic+flow,x=edvr-s+flow"],
+        [
+            "upsample",
+            str(tmp_path / "none.mp4"),
+            str(tmp_path / "o.mp4"),
+            "--method",
+            "edvr-s+flow",
+        ],
+    ):
+        assert main(command) == 2
+        note = f"stvt {command[0]}: note: edvr-s: your own weights are taken"
+        assert note in capsys.readouterr().err

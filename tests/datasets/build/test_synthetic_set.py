@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,47 @@ def test_clips_are_built_once_and_anew_when_pictures_or_settings_change(
     assert verify("moving", root).problems == []
     write_frame(pictures / "03.png", np.zeros((90, 100, 3), np.uint8))
     assert photographs(root, pictures, clips=2) == [1, 2]
+
+
+def test_clips_that_were_replaced_in_part_are_no_set_until_the_rest_is_in_place(
+    pictures: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    photographs(root, pictures)
+    random = np.random.default_rng(1)
+    for picture in sorted(pictures.iterdir()):
+        write_frame(picture, random.integers(0, 256, (90, 100, 3), np.uint8))
+    move = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if target == root / "moving" / "clips" / "00001.npy":
+            raise KeyboardInterrupt
+        return move(path, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            photographs(root, pictures)
+    with pytest.raises(DatasetError, match="cut short"):
+        load_training("moving", root)
+    photographs(root, pictures)
+    assert len(load_training("moving", root).clips) == 3
+    assert verify("moving", root).problems == []
+
+
+def test_what_varies_is_recorded_and_another_set(pictures: Path, tmp_path: Path) -> None:
+    plain, varied = (
+        prepare_photographs(tmp_path / root, source=pictures, clips=2, frames=3, side=32, vary=vary)
+        for root, vary in (("a", ()), ("b", ["light", "occlusion"]))
+    )
+    settings = [
+        json.loads((one / "manifest.json").read_text())["settings"] for one in (plain, varied)
+    ]
+    assert settings[1]["vary"] == ["light", "occlusion"]
+    assert settings[0]["fingerprint"] != settings[1]["fingerprint"]
+    clips = [load_training("photographs", one.parent).clips for one in (plain, varied)]
+    assert clips[0][0].file.read_bytes() != clips[1][0].file.read_bytes()
+    assert verify("photographs", varied.parent).problems == []
 
 
 def test_altered_clips_are_made_again_of_the_same_pictures(pictures: Path, tmp_path: Path) -> None:

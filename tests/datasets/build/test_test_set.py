@@ -379,12 +379,15 @@ def test_two_runs_at_once_do_not_mix(
         prepare("mine", tmp_path, source)
 
 
+SAMPLE_SCENES = ["crossing", "drift", "pan", "print", "tiles"]
+
+
 def test_the_sample_is_prepared_without_any_source(tmp_path: Path) -> None:
     outcome = prepare("sample", tmp_path)
-    assert outcome.prepared == ["crossing", "pan", "zoom"]
+    assert outcome.prepared == SAMPLE_SCENES
     scene = load("sample", tmp_path).scenes["pan"]
-    assert (scene.frames, scene.height, scene.width) == (15, 192, 256)
+    assert (scene.frames, scene.height, scene.width) == (29, 192, 256)
     assert scene.fps == Fraction(30)
-    assert prepare("sample", tmp_path).unchanged == ["crossing", "pan", "zoom"]
+    assert prepare("sample", tmp_path).unchanged == SAMPLE_SCENES
     with pytest.raises(DatasetError, match="leave the source out"):
         prepare("sample", tmp_path, tmp_path)

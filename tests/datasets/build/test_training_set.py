@@ -300,3 +300,16 @@ def test_a_test_set_and_a_training_set_do_not_go_over_each_other(tmp_path: Path)
     prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
     with pytest.raises(DatasetError, match="holds a training set"):
         prepare("set", tmp_path, tmp_path / "in")
+
+
+def test_a_training_set_without_a_clip_keeps_its_name_from_no_test_set(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "still.mkv", np.repeat(film(1), 30, axis=0))
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    assert outcome.clips == 0 and (tmp_path / "set" / "manifest.json").is_file()
+    (tmp_path / "bad").mkdir()
+    with pytest.raises(DatasetError):
+        prepare("set", tmp_path, tmp_path / "bad")
+    assert (tmp_path / "set" / "ledger.csv").is_file()
+    assert prepare("set", tmp_path, tmp_path / "in").prepared == ["still"]
+    assert verify("set", tmp_path).problems == []
+    assert not (tmp_path / "set" / "videos").exists()

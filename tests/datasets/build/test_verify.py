@@ -49,6 +49,15 @@ def test_every_missing_altered_and_surplus_file_is_named(prepared: Path) -> None
     ]
 
 
+def test_a_list_of_scenes_that_is_no_text_is_written_again(prepared: Path) -> None:
+    file = prepared / "meta_info_mine_GT.txt"
+    text = file.read_bytes()
+    file.write_bytes(b"\xff\xfe")
+    assert verify("mine", prepared.parent).problems == [f"{file.name}: is missing or altered"]
+    assert verify("mine", prepared.parent, fix=True).problems == []
+    assert file.read_bytes() == text
+
+
 def test_what_is_spoilt_is_made_again_and_nothing_else(prepared: Path) -> None:
     whole = spoil(prepared)
     times = {file: file.stat().st_ctime_ns for file in prepared.rglob("*.png") if file not in whole}

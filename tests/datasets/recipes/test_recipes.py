@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stvt.core.fetcher import fetcher
+from stvt.core.download import FetchOptions
 from stvt.datasets import DATASETS, DatasetError, Recipe, encode_png, load, prepare, verify
 from tests.builders.published_archives import (
     FRAMES,
@@ -51,7 +51,7 @@ def test_a_known_set_is_fetched_unpacked_prepared_and_verified(
     archive = stand_in(recipe, moving_square(FRAMES))
     expected = [scene.replace("/", "_") for scene in names(recipe)]
     with serving(archive) as server:
-        fetch = fetcher(instead=[server.url("archive")])
+        fetch = FetchOptions(mirrors=(server.url("archive"),))
         if recipe.file is None:
             with pytest.raises(DatasetError, match="is not fetched by the program: download"):
                 prepare(name, tmp_path, fetch=fetch)

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from stvt.cli.main import main
-from stvt.core.fetcher import Fetch, addresses, fetcher
+from stvt.core.download import FetchOptions
+from stvt.core.google_drive import addresses
 from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.frames import encode_png
 from stvt.datasets.recipes.recipe import Published
@@ -59,11 +61,11 @@ def know(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
     return make
 
 
-def fetch(**options: float) -> Fetch:
-    return fetcher(pause=lambda _: None, **options)  # type: ignore[arg-type]
+def fetch(**options: Any) -> FetchOptions:
+    return FetchOptions(pause=lambda _: None, **options)
 
 
-def right(root: Path, fetch: Fetch) -> None:
+def right(root: Path, fetch: FetchOptions) -> None:
     """Prepare, which must end with the archive in its place and the set prepared."""
     assert prepare("known", root, fetch=fetch).prepared == ["a"]
     assert (root / ".fetched" / "known.zip").read_bytes() == FILE
@@ -71,7 +73,7 @@ def right(root: Path, fetch: Fetch) -> None:
     assert sorted(file.name for file in root.iterdir()) == [".fetched", "known"]
 
 
-def refusal(root: Path, fetch: Fetch) -> str:
+def refusal(root: Path, fetch: FetchOptions) -> str:
     """Prepare, which must fail in one line, with nothing in the archive's place; that line."""
     with pytest.raises(DatasetError) as caught:
         prepare("known", root, fetch=fetch)
@@ -113,7 +115,7 @@ def test_a_file_cut_short_without_a_word_is_damaged_and_said_to_be(
     know(server.url("f", Act(says="", cut=HALF)))
     with pytest.raises(DatasetError, match="known.zip: is damaged"):
         prepare("known", tmp_path, fetch=fetch())
-    know(server.url("g", Act(says="", cut=HALF)), size=len(FILE))
+    know(server.url("g", Act(says="", cut=HALF, marked=False)), size=len(FILE))
     assert "the connection ended after" in refusal(tmp_path / "sized", fetch())
 
 
@@ -133,8 +135,8 @@ def test_a_redirection_is_followed_and_a_circle_is_not(
 def test_a_file_that_changes_between_two_requests_is_not_glued(
     marks: dict[str, str], server: Server, know: Callable[..., Recipe], tmp_path: Path
 ) -> None:
-    before = Act(content=OTHER, cut=HALF, headers=marks)
-    now = Act(headers={"ETag": '"two"'} if marks else {})
+    before = Act(content=OTHER, cut=HALF, headers=marks, marked=False)
+    now = Act(headers={"ETag": '"two"'} if marks else {}, marked=False)
     know(server.url("f", before, now))
     right(tmp_path, fetch())
 
@@ -187,11 +189,11 @@ def test_cookies_are_sent(server: Server, know: Callable[..., Recipe], tmp_path:
     know(server.url("f"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("http.server.BaseHTTPRequestHandler.log_request", watched_by(seen))
-        right(tmp_path / "root", fetcher(cookies=jar))
+        right(tmp_path / "root", fetch(cookies=jar))
     assert seen == ["key=value"]
     jar.write_text("no cookies")
     know(server.url("g"))
-    assert "cannot be read as a file of cookies" in refusal(tmp_path / "b", fetcher(cookies=jar))
+    assert "cannot be read as a file of cookies" in refusal(tmp_path / "b", fetch(cookies=jar))
 
 
 def watched_by(seen: list[str | None]) -> Callable[..., None]:

@@ -1,0 +1,129 @@
+"""How an address is opened: redirects that stay safe, cookies, and an end to servers that drip."""
+
+from __future__ import annotations
+
+import http.client
+import http.cookiejar
+import io
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .errors import DownloadError
+
+
+class Refused(Exception):
+    """Why a source will not give the file, however often it is asked."""
+
+
+class Pace:
+    """A watch over how much of a file comes; headers and all else that is sent count as nothing.
+
+    came: bytes of the file so far; who receives them counts.
+    Raises Refused when called after `seconds` in which less than `least` bytes a second came.
+    """
+
+    def __init__(self, seconds: float, least: float) -> None:
+        self.seconds, self.least = seconds, least
+        self.came = self._counted = 0
+        self._since = time.monotonic()
+
+    def __call__(self) -> None:
+        elapsed = time.monotonic() - self._since
+        if elapsed > self.seconds:
+            if self.came - self._counted < self.least * elapsed:
+                raise Refused(f"it sends less than {self.least:g} bytes a second")
+            self._since, self._counted = time.monotonic(), self.came
+
+
+def opener(cookies: Path | None, pace: Pace) -> urllib.request.OpenerDirector:
+    """What opens one address; proxies are those of the environment at this moment.
+
+    cookies: a file of them in Netscape's format.
+    """
+    handlers = [_Redirects(), _Http(pace), _Https(pace)]
+    return urllib.request.build_opener(*handlers, *_with_cookies(cookies))
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https, but not from https to http."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        from_https = req.full_url.lower().startswith("https:")
+        if not newurl.lower().startswith("https://" if from_https else ("https://", "http://")):
+            kind = "https" if from_https else "http"
+            raise Refused(f"it redirects to {newurl}, and from {kind} that is not followed")
+        fp.close()  # or its body would be read, whatever its size
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _PacedReader(io.RawIOBase):
+    """The bytes of a connection while its pace is kept."""
+
+    def __init__(self, raw: io.RawIOBase, pace: Pace) -> None:
+        self._raw, self._pace = raw, pace
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._pace()
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _paced(connection: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
+    """A kind of connection whose answers, from their first line on, keep the pace."""
+
+    def answer(*arguments: Any, **options: Any) -> http.client.HTTPResponse:
+        made = http.client.HTTPResponse(*arguments, **options)
+        made.fp = io.BufferedReader(_PacedReader(made.fp.detach(), pace))
+        return made
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        made = connection(*arguments, **options)
+        made.response_class = answer
+        return made
+
+    return connect
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._connection = _paced(http.client.HTTPConnection, pace)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._connection = _paced(http.client.HTTPSConnection, pace)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req)
+
+
+def _with_cookies(file: Path | None) -> list[urllib.request.BaseHandler]:
+    """What sends the cookies of a file, and takes those that servers set meanwhile."""
+    if file is None:
+        return []
+    jar = http.cookiejar.MozillaCookieJar(file)
+    try:
+        jar.load(ignore_discard=True, ignore_expires=True)
+    except (OSError, UnicodeDecodeError) as error:  # LoadError is an OSError
+        raise DownloadError(f"{file} cannot be read as a file of cookies: {error}") from error
+    for cookie in jar:
+        if cookie.expires == 0:  # how curl and others write those that last for a session
+            cookie.expires = None
+    return [urllib.request.HTTPCookieProcessor(jar)]
