@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +16,7 @@ from .cascade import Cascade
 from .custom import from_entry_point, from_file
 from .errors import MethodError
 from .method import Method, Settings
-from .precomputed import PrecomputedFrames
+from .precomputed import PrecomputedFrames, is_stated, split_stated
 from .registry import ALIASES, METHODS, network_spec
 from .spec import load
 from .weights.load import ready_network
@@ -31,15 +33,24 @@ FRAMES = "frames:"
 def parse_methods(text: str | Sequence[str]) -> list[str]:
     """The methods of a list with commas, or of several such lists, each once, in order.
 
-    >>> parse_methods("bicubic+blend, v2f,bicubic+blend")
-    ['bicubic+blend', 'v2f']
+    An expression with a comma in it stands between double quotes, a quote in it twice. What is
+    stated of precomputed frames belongs to them.
+
+    >>> parse_methods('bicubic+blend, v2f,"a=frames:/x,y",b=frames:/z,params=3M,bicubic+blend')
+    ['bicubic+blend', 'v2f', 'a=frames:/x,y', 'b=frames:/z,params=3M']
 
     Raises MethodError for an empty entry and for one name with two meanings.
     """
-    whole = text if isinstance(text, str) else ",".join(text)
-    specs = list(dict.fromkeys(spec.strip() for spec in whole.split(",")))
-    if "" in specs:
-        raise MethodError(f"--methods {whole!r}: a name is missing beside a comma")
+    lines = [text] if isinstance(text, str) else list(text)
+    specs: list[str] = []
+    for entry in (e.strip() for line in csv.reader(lines, skipinitialspace=True) for e in line):
+        if specs and is_stated(entry) and FRAMES in specs[-1]:
+            specs[-1] += f",{entry}"
+        else:
+            specs.append(entry)
+    specs = list(dict.fromkeys(specs))
+    if not specs or "" in specs:
+        raise MethodError(f"--methods {','.join(lines)!r}: a name is missing beside a comma")
     meanings: dict[str, str] = {}
     for spec in specs:
         label, _ = split_label(spec)
@@ -50,6 +61,13 @@ def parse_methods(text: str | Sequence[str]) -> list[str]:
             )
         meanings[label] = spec
     return specs
+
+
+def join_methods(specs: Iterable[str]) -> str:
+    """The list with commas that `parse_methods` reads as these methods."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(specs)
+    return line.getvalue()
 
 
 def split_label(spec: str) -> tuple[str, str]:
@@ -85,7 +103,8 @@ def with_absolute_paths(spec: str) -> str:
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
-        return f"{label}={FRAMES}{Path(os.path.expanduser(what.removeprefix(FRAMES))).resolve()}"
+        folder, stated = split_stated(what.removeprefix(FRAMES))
+        return f"{label}={FRAMES}{Path(os.path.expanduser(folder)).resolve()}{stated}"
     names = []
     for name in components(what):
         file = FILE.fullmatch(name)
@@ -104,9 +123,8 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
     """
     label, what = split_label(spec)
     if what.startswith(FRAMES) and label != what:
-        return PrecomputedFrames(
-            label, Path(os.path.expanduser(what.removeprefix(FRAMES))), settings.scale
-        )
+        folder, stated = split_stated(what.removeprefix(FRAMES))
+        return PrecomputedFrames(label, Path(os.path.expanduser(folder)), settings.scale, stated)
     names = components(ALIASES.get(what, what))
     check_composition(label, names)
     stages = [single_method(name, settings) for name in names]
@@ -164,6 +182,16 @@ def is_custom(spec: str) -> bool:
     """
     _, what = split_label(spec)
     return any(name not in METHODS for name in components(ALIASES.get(what, what)))
+
+
+def code_files(specs: Iterable[str]) -> list[str]:
+    """The Python files that some methods run, as they are written.
+
+    >>> code_files(["a=bicubic+net.py:Mine", "v2f", "b=net.py:Other"])
+    ['net.py']
+    """
+    names = (name for _, what in map(split_label, specs) for name in components(what))
+    return list(dict.fromkeys(match["file"] for name in names if (match := FILE.fullmatch(name))))
 
 
 def components(what: str) -> list[str]:

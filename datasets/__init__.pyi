@@ -11,6 +11,7 @@ from .clips.storage import STORAGES, Clip, suffix, write_clip
 from .collect.overlap import Coverage, SideOverlap, coverage, read_clip_index
 from .collect.video_list import TEMPLATE
 from .collect.ytdlp import FORMAT, YtdlpOptions, missing_tools, search_videos
+from .curation.duplicates import HoldDetector
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
@@ -22,6 +23,7 @@ from .frames import (
     encode_png,
     frame_files,
     numbering_fault,
+    read_deep_frame,
     read_frame,
     write_frame,
 )
@@ -32,7 +34,7 @@ from .test_set import Prepared, PreparedScene, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
-from .video.timestamps import Timestamps, checked_rate, read_timestamps
+from .video.timestamps import Restarts, Timestamps, checked_rate, read_timestamps
 from .video_pairs import VideoPair, VideoPairs
 
 __all__ = [
@@ -51,12 +53,14 @@ __all__ = [
     "DatasetError",
     "DegradationMatch",
     "Frame",
+    "HoldDetector",
     "MotionPreview",
     "Outcome",
     "Pixels",
     "Prepared",
     "PreparedScene",
     "Recipe",
+    "Restarts",
     "Sample",
     "Sampler",
     "Sampling",
@@ -93,6 +97,7 @@ __all__ = [
     "prepare_training",
     "preview",
     "read_clip_index",
+    "read_deep_frame",
     "read_frame",
     "read_timestamps",
     "search_videos",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stvt.core import images
 from stvt.core.files import reading, write_bytes
@@ -108,6 +109,11 @@ def read_frame(path: Path, notes: set[str] | None = None) -> Frame:
     Raises DatasetError naming the file and the reason if it cannot be read whole.
     """
     return read_picture(path, DatasetError, notes)
+
+
+def read_deep_frame(path: Path, notes: set[str] | None = None) -> Frame | NDArray[np.float32]:
+    """The picture in a file as `read_frame` gives it, but of 9 to 16 bits as float32 in [0, 1]."""
+    return images.read_deep_picture(path, DatasetError, notes)
 
 
 def read_bytes(path: Path) -> bytes:

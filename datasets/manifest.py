@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import reason, write_bytes, write_json
+from stvt.core.files import json_text, reason, write_bytes, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
@@ -263,7 +263,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             scenes=dict(sorted(manifest.scenes.items(), key=lambda item: natural_key(item[0]))),
         )
         files[meta_info_name(manifest.name)] = manifest.meta_info()
-    files[FILE] = json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n"
+    files[FILE] = json_text(asdict(manifest))
     for name, text in files.items():
         data = text.encode()
         if not (folder / name).is_file() or (folder / name).read_bytes() != data:

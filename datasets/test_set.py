@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
+from stvt.core.files import sha256_of
 from stvt.core.suggestions import did_you_mean
 
 from .errors import DatasetError
@@ -77,7 +80,7 @@ class Prepared:
     folder: Path
     manifest: TestSetManifest
 
-    @property
+    @cached_property  # it is asked for once a unit, and sorting takes long
     def scenes(self) -> dict[str, PreparedScene]:
         names = sorted(self.manifest.scenes, key=natural_key)
         return {n: PreparedScene(n, self.folder, self.manifest.scenes[n]) for n in names}
@@ -109,6 +112,35 @@ class Prepared:
     def scale(self, label: str) -> int:
         self.require(label)
         return int(self.manifest.degradations[label]["scale"])
+
+    def check_frames(self, label: str | None, *, hashes: bool = False) -> None:
+        """Raises DatasetError if a frame is not as the manifest says, by the size of its file.
+
+        label:  of the low-resolution frames that are checked beside the true ones, if any.
+        hashes: by the sha256 of its file, too. Without, only of files newer than the manifest,
+                which is written last: they were altered, or copied.
+        """
+        written = (self.folder / FILE).stat().st_mtime_ns
+        for name, scene in self.manifest.scenes.items():
+            kinds = {GT: scene.gt.frames} | ({label: scene.lr[label].frames} if label else {})
+            for kind, records in kinds.items():
+                folder = self.folder / kind / name
+                try:
+                    with os.scandir(folder) as entries:
+                        held = {entry.name: entry.stat() for entry in entries}
+                except OSError:
+                    held = {}
+                for index, record in enumerate(records):
+                    status = held.get(file := frame_name(index))
+                    is_right = status is not None and status.st_size == record.bytes
+                    if is_right and status and (hashes or status.st_mtime_ns > written):
+                        is_right = sha256_of(folder / file) == record.sha256
+                    if not is_right:
+                        what = "is missing" if status is None else "is not as the manifest says"
+                        raise DatasetError(
+                            f"{self.name}: {folder / file} {what}; `stvt verify {self.name} --fix` "
+                            "makes it again"
+                        )
 
     def require(self, label: str) -> None:
         """Raises DatasetError with the command to type unless every scene has the degradation."""

@@ -12,7 +12,17 @@ from .leaderboard import Result, add_results, leaderboard_text, read_results, re
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
-from .run_info import ClipFiles, Failure, FrameFiles, GitState, MethodInfo, RunInfo
+from .run_info import (
+    ClipFiles,
+    DatasetInfo,
+    Failure,
+    FrameFiles,
+    GitState,
+    MethodInfo,
+    RunInfo,
+    RunSettings,
+    WeightsInfo,
+)
 from .scores import COLUMNS, read_scores, write_scores
 from .tables import NAMES, run_table
 from .tables.render import FORMATS
@@ -28,6 +38,7 @@ __all__ = [
     "ClipFiles",
     "Comparison",
     "Crop",
+    "DatasetInfo",
     "Failure",
     "FrameFiles",
     "GitState",
@@ -35,7 +46,9 @@ __all__ = [
     "ReportError",
     "Result",
     "RunInfo",
+    "RunSettings",
     "SceneOverview",
+    "WeightsInfo",
     "add_results",
     "confidence_figure",
     "curves",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stvt.core.errors import StvtError
 from stvt.core.records import from_dict
@@ -53,6 +53,7 @@ class MethodInfo:
 
     weights:   sha256 of its weights, of several joined by +; "untrained" for random ones.
     stages:    parameters of each stage of a cascade.
+    stated:    of the cost, what was neither counted nor measured here: "params", "seconds" ...
     uncounted: operators without a count of operations -> how often they ran.
     counted_at: height and width of the frame whose operations were counted.
     mismatch:  that the weights were trained on another degradation, in a line.
@@ -62,6 +63,7 @@ class MethodInfo:
     weights: str = ""
     parameters: int | None = None
     stages: dict[str, int] = field(default_factory=dict)
+    stated: list[str] = field(default_factory=list)
     runtime: Runtime | None = None
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
@@ -75,10 +77,15 @@ class MethodInfo:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A data set of a run. lacks: what it was prepared without, if it is not the whole set."""
+    """A data set of a run.
+
+    checked: what of its frames was compared with the manifest: sizes and times, or sha256.
+    lacks:   what it was prepared without, if it is not the whole set.
+    """
 
     scenes: list[str]
     manifest_sha256: str = ""
+    checked: str = ""
     lacks: str = ""
 
 
@@ -86,6 +93,24 @@ class DatasetInfo:
 class GitState:
     commit: str = ""
     dirty: bool = False
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """A file of weights by its name, without its folder."""
+
+    file: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The settings of a run besides its protocol; untrained: None where that is not known."""
+
+    device: str = "auto"
+    untrained: bool | None = None
+    compiled: Literal["", "parts", "graphs"] = ""
+    save_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +142,8 @@ class RunInfo:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     git: GitState | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    weights: dict[str, dict[str, str]] = field(default_factory=dict)
+    settings: RunSettings = field(default_factory=RunSettings)
+    weights: dict[str, WeightsInfo] = field(default_factory=dict)
     shown: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

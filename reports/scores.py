@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+
+from stvt.core.files import reading
+from stvt.core.formatting import csv_text, from_csv_text
 
 from .errors import ReportError
 from .run_info import RunInfo, is_untrained
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 COLUMNS = (
     "dataset",
@@ -42,7 +46,15 @@ def read_scores(file: Path) -> DataFrame:
     if not file.is_file():
         raise ReportError(f"{file}: no scores there; run `stvt evaluate` first")
     text = dict.fromkeys(TEXT, str)
-    return checked(pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]}))
+    with reading(file, ReportError):
+        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]})
+        for column in set(TEXT).intersection(rows.columns):
+            rows[column] = _mapped(rows[column], from_csv_text)
+        return checked(rows)
+
+
+def _mapped(column: Series[str], convert: Callable[[str], str]) -> Series[str]:
+    return column.map({text: convert(text) for text in column.unique()})
 
 
 def write_scores(scores: DataFrame, file: Path) -> None:
@@ -50,6 +62,8 @@ def write_scores(scores: DataFrame, file: Path) -> None:
     rows = checked(scores)
     rows["value"] = ["" if math.isnan(value) else f"{value:.6f}" for value in rows["value"]]
     rows["time"] = [f"{time:.6g}" for time in rows["time"]]
+    for column in TEXT:
+        rows[column] = _mapped(rows[column], csv_text)
     file.write_text(rows.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
 
 
@@ -119,6 +133,26 @@ def _parts(signature: str) -> dict[str, str]:
     return parts
 
 
+Frames = Mapping[str, Mapping[str, Mapping[int, float]]]  # scene -> method -> frame -> value
+
+
+def _is_better(frames: Frames, a: str, b: str, metric: str) -> bool:
+    """Whether a is better than b over the frames that both have finite, or has more identical."""
+    means: list[tuple[float, float]] = []
+    identical = 0
+    for of in frames.values():
+        of_a, of_b = of.get(a, {}), of.get(b, {})
+        identical += sum(map(math.isinf, of_a.values())) - sum(map(math.isinf, of_b.values()))
+        pairs = [(value, of_b[frame]) for frame, value in of_a.items() if frame in of_b]
+        if both := [pair for pair in pairs if all(map(math.isfinite, pair))]:
+            means.append((fmean(x for x, _ in both), fmean(y for _, y in both)))
+    apart = 0.0
+    if means:
+        mean_a, mean_b = (fmean(pair[place] for pair in means) for place in (0, 1))
+        apart = round(mean_a, decimals(metric)) - round(mean_b, decimals(metric))
+    return (-apart if metric in LOWER_IS_BETTER else apart) > 0 or (apart == 0 and identical > 0)
+
+
 class Rank(NamedTuple):
     """A place among `last` places; equal means share one, and the next ones are left out."""
 
@@ -151,11 +185,6 @@ class Mean:
     def complete(self) -> bool:
         return self.scenes == self.of and not math.isnan(self.value)
 
-    @property
-    def comparable(self) -> bool:
-        """Whether it is a mean over the same scenes as the other methods'."""
-        return self.complete and (not self.dropped or math.isinf(self.value))
-
 
 Column = tuple[str, str]  # data set, channel
 
@@ -167,6 +196,7 @@ class Averages:
     columns: (data set, channel) pairs; metrics of each: `metrics`.
     total:   (data set, channel, method, metric) -> Mean.
     scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
+    infinite: (data set, channel, metric) -> the value of each frame, where some are infinite.
     """
 
     columns: Sequence[Column]
@@ -176,23 +206,38 @@ class Averages:
     untrained: frozenset[str]
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
+    infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
+    known_ranks: dict[tuple[str | None, ...], dict[str, Rank]] = field(default_factory=dict)
 
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
-        Untrained methods and means over fewer scenes than the others' do not take part.
+        Untrained methods and means over fewer scenes than the others' do not take part. Where
+        frames equal the truth, two methods are compared by those that neither has so, then by how
+        many they have so.
         """
-        values = {}
+        key = (*column, metric, scene)
+        if key not in self.known_ranks:
+            self.known_ranks[key] = self._ranks(column, metric, scene)
+        return self.known_ranks[key]
+
+    def _ranks(self, column: Column, metric: str, scene: str | None) -> dict[str, Rank]:
+        frames = self.infinite.get((*column, metric), {})
+        if scene is not None:
+            frames = {scene: frames[scene]} if scene in frames else {}
+        values: dict[str, float] = {}
         for method in self.methods:
             mean = self.mean(column, method, metric, scene)
-            if method not in self.untrained and mean.comparable:
+            if method not in self.untrained and mean.complete:
                 sign = 1 if metric in LOWER_IS_BETTER else -1
                 values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
             return {}
-        places = {
-            m: 1 + sum(other < value for other in values.values()) for m, value in values.items()
-        }
+
+        def is_better(a: str, b: str) -> bool:
+            return _is_better(frames, a, b, metric) if frames else values[a] < values[b]
+
+        places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
@@ -252,7 +297,22 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
         total=total,
         scene=per_scene,
+        infinite=_infinite(scores),
     )
+
+
+def _infinite(scores: DataFrame) -> dict[tuple[str, str, str], Frames]:
+    """The frames of `Averages.infinite`."""
+    kinds: dict[tuple[str, str, str], dict[str, dict[str, dict[int, float]]]] = {}
+    keys = ["dataset", "channel", "metric"]
+    some = scores.loc[np.isinf(scores["value"]), keys].drop_duplicates()
+    rows = scores.merge(some, on=keys)[[*keys, "scene", "method", "frame", "value"]]
+    for dataset, channel, metric, scene, method, frame, value in rows.itertuples(
+        index=False, name=None
+    ):
+        scenes = kinds.setdefault((dataset, channel, metric), {})
+        scenes.setdefault(scene, {}).setdefault(method, {})[frame] = value
+    return dict(kinds)
 
 
 def _in_order(first: Any, then: Any) -> list[str]:

@@ -162,7 +162,8 @@ def _verdict(of: Difference, tolerance: float) -> str:
             return "not comparable"
         return "better" if of.identical_b > of.identical_a else "worse"
     if abs(of.mean) <= tolerance:
-        return "same"
+        more = of.identical_b - of.identical_a
+        return "same" if not more else "better" if more > 0 else "worse"
     if of.low <= 0 <= of.high:
         return "not significant"
     return "better" if sign * of.mean > 0 else "worse"

@@ -108,7 +108,7 @@ def _ledger(records: Sequence[VideoRecord], names: set[str]) -> str:
             {
                 "video": record.video,
                 "outcome": "refused" if alike else record.outcome,
-                "class": record.failure,
+                "class": record.failure or _class(record.reason),
                 "reason": alike or record.reason,
                 "width": record.width,
                 "height": record.height,
@@ -121,6 +121,16 @@ def _ledger(records: Sequence[VideoRecord], names: set[str]) -> str:
             }
         )
     return text.getvalue()
+
+
+def _class(reason: str) -> str:
+    """The class of a reason: what stands before its colon.
+
+    >>> _class("interlaced: 50 frames are two fields"), _class("1x1 is too small: 128 is the least")
+    ('interlaced', '')
+    """
+    start, colon, _ = reason.partition(":")
+    return start if colon and len(start.split()) <= 2 else ""
 
 
 def _validation(videos: Sequence[str], splits: Mapping[str, str], part: float) -> set[str]:

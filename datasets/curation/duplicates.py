@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 
-from .frame_stats import FrameStats
+import numpy as np
+from numpy.typing import NDArray
+
+from .frame_stats import FrameStats, FrameStatsMeter, small_picture
 
 LONGEST = 12  # frames that one picture is shown: 24 fps in 240 takes 10; more is a still
 JUMP = 2.5  # times the largest of the steps before and after it: no pan starts and stops so fast
@@ -14,6 +18,7 @@ JUMP_LEAST = 3.0  # levels; of 73 clips cut from real files three had such a ste
 JUMP_AROUND = 3  # steps on either side
 # Odd holds that must be seen before uneven spacing is taken for a rule (24 in 60: 2 3 2 3).
 CYCLES = 3
+HELD = 4  # pictures at least in a run that makes a rule
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,35 @@ class DuplicateDetector:
             return False
         # A slope up to the bank is a motion that slows down.
         return max(changes[begin : end + 1]) <= part * min(banks)
+
+
+class HoldDetector:
+    """Tells whether most frames of a video are shown for longer than one, as drawings on twos are.
+
+    rate: frames a second as shown.
+    """
+
+    def __init__(self, rate: Fraction) -> None:
+        self._meter, self._detector = FrameStatsMeter(rate), DuplicateDetector()
+        self._count = 0
+
+    def process_frame(self, picture: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+        """picture: (H, W, 3), RGB: uint8, or floats in [0, 1]."""
+        if picture.dtype == np.uint8:
+            small = small_picture(np.asarray(picture, np.uint8))
+        else:
+            unit = small_picture(np.asarray(picture, np.float32))
+            small = (unit.clip(0, 1) * 255).round().astype(np.uint8)
+        self._detector.process_frame(self._meter(self._count, Fraction(0), small))
+        self._count += 1
+
+    def result(self) -> tuple[int, str] | None:
+        """How many frames repeat the one before, and how long most are held; None for no rule."""
+        duplicate = self._detector.result()
+        held = [run for run in uniform_runs(duplicate) if run.duration > len(run.frames) >= HELD]
+        if 2 * sum(run.duration for run in held) <= len(duplicate):
+            return None
+        return sum(duplicate), max(held, key=lambda run: run.duration).hold
 
 
 def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) -> list[UniformRun]:

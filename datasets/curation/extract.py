@@ -23,6 +23,7 @@ from .shot_boundaries import shots
 from .watermark import PassingWatermark, WatermarkDetector, overlap, without_watermarks
 
 INTERVAL = Fraction(1, 4)  # seconds between the frames in which borders and watermarks are sought
+INTERLACED = Fraction(1, 20)  # of the frames, at most, that may be: combs look like motion
 PATCHED = (
     8  # frames before the place where a damaged file stops, which decoders may have patched up
 )
@@ -57,8 +58,10 @@ class FrameFolder:
         self.height, self.width = read_frame(self.files[0]).shape[:2]
 
     def timed(self) -> Iterator[tuple[Fraction | None, Any]]:
+        said: set[str] = set()
         for number, file in enumerate(self.files):
-            frame = read_frame(file)
+            frame = read_frame(file, said)
+            self.notes += sorted(said.difference(self.notes))
             if frame.shape[:2] != (self.height, self.width):
                 raise DatasetError(f"{file}: is not of the size of the frames before it")
             yield number / self.rate, frame
@@ -141,6 +144,13 @@ def survey(
         marks = watermark.result()
         result.watermarks = marks.lasting
         _cut_watermarks_off(result, marks.passing, Box(0, 0, height, width))
+    interlaced = int(str(source.facts.get("frames_interlaced") or 0))
+    if interlaced > INTERLACED * result.frames:
+        result.fault = f"interlaced: {interlaced} frames are two fields; deinterlace it first"
+    if scaled := int(str(source.facts.get("frames_scaled") or 0)):
+        result.fault = (
+            f"picture size: it changes within the video, {scaled} frames have another; cut it there"
+        )
     if source.facts.get("partial"):
         _drop_patched(result)
     return result

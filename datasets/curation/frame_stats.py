@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.float32]
+Picture = TypeVar("Picture", NDArray[np.uint8], NDArray[np.float32])
 SIDE = 320  # pixels of the longer side of the grey picture that is compared
 BLOCK = 8  # and of the blocks whose changes are told apart
 
@@ -69,12 +71,12 @@ def _difference(
     return plain, min(plain, level), gain
 
 
-def small_picture(frame: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+def small_picture(frame: Picture, side: int = SIDE) -> Picture:
     """The frame scaled down by areas until its longer side is `side`; never up."""
     height, width = frame.shape[:2]
     part = min(1.0, side / max(height, width))
     size = (max(round(width * part), 1), max(round(height * part), 1))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), frame.dtype)
 
 
 def _busiest(difference: Grey) -> float:

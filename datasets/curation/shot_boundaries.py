@@ -16,6 +16,7 @@ Picture = NDArray[np.generic]
 
 SIDE = 96  # pixels of the longer side of what is compared
 SMALLEST = 16  # and of the shorter: optical flow needs as many
+BRIGHTENED = 16.0  # times, at most, that dark frames are for optical flow
 AROUND = 2  # residuals on either side with which one is compared
 
 
@@ -32,6 +33,7 @@ class _SmallFrame:
         self.colour = np.asarray(small, np.uint8)
         self.grey = cv2.cvtColor(self.colour, cv2.COLOR_RGB2GRAY)
         self.contrast = max(float(self.grey.std()), 1.0)
+        self.brightest = int(self.grey.max())
 
 
 @dataclass
@@ -51,7 +53,8 @@ class ShotBoundaryDetector:
     or more of the picture; a whip pan 0.23 over 0.24, the wildest hand-held shot 0.20 over 0.65.
 
     residual: unexplained difference of a cut, at least, as a part of the contrast.
-    spread:   part of the picture, at least, where it is more than `levels` of 255.
+    spread:   part of the picture, at least, where it is more than `levels` of 255, or in dark and
+              flat scenes than the part `share` of the contrast.
     sudden:   a cut is so many times the residuals around it: a pan is not.
     flash:    frames at most that a flash or a drop-out lasts, plus one; a cut is known so many
               frames after it.
@@ -62,10 +65,11 @@ class ShotBoundaryDetector:
         residual: float = 0.3,
         spread: float = 0.3,
         levels: float = 12,
+        share: float = 0.25,
         sudden: float = 2.0,
         flash: int = 3,
     ) -> None:
-        self.residual, self.spread, self.levels = residual, spread, levels
+        self.residual, self.spread, self.levels, self.share = residual, spread, levels, share
         self.sudden, self.flash = sudden, flash
         self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(0)
@@ -126,7 +130,9 @@ class ShotBoundaryDetector:
         """The mean difference that motion leaves, in levels of 255, and the part it spreads over."""
         if np.array_equal(one.colour, other.colour):  # stills and repeats: soon done
             return 0.0, 0.0
-        flow = self._flow.calc(other.grey, one.grey, None)
+        gain = min(255 / max(one.brightest, other.brightest, 1), BRIGHTENED)
+        pair = (cv2.convertScaleAbs(frame.grey, alpha=gain) for frame in (other, one))
+        flow = self._flow.calc(*pair, None)
         height, width = other.grey.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         moved = cv2.remap(
@@ -139,7 +145,8 @@ class ShotBoundaryDetector:
         here = other.colour.astype(np.float32)
         along, still = (np.abs(p.astype(np.float32) - here).mean(-1) for p in (moved, one.colour))
         left = cv2.blur(np.minimum(along, still), (5, 5))
-        return float(left.mean()), float((left > self.levels).mean())
+        levels = min(self.levels, self.share * max(one.contrast, other.contrast))
+        return float(left.mean()), float((left > levels).mean())
 
 
 def shots(

@@ -3,9 +3,10 @@
 import math
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -50,6 +51,17 @@ ACCURATE = (
 )
 
 
+def _unknown_side_data(kind: Any, number: object) -> Any:
+    """A member of PyAV's list of kinds of side data for one that only a newer FFmpeg knows."""
+    member = object.__new__(kind)
+    member._value_, member._name_ = number, f"UNKNOWN_{number}"
+    return member
+
+
+# PyAV makes its list of all side data of a frame, and one unknown kind would cost the frame.
+Type._missing_ = classmethod(_unknown_side_data)  # type: ignore[assignment,method-assign]
+
+
 @dataclass(frozen=True)
 class ColorSpec:
     """How the numbers of a frame stand for colours: `kind` is "yuv", "grey" or "rgb"."""
@@ -65,11 +77,13 @@ class ColorSpec:
     notes: tuple[str, ...]
 
 
-def color_spec(frame: VideoFrame) -> ColorSpec:
+def color_spec(frame: VideoFrame, before: ColorSpec | None = None) -> ColorSpec:
     """How the numbers of `frame` stand for colours, by its tags, and where they are silent by the usual guess.
 
     Untagged YUV is BT.709 from 720 stored lines up and BT.601 below; an untagged range is limited
     for YUV and full for RGB and grey, which is what FFmpeg and players take too.
+
+    before: of the first frame, whose guess holds where those of others would differ.
     """
     form, notes = frame.format, []
     bits = 8 if form.has_palette else max(part.bits for part in form.components)
@@ -93,7 +107,9 @@ def color_spec(frame: VideoFrame) -> ColorSpec:
     guessed = not matrix
     if guessed:
         matrix = "bt709" if frame.height >= HIGH_DEFINITION else "bt601"
-        name = {"bt709": "BT.709", "bt601": "BT.601"}[matrix]
+        if before is not None and before.matrix in LUMA_WEIGHTS:
+            matrix = before.matrix
+        name = matrix.upper().replace("BT", "BT.")
         if frame.colorspace in UNTAGGED:
             notes.append(f"colour matrix not tagged: taken as {name} for its {frame.height} lines")
         else:

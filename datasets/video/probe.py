@@ -30,7 +30,8 @@ def open_container(path: Path) -> InputContainer:
         raise DatasetError(f"{path}: is empty (0 bytes)")
     try:
         # An absolute path: FFmpeg reads "-x.mp4" as an option and "a:b.mp4" as a protocol.
-        container = av.open(os.path.abspath(path))
+        # Titles of old cameras are in Latin-1; players replace what is not UTF-8, too.
+        container = av.open(os.path.abspath(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise DatasetError(f"{path}: {_why_unopened(path, error)}") from None
     if container.format.name in ("tty", "image2") or container.format.name.endswith("_pipe"):
@@ -109,6 +110,8 @@ def select_stream(
     readable = [stream for stream in streams if stream.codec_context is not None]
     if not readable:
         raise DatasetError(f"{path}: this installation has no decoder for its video")
+    # An animated AVIF stores its first picture once more, as a still for those that cannot play it.
+    readable = [stream for stream in readable if stream.frames != 1] or readable
     default = [stream for stream in readable if stream.disposition & Disposition.default]
     chosen = default[0] if default else max(readable, key=lambda s: s.width * s.height)
     if "," in numbers:

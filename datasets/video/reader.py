@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError
 from .color import PRIMARIES, TRANSFERS, Pixels, ToRGB, color_spec, high_dynamic_range, orientation
+from .crop import container_crop
 from .probe import is_picture, open_container, select_stream
+from .stream_stats import StreamStats
 from .timestamps import SeekPoint, Timestamps, read_timestamps
-
-# A file this much shorter than its header says was cut: rounding and uneven ends of sound are less.
-CUT_SECONDS = 0.25
 
 
 class Video:
@@ -40,21 +38,25 @@ class Video:
         self.path = path
         self.notes: list[str] = []
         self._threads = threads
+        self._stats = StreamStats()
         with open_container(path) as container:
             chosen = select_stream(path, container, stream, self.notes)
-            stats = _StreamStats()
-            first = next(_decode(container, chosen, threads, stats), None)
+            first = next(_decode(container, chosen, threads, self._stats), None)
             if first is None:
-                why = stats.stopped or stats.unread or "it holds none"
+                why = self._stats.stopped or self._stats.unread or "it holds none"
                 codec = _codec(chosen)
                 raise DatasetError(f"{path}: no frame of its {codec} video can be decoded: {why}")
             self._index = chosen.index
             self.start = _seconds(first)
             self._spec, self._orientation = color_spec(first), orientation(first)
             self._stored = first.width, first.height
+            number = [each.index for each in container.streams.video].index(chosen.index)
+            self._crop = container_crop(path, container.format.name, number, *self._stored)
             self.bits = self._spec.bits
+            left, top, right, bottom = self._crop
+            shown = first.width - left - right, first.height - top - bottom
             upright = self._orientation.degrees % 180 == 0
-            self.width, self.height = self._stored if upright else self._stored[::-1]
+            self.width, self.height = shown if upright else shown[::-1]
             self.facts = self._opening_facts(container, chosen, first)
             self._add_opening_notes(chosen, first)
         self._opening = list(self.notes)
@@ -68,6 +70,11 @@ class Video:
     def fps(self) -> Fraction | None:
         """Frames a second, those of the median gap where they vary; None of a single frame."""
         return self.timestamps.rate if self.timestamps.frames > 1 else None
+
+    @property
+    def missing(self) -> int:
+        """How many frames fewer than packets have come since the first, as far as has been read."""
+        return self._stats.packets - self._stats.delay - self._stats.frames
 
     def _opening_facts(
         self, container: InputContainer, stream: VideoStream, first: VideoFrame
@@ -95,12 +102,18 @@ class Video:
             "transfer": TRANSFERS.get(first.color_trc),
             "hdr": high_dynamic_range(first),
             "alpha": self._spec.alpha,
-            **dict.fromkeys(_StreamStats.FACTS),
+            **dict.fromkeys(StreamStats.FACTS),
         }
 
     def _add_opening_notes(self, stream: VideoStream, first: VideoFrame) -> None:
         if self._orientation.note:
             self.notes.append(self._orientation.note)
+        if any(self._crop):
+            left, top, right, bottom = self._crop
+            self.notes.append(
+                f"cropped by {left}, {top}, {right} and {bottom} pixels (left, top, right, bottom), "
+                "as its container asks"
+            )
         self.notes += self._spec.notes
         if hdr := high_dynamic_range(first):
             self.notes.append(f"high dynamic range ({hdr}): kept as coded, not tone-mapped")
@@ -139,26 +152,38 @@ class Video:
     ) -> Iterator[tuple[Fraction | None, Pixels]]:
         """What `timed` gives; from the key frame of that time stamp on nothing but the point's."""
         self.notes[:] = self._opening
-        to_rgb = ToRGB(self._spec, deep and self._spec.bits > 8)
-        stats = _StreamStats(entered=point is not None)
+        deep = deep and self._spec.bits > 8
+        to_rgb, form = ToRGB(self._spec, deep), ""
+        stats = self._stats = StreamStats(entered=point is not None)
         with open_container(self.path) as container:
             stream = self._stream(container)
-            for frame in _decode(container, stream, self._threads, stats, key):
-                if point is not None and not stats.frames:
-                    if frame.pts is not None and frame.pts < point.tick:
-                        continue
-                    if key is not None and frame.pts != point.tick:
-                        return
-                size = frame.width, frame.height
-                if size != self._stored:
-                    stats.stopped = "the picture size changes from {}x{} to {}x{}".format(
-                        *self._stored, *size
-                    )
-                    break
-                stats.add(frame)
-                picture: Any = np.ascontiguousarray(self._orientation(to_rgb(frame)))
-                yield _seconds(frame), picture
+            try:
+                for frame in _decode(container, stream, self._threads, stats, key):
+                    if point is not None and not stats.frames:
+                        if frame.pts is not None and frame.pts < point.tick:
+                            continue
+                        if key is not None and frame.pts != point.tick:
+                            return
+                    stats.add(frame, self._stored)
+                    if form != (form := f"{frame.width}x{frame.height} {frame.format.name}"):
+                        to_rgb = ToRGB(color_spec(frame, self._spec), deep)
+                    yield _seconds(frame), self._upright(to_rgb(frame))
+            finally:  # of those read, where not all are wanted
+                self.facts["frames_interlaced"] = stats.interlaced
+                self.facts["frames_scaled"] = stats.scaled
             self.notes += stats.finish(container, stream, self.timestamps, self.facts)
+
+    def _upright(self, picture: Pixels) -> Pixels:
+        """The picture as it is shown: of the first one's size, cropped, turned."""
+        if picture.shape[1::-1] != self._stored:
+            less = picture.shape[1] > self._stored[0]
+            how = cv2.INTER_AREA if less else cv2.INTER_CUBIC
+            scaled: Any = cv2.resize(picture, self._stored, interpolation=how)
+            picture = scaled if scaled.dtype == np.uint8 else scaled.clip(0, 1)
+        left, top, right, bottom = self._crop
+        height, width = picture.shape[:2]
+        shown: Any = picture[top : height - bottom, left : width - right]
+        return np.ascontiguousarray(self._orientation(shown))  # type: ignore[return-value]
 
     def _stream(self, container: InputContainer) -> VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)
@@ -193,115 +218,6 @@ def open_video(path: str | Path, stream: int | None = None, threads: int = 1) ->
     return Video(Path(path), stream, threads)
 
 
-@dataclass
-class _StreamStats:
-    """Counts of what a stream holds, taken while it is read."""
-
-    FACTS = (
-        "fps",
-        "first_pts_seconds",
-        "variable_frame_rate",
-        "gap_seconds",
-        "frames_expected",
-        "frames_hidden",
-        "frames_decoded",
-        "partial",
-    )
-
-    entered: bool = False  # somewhere behind the beginning
-    frames: int = 0
-    interlaced: int = 0
-    damaged: int = 0  # frames that the decoder itself flags
-    first_pts: int | None = None
-    last_pts: int | None = None
-    gaps: Counter[int] = field(default_factory=Counter)  # in ticks of the stream's clock
-    packets: int = 0
-    hidden: int = 0  # packets that an edit list takes out of sight
-    skipped: int = 0  # packets before the first frame that could not be decoded
-    end_seconds: float = 0.0  # the latest end of any packet of any stream
-    unread: str = ""  # why the last of those could not be
-    stopped: str = ""  # why reading came to an end before the stream did
-
-    def add(self, frame: VideoFrame) -> None:
-        self.frames += 1
-        self.interlaced += bool(frame.interlaced_frame)
-        self.damaged += bool(frame.is_corrupt)
-        if frame.pts is None:
-            return
-        if self.last_pts is None:
-            self.first_pts = frame.pts
-        else:
-            self.gaps[frame.pts - self.last_pts] += 1
-        self.last_pts = frame.pts
-
-    def finish(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        timestamps: Timestamps,
-        facts: dict[str, object],
-    ) -> list[str]:
-        """Write what was counted into `facts`; returns the notes on it."""
-        notes: list[str] = []
-        expected = stream.frames - self.hidden if stream.frames and not self.entered else None
-        duration = (container.duration or 0) / av.time_base
-        # Missing packets alone are no cut: an avi counts the frames it dropped.
-        short = not stream.frames or self.packets < stream.frames
-        if short and not self.stopped and duration - self.end_seconds > CUT_SECONDS:
-            self.stopped = (
-                f"the file ends at {self.end_seconds:.1f} s of the {duration:.1f} s it promises"
-            )
-        if self.stopped:
-            of = f"of {expected} " if expected else ""
-            notes.append(f"partial: {self.frames} {of}frames decoded: {self.stopped}")
-        elif expected and self.frames != expected:
-            notes.append(f"the header promises {expected} frames, {self.frames} came")
-        if self.hidden and not self.entered:
-            notes.append(
-                f"{self.hidden} of {stream.frames} stored frames are hidden by an edit list"
-            )
-        if self.skipped:
-            notes.append(f"{self.skipped} packets before the first frame could not be decoded")
-        if self.damaged:
-            notes.append(f"{self.damaged} of {self.frames} frames are flagged as damaged")
-        if self.interlaced:
-            notes.append(f"{self.interlaced} of {self.frames} frames are interlaced: left as coded")
-        facts |= {
-            "frames_expected": expected,
-            "frames_hidden": self.hidden,
-            "frames_decoded": self.frames,
-            "partial": bool(self.stopped),
-        }
-        return notes + self._finish_times(float(stream.time_base or 0), timestamps, facts)
-
-    def _finish_times(
-        self, tick: float, timestamps: Timestamps, facts: dict[str, object]
-    ) -> list[str]:
-        notes: list[str] = []
-        if self.first_pts is not None:
-            facts["first_pts_seconds"] = round(self.first_pts * tick, 6)
-            if self.first_pts and not self.entered:
-                notes.append(f"the first time stamp is {self.first_pts * tick:.3f} s")
-        if timestamps.frames < 2 or not self.gaps:
-            return notes
-        least, median, most = min(self.gaps), _median(self.gaps), max(self.gaps)
-        varies = not timestamps.constant_rate
-        facts |= {
-            "fps": str(timestamps.rate),
-            "variable_frame_rate": varies,
-            "gap_seconds": [round(gap * tick, 6) for gap in (least, median, most)],
-        }
-        if varies:
-            gaps = f"gaps of {least * tick:.4f} to {most * tick:.4f} s, median {median * tick:.4f}"
-            notes.append(f"variable frame rate ({gaps}): every frame is given once")
-        if least <= 0:
-            back = sum(count for gap, count in self.gaps.items() if gap <= 0)
-            notes.append(
-                f"{back} time stamps repeat or run backwards: frames are in the decoder's order"
-            )
-        return notes
-
-
 def _seconds(frame: VideoFrame) -> Fraction | None:
     return None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
 
@@ -315,10 +231,10 @@ def _decode(
     container: InputContainer,
     stream: VideoStream,
     threads: int,
-    stats: _StreamStats,
+    stats: StreamStats,
     key: int | None = None,
 ) -> Iterator[VideoFrame]:
-    """The frames that `stream` decodes to, up to the first error after a frame.
+    """The frames that `stream` decodes to; packets that cannot be decoded are counted.
 
     key: time stamp of a key frame to begin at.
     """
@@ -341,25 +257,21 @@ def _decode(
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
+                stats.unread = _reason(error)
                 if stats.frames:
-                    raise
-                # A cut at the start leaves packets that lean on frames which are gone.
-                stats.skipped, stats.unread = stats.skipped + 1, _reason(error)
+                    stats.failed += 1
+                else:
+                    # A cut at the start leaves packets that lean on frames which are gone.
+                    stats.skipped += 1
                 continue
+            if frames and packet.size:
+                stats.lost, stats.failed = stats.lost + stats.failed, 0
             yield from (frame for frame in frames if isinstance(frame, VideoFrame))
+        if stats.failed:
+            stats.stopped = stats.unread
     except av.FFmpegError as error:
         stats.stopped = _reason(error)
 
 
 def _reason(error: av.FFmpegError) -> str:
     return (error.strerror or type(error).__name__).lower()
-
-
-def _median(counts: Counter[int]) -> int:
-    """The middle one of the counted values, the upper of two."""
-    below, half = 0, counts.total() // 2
-    for value in sorted(counts):
-        below += counts[value]
-        if below > half:
-            return value
-    raise ValueError("nothing is counted")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -20,13 +21,16 @@ STANDARD = [
     Fraction(rate)
     for rate in (
         *("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60"),
-        *("10", "12", "15", "20", "100", "120000/1001", "120", "240000/1001", "240"),
+        *("10", "12", "15", "20", "48000/1001", "100", "120000/1001", "120", "240000/1001", "240"),
     )
 ]
 STRAY = 0.25  # of a frame's time: how far from its place a frame of a constant rate may be stamped
 USUAL = 0.1  # of the median: gaps so near to it are of the usual length
 NEAR = 0.02  # a rate this close to a standard one is that one, where it varies anyway
+ROUNDED = 1e-4  # a header's rate so close to a standard one is that one
 CLOCK = 1000  # a rate that is that of a container's clock
+LONG = 2  # frames' times: a last frame shown so long or longer is meant to stay
+JUMP = 1  # seconds back from which time stamps have begun anew, as in joined transport streams
 CANVAS = ("gif", "apng", "webp")  # codecs whose every picture is painted over the one before
 
 
@@ -52,6 +56,7 @@ class Timestamps:
     opening: the earliest start of any stream of the file.
     frames: how many there should be; a damaged file has fewer.
     seconds: from the first frame to the end of the last.
+    last:   how long the last frame is shown; longer than the others where the file says so.
     ticks, keys: the time stamps of all frames and of key frames, in units of `tick` seconds; empty
              where the file does not tell each frame's.
     """
@@ -62,6 +67,7 @@ class Timestamps:
     opening: Fraction
     frames: int
     seconds: Fraction
+    last: Fraction
     ticks: Sequence[int] = field(default=(), repr=False)
     keys: Sequence[int] = field(default=(), repr=False)
     tick: Fraction = Fraction(1)
@@ -82,6 +88,14 @@ class Timestamps:
         place = bisect_right(self.keys, self.ticks[number]) - 1
         return SeekPoint(number, self.ticks[number], self.keys[place]) if place > 0 else None
 
+    def number(self, seconds: Fraction | None) -> int | None:
+        """The number of the frame with that time stamp; None where the stamps do not tell it."""
+        if seconds is None or not self.ticks:
+            return None
+        tick = seconds / self.tick
+        place = bisect_left(self.ticks, tick)
+        return place if place < len(self.ticks) and self.ticks[place] == tick else None
+
 
 def read_timestamps(path: Path, stream: int) -> Timestamps:
     """The time stamps of that stream; nothing is decoded.
@@ -91,48 +105,111 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
     with open_container(path) as container:
         chosen = select_stream(path, container, stream, [])
         codec = chosen.codec_context.codec.canonical_name
+        rate = chosen.guessed_rate
+        average = chosen.average_rate or rate
+        tick = Fraction(chosen.time_base or 1)
         ticks, keys = set(), set()
+        lengths: dict[int, int] = {}
         packets, decoded = 0, None  # how many there are, and the latest time of decoding
-        complete = codec not in CANVAS
+        restarts, complete = Restarts(), codec not in CANVAS
         try:
             for packet in container.demux(chosen):
-                packets += packet.size > 0
-                if packet.size and packet.dts is not None:
-                    decoded = packet.dts
+                if not packet.size:
+                    continue
+                packets += 1
                 # Old containers only know when to decode; sorted that is when to show.
                 stamp = packet.dts if packet.pts is None else packet.pts
-                if packet.size and not packet.is_discard and stamp is not None:
-                    complete = complete and packet.pts is not None and stamp not in ticks
-                    ticks.add(stamp)
-                    if packet.is_keyframe:
-                        keys.add(stamp)
+                if stamp is None:
+                    continue
+                shift = restarts.shift(0, packet.dts, packet.duration, tick)
+                if packet.dts is not None:
+                    decoded = packet.dts + shift
+                if packet.is_discard or not _is_shown(packet, codec):
+                    continue
+                complete = complete and not shift and packet.pts is not None and stamp not in ticks
+                ticks.add(stamp + shift)
+                lengths[stamp + shift] = packet.duration or 0
+                if packet.is_keyframe:
+                    keys.add(stamp + shift)
         except av.FFmpegError:
             pass  # what the file holds up to there
         if decoded is not None and packets < chosen.frames:
             # The file was cut off: of frames shown after that, some before them may be missing.
             ticks = {stamp for stamp in ticks if stamp <= decoded}
-        tick = Fraction(chosen.time_base or 1)
-        ordered = _without_hidden(sorted(ticks)) if codec in ("vp8", "vp9") else sorted(ticks)
+        ordered = sorted(ticks)
         stamps = [stamp * tick for stamp in ordered]
-        average = chosen.average_rate
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
+    if not stamps and packets:  # a bare stream: its header's rate, which only parsing tells
+        rate = Fraction(rate or average or 25)
+        start, last = Fraction(0), 1 / rate
+        return Timestamps(rate, True, start, opening, packets, packets / rate, last)
     if len(stamps) < 2:
         rate = Fraction(average or 25)
         start = stamps[0] if stamps else Fraction(0)
-        return Timestamps(rate, True, start, opening, len(stamps), 1 / rate)
-    rate, constant = measured_rate(stamps, average)
+        return Timestamps(rate, True, start, opening, len(stamps), 1 / rate, 1 / rate)
+    rate, constant = measured_rate(stamps, average, tick)
     gaps = sorted(later - one for one, later in pairwise(stamps))
-    last = 1 / rate if constant else gaps[len(gaps) // 2]
-    seconds = len(stamps) / rate if constant else stamps[-1] - stamps[0] + last
-    read = Timestamps(rate, constant, stamps[0], opening, len(stamps), seconds)
+    usual = 1 / rate if constant else gaps[len(gaps) // 2]
+    own = lengths[ordered[-1]] * tick
+    last = own if own >= LONG * usual else usual
+    seconds = (len(stamps) - 1) / rate if constant else stamps[-1] - stamps[0]
+    read = Timestamps(rate, constant, stamps[0], opening, len(stamps), seconds + last, last)
     if not complete:
         return read
     return replace(read, ticks=array("q", ordered), keys=array("q", sorted(keys)), tick=tick)
 
 
-def _without_hidden(ticks: list[int]) -> list[int]:
-    """The stamps without those of VP8's and VP9's hidden frames, stored a tick before another."""
-    return [tick for tick, after in pairwise([*ticks, ticks[-1] + 9]) if after - tick > 1]
+@dataclass
+class Restarts:
+    """Where time stamps begin anew, as in joined transport streams, by what they go on.
+
+    One shift holds for all streams of a file, so that they stay together: that of the first stream
+    to restart; `leader`: the stream that settles it, once its own stamps restart.
+    """
+
+    leader: int | None = None
+    seconds: Fraction = Fraction(0)
+    _ends: dict[int, Fraction] = field(default_factory=dict)
+    _parts: dict[int, int] = field(default_factory=dict)  # in which part each stream is
+    _part: int = 0
+
+    def shift(self, stream: int, dts: int | None, duration: int | None, tick: Fraction) -> int:
+        """How many ticks the stamps of the next packet of a stream move up."""
+        if dts is None:
+            return round(self.seconds / tick)
+        start = dts * tick
+        end = self._ends.get(stream)
+        if end is not None and start + self.seconds < end - JUMP:
+            self.seconds = end - start
+            self._part += 1
+            self._parts[stream] = self._part
+        elif stream == self.leader and self._parts.get(stream, 0) < self._part and end is not None:
+            # Another stream was first; the picture goes on without a gap.
+            self.seconds = end - start
+            self._parts[stream] = self._part
+        shift = round(self.seconds / tick)
+        ended = (dts + shift + (duration or 0)) * tick
+        self._ends[stream] = max(ended, end) if end is not None else ended
+        return shift
+
+
+def _is_shown(packet: av.Packet[Any], codec: str) -> bool:
+    """Whether a packet of VP8 or VP9 holds a frame to show, by its first bits.
+
+    Encoders store frames that are only referred to as packets of their own, or before a shown one
+    in the same packet (a superframe of VP9, which its last byte tells).
+    """
+    if codec == "vp8":
+        return bool(memoryview(packet)[0] & 0x10)
+    if codec != "vp9":
+        return True
+    data = memoryview(packet)
+    first, last = data[0], data[-1]
+    if last & 0xE0 == 0xC0 or first >> 6 != 2:
+        return True
+    at = 2 if first & 0x30 == 0x30 else 3  # a reserved bit follows profile 3
+    existing, shown = first >> at & 1, first >> (at - 2) & 1
+    return bool(existing or shown)
 
 
 def _starts(container: av.container.InputContainer) -> list[Fraction]:
@@ -147,11 +224,13 @@ def _starts(container: av.container.InputContainer) -> list[Fraction]:
 
 
 def measured_rate(
-    stamps: Sequence[Fraction], average: Fraction | None = None
+    stamps: Sequence[Fraction], average: Fraction | None = None, tick: Fraction = Fraction(0)
 ) -> tuple[Fraction, bool]:
     """The rate of frames with these time stamps, in rising order, and whether it is constant.
 
     average: the container's own word, which holds if the stamps bear it out.
+    tick:    of the container's clock. A rate by which no stamp is off by more goes before one that
+             is only near; short clips are near to many.
 
     >>> measured_rate([Fraction(n, 1000) for n in (0, 17, 33, 50, 67)], Fraction(60))
     (Fraction(60, 1), True)
@@ -161,10 +240,16 @@ def measured_rate(
     mean = (len(stamps) - 1) / (stamps[-1] - stamps[0])
     near = sorted(STANDARD, key=lambda rate: abs(rate / mean - 1))
     exact = mean.limit_denominator(100_000)
-    plain = average is not None and average.denominator in (1, 1001) and average < CLOCK
-    for rate in [average if plain else None, near[0], average, exact]:
-        if rate and _is_constant(stamps, rate):
-            return rate, True
+    promised = None
+    if average is not None:  # in nanoseconds a frame, perhaps, as Matroska has it
+        known = [rate for rate in STANDARD if abs(rate / average - 1) < ROUNDED]
+        plain = average.denominator in (1, 1001) and average < CLOCK
+        promised = average if plain else next(iter(known), None)
+    rounding = min(float(tick), STRAY / float(mean))
+    for off, known in ((rounding, near[:2]), (math.inf, near[:1])):
+        for rate in [promised, *known, average, exact]:
+            if rate and _is_constant(stamps, rate, off):
+                return rate, True
     gaps = sorted(later - one for one, later in pairwise(stamps))
     median = gaps[len(gaps) // 2]
     # A coarse clock rounds gaps of 33.4 ms to 33 and 34: only their mean tells 29.97 from 30.
@@ -176,12 +261,14 @@ def measured_rate(
     return usual.limit_denominator(1001), False
 
 
-def _is_constant(stamps: Sequence[Fraction], rate: Fraction) -> bool:
-    """Whether every stamp is near the place that its number gives it."""
+def _is_constant(stamps: Sequence[Fraction], rate: Fraction, off: float) -> bool:
+    """Whether every stamp is near the place that its number gives it, and off by no more seconds."""
     start, period = float(stamps[0]), 1 / float(rate)
     strays = [float(stamp) - start - k * period for k, stamp in enumerate(stamps)]
     # The first stamp may be off as well as any other.
-    return max(strays) - min(strays) < 2 * STRAY * period and max(map(abs, strays)) < period / 2
+    spread = max(strays) - min(strays)
+    near = spread < 2 * STRAY * period and max(map(abs, strays)) < period / 2
+    return near and spread <= off * 1.001 + 1e-9
 
 
 def checked_rate(text: str) -> Fraction:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tables.escape import plain
+from stvt.core.formatting import plain
+
 from .style import TEXT_WIDTH, figure_style, save, shortened
 
 if TYPE_CHECKING:

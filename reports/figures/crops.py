@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stvt.core.formatting import plain
+
 from ..errors import ReportError
 from ..run_info import FrameFiles
-from ..tables.escape import plain
 from .style import HIGHLIGHT, method_styles, save_pixels
 
 if TYPE_CHECKING:

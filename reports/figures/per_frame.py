@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
 from ..formatting import name, of_channel
 from ..scores import Averages, Column
-from ..tables.escape import plain
 from .style import TEXT_WIDTH, MethodStyle, figure_style, method_styles, save, shortened
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from stvt.core.formatting import plain
+
 from ..formatting import count, name, of_channel
 from ..run_info import RunInfo
 from ..scores import Averages, Column
-from ..tables.escape import plain
 from ..tables.run_tables import missing_reason
 from .style import TEXT_WIDTH, figure_style, method_styles, save, shortened
 

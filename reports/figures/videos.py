@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stvt.core.files import atomic_write
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
 from ..run_info import ClipFiles
-from ..tables.escape import plain
 from .crops import centred, font_file, read
 from .style import method_styles
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stvt.core.formatting import plain
+
 from ..run_info import ClipFiles
-from ..tables.escape import plain
 from .crops import read
 from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
 

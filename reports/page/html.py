@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.formatting import plain
+
 from ..figures.style import method_styles
 from ..formatting import NOTHING, name
 from ..run_info import Clips, RunInfo
-from ..tables.escape import plain
 from ..tables.paper_tables import main_table
 from ..tables.run_tables import scene_table
 from ..tables.table import Table

@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
 from ..formatting import name, of_channel
 from ..run_info import ClipFiles, Clips
 from ..scores import Averages, decimals
-from ..tables.escape import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..tables.escape import code, markdown, plain
+from stvt.core.formatting import plain
+
+from ..tables.escape import code, markdown
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,10 +1,11 @@
-"""Text of any origin made harmless where it is put: Markdown, LaTeX, HTML, a terminal."""
+"""Text of any origin made harmless where it is put: Markdown, LaTeX, HTML."""
 
 from __future__ import annotations
 
 import html
 import re
-import unicodedata
+
+from stvt.core.formatting import plain
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -30,18 +31,6 @@ LATEX = {
     "–": "--",
     "—": "---",
 }
-
-
-def plain(text: object) -> str:
-    r"""One line without control characters, for a terminal, a plot or a label.
-
-    >>> plain("a\x1b[31mb\n\tc")
-    'a[31mb c'
-    """
-    line = re.sub(r"\s+", " ", str(text))
-    return "".join(
-        c for c in line if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl")
-    ).strip()
 
 
 def markdown(text: object) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..formatting import NOTHING, count, name, number, seconds, signed
 from ..published.later_papers import TABLES, ZSM, QuotedMethod
-from ..published.stvun import PROTOCOL, SCENES, TABLE_1, PrintedMethod, PrintedTable
+from ..published.stvun import PROTOCOL, SCENES, TABLE_1, TABLE_2, PrintedMethod, PrintedTable
 from ..run_info import MethodInfo, RunInfo
 from ..scores import Averages, Column
 from .run_tables import (
@@ -46,6 +46,16 @@ def _option(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def lacks(info: RunInfo, dataset: str) -> str:
+    """What makes a data set of the run another than the paper's, or nothing."""
+    return info.datasets[dataset].lacks if dataset in info.datasets else ""
+
+
+def not_the_set(info: RunInfo, dataset: str) -> str:
+    said = lacks(info, dataset)
+    return f"{dataset}: not the paper's set ({said}), so its numbers are not set beside."
+
+
 # ---- the run's main table
 
 
@@ -69,9 +79,16 @@ def _add_paper(table: Table, means: Averages, info: RunInfo) -> None:
     if info.protocol.get("name") != "paper" or not theirs & {d for d, _ in means.columns}:
         return
     if differs := departures(info, PROTOCOL):
-        table.remarks.append(
-            f"The paper's own rows are left out: not its protocol ({', '.join(differs)})."
-        )
+        others = departures(info, {**PROTOCOL, "scale": TABLE_2.scale})
+        why = f"not its protocol ({', '.join(differs)})"
+        if not others:
+            why = f"they are of scale {PROTOCOL['scale']}; of this scale `--table 2` has them"
+        table.remarks.append(f"The paper's own rows are left out: {why}.")
+        return
+    whole = {d for d, _ in means.columns if d in theirs and not lacks(info, d)}
+    for dataset in theirs & {d for d, _ in means.columns} - whole:
+        table.remarks.append(not_the_set(info, dataset))
+    if not whole:
         return
     note = f"As printed in the paper's {printed.name}, timed on a {printed.device}."
     for like in printed.methods:
@@ -79,7 +96,9 @@ def _add_paper(table: Table, means: Averages, info: RunInfo) -> None:
         cells = [
             cell
             for column in means.columns
-            for cell in _printed_cells(like, column[0], means.metrics[column], column[1] == "rgb")
+            for cell in _printed_cells(
+                like, column[0], means.metrics[column], column[1] == "rgb" and column[0] in whole
+            )
         ]
         table.rows.append(_printed_row(printed, like, [first, *cells], note, "quoted"))
     table.remarks.append(f"Paper's rows: {printed.source}. " + " ".join(printed.remarks))
@@ -254,7 +273,11 @@ class _PaperTable:
         """The paper's row: under ours, or among the last where we have none."""
         cells = [label(f"{like.name} (paper)", *self.not_theirs)]
         for column in self.columns:
-            cells += _printed_cells(like, column[0], self._metrics(column))
+            if lacks(self.info, column[0]):
+                other = label("other set", not_the_set(self.info, column[0]))
+                cells += [other] * len(self._metrics(column))
+            else:
+                cells += _printed_cells(like, column[0], self._metrics(column))
         return _printed_row(self.printed, like, cells, self.timed, kind)
 
     def _difference(self, method: str, like: PrintedMethod) -> Row:
@@ -303,6 +326,8 @@ class _PaperTable:
                 return reason
             if self.not_theirs:
                 return "other protocol"
+            if lacks(self.info, dataset):
+                return "other set"
             if scenes < of:
                 return f"{scenes} of {of} scenes"
             if like.cells[dataset].value(metric) is None:

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stvt.core.formatting import csv_text, plain
+
 from ..errors import ReportError
-from .escape import latex, markdown, markup, plain
+from .escape import latex, markdown, markup
 from .table import Cell, Row, Table, Value
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -228,7 +230,9 @@ def as_csv(tables: Sequence[Table]) -> str:
         fields = dict.fromkeys(field for line in lines for field in line)
         writer = csv.DictWriter(text, list(fields), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(lines)
+        writer.writerows(
+            {k: csv_text(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines
+        )
     return text.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds
 from ..run_info import MethodInfo, RunInfo, Runtime
@@ -14,6 +15,7 @@ UNTRAINED = (
     "untrained: the network ran on seeded random weights, for its running time, memory and "
     "parameters; its frames mean nothing and no quality is given."
 )
+STATED = "As stated by who made the frames, not measured here."
 
 
 def summary_table(means: Averages, info: RunInfo, cost: bool = True) -> Table:
@@ -106,13 +108,13 @@ def _costs(about: MethodInfo) -> list[Cell]:
     ran = not runtime.out_of_memory
     low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
     return [
-        Cell(about.parameters, count(about.parameters)),
+        _parameters(about),
         Cell(
             about.multiply_accumulates,
             count(about.multiply_accumulates),
-            (note,) if listed else (),
+            (note,) if listed else (STATED,) if "operations" in about.stated else (),
         ),
-        time_cell(about.runtime),
+        time_cell(about),
         Cell(
             None,
             f"{seconds(low)} to {seconds(high)}" if ran and low else NOTHING,
@@ -173,18 +175,22 @@ def cost_columns(time: str) -> list[TableColumn]:
 def cost_cells(about: MethodInfo) -> list[Cell]:
     """The cells of `cost_columns`."""
     device: dict[str, object] = {"device": about.runtime.device if about.runtime else None}
-    time = time_cell(about.runtime)
-    return [
-        Cell(about.parameters, count(about.parameters)),
-        Cell(time.value, time.text, time.notes, details=device),
-    ]
+    time = time_cell(about)
+    return [_parameters(about), replace(time, details=device)]
 
 
-def time_cell(runtime: Runtime | None) -> Cell:
+def _parameters(about: MethodInfo) -> Cell:
+    notes = (STATED,) if "params" in about.stated else ()
+    return Cell(about.parameters, count(about.parameters), notes)
+
+
+def time_cell(about: MethodInfo) -> Cell:
     """The median running time, with a note of where it was measured."""
+    runtime = about.runtime
     if runtime is None:
         return EMPTY
     notes = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
+    notes = (STATED,) if "seconds" in about.stated else notes
     text = "out of memory" if runtime.out_of_memory else seconds(runtime.median)
     return Cell(runtime.median, text, notes, details={"out_of_memory": runtime.out_of_memory})
 
@@ -247,5 +253,5 @@ def _identical(mean: Mean) -> str:
     frames = f"{mean.identical} identical frame{'s' * (mean.identical > 1)}"
     if math.isinf(mean.value):
         return f"{frames}: all are equal to the truth."
-    dropped = f", among them all of {mean.dropped} scene(s): not compared" if mean.dropped else ""
+    dropped = f", among them all of {mean.dropped} scene(s)" if mean.dropped else ""
     return f"{frames} left out of the mean{dropped}."

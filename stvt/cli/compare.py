@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stvt.core.formatting import plain
+
 HELP = "what changed between two runs, and whether it is significant"
 DESCRIPTION = """\
 Compare the stored scores of two runs: two versions, machines or, with --method, two methods.
@@ -75,7 +77,7 @@ def compare(args: argparse.Namespace) -> int:
         return 1 if comparison.worse else 0
     print(f"first:  {args.first}\nsecond: {args.second}")
     for line in provenance.changes(first[1], second[1]):
-        print(f"changed: {line}")
+        print(plain(f"changed: {line}"))
     print(f"\n{table}\n{comparison.verdict()}")
     return 1 if comparison.worse else 0
 

@@ -30,6 +30,11 @@ def add(commands: Any) -> None:
     options.add_compile(command)
     options.add_workers(command)
     options.add_cluster(command)
+    command.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the checksum of every frame with the manifest (without: sizes and times)",
+    )
     command.add_argument("--save-frames", action="store_true", help="keep every scored frame")
     command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
     command.add_argument("--runtime-size", type=options.size, metavar="WxH", help="of another size")
@@ -64,7 +69,7 @@ def evaluate(args: argparse.Namespace) -> int:
             root=args.root,
             out=args.out,
             protocol=args.protocol,
-            metrics=[name.strip() for name in args.metrics.split(",")],
+            metrics=args.metrics,
             weights=dict(args.weights),
             untrained=args.untrained,
             device=args.device,
@@ -74,6 +79,7 @@ def evaluate(args: argparse.Namespace) -> int:
             runtime=args.runtime or args.runtime_size is not None,
             runtime_size=args.runtime_size or (540, 960),
             save_frames=args.save_frames,
+            verify=args.verify,
             progress=show,
             scale=args.scale,
             degradation=args.degradation,

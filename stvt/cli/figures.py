@@ -17,11 +17,18 @@ def add(commands: Any) -> None:
     command.set_defaults(run=confidence)
     command.add_argument("clip", type=Path, metavar="FOLDER", help="small frames, as a method gets")
     command.add_argument(
+        "--method",
+        default="stvun-s",
+        metavar="NAME",
+        help="stvun or a form of it (default: stvun-s)",
+    )
+    command.add_argument(
         "--weights",
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="a checkpoint; again for another (default: stvun's, where its weights are kept)",
+        help="of the method, also a checkpoint step-N.pt of a training; again for another "
+        "(default: where they are kept)",
     )
     options.add_untrained(command)
     command.add_argument("--frame", type=int, metavar="N", help="the centre (default: the middle)")
@@ -41,46 +48,20 @@ def add(commands: Any) -> None:
 
 
 def confidence(args: argparse.Namespace) -> int:
-    import numpy as np
-    import torch
-
-    from stvt import baselines
-    from stvt.baselines import Settings, StvunMethod
-    from stvt.core.errors import UsageError
-    from stvt.datasets import frame_files, read_frame
-    from stvt.device import usable_device
+    from stvt.evaluation.figures import confidence_maps
     from stvt.reports import confidence_figure
 
-    device = usable_device(args.device)
-    files = frame_files(args.clip)
-    if not files:
-        raise UsageError(f"{args.clip}: no frames there")
-    centre = len(files) // 2 if args.frame is None else args.frame
-    if not 0 <= centre < len(files):
-        raise UsageError(f"--frame {centre}: {args.clip} has frames 0 to {len(files) - 1}")
-    around = range(centre - StvunMethod.before, centre + StvunMethod.after + 1)
-    window = [read_frame(files[min(max(place, 0), len(files) - 1)]) for place in around]
-    if len({frame.shape for frame in window}) > 1:
-        raise UsageError(f"{args.clip}: its frames are of several sizes")
-    frames = torch.from_numpy(np.stack(window)).permute(0, 3, 1, 2).float() / 255
-    scores = {}
-    for text in args.weights or [""]:
-        name, equals, file = text.partition("=")
-        file = file if equals else text
-        settings = Settings(
-            device=device,
-            weights={"stvun": Path(file)} if file else {},
-            untrained=args.untrained,
-        )
-        method = baselines.build("stvun", settings)
-        if not isinstance(method, StvunMethod):
-            raise UsageError(f"{method.name} has no confidence scores; only stvun has")
-        label = name if equals else Path(file).stem or method.name
-        label += " (untrained)" if args.untrained else ""
-        scores[label] = method.confidence(frames.to(device)).float().cpu().numpy()
+    window, maps = confidence_maps(
+        args.clip,
+        args.weights,
+        method=args.method,
+        untrained=args.untrained,
+        frame=args.frame,
+        device=args.device,
+    )
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    for made in confidence_figure(window, scores, args.out):
-        print(made)
+    for file in confidence_figure(window, maps, args.out):
+        print(file)
     return 0
 
 
@@ -100,6 +81,6 @@ def flow(args: argparse.Namespace) -> int:
     levels = np.float32(255)
     motion = Flow().motion(np.divide(first, levels), np.divide(second, levels))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    for made in flow_figure(motion.transpose(2, 0, 1), args.out, args.fastest):
-        print(made)
+    for file in flow_figure(motion.transpose(2, 0, 1), args.out, args.fastest):
+        print(file)
     return 0

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from stvt.core.errors import StvtError
+from stvt.core.formatting import plain
 from stvt.core.suggestions import did_you_mean
 from stvt.core.version import __version__
 
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 2: something is wrong that the user can mend, said in one line each; what could be
     done was done and kept. 130: interrupted; the same command continues.
     """
+    _open_closed_streams()
     # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and
     # writes up to twice as fast (docs/performance.md). It looks when it first allocates one.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -57,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("\nstvt: interrupted; the same command continues where it was", file=sys.stderr)
         return 130
@@ -64,9 +67,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (StvtError, OSError) as error:
-        print(f"stvt {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"stvt {args.command}: {plain(error)}", file=sys.stderr)
         return 2
     return code
+
+
+def _open_closed_streams() -> None:
+    """Opens what of stdin, stdout and stderr is closed, on nothing: else the next file that is
+    opened has its number, and what libraries print goes into it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def build_parser() -> argparse.ArgumentParser:

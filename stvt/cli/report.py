@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
+from stvt.core.formatting import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -67,8 +68,8 @@ def print_report(scores: DataFrame) -> int:
     info = scores.attrs["info"]
     print(reports.run_table(scores, info, format="terminal"))
     for line in info.warnings:
-        print(f"stvt: WARNING: {line}", file=sys.stderr)
+        print(plain(f"stvt: WARNING: {line}"), file=sys.stderr)
     for line in scores.attrs["failures"]:
-        print(f"stvt: {line}", file=sys.stderr)
+        print(plain(f"stvt: {line}"), file=sys.stderr)
     print(f"report: {scores.attrs['report']}")
     return 2 if scores.attrs["failures"] else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stvt.cli import options
+from stvt.core.formatting import plain
 
 HELP = "make a run again from its run.json, and compare"
 EXIT = "Exit code 0: all scores are equal (to 1e-6); 1: some are not; 2: it cannot be made again."
@@ -23,6 +24,9 @@ def add(commands: Any) -> None:
     options.add_weights(command)
     options.add_device(command, None, "as then")
     options.add_workers(command)
+    command.add_argument(
+        "--allow-code", action="store_true", help="run the Python files that its methods name"
+    )
 
 
 def reproduce(args: argparse.Namespace) -> int:
@@ -37,13 +41,14 @@ def reproduce(args: argparse.Namespace) -> int:
             weights=dict(args.weights),
             device=args.device,
             workers=args.workers,
-            tell=lambda line: print(f"stvt reproduce: {line}", file=sys.stderr),
+            allow_code=args.allow_code,
+            tell=lambda line: print(plain(f"stvt reproduce: {line}"), file=sys.stderr),
             progress=show,
         )
     for line in reproduction.changed:
-        print(f"changed: {line}")
+        print(plain(f"changed: {line}"))
     for line in reproduction.differing:
-        print(f"differs: {line}")
+        print(plain(f"differs: {line}"))
     if not reproduction.differing:
         print(f"the same: {reproduction.compared} scores are equal")
     print(f"run: {reproduction.run}")

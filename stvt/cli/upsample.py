@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stvt.core.errors import UsageError
-    from stvt.core.progress import progress_line
+    from stvt.core.progress import progress_line, progress_paused
     from stvt.upsampling.choose import preferred_method
     from stvt.upsampling.video import upsample_file
 
@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     options.say_own_weights("upsample", [method], settings)
 
     def say(line: str) -> None:
-        print(f"stvt upsample: {line}", file=sys.stderr)
+        with progress_paused():
+            print(f"stvt upsample: {line}", file=sys.stderr)
 
     try:
         with progress_line() as progress:

@@ -53,7 +53,17 @@ def write_text(path: Path, text: str, *, sync: bool = True) -> None:
 
 def write_json(path: Path, value: object, *, sync: bool = True) -> None:
     """Writes `value` atomically as JSON, the same bytes for the same value."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n", sync=sync)
+    write_text(path, json_text(value), sync=sync)
+
+
+def json_text(value: object) -> str:
+    """`value` as JSON; in ASCII where it holds names of files that are not UTF-8."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=1) + "\n"
+    return text
 
 
 def read_json(path: Path, error: type[StvtError] = StvtError) -> Any:
@@ -119,21 +129,40 @@ def locked(folder: Path, activity: str, error: type[StvtError] = StvtError) -> I
     Raises `error` if another process holds it, or if the folder cannot be written.
     """
     missing = [above for above in folder.absolute().parents if not above.exists()]
+    handle = _locked_handle(folder, f"{folder}: is {activity} by another process", error)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
-    except OSError as fault:
-        raise error(f"{folder}: cannot be written: {reason(fault)}") from fault
-    try:
-        if handle is not None and not _lock(handle):
-            raise error(f"{folder}: is {activity} by another process; wait for that to end")
         yield
     finally:
+        with suppress(OSError):
+            if handle is None or _is_open_as(handle, folder):
+                for empty in (folder, *missing):
+                    empty.rmdir()
         if handle is not None:
             os.close(handle)  # gives the lock back, as the end of the process does
+
+
+def _locked_handle(folder: Path, busy: str, error: type[StvtError]) -> int | None:
+    """The folder, made if need be, opened and locked; None where there are no locks."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+        except OSError as fault:
+            raise error(f"{folder}: cannot be written: {reason(fault)}") from fault
+        if handle is None:
+            return None
+        if not _lock(handle):
+            os.close(handle)
+            raise error(f"{busy}; wait for that to end")
         with suppress(OSError):
-            for empty in (folder, *missing):
-                empty.rmdir()
+            if _is_open_as(handle, folder):
+                return handle
+        os.close(handle)  # who held it before has removed it
+
+
+def _is_open_as(handle: int, folder: Path) -> bool:
+    """Whether the folder of that name is still the one that was opened. Raises OSError if there is none."""
+    return os.path.samestat(os.fstat(handle), folder.stat())
 
 
 def _lock(handle: int) -> bool:

@@ -55,6 +55,7 @@ _UPRIGHT = {  # EXIF's orientation -> how to turn (H, W, C)
     8: lambda a: np.rot90(a),
 }
 _ORIENTATION = 0x0112
+_OVER_BLACK = "alpha: composited over black"
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -133,6 +134,15 @@ def read_picture(
     return decode(data, path, error, notes)
 
 
+def read_deep_picture(
+    path: Path, error: type[StvtError] = StvtError, notes: set[str] | None = None
+) -> Frame | NDArray[np.float32]:
+    """The picture in a file as `decode` gives it, but of 9 to 16 bits as float32 in [0, 1]."""
+    with reading(path, error):
+        data = Path(path).read_bytes()
+    return _decode(data, path, error, set() if notes is None else notes, deep=True)
+
+
 def picture_size(path: Path, error: type[StvtError] = StvtError) -> tuple[int, int]:
     """Height and width of the picture in a file, upright, by its header where that tells them."""
     from PIL import Image
@@ -168,6 +178,12 @@ def decode(
     path: for messages. notes: gets a line for alpha and for a profile.
     Raises `error` naming the file and the reason if it cannot be read whole, or not rightly.
     """
+    return np.asarray(_decode(data, path, error, set() if notes is None else notes), np.uint8)
+
+
+def _decode(
+    data: bytes, path: Path, error: type[StvtError], notes: set[str], deep: bool = False
+) -> Frame | NDArray[np.float32]:
     from PIL import Image, UnidentifiedImageError
 
     if not data:
@@ -175,21 +191,22 @@ def decode(
     png = data.startswith(_PNG)
     if png and (fault := _png_fault(data)):
         raise error(f"{path}: broken PNG: {fault}")
-    notes = set() if notes is None else notes
     try:
         if data[:4] in (b"II*\0", b"MM\0*") and (layers := deep_layers(data)):
-            deep = np.dstack([_from_opencv(layer, path, error) for layer in layers.files])
-            return _finished_deep(deep, layers.bits, layers.inverted, layers.tags, path, notes)
+            wide = np.dstack([_from_opencv(layer, path, error) for layer in layers.files])
+            form = layers.bits, layers.inverted, layers.tags
+            return _finished_deep(wide, *form, path, notes, deep)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.format not in ("MPO", "JPEG") and getattr(image, "n_frames", 1) > 1:
                 raise error(f"{path}: holds several pictures; give each its own file")
             facts = {_ORIENTATION: image.getexif().get(_ORIENTATION, 1)}
             facts |= {ICC: image.info.get("icc_profile")}
             if png and data[24] == 16:  # Pillow drops the lower half without rounding
-                deep = _deep_png(data, image.info.get("transparency"), path, error)
-                return _finished_deep(deep, 16, False, facts, path, notes)
+                wide = _deep_png(data, image.info.get("transparency"), path, error)
+                return _finished_deep(wide, 16, False, facts, path, notes, deep)
             if image.format == "PPM" and image.mode == "I":  # of 16 bits
-                return _finished_deep(np.array(image)[..., None], 16, False, facts, path, notes)
+                wide = np.array(image)[..., None]
+                return _finished_deep(wide, 16, False, facts, path, notes, deep)
             depths = getattr(image, "tag_v2", {}).get(258, (8,))  # of a BigTIFF
             if image.mode in ("F", "I") or image.mode.startswith("I;") or max(depths) > 8:
                 raise error(
@@ -242,18 +259,31 @@ def _finished_deep(
     tags: dict[int, Any],
     path: Path,
     notes: set[str],
-) -> Frame:
-    """A picture of 9 to 16 bits, (H, W, C): 1 or 3 colours, with or without alpha."""
+    deep: bool,
+) -> Frame | NDArray[np.float32]:
+    """A picture of 9 to 16 bits, (H, W, C): 1 or 3 colours, with or without alpha.
+
+    deep: as floats, unless an ICC profile has to be applied, which is done in 8 bits.
+    """
     most = 2**bits - 1
     wide = values.astype(np.uint32) >> (16 - bits)  # OpenCV brings all to 16 bits by a shift
+    turn = _UPRIGHT.get(int(tags.get(_ORIENTATION) or 1))
+    profile = tags.get(ICC)
+    if deep and not (profile and _transform(profile, "RGB")[0]):
+        unit = wide.astype(np.float32) / np.float32(most)
+        colour = unit[..., :3] if unit.shape[2] >= 3 else np.repeat(unit[..., :1], 3, axis=2)
+        colour = 1 - colour if inverted else colour
+        if unit.shape[2] in (2, 4) and unit[..., -1].min() < 1:
+            notes.add(_OVER_BLACK)
+            colour = colour * unit[..., -1:]
+        return np.ascontiguousarray(turn(colour) if turn else colour)
     eight = ((wide * 510 + most) // (2 * most)).astype(np.uint8)  # nearest; there are no ties
     colours = 3 if eight.shape[2] >= 3 else 1
     rgb = np.repeat(eight[..., :1], 3, axis=2) if colours == 1 else eight[..., :3]
     rgb = 255 - rgb if inverted else rgb
-    rgb = _to_srgb(np.ascontiguousarray(rgb), tags.get(ICC), path, notes)
+    rgb = _to_srgb(np.ascontiguousarray(rgb), profile, path, notes)
     if eight.shape[2] > colours:
         rgb = _over_black(rgb, eight[..., colours], notes)
-    turn = _UPRIGHT.get(int(tags.get(_ORIENTATION) or 1))
     return np.ascontiguousarray(turn(rgb) if turn else rgb)
 
 
@@ -283,7 +313,7 @@ def _deep_png(data: bytes, transparent: Any, path: Path, error: type[StvtError])
 def _over_black(rgb: Frame, alpha: Frame, notes: set[str]) -> Frame:
     if alpha.min() == 255:
         return rgb
-    notes.add("alpha: composited over black")
+    notes.add(_OVER_BLACK)
     wide = rgb.astype(np.uint16) * alpha[..., None].astype(np.uint16)
     return ((wide + 127) // 255).astype(np.uint8)
 

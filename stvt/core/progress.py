@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+from .formatting import plain
+
 LONGEST = 96  # characters of what is said to be done
 
 
@@ -37,7 +39,7 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
                 smoothing=0.1,
                 leave=True,
             )
-        line.set_description_str(what[:LONGEST], refresh=False)
+        line.set_description_str(plain(what)[:LONGEST], refresh=False)
         line.update(done - line.n)
 
     try:
@@ -45,3 +47,12 @@ def progress_line(unit: str = "frame") -> Iterator[Callable[[int, int | None, st
     finally:
         if line is not None:
             line.close()
+
+
+@contextmanager
+def progress_paused() -> Iterator[None]:
+    """Takes the progress line away while something else is printed."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stderr):
+        yield

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from stvt import datasets
+import numpy as np
+from numpy.typing import NDArray
+
+from stvt import baselines, datasets
+from stvt.baselines import Settings, StvunMethod
 from stvt.core.errors import UsageError
 from stvt.core.images import picture_size
 from stvt.core.safe_names import file_name
+from stvt.device import usable_device
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
-from stvt.evaluation.report import read_run
+from stvt.evaluation.report import read_run, run_protocol
 from stvt.reports import FrameFiles, RunInfo
 
 FORMATS = ("png", "pdf", "svg")
@@ -104,6 +110,74 @@ def videos(run: Path) -> Iterator[Path]:
             yield from scene_videos(clip, dataset, scene, list(info.methods), folder)
 
 
+def confidence_maps(
+    clip: Path,
+    weights: Sequence[str] = (),
+    *,
+    method: str = "stvun-s",
+    untrained: bool = False,
+    frame: int | None = None,
+    device: str = "auto",
+) -> tuple[list[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]:
+    """A window of frames, and STVUN's confidence in each of them by the name of the weights.
+
+    clip:    the folder of small frames. frame: the centre of the window; the middle one if None.
+    weights: [NAME=]FILE each; none: where the method's are kept.
+    Raises UsageError for a method without confidence scores, and two weights of one name.
+    """
+    import torch
+
+    files = datasets.frame_files(clip)
+    if not files:
+        raise UsageError(f"{clip}: no frames there")
+    centre = len(files) // 2 if frame is None else frame
+    if not 0 <= centre < len(files):
+        raise UsageError(f"--frame {centre}: {clip} has frames 0 to {len(files) - 1}")
+    around = range(centre - StvunMethod.before, centre + StvunMethod.after + 1)
+    window = [datasets.read_frame(files[min(max(place, 0), len(files) - 1)]) for place in around]
+    if len({picture.shape for picture in window}) > 1:
+        raise UsageError(f"{clip}: its frames are of several sizes")
+    frames = torch.from_numpy(np.stack(window)).permute(0, 3, 1, 2).float() / 255
+    maps = {}
+    for name, file in _named_weights(weights, method).items():
+        settings = Settings(
+            device=usable_device(device),
+            weights={method: file} if file else {},
+            untrained=untrained,
+        )
+        built = baselines.build(method, settings)
+        label = f"{name} (untrained)" if untrained else name
+        scores = None
+        if isinstance(built, StvunMethod):
+            with suppress(ValueError):  # of STVUN without EFST
+                scores = built.confidence(frames.to(settings.device))
+        if scores is None:
+            raise UsageError(f"{method} has no confidence scores; stvun, stvun-s and stvun-m have")
+        maps[label] = scores.float().cpu().numpy()
+    return window, maps
+
+
+def _named_weights(weights: Sequence[str], method: str) -> dict[str, Path | None]:
+    """Name -> file: the name that is given, or the last parts of the path that tell it from others."""
+    if not weights:
+        return {method: None}
+    given = [text.rpartition("=") for text in weights]
+    paths = [Path(file) for _, _, file in given]
+    names: dict[str, Path | None] = {}
+    for (name, _, _), path in zip(given, paths, strict=True):
+        parts = path.with_suffix("").parts
+        others = [other.with_suffix("").parts for other in paths if other != path]
+        length = next(
+            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
+            len(parts),
+        )
+        label = name or "/".join(parts[-length:])
+        if label in names:
+            raise UsageError(f"--weights: two are called {label}; give one a name: NAME=FILE")
+        names[label] = path
+    return names
+
+
 def _scene(info: RunInfo, name: str) -> tuple[str, str]:
     matches = [
         (dataset, scene)
@@ -134,10 +208,10 @@ def _frame(
                 f"{run}: frame {frame} of '{scene}' was not kept (frame {middle} was); "
                 "evaluate with --save-frames into another --out"
             )
-        protocol = info.protocol
+        protocol = run_protocol(info, run)
         prepared = datasets.load(dataset, root).scenes[scene]
         gt = prepared.gt_path(frame)
-        step, label = protocol["time_step"], f"{protocol['degradation']}x{protocol['scale']}"
-        lr = prepared.lr_path(frame // step * step, label)
+        step = protocol.time_step
+        lr = prepared.lr_path(frame // step * step, protocol.low_folder)
     methods = {method: file for method, file in files.items() if file.is_file()}
     return FrameFiles(frame, gt, lr, methods)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,46 @@ if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run besides its protocol.
+
+    root:      the folder of the prepared sets.
+    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already there
+               are not made again; those of another protocol are an error.
+    weights:   network -> file. untrained: random weights, for runtime and plumbing.
+    compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
+    verify:    compare the sha256 of every frame with the manifest, not only its size.
+    runtime:   also time each method on one jointly upsampled frame of `runtime_size`
+               (height, width), count its operations and its peak memory; with frames="existing"
+               on one in register with its input, which is all that a spatial method makes.
+    workers, cluster: see `stvt.evaluation.processes`. save_frames: keep every scored frame.
+    """
+
+    root: str | Path = "data"
+    out: str | Path | None = None
+    metrics: Sequence[str] | str = ("psnr", "ssim")
+    weights: Mapping[str, str | Path] = field(default_factory=dict)
+    untrained: bool = False
+    device: str = "auto"
+    compiled: Compiled = ""
+    workers: int = 1
+    cluster: str | None = None
+    runtime: bool = False
+    runtime_size: tuple[int, int] = (540, 960)
+    save_frames: bool = False
+    verify: bool = False
+
+
+def _run_folder(names: Sequence[str], protocol: Protocol) -> Path:
+    return Path("runs") / f"{'+'.join(names)}-{protocol.label()}"
+
+
+def as_list(names: Sequence[str] | str) -> tuple[str, ...]:
+    """The names of a list, or of one string with commas."""
+    return tuple(n.strip() for n in names.split(",")) if isinstance(names, str) else tuple(names)
+
+
 class Plan:
     """Every scene of some prepared sets by every method, under one protocol.
 
@@ -44,46 +85,43 @@ class Plan:
         names: Sequence[str],
         specs: Sequence[str],
         protocol: Protocol,
-        *,
-        root: Path,
-        run: Path,
-        metric_names: Sequence[str],
-        weights: Mapping[str, Path],
-        untrained: bool,
-        device: str,
-        compiled: Compiled = "",
-        save_frames: bool,
+        options: RunOptions,
     ) -> None:
-        self.protocol, self.root, self.run = protocol, root.resolve(), run.resolve()
-        self.metric_names, self.save_frames = tuple(metric_names), save_frames
+        self.protocol, self.options = protocol, options
+        self.root = Path(options.root).resolve()
+        self.run = (Path(options.out) if options.out else _run_folder(names, protocol)).resolve()
+        self.metric_names = as_list(options.metrics)
         self.settings = Settings(
             scale=protocol.scale,
             degradation=protocol.degradation,
             phase=phase(protocol.degradation, protocol.scale),
-            device=usable_device(device),
+            device=usable_device(options.device),
             precision=protocol.precision,
             tile=protocol.tile,
             chunk=protocol.chunk,
             handoff_dtype=protocol.handover,
-            compiled=compiled,
+            compiled=options.compiled,
             weights=WeightFiles(
-                {name: Path(os.path.expanduser(file)).resolve() for name, file in weights.items()}
+                {n: Path(os.path.expanduser(file)).resolve() for n, file in options.weights.items()}
             ),
-            untrained=untrained,
+            untrained=options.untrained,
         )
-        for name in metric_names:
+        for name in self.metric_names:
             if name not in metrics.METRICS:
                 hint = did_you_mean(name, metrics.METRICS)
                 raise UsageError(
                     f"no metric '{name}'; there are {', '.join(metrics.METRICS)}{hint}"
                 )
             metrics.METRICS[name].open(self.settings.device)
-        self.prepared = {name: datasets.load(name, root) for name in names}
+        self.prepared = {name: datasets.load(name, self.root) for name in names}
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)
         elif {what for _, what in map(split_label, specs)} != {"stvun"}:
             raise UsageError("--protocol authors is the published demonstration of stvun alone")
+        for prepared in self.prepared.values():
+            label = protocol.low_folder if protocol.inputs == "prepared" else None
+            prepared.check_frames(label, hashes=options.verify)
         self.methods = self._build(specs)
         self.supports = [method.support for method in self.methods.values()]
         self._known_positions: dict[int, tuple[Position, ...]] = {}
@@ -144,6 +182,11 @@ class Plan:
             )
 
     @cached_property
+    def is_single(self) -> bool:
+        """Whether the run is of one scene."""
+        return sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+
+    @cached_property
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
@@ -158,8 +201,9 @@ class Plan:
     ) -> Unit:
         wanted = self._positions(scene.frames)
         step = self.protocol.time_step
-        alone = sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
-        told = Scene(dataset, scene.name, scene.frames, step, scene.height, scene.width, alone)
+        told = Scene(
+            dataset, scene.name, scene.frames, step, scene.height, scene.width, self.is_single
+        )
         try:
             own = method.fingerprint_of(told)
         except baselines.MethodError:  # to be said when the unit is scored, and fails
@@ -172,8 +216,8 @@ class Plan:
             spec,
             fingerprint,
             self.settings.phase,
-            [metrics.METRICS[name].definition for name in self.metric_names],
-            self.save_frames,
+            self.settings.compiled,
+            self.options.save_frames,
         ]
         return Unit(
             run=self.run,
@@ -188,7 +232,7 @@ class Plan:
             signature=self.signature,
             positions=wanted,
             metrics=self.metric_names,
-            save_frames=self.save_frames,
+            save_frames=self.options.save_frames,
             fingerprint=fingerprint,
             failure=str(method.error) if isinstance(method, baselines.FailedMethod) else "",
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),

@@ -97,9 +97,16 @@ def _alone(work: Callable[[Unit], Result], unit: Unit, tries: int) -> Result | N
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
     # spawn: a forked child would inherit torch's threads and CUDA's state, which do not survive.
-    with ProcessPoolExecutor(
-        workers, mp_context=_Spawn(), initializer=_begin_worker, initargs=(workers,)
-    ) as pool:
+    try:
+        executor = ProcessPoolExecutor(
+            workers, mp_context=_Spawn(), initializer=_begin_worker, initargs=(workers,)
+        )
+    except (OSError, ImportError) as error:  # semaphores lie in /dev/shm
+        raise UsageError(
+            f"--workers: this system lets processes share nothing ({error}): is /dev/shm there, and "
+            "may it be written? One worker needs no such thing"
+        ) from error
+    with executor as pool:
         try:
             yield pool
         except BaseException:

@@ -12,6 +12,7 @@ from stvt.core.version import __version__
 # How many input frames before and after k the output at k + t reads (baselines.method.Method).
 Support = Callable[[float, Sequence[float]], tuple[int, int]]
 
+LONGEST_STEP = 1000
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "scale": (2, 3, 4),
@@ -74,10 +75,11 @@ class Protocol:
                 raise UsageError(f"{name} is {value}; it is 1 or more")
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
-        if self.time_step < 1 + (self.frames != "existing"):
+        least = 1 if self.frames == "existing" else 2
+        if not least <= self.time_step <= LONGEST_STEP:
             raise UsageError(
-                f"a time step of {self.time_step} leaves no new frames; 2 or more, or 1 with "
-                "--frames existing, where every frame is input"
+                f"a time step of {self.time_step}: from 2, with one new frame, to {LONGEST_STEP}; or "
+                "1 with --frames existing, where every frame is input"
             )
         if self.crop_border < 0:
             raise UsageError(f"a border of {self.crop_border} pixels cannot be cropped; 0 or more")
@@ -100,19 +102,24 @@ class Protocol:
         """
         return f"{self.degradation}x{self.scale}"
 
+    @property
+    def preset(self) -> Protocol:
+        """The preset that it departs from: that of its name, or else the one with its inputs."""
+        return PRESETS.get(self.name) or PRESETS["authors" if self.inputs == "authors" else "paper"]
+
     def label(self) -> str:
         """A short name for folders: the preset, then what differs from it.
 
         >>> Protocol().label(), with_options("zsm", frames="new", limit=2).label()
         ('paper', 'zsm-new-limit2')
         """
-        preset = PRESETS[self.name]
+        preset = self.preset
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
         words |= {"scale": "x"}
         changed = [
             f"{words.get(key, '')}{value}"
             for key, value in vars(self).items()
-            if value != getattr(preset, key)
+            if key != "name" and value != getattr(preset, key)
         ]
         return "-".join([self.name, *changed])
 
@@ -154,14 +161,16 @@ PRESETS: dict[str, Protocol] = {
 }
 
 
-def with_options(name: str, **options: Any) -> Protocol:
-    """The preset `name` with the options that are not None in place of its own.
+def with_options(base: str | Protocol, **options: Any) -> Protocol:
+    """A preset, or a protocol, with the options that are not None in place of its own.
 
-    Raises UsageError if there is no such preset.
+    Raises UsageError if there is no such preset, TypeError for an option that no protocol has.
     """
-    if name not in PRESETS:
-        raise UsageError(f"no protocol is called {name!r}; there are {', '.join(PRESETS)}")
-    return replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
+    if isinstance(base, str):
+        if base not in PRESETS:
+            raise UsageError(f"no protocol is called {base!r}; there are {', '.join(PRESETS)}")
+        base = PRESETS[base]
+    return replace(base, **{k: v for k, v in options.items() if v is not None})
 
 
 @dataclass(frozen=True, order=True)

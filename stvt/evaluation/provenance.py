@@ -12,23 +12,26 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stvt import baselines
+from stvt.baselines import Method, PrecomputedFrames
+from stvt.core.errors import UsageError
 from stvt.core.files import write_json
+from stvt.core.records import from_dict
 from stvt.core.version import __version__
 from stvt.evaluation import store
 
 if TYPE_CHECKING:
-    from stvt import datasets
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
-    from stvt.reports import GitState, RunInfo
+    from stvt.reports import GitState, MethodInfo, RunInfo
 
-SCHEMA = 1
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -44,39 +47,63 @@ LIBRARIES = (
 
 def write_run(plan: Plan) -> bool:
     """Writes `run.json`, all that `report` needs but for the units; whether it was another before."""
-    from stvt.profiling.flops import parameters
-
-    record = {
-        "schema": SCHEMA,
-        "version": __version__,
-        "protocol": vars(plan.protocol),
-        "signature": plan.signature,
-        "metrics": plan.metric_names,
-        "datasets": {
-            name: {
-                "scenes": list(prepared.scenes),
-                "manifest_sha256": plan.digests[name],
-                **_lacks(prepared),
-            }
-            for name, prepared in plan.prepared.items()
-        },
-        "methods": {
-            method.name: {
-                "spec": spec,
-                "weights": method.weights,
-                "parameters": parameters(method),
-                "stages": {stage.name: parameters(stage) for stage in method.stages},
-                **({"mismatch": method.mismatch} if method.mismatch else {}),
-            }
-            for spec, method in plan.methods.items()
-        },
-        "shown": _shown(plan),
-        **facts(plan),
-    }
     file = plan.run / "run.json"
     before = file.read_bytes() if file.exists() else b""
+    record = asdict(describe(plan))
+    for key in ("failures", "warnings"):  # which the units tell
+        del record[key]
     write_json(file, record)
     return file.read_bytes() != before
+
+
+def describe(plan: Plan) -> RunInfo:
+    """The description of a run before anything of it was scored, without folders and times."""
+    from stvt.core.files import sha256_of
+    from stvt.device import device_name
+    from stvt.reports import DatasetInfo, RunInfo, RunSettings, WeightsInfo
+
+    given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
+    return RunInfo(
+        version=__version__,
+        protocol=vars(plan.protocol),
+        signature=plan.signature,
+        metrics=list(plan.metric_names),
+        datasets={
+            name: DatasetInfo(
+                scenes=list(prepared.scenes),
+                manifest_sha256=plan.digests[name],
+                checked="sha256" if plan.options.verify else "sizes and times",
+                lacks=prepared.missing.share if prepared.missing else "",
+            )
+            for name, prepared in plan.prepared.items()
+        },
+        methods={method.name: _method(spec, method) for spec, method in plan.methods.items()},
+        shown=_shown(plan),
+        command=command(plan),
+        versions=versions(),
+        git=git_state(),
+        # How many threads it has is a matter of the moment, not of the machine.
+        device=re.sub(r", \d+ threads?$", "", device_name(plan.settings.device)),
+        settings=RunSettings(
+            device=plan.settings.device,
+            untrained=plan.settings.untrained,
+            compiled=plan.settings.compiled,
+            save_frames=plan.options.save_frames,
+        ),
+        weights={name: WeightsInfo(file.name, sha256_of(file)) for name, file in given.items()},
+    )
+
+
+def _method(spec: str, method: Method) -> MethodInfo:
+    """What is known before anything runs: of precomputed frames what is stated of their method."""
+    from stvt.profiling.flops import parameters
+    from stvt.reports import MethodInfo
+
+    if isinstance(method, PrecomputedFrames):
+        return from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
+    stages = {stage.name: parameters(stage) for stage in method.stages}
+    info = MethodInfo(spec, method.weights, parameters(method), stages)
+    return replace(info, mismatch=method.mismatch)
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:
@@ -88,55 +115,27 @@ def _shown(plan: Plan) -> dict[str, dict[str, int]]:
     return shown
 
 
-def _lacks(prepared: datasets.Prepared) -> dict[str, str]:
-    """What a known set was prepared without, which makes its means no others' means."""
-    return {"lacks": prepared.missing.share} if prepared.missing else {}
-
-
-def facts(plan: Plan) -> dict[str, Any]:
-    """The facts that `run.json` records besides protocol, data and methods, without folders and times."""
-    from stvt.core.files import sha256_of
-    from stvt.device import device_name
-
-    given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
-    return {
-        "command": command(plan),
-        "versions": versions(),
-        "git": git_state(),
-        # How many threads it has is a matter of the moment, not of the machine.
-        "device": re.sub(r", \d+ threads?$", "", device_name(plan.settings.device)),
-        "settings": {
-            "device": plan.settings.device,
-            "untrained": plan.settings.untrained,
-            "save_frames": plan.save_frames,
-        },
-        "weights": {
-            name: {"file": file.name, "sha256": sha256_of(file)} for name, file in given.items()
-        },
-    }
-
-
 def command(plan: Plan) -> str:
     """The command line that makes these scores, but for where its data and its run are.
 
     Files of weights are without their folders; specifications of methods are as they were given.
     """
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
-    words += ["--methods", ",".join(plan.methods)]
+    words += ["--methods", baselines.join_methods(plan.methods)]
     words += _protocol_options(plan.protocol)
     words += ["--metrics", ",".join(plan.metric_names), "--device", plan.settings.device]
     for name, file in plan.settings.weights.items():
         words += ["--weights", f"{name}={file.name}"]
     words += ["--untrained"] * plan.settings.untrained
-    words += ["--save-frames"] * plan.save_frames
+    words += ["--compile", plan.settings.compiled] if plan.settings.compiled else []
+    words += ["--save-frames"] * plan.options.save_frames
+    words += ["--verify"] * plan.options.verify
     return shlex.join(words)
 
 
 def _protocol_options(protocol: Protocol) -> list[str]:
-    from stvt.evaluation.protocol import PRESETS
-
-    preset = PRESETS.get(protocol.name)
-    words = ["--protocol", protocol.name]
+    preset = protocol.preset
+    words = ["--protocol", preset.name]
     for key, value in vars(protocol).items():
         if key not in ("name", "inputs") and value is not None and value != getattr(preset, key):
             words += [f"--{key.replace('_', '-')}", str(value)]
@@ -159,8 +158,10 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def git_state() -> dict[str, Any] | None:
+def git_state() -> GitState | None:
     """The commit that stvt's code is of, and whether it was altered; None where it is installed."""
+    from stvt.reports import GitState
+
     top = Path(__file__).resolve().parents[2]
     if not (top / ".git").exists():
         return None
@@ -169,7 +170,7 @@ def git_state() -> dict[str, Any] | None:
         dirty = bool(_git(top, "status", "--porcelain", "--untracked-files=no").strip())
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit, "dirty": dirty}
+    return GitState(commit, dirty)
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -197,10 +198,28 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
     write_json(file, {"sessions": [*before, now]})
 
 
+@dataclass(frozen=True)
+class Session:
+    """What is read again of a session: its end if it came to one, and where data and weights were."""
+
+    began: str
+    ended: str | None = None
+    root: str | None = None
+    weights: dict[str, str] = field(default_factory=dict)
+
+
 def sessions(run: Path) -> list[dict[str, Any]]:
-    """The sessions of a run, the latest last."""
-    kept = store.read_json(run / "seconds" / "run.json") or {}
-    return [one for one in kept.get("sessions", []) if isinstance(one, dict)]
+    """The sessions of a run, the latest last. Raises UsageError if their file is damaged."""
+    file = run / "seconds" / "run.json"
+    records = (store.read_json(file) or {}).get("sessions", [])
+    if not isinstance(records, list):
+        raise UsageError(f"{file}: is damaged: sessions is no list; {store.AGAIN}")
+    for record in records:
+        try:
+            from_dict(Session, record, str(file), UsageError)
+        except UsageError as error:
+            raise UsageError(f"{error}; {store.AGAIN}") from error
+    return records
 
 
 def changes(first: RunInfo, second: RunInfo) -> list[str]:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import reports
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
+from stvt.core.safe_names import name_in
 from stvt.evaluation import store, thumbnails
+from stvt.evaluation.protocol import Protocol
 from stvt.reports import Failure, FrameFiles, MethodInfo, RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 PAGE = "report.html"
+COST = ("runtime", "multiply_accumulates", "uncounted", "counted_at")  # what RUN/runtime holds
 
 
-def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
+def read_run(
+    run: str | Path, known: Mapping[Path, dict[str, Any]] = {}
+) -> tuple[DataFrame, RunInfo]:
     """The scores of a run, and what is known of it: run.json, failures, warnings, cost.
 
+    known: records that were read already, by file.
     Raises UsageError if `run` is no folder of a run, or its run.json is damaged.
     """
     run = Path(run)
     info = read_info(run)
     records = [
-        _unit(run, info, dataset, scene, method)
+        _unit(run, info, known, dataset, scene, method)
         for dataset, about in info.datasets.items()
         for scene in about.scenes
         for method in info.methods
@@ -47,11 +54,14 @@ def read_run(run: str | Path) -> tuple[DataFrame, RunInfo]:
     for name, about in info.methods.items():
         file = store.runtime_file(run, name)
         cost = store.read_json(file) or {}
-        methods[name] = from_dict(MethodInfo, vars(about) | cost, str(file), UsageError)
+        measured = from_dict(MethodInfo, cost, str(file), UsageError)
+        methods[name] = replace(
+            about, **{key: getattr(measured, key) for key in COST if key in cost}
+        )
         if "failure" in cost:
             warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
     info = replace(info, methods=methods, failures=failures, warnings=warnings)
-    return store.scores_table(records), info
+    return store.scores_table(records, info.metrics), info
 
 
 def read_info(run: Path) -> RunInfo:
@@ -60,12 +70,34 @@ def read_info(run: Path) -> RunInfo:
     stored = store.read_json(file)
     if stored is None:
         raise UsageError(f"{run}: no run.json there, so no run of `stvt evaluate`; give its --out")
-    return RunInfo.read(stored, str(file), UsageError)
+    info = RunInfo.read(stored, str(file), UsageError)
+    for dataset, about in info.datasets.items():  # names of folders below the run's
+        for name in (dataset, *about.scenes, *info.shown.get(dataset, ())):
+            name_in(name, file, "datasets")
+    return info
 
 
-def _unit(run: Path, info: RunInfo, dataset: str, scene: str, method: str) -> dict[str, Any]:
+def run_protocol(info: RunInfo, run: Path) -> Protocol:
+    """The protocol of a run; UsageError if it is of another version, or damaged."""
+    where = f"{run / 'run.json'}: protocol"
+    unknown = info.protocol.keys() - {one.name for one in fields(Protocol)}
+    if unknown:
+        version = info.version or "unknown"
+        raise UsageError(f"{where}: is of another version of stvt ({version}): {min(unknown)}")
+    return from_dict(Protocol, info.protocol, where, UsageError)
+
+
+def _unit(
+    run: Path,
+    info: RunInfo,
+    known: Mapping[Path, dict[str, Any]],
+    dataset: str,
+    scene: str,
+    method: str,
+) -> dict[str, Any]:
     """What is stored of a scene by a method, with a "failure" where it has no scores."""
-    record = store.read_unit(run, dataset, scene, method)
+    record = known.get(store.unit_file(run, dataset, scene, method))
+    record = record or store.read_unit(run, dataset, scene, method)
     if record.get("signature", info.signature) != info.signature:
         record = {**record, "failure": "not run yet under this protocol", "scores": []}
     return record
@@ -85,15 +117,17 @@ def table(
     return reports.run_table(scores, info, format, by=name, quoted=quoted)
 
 
-def report(run: str | Path, *, is_current: bool = False) -> DataFrame:
+def report(
+    run: str | Path, *, is_current: bool = False, known: Mapping[Path, dict[str, Any]] = {}
+) -> DataFrame:
     """Writes `run`/report from what is stored in `run`, and returns the table of scores.
 
-    is_current: whether that is known to be written already.
+    is_current: whether that is known to be written already. known: as in `read_run`.
     The table's `attrs` hold "run", "info", "failures" and "report" (the page's path).
     Raises UsageError if `run` is no folder of a run.
     """
     run = Path(run)
-    scores, info = read_run(run)
+    scores, info = read_run(run, known)
     if not is_current:
         clips = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
         reports.write_report(scores, info, _pictures(run, info, scores), run / "report", clips)

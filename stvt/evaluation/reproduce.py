@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt import datasets, reports
+from stvt import baselines, datasets, reports
 from stvt.core.errors import UsageError
 from stvt.evaluation import provenance
 from stvt.evaluation.protocol import Protocol
-from stvt.evaluation.report import read_info, read_run
+from stvt.evaluation.report import read_info, read_run, run_protocol
 from stvt.reports import RunInfo
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def reproduce(
     weights: Mapping[str, Path] | None = None,
     device: str | None = None,
     workers: int = 1,
+    allow_code: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> Reproduction:
@@ -53,18 +54,28 @@ def reproduce(
     root:     of the prepared sets; None where they were then, else "data".
     out:      None: the run's folder with "-again" at its end.
     weights, device: in the place of those that were used.
-    tell:     called with what differs before the work begins.
+    allow_code: run the Python files that its methods name, which whoever sent it chose.
+    tell:     called with what differs, and which code runs, before the work begins.
 
-    Raises UsageError if there is nothing to compare with or `out` is a finished run.
+    Raises UsageError if there is nothing to compare with, if `out` is a finished run, or if code
+    would run that is not allowed.
     """
     run = run_json if run_json.is_dir() else run_json.parent
     scores, info = _original(run, run_json)
+    code = baselines.code_files(about.spec for about in info.methods.values())
+    if code and not allow_code:
+        raise UsageError(
+            f"{run}/run.json names code that would run here: {', '.join(code)}; read it, then give "
+            "--allow-code"
+        )
+    for file in code:
+        tell(f"runs the code of {file}")
     last = (provenance.sessions(run) or [{}])[-1]
     out = out or run.resolve().with_name(f"{run.resolve().name}-again")
     if out.resolve() == run.resolve() or any("ended" in s for s in provenance.sessions(out)):
         raise UsageError(f"{out} is a finished run; give another --out, or delete it")
     root = root or Path(last.get("root") or "data")
-    protocol = _protocol(info, run)
+    protocol = run_protocol(info, run)
     for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
@@ -72,7 +83,7 @@ def reproduce(
     lost = [name for name in info.weights if name not in files]
     if lost:
         raise UsageError(
-            f"{run}: its weights of {lost[0]} ({info.weights[lost[0]]['file']}) are not here; "
+            f"{run}: its weights of {lost[0]} ({info.weights[lost[0]].file}) are not here; "
             f"give --weights {lost[0]}=FILE"
         )
     from stvt.evaluation.run import evaluate
@@ -86,10 +97,11 @@ def reproduce(
         protocol=protocol,
         metrics=info.metrics,
         weights=files,
-        untrained=bool(settings.get("untrained", _some_untrained(info))),
-        device=device or str(settings.get("device", "auto")),
+        untrained=_some_untrained(info) if settings.untrained is None else settings.untrained,
+        device=device or settings.device,
+        compiled=settings.compiled,
         workers=workers,
-        save_frames=bool(settings.get("save_frames")),
+        save_frames=settings.save_frames,
         progress=progress,
     )
     compared, differing = differences(scores, again)
@@ -105,15 +117,6 @@ def _original(run: Path, run_json: Path) -> tuple[DataFrame, RunInfo]:
     if not len(scores):
         raise UsageError(f"{run}: no scores beside run.json to compare with")
     return scores, info
-
-
-def _protocol(info: RunInfo, run: Path) -> Protocol:
-    try:
-        return Protocol(**info.protocol)
-    except TypeError as error:
-        raise UsageError(
-            f"{run}/run.json is of another version of stvt ({info.version}): {error}"
-        ) from error
 
 
 def _some_untrained(info: RunInfo) -> bool:

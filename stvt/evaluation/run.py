@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import baselines
-from stvt.baselines import Compiled, Method, PrecomputedFrames
+from stvt.baselines import Method, PrecomputedFrames
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, write_json
 from stvt.core.version import __version__
 from stvt.device import device_name
 from stvt.evaluation import provenance, store
-from stvt.evaluation.plan import Plan
+from stvt.evaluation.plan import Plan, RunOptions, as_list
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.report import PAGE, report
@@ -34,61 +35,33 @@ def evaluate(
     datasets: Sequence[str] | str,
     methods: Sequence[str] | str,
     *,
-    root: str | Path = "data",
-    out: str | Path | None = None,
     protocol: str | Protocol = "paper",
-    metrics: Sequence[str] | str = ("psnr", "ssim"),
-    weights: Mapping[str, str | Path] | None = None,
-    untrained: bool = False,
-    device: str = "auto",
-    compiled: Compiled = "",
-    workers: int = 1,
-    cluster: str | None = None,
-    runtime: bool = False,
-    runtime_size: tuple[int, int] = (540, 960),
-    save_frames: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> DataFrame:
     """The scores of each method on each prepared data set, one row a frame and metric.
 
-    datasets:  names of prepared sets under `root` ("sample" or ["sample", "vid4"]).
-    methods:   as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
-               "net=FILE.py:Class"; a list, or one string with commas.
-    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already
-               there are not made again; those of another protocol are an error. The report is
-               of the data sets and methods named now.
-    protocol:  "paper", "zsm", "space", "authors" or a `Protocol`; `options` are its fields
-               (frames="all", time_step=4 ...), see `stvt.evaluation.protocol`.
-    weights:   network name -> file. untrained: random weights, for runtime and plumbing.
-    compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
-    runtime:   also time each method on one jointly upsampled frame of `runtime_size`
-               (height, width), count its operations and its peak memory; with frames="existing"
-               on one in register with its input, which is all that a spatial method makes.
-    workers, cluster: see `stvt.evaluation.processes`. progress: called with (done, total, what).
+    datasets: names of prepared sets ("sample" or ["sample", "vid4"]).
+    methods:  as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
+              "net=FILE.py:Class"; a list, or one string with commas.
+    protocol: "paper", "zsm", "space", "authors" or a `Protocol`.
+    progress: called with (done, total, what).
+    options:  the fields of `RunOptions` (root, out, metrics, weights, device, workers, runtime ...),
+              and those of the protocol that are not the preset's (frames="all", time_step=4 ...).
 
     Returns the table of `stvt.reports.COLUMNS`; its `attrs` hold "run" (the folder), "failures"
     (one line for each scene and method without scores) and "computed" (method -> seconds that
     its units passed and, of them, computed, and those of the processor, of those scored now).
-    Writes the report into `out`/report.
+    Writes the report, of the data sets and methods named now, into the run's folder.
     Raises the rooms' errors before any work when a set, method, weight or metric is missing, and
-    UsageError when another process evaluates into `out`.
+    UsageError when another process evaluates into the same folder.
     """
-    chosen = with_options(protocol, **options) if isinstance(protocol, str) else protocol
-    names = _names(datasets)
-    plan = Plan(
-        names,
-        baselines.parse_methods(methods) if isinstance(methods, str) else list(methods),
-        chosen,
-        root=Path(root),
-        run=Path(out) if out else Path("runs") / f"{'+'.join(names)}-{chosen.label()}",
-        metric_names=_names(metrics),
-        weights={name: Path(file) for name, file in (weights or {}).items()},
-        untrained=untrained,
-        device=device,
-        compiled=compiled,
-        save_frames=save_frames,
-    )
+    own = {one.name for one in fields(RunOptions)}
+    rules = {name: value for name, value in options.items() if name not in own}
+    given = RunOptions(**{name: value for name, value in options.items() if name in own})
+    chosen = with_options(protocol, **rules)
+    specs = baselines.parse_methods(methods) if isinstance(methods, str) else list(methods)
+    plan = Plan(as_list(datasets), specs, chosen, given)
     show = progress or (lambda done, total, what: None)
     with locked(plan.run, "being evaluated into", UsageError):
         plan.check_run_folder()  # which another process may have filled meanwhile
@@ -99,21 +72,18 @@ def evaluate(
             plan.run,
             root=str(plan.root),
             weights={name: str(file) for name, file in plan.settings.weights.items()},
-            workers=workers,
-            runtime=runtime_size if runtime else None,
+            workers=given.workers,
+            runtime=given.runtime_size if given.runtime else None,
         ) as facts:
-            units = [unit for unit in plan.units if not _done(unit)]
-            computed = _score_all(units, workers, cluster, show)
+            records, units = _remainder(plan.units)
+            computed = _score_all(units, given.workers, given.cluster, show)
             facts["computed"] = computed
-            counted = _cost_all(plan, *runtime_size, runtime, show)
-            scores = report(plan.run, is_current=is_current and not (units or counted))
+            counted = _cost_all(plan, *given.runtime_size, given.runtime, show)
+            scores = report(
+                plan.run, is_current=is_current and not (units or counted), known=records
+            )
     scores.attrs["computed"] = computed
     return scores
-
-
-def _names(names: Sequence[str] | str) -> list[str]:
-    """A list, or one string with commas."""
-    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def computed_line(computed: Mapping[str, Mapping[str, float]]) -> str | None:
@@ -137,9 +107,16 @@ def _is_reported(run: Path) -> bool:
     return bool(sessions) and "ended" in sessions[-1] and (run / "report" / PAGE).exists()
 
 
-def _done(unit: Unit) -> bool:
-    record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
-    return record.get("key") == unit.key and "scores" in record
+def _remainder(units: Iterable[Unit]) -> tuple[dict[Path, dict[str, Any]], list[Unit]]:
+    """The records that are whole, by file, and the other units with the metrics that theirs lack."""
+    records, left = {}, []
+    for unit in units:
+        record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
+        if missing := unit.missing_metrics(record):
+            left.append(replace(unit, metrics=missing))
+        else:
+            records[unit.file] = record
+    return records, left
 
 
 def _score_all(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
+MOST_FRAMES = 10**9
 FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
 
 
@@ -44,6 +47,7 @@ class UnitRecord:
     """The stored record of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
+    metrics: the definitions of those of the scores.
     """
 
     key: str
@@ -53,7 +57,8 @@ class UnitRecord:
     signature: str
     weights: str = ""
     fps: str | None = None
-    scores: list[tuple[int, float, str, str, float | str]] | None = None
+    metrics: dict[str, str] = field(default_factory=dict)
+    scores: list[Any] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
 
@@ -80,12 +85,37 @@ def read_unit(run: Path, dataset: str, scene: str, method: str) -> dict[str, Any
     try:
         record = read_json(file)
         if record is not None:
-            from_dict(UnitRecord, record, str(file), UsageError)
+            unit = from_dict(UnitRecord, record, str(file), UsageError)
+            if (unit.dataset, unit.scene, unit.method) != (dataset, scene, method):
+                raise UsageError(f"{file}: is of another scene or method")
+            _check(unit, file)
             return record
         failure = "not run yet"
     except UsageError as error:
         failure = f"{str(error).removesuffix(AGAIN).rstrip('; ')}; {AGAIN}"
     return {"dataset": dataset, "scene": scene, "method": method, "failure": failure}
+
+
+def _check(record: UnitRecord, file: Path) -> None:
+    if record.scores is None and record.failure is None:
+        raise UsageError(f"{file}: has neither scores nor the reason why there are none")
+    try:
+        if record.fps is not None and not 0 < float(Fraction(record.fps)) < math.inf:
+            raise ValueError("no rate")
+    except (ValueError, ArithmeticError):
+        raise UsageError(f"{file}: fps: is {record.fps[:20]!r}, no frame rate") from None  # type: ignore[index]
+    for place, row in enumerate(record.scores or ()):
+        match row:  # by hand: `from_dict` would take longer than all else where nothing is to do
+            case [
+                int(frame),
+                int() | float(),
+                str(),
+                str(),
+                int() | float() | "inf" | "-inf" | "nan",
+            ]:
+                if 0 <= frame < MOST_FRAMES:
+                    continue
+        raise UsageError(f"{file}: scores[{place}]: is {str(row)[:60]}, no score of a frame")
 
 
 def remove_leftovers(run: Path) -> None:
@@ -95,8 +125,8 @@ def remove_leftovers(run: Path) -> None:
             files.remove_temporaries(folder)
 
 
-def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
-    """One row a frame and metric, in the order of the records (`COLUMNS`)."""
+def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ()) -> DataFrame:
+    """One row a frame and metric, in the order of the records (`COLUMNS`); of these metrics alone."""
     from pandas import DataFrame
 
     rows = [
@@ -110,10 +140,11 @@ def scores_table(records: Iterable[dict[str, Any]]) -> DataFrame:
             metric,
             channel,
             float(value),
-            record["weights"],
+            record.get("weights", ""),
             record["signature"],
         )
         for record in records
-        for frame, t, metric, channel, value in record.get("scores", [])
+        for frame, t, metric, channel, value in record.get("scores") or ()
+        if not metrics or metric in metrics
     ]
     return DataFrame(rows, columns=list(COLUMNS))

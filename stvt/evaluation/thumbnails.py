@@ -117,7 +117,7 @@ def find_clips(
 
 
 def _fps(run: Path, dataset: str, scene: str, method: str) -> float | None:
-    unit = results.read_json(results.unit_file(run, dataset, scene, method)) or {}
+    unit = results.read_unit(run, dataset, scene, method)
     return float(Fraction(unit["fps"])) if unit.get("fps") else None
 
 

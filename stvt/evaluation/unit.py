@@ -52,7 +52,8 @@ class Unit:
     prepared: the scene; told: what a method is told of it; moving: whether the report's players keep copies of its frames.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code; failure: why it could not be built, if so.
-    key:    whatever the scores depend on. A record with the same key is not made again.
+    key:    whatever the outputs depend on. What a record with the same key has of the metrics is
+            not made again.
     """
 
     run: Path
@@ -84,6 +85,15 @@ class Unit:
     def shown(self) -> Position:
         """The output that the report shows: the one in the middle."""
         return self.positions[len(self.positions) // 2]
+
+    def missing_metrics(self, record: dict[str, Any]) -> tuple[str, ...]:
+        """Those of its metrics that a record lacks, or has by another definition."""
+        has = record.get("metrics", {}) if self.is_of(record) else {}
+        return tuple(n for n in self.metrics if has.get(n) != metrics.METRICS[n].definition)
+
+    def is_of(self, record: dict[str, Any]) -> bool:
+        """Whether a record has scores that this unit would make again, metrics aside."""
+        return record.get("key") == self.key and "scores" in record
 
     def record(self, **more: object) -> dict[str, Any]:
         """The record of the unit, with `more`: its scores or its failure."""
@@ -175,7 +185,23 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     fps = None if scene.fps is None else str(scene.fps)
     cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
     cost.processor = clock.process_time() - processor
-    return {"weights": method.weights, "fps": fps, "scores": scores, "warnings": warnings}
+    about = {"weights": method.weights, "fps": fps, "warnings": warnings}
+    return about | _with_earlier(unit, scores)
+
+
+def _with_earlier(unit: Unit, scores: list[list[object]]) -> dict[str, Any]:
+    """Scores and the definitions of their metrics, with those of an earlier record by others."""
+    earlier = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
+    defined = earlier.get("metrics", {}) if unit.is_of(earlier) else {}
+    kept = {
+        n: said for n, said in defined.items() if n in metrics.METRICS and n not in unit.metrics
+    }
+    scores = scores + [row for row in earlier.get("scores") or () if row[2] in kept]
+    order = {name: place for place, name in enumerate(metrics.METRICS)}
+    return {
+        "metrics": kept | {name: metrics.METRICS[name].definition for name in unit.metrics},
+        "scores": sorted(scores, key=lambda row: (row[0], order[str(row[2])])),
+    }
 
 
 def _restored(

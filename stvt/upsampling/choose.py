@@ -88,7 +88,8 @@ def preferred_method(settings: Settings) -> str:
 
 
 def _has_weights(name: str, settings: Settings) -> bool:
-    if (settings.scale != 4 and name != "stvun") or settings.scale not in (2, 3, 4):
+    parts = [baselines.METHODS[part] for part in baselines.ALIASES.get(name, name).split("+")]
+    if any(p.kind != "temporal" and settings.scale not in p.scales for p in parts):
         return False
     if settings.untrained:
         return False

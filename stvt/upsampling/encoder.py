@@ -135,11 +135,16 @@ def encoder_settings(
 
 def _check_container(output: Path, codec: str, name: str) -> None:
     format_ = container_format(output)
+    if not can_hold(format_, name):
+        held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
+        other = "take h264" if format_ == "matroska" else "try .mkv"
+        raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
+
+
+def can_hold(format_: str, codec: str) -> bool:
+    """Whether a codec can be written into FFmpeg's format `format_` here."""
     with av.open(os.devnull, "w", format=format_) as container:
-        if name not in container.supported_codecs or name in UNSUPPORTED.get(format_, ()):
-            held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
-            other = "take h264" if format_ == "matroska" else "try .mkv"
-            raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
+        return codec in container.supported_codecs and codec not in UNSUPPORTED.get(format_, ())
 
 
 def open_output(path: Path, format_: str, options: dict[str, str]) -> OutputContainer:
@@ -153,7 +158,7 @@ def open_output(path: Path, format_: str, options: dict[str, str]) -> OutputCont
 def open_input(path: Path) -> InputContainer:
     """A container opened for reading. Raises UsageError if it cannot be."""
     try:
-        return av.open(os.path.abspath(path))
+        return av.open(os.path.abspath(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise UsageError(f"{path}: cannot be opened ({error.strerror or error})") from error
 

@@ -15,15 +15,18 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from stvt.core.errors import UsageError
+from stvt.datasets import Restarts
 from stvt.upsampling.color import VUI
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
     EncoderSettings,
+    can_hold,
     container_format,
     list_segments,
     open_input,
     open_output,
 )
+from stvt.upsampling.riff_sound import declared_stream, put_names_right, wave_format
 
 Timed = tuple[Fraction, Any]  # a packet and its time of decoding
 
@@ -90,6 +93,7 @@ def _mux(
 ) -> list[str]:
     segments = [file for _, _, file in list_segments(folder)]
     notes: list[str] = []
+    by_tag: list[bool] = []
     orders = [_order(file, rate) for file in segments]
     delay = max(place - shown for order in orders for place, shown in enumerate(order))
     options = {"fflags": "+bitexact"}
@@ -115,13 +119,15 @@ def _mux(
             opening = streams.start if streams.opening is None else streams.opening
             begin = math.ceil((streams.start - opening) * rate)
             zero = streams.start - begin / rate
-            packets.append(_copy_streams(source, container, streams, zero, notes))
+            packets.append(_copy_streams(source, container, streams, zero, notes, by_tag))
         video = _video_packets(segments, orders, stream, rate, begin, delay)
         for _, packet in heapq.merge(video, *packets, key=lambda timed: timed[0]):
             container.mux(packet)
         first.close()
         if source is not None:
             source.close()
+    if any(by_tag):
+        put_names_right(output, by_tag)
     with open_input(output) as result:
         there = {key.lower() for key in result.metadata}
     # "title-eng" repeats "title".
@@ -184,9 +190,19 @@ def _copy_streams(
     streams: SourceStreams,
     zero: Fraction,
     notes: list[str],
+    by_tag: list[bool],
 ) -> Iterator[Timed]:
-    """Adds copies of the source's streams; returns their packets, with times from `zero`."""
-    if others := [one for one in source.streams if one.type in ("data", "attachment")]:
+    """Adds copies of the source's streams; returns their packets, with times from `zero`.
+
+    by_tag: what `riff_sound.put_names_right` needs to know.
+    """
+    others = [one for one in source.streams if one.type in ("data", "attachment")]
+    if container.format.name == "matroska" and streams.sound:  # fonts of subtitles, above all
+        for one in source.streams.attachments:
+            mime = one.mimetype or "application/octet-stream"
+            container.add_attachment(one.name or f"stream-{one.index}", mime, one.data)
+        others = [one for one in others if one.type != "attachment"]
+    if others:
         listed = ", ".join(str(one.index) for one in others)
         notes.append(f"what is no picture, sound or subtitle left out (streams {listed})")
     copies: dict[int, Any] = {}
@@ -197,17 +213,23 @@ def _copy_streams(
             continue
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         kind = container.format.name
+        wave = None if stream.type != "audio" or can_hold("matroska", name) else wave_format(stream)
+        template: Any = declared_stream(wave) if wave and kind == "matroska" else stream
         try:
             if name in UNSUPPORTED.get(kind, ()):
                 raise ValueError(name)
-            copy = container.add_stream_from_template(stream, opaque=True)
+            copy = container.add_stream_from_template(template, opaque=True)
         except (ValueError, av.FFmpegError):
-            other = ".mp4" if kind == "matroska" else ".mkv"
+            suffix, other = (".mp4", "mp4") if kind == "matroska" else (".mkv", "matroska")
+            way = f"; {suffix} may" if can_hold(other, name) or (wave and kind != other) else ""
             notes.append(
-                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold them; "
-                f"{other} may"
+                f"{what} (stream {stream.index}, {name}) left out: {kind} cannot hold it{way}"
             )
             continue
+        if template is not stream:
+            copy.time_base = stream.time_base
+        if template is not stream or name == "truehd":
+            by_tag.append(template is not stream)
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
         copy.disposition = stream.disposition
         copies[stream.index] = copy
@@ -223,11 +245,20 @@ def _source_packets(
         return
     run_up = Fraction(0 if streams.opening is None else 1, 5)
     latest: dict[int, int] = {}
+    # The picture goes on without a gap where time stamps begin anew, and takes the sound along.
+    restarts = Restarts(streams.picture)
+    read = {*copies, *([] if streams.picture is None else [streams.picture])}
     try:
-        for packet in source.demux([source.streams[index] for index in copies]):
-            if not packet.size or packet.pts is None or packet.time_base is None:
+        for packet in source.demux([source.streams[index] for index in sorted(read)]):
+            if not packet.size or packet.time_base is None:
                 continue
             tick = Fraction(packet.time_base)
+            index = packet.stream.index
+            moved = restarts.shift(index, packet.dts, packet.duration, tick)
+            if packet.pts is None or index not in copies:
+                continue
+            packet.pts += moved
+            packet.dts = None if packet.dts is None else packet.dts + moved
             at = packet.pts * tick
             lasts = Fraction(packet.duration or 0) * tick
             if packet.stream.type == "subtitle" and at < zero < at + lasts:
@@ -243,7 +274,6 @@ def _source_packets(
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             # Times of decoding that stand still or run back are refused by every container.
-            index = packet.stream.index
             packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts

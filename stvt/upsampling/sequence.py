@@ -30,17 +30,22 @@ class Placement:
     times: that a method is asked for between two frames, each in (0, 1).
     step:  seconds of the input between two outputs where stamps are uneven; None: every gap
            holds the frame and all the times.
-    hold:  whether the last frame is shown as long as the others.
+    hold:  whether the last frame is shown as long as the others, or as the source says.
+    period: seconds between two frames of a constant rate; a longer gap, where a frame is missing or
+           the last one stays, holds the frame that it follows. None: all gaps are alike.
     """
 
     times: tuple[float, ...]
     step: Fraction | None = None
     hold: bool = True
+    period: Fraction | None = None
 
     def outputs(self, start: Fraction, end: Fraction, origin: Fraction) -> list[int]:
         """For each output in the gap its index: 0 is the frame itself, i is at times[i - 1]."""
         if self.step is None:
-            return list(range(len(self.times) + 1))
+            parts = len(self.times) + 1
+            held = round((end - start) / self.period) - 1 if self.period else 0
+            return [0] * (held * parts) + list(range(parts))
         near = self.step * SNAP
         first = math.ceil((start - near - origin) / self.step)
         last = math.ceil((end - near - origin) / self.step)

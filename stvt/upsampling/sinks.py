@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from fractions import Fraction
 from itertools import count
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from stvt.datasets import Pixels, write_frame
+from stvt.core.errors import UsageError
+from stvt.datasets import Pixels, frame_files, write_frame
 from stvt.upsampling.encoder import EncoderSettings, SegmentWriter
 from stvt.upsampling.job import UpsampleJob
 from stvt.upsampling.mux import SourceStreams, mux_segments
@@ -53,11 +54,27 @@ class VideoSink:
     def finish(self, source: Source) -> list[str]:
         whole = self.job.parts / f"whole{self.job.output.suffix.lower()}"
         streams = self._streams(source)
-        notes = mux_segments(
-            self.segments.folder, whole, self.settings, self.vui, self.rate, streams
-        )
-        os.replace(whole, self.job.output)
+        try:
+            notes = mux_segments(
+                self.segments.folder, whole, self.settings, self.vui, self.rate, streams
+            )
+            self._put_in_place(whole)
+        finally:
+            whole.unlink(missing_ok=True)
         return notes
+
+    def _put_in_place(self, whole: Path) -> None:
+        """Names the whole as the output, unless something has come to be there meanwhile."""
+        output = self.job.output
+        if not self.job.overwrite:
+            try:
+                os.link(whole, output)  # which never replaces anything
+                return
+            except FileExistsError:
+                raise UsageError(f"{output}: is there already; give another name") from None
+            except OSError:  # a file system without links
+                pass
+        os.replace(whole, output)
 
     def _streams(self, source: Source) -> SourceStreams | None:
         if not isinstance(source, VideoSource) or source.first is None:
@@ -92,7 +109,10 @@ class FolderSink:
         """Every file is whole already."""
 
     def finish(self, source: Source) -> list[str]:
-        if self.job.output.is_dir():
-            shutil.rmtree(self.job.output)
-        os.replace(self.folder, self.job.output)
+        output = self.job.output
+        if output.is_dir():
+            for file in frame_files(output) if self.job.overwrite else ():
+                file.unlink()
+            output.rmdir()  # fails if anything else has come to be there meanwhile
+        os.rename(self.folder, output)
         return []

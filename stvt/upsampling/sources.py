@@ -13,12 +13,13 @@ import numpy as np
 from stvt.core.errors import UsageError
 from stvt.core.images import animated_webp, other_files
 from stvt.datasets import (
+    HoldDetector,
     Pixels,
     Timestamps,
     frame_files,
     numbering_fault,
     open_video,
-    read_frame,
+    read_deep_frame,
 )
 from stvt.upsampling.color import VUI, source_vui
 from stvt.upsampling.sequence import Timed
@@ -88,6 +89,7 @@ class Source:
         self.first, self.last = None, 1 / self.when.rate
         origin: Fraction | None = None
         last: Fraction | None = None
+        holds = HoldDetector(self.when.rate)
         for number, stamp, picture in self._all():
             if number and origin is None:
                 origin = self.when.start
@@ -110,7 +112,19 @@ class Source:
             if past < self.part.start:
                 continue
             self.first = stamp if self.first is None else self.first
-            yield stamp, self._cropped(picture)
+            taken = self._cropped(picture)
+            holds.process_frame(taken)
+            yield stamp, taken
+        else:
+            if last is not None and origin is not None and not self.problems:
+                end = self.part.end
+                rest = self.when.last if end is None else min(self.when.last, origin + end - last)
+                self.last = max(rest, self.last if self.when.constant_rate else rest)
+        if held := holds.result():
+            self.notes.append(
+                f"{held[0]} frames repeat the one before (each picture is held for {held[1]}), and so "
+                "do those made between them: motion is as uneven as before"
+            )
         if self.first is None:
             start, end = float(self.part.start), self.part.end
             until = "" if end is None else f" and before {float(end):g} s"
@@ -156,9 +170,21 @@ class VideoSource(Source):
         # Where the first frames cannot be decoded, numbers do not tell times.
         whole = self._video.start == self.when.start
         point = self.when.seek_point(self.part.start) if whole else None
-        timed = self._video.timed(deep=True, point=point)
-        for number, (stamp, picture) in enumerate(timed, point.number if point else 0):
+        number = start = point.number if point else 0
+        origin: int | None = None
+        latest, ordered = start, True
+        for count, (stamp, picture) in enumerate(self._video.timed(deep=True, point=point)):
+            # A frame that could not be decoded leaves its place empty; one in another order does not.
+            place = self.when.number(stamp)
+            ordered = ordered and place is not None and (not count or place > latest)
+            if place is not None and ordered:
+                origin = place - number if origin is None else origin
+                number = max(number, min(place - origin, start + count + self._video.missing))
+                latest = place
             yield number, stamp, picture
+            number += 1
+        told = ("between frames", "picture size changes")
+        self.notes += [n for n in self._video.notes if any(part in n for part in told)]
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
             self.problems.append(f"{self.path}: {note}")
@@ -172,10 +198,13 @@ class FolderSource(Source):
         if not self._files:
             raise UsageError(f"{path}: holds no pictures{other_files(path)}")
         said: set[str] = set()
-        height, width = read_frame(self._files[0], said).shape[:2]
+        first = read_deep_frame(self._files[0], said)
+        height, width = first.shape[:2]
+        bits = 8 if first.dtype == np.uint8 else 16
         seconds = len(self._files) / rate
-        when = Timestamps(rate, True, Fraction(0), Fraction(0), len(self._files), seconds)
-        super().__init__(path, part, when, VUI(), 8, width, height)
+        count = len(self._files)
+        when = Timestamps(rate, True, Fraction(0), Fraction(0), count, seconds, 1 / rate)
+        super().__init__(path, part, when, VUI(), bits, width, height)
         if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
         self.notes += [f"{path}: {note}" for note in sorted(said)]
@@ -184,7 +213,7 @@ class FolderSource(Source):
         start = math.ceil(self.part.start * self.when.rate)
         for number, file in enumerate(self._files[start:], start):
             said: set[str] = set()
-            picture = read_frame(file, said)
+            picture = read_deep_frame(file, said)
             lines = (f"{self.path}: {note}" for note in sorted(said))
             self.notes += [line for line in lines if line not in self.notes]
             if picture.shape[:2] != (self.height, self.width):

@@ -10,7 +10,7 @@ import numpy as np
 
 from stvt.baselines import Method, Settings
 from stvt.core.errors import StvtError, UsageError
-from stvt.core.files import locked
+from stvt.core.files import locked, reason
 from stvt.upsampling.checks import check_places, check_record
 from stvt.upsampling.choose import SideBySide, choose_method
 from stvt.upsampling.encoder import (
@@ -73,24 +73,27 @@ def _run(
     upsampling = Upsampling(
         method, placement(job, source), job.cuts, say if settings.tile == "auto" else None
     )
-    done, total = sink.done, source.expected(job.factor)
+    done, total, known = sink.done, source.expected(job.factor), len(source.notes)
     try:
         for output in upsampling.outputs(source.frames(), lambda: source.last, done):
             sink.write(as_picture(output))
             done += 1
             progress(done, total, job.output.name)
         sink.close()
+        check_places(job)  # what came to be at the output meanwhile is not replaced
+        warned = [line for stage in method.stages for line in stage.warnings]
+        left_out = [*source.notes[known:], *warned, *sink.finish(source)]
     except (StvtError, OSError) as error:
         sink.close()
         kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
-        raise UsageError(f"{error}{kept}") from error
+        said = str(error)
+        if isinstance(error, OSError):
+            said = f"{error.filename or job.output}: cannot be written: {reason(error)}"
+        raise UsageError(f"{said}{kept}") from error
     finally:
         sink.close()
         if not sink.done:
             shutil.rmtree(job.parts, ignore_errors=True)
-    check_places(job)  # nothing that came to be at the output meanwhile is replaced
-    warned = [line for stage in method.stages for line in stage.warnings]
-    left_out = [*warned, *sink.finish(source)]
     for note in left_out:
         say(note)
     shutil.rmtree(job.parts, ignore_errors=True)
@@ -122,7 +125,7 @@ def build_method(job: UpsampleJob, settings: Settings) -> Method:
 def placement(job: UpsampleJob, source: Source) -> Placement:
     """The times of a job's outputs: equal parts of each gap, or by time stamps where these vary."""
     if source.when.constant_rate:
-        return Placement(even_times(job.factor), hold=job.hold)
+        return Placement(even_times(job.factor), hold=job.hold, period=1 / source.when.rate)
     step = 1 / (source.when.rate * job.factor)
     return Placement(even_times(FINE) if job.factor > 1 else (), step, job.hold)
 

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 import stvt
+from stvt.baselines import Compiled
 from stvt.cli import compare as compare_command
 from stvt.cli import reproduce as reproduce_command
-from stvt.core.errors import UsageError
+from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
 from stvt.evaluation import report as reporting
-from stvt.evaluation.plan import Plan
-from stvt.evaluation.protocol import with_options
+from stvt.evaluation.plan import Plan, RunOptions
+from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.store import read_json
 from stvt.reports import RunInfo
 
@@ -174,18 +175,14 @@ def test_weights_that_are_not_here_any_more_are_asked_for(copy: Path, root: Path
         call("reproduce", copy, "--root", root)
 
 
-def planned(root: Path, run: Path) -> Plan:
+def planned(
+    root: Path, run: Path, protocol: Protocol | None = None, compiled: Compiled = ""
+) -> Plan:
     return Plan(
         ["squares"],
         ["bicubic+blend"],
-        with_options("zsm", degradation="BD", limit=2),
-        root=root,
-        run=run,
-        metric_names=("psnr",),
-        weights={},
-        untrained=False,
-        device="cpu",
-        save_frames=False,
+        protocol or with_options("zsm", degradation="BD", limit=2),
+        RunOptions(root=root, out=run, metrics="psnr", device="cpu", compiled=compiled),
     )
 
 
@@ -196,7 +193,7 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
     plan, other = planned(root, tmp_path / "a"), planned(root, tmp_path / "b")
     for one in (plan, other):
         one.settings = replace(one.settings, weights={"stvun": tmp_path / "w.pth"}, untrained=True)
-    facts = provenance.facts(plan)
+    facts = asdict(provenance.describe(plan))
     assert facts["command"] == (
         "stvt evaluate --datasets squares --methods bicubic+blend --protocol zsm --degradation BD "
         "--limit 2 --metrics psnr --device cpu --weights stvun=w.pth --untrained"
@@ -204,7 +201,27 @@ def test_provenance_says_what_is_needed_to_run_again_and_no_folder(
     assert facts["weights"]["stvun"]["sha256"].startswith("9a129038d9")
     assert {"python", "torch", "numpy", "av", "stvt"} <= facts["versions"].keys()
     assert str(tmp_path) not in json.dumps(facts) and str(root) not in json.dumps(facts)
-    assert provenance.facts(other) == facts
+    assert asdict(provenance.describe(other)) == facts
+
+
+def test_a_protocol_of_ones_own_is_evaluated_and_its_command_departs_from_the_papers(
+    root: Path, tmp_path: Path
+) -> None:
+    mine = Protocol("mine", ends="replicate", limit=1)
+    scores = stvt.evaluate("squares", "bicubic+blend", root=root, out=tmp_path / "a", protocol=mine)
+    assert len(scores) and not scores.attrs["failures"]
+    words = provenance.command(planned(root, tmp_path / "b", mine))
+    assert "--protocol paper --ends replicate --limit 1 " in words
+    assert mine.label() == "mine-replicate-limit1"
+
+
+def test_compiled_networks_are_recorded_and_scored_by_themselves(
+    root: Path, tmp_path: Path
+) -> None:
+    plain, compiled = planned(root, tmp_path), planned(root, tmp_path, compiled="parts")
+    assert "--compile parts" in provenance.command(compiled)
+    assert provenance.describe(compiled).settings.compiled == "parts"
+    assert {unit.key for unit in plain.units}.isdisjoint(unit.key for unit in compiled.units)
 
 
 def test_the_state_of_the_code_is_gits() -> None:
@@ -215,7 +232,7 @@ def test_the_state_of_the_code_is_gits() -> None:
         return
     command = ["git", "-C", str(top), "rev-parse", "HEAD"]
     commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert state is not None and state["commit"] == commit
+    assert state is not None and state.commit == commit
 
 
 def test_a_run_says_how_it_was_made_and_when_in_a_file_of_its_own(run: Path, root: Path) -> None:
@@ -249,3 +266,20 @@ def test_help_waits_for_nothing_heavy(command: str) -> None:
         "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-P", "-c", program], check=True, capture_output=True)
+
+
+def test_code_that_a_run_names_runs_only_if_allowed(
+    copy: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = copy / "m.py"
+    code.write_text(f"open({str(tmp_path / 'RAN')!r}, 'w')\n")
+    facts = read_json(copy / "run.json") or {}
+    facts["methods"]["bicubic+blend"]["spec"] = f"x=bicubic+{code}:M"
+    write_json(copy / "run.json", facts)
+    again = ("reproduce", copy, "--root", root, "--out", tmp_path / "again")
+    with pytest.raises(UsageError, match=r"m\.py; read it, then give --allow-code"):
+        call(*again)
+    assert not (tmp_path / "RAN").exists()
+    with pytest.raises(StvtError, match="defines no 'M'"):
+        call(*again, "--allow-code")
+    assert (tmp_path / "RAN").exists() and f"runs the code of {code}" in capsys.readouterr().err

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import sleep
 from typing import Any, Literal
 
 import pytest
@@ -61,6 +64,25 @@ with locked(Path({str(tmp_path / "run")!r}), "being written"):
     with locked(tmp_path / "run", "being written"):
         (tmp_path / "run" / "kept").touch()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["kept"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no locks on folders")
+def test_a_folder_that_its_holder_removed_is_made_and_held_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with ThreadPoolExecutor() as pool, locked(folder, "being written"):
+        (folder / "part").touch()
+
+        def wait() -> None:
+            again = locked(folder, "being written")
+            with locked(folder, "being written"), pytest.raises(StvtError, match="by another"):
+                again.__enter__()
+
+        waiting = pool.submit(wait)
+        sleep(0.2)
+        (folder / "part").unlink()
+        folder.rmdir()
+    waiting.result()
+    assert not folder.exists()
 
 
 @dataclass

@@ -1,5 +1,8 @@
 """Runs that go on: nothing is done twice, a set is read once, damage and company are one line."""
 
+import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 
 import stvt
 from stvt.cli.main import main
-from stvt.core.files import locked
+from stvt.core.files import locked, write_json
 from stvt.evaluation import store
 
 METHODS = "bicubic+blend,bilinear+repeat"
@@ -131,3 +134,84 @@ def test_a_second_evaluation_into_one_folder_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{run}: is being evaluated into by another process" in line
     assert half.exists() and "bilinear" in (run / "run.json").read_text()
+
+
+def test_a_metric_is_added_to_the_scores_that_are_there_and_none_is_made_again(
+    run: Path, root: Path
+) -> None:
+    unit = store.unit_file(run, "squares", "left", "bicubic+blend")
+    whole = json.loads(unit.read_bytes())
+    scores = stvt.evaluate("squares", METHODS, root=root, out=run, metrics="ssim")
+    assert set(scores["metric"]) == {"ssim"} and json.loads(unit.read_bytes()) == whole
+    other = {**whole, "metrics": {"ssim": whole["metrics"]["ssim"]}}
+    other["scores"] = [row for row in whole["scores"] if row[2] == "ssim"]
+    write_json(unit, other)
+    again = stvt.evaluate("squares", METHODS, root=root, out=run)
+    assert set(again["metric"]) == {"psnr", "ssim"} and json.loads(unit.read_bytes()) == whole
+
+
+@pytest.fixture
+def altered(root: Path, tmp_path: Path) -> Path:
+    """The root of a copy of the set, in which one true frame has been replaced by another."""
+    shutil.copytree(root, tmp_path / "data", copy_function=shutil.copy2)
+    frames = tmp_path / "data" / "squares" / "GT" / "left"
+    shutil.copy(frames / "00000003.png", frames / "00000001.png")
+    return tmp_path / "data"
+
+
+def test_altered_frames_are_named_and_nothing_is_scored(
+    altered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(altered, tmp_path / "run", "--methods", METHODS) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "left/00000001.png is not as the manifest says" in line
+    assert "stvt verify squares --fix" in line
+    (altered / "squares" / "GT" / "left" / "00000001.png").unlink()
+    assert evaluate(altered, tmp_path / "run", "--methods", METHODS) == 2
+    assert "00000001.png is missing" in capsys.readouterr().err
+
+
+def test_frames_altered_without_a_trace_are_found_by_verify(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root, tmp_path / "data", copy_function=shutil.copy2)
+    frame = tmp_path / "data" / "squares" / "BDx4" / "left" / "00000002.png"
+    times, data = frame.stat(), bytearray(frame.read_bytes())
+    data[-1] ^= 1
+    frame.write_bytes(data)
+    os.utime(frame, ns=(times.st_atime_ns, times.st_mtime_ns))
+    options = ("--methods", "bicubic+blend", "--limit", "1", "--ends", "replicate")
+    assert evaluate(tmp_path / "data", tmp_path / "run", *options, "--verify") == 2
+    assert "BDx4/left/00000002.png is not as" in capsys.readouterr().err
+    assert evaluate(root, tmp_path / "run", *options, "--verify") == 0
+    facts = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    assert facts["datasets"]["squares"]["checked"] == "sha256" and "--verify" in facts["command"]
+    assert evaluate(root, tmp_path / "run", *options) == 0
+    facts = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    assert facts["datasets"]["squares"]["checked"] == "sizes and times"
+
+
+def test_a_copied_set_whose_times_are_new_is_scored(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "data", copy_function=shutil.copyfile)
+    assert evaluate(tmp_path / "data", tmp_path / "run", "--methods", "bicubic+blend") == 0
+
+
+def test_with_nothing_to_do_each_record_is_read_once_and_the_scenes_are_sorted_once(
+    run: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_names: list[str] = []
+
+    def key(name: str) -> str:
+        sorted_names.append(name)
+        return name
+
+    monkeypatch.setattr("stvt.datasets.test_set.natural_key", key)
+    opened.clear()
+    watching[0] = True
+    try:
+        stvt.evaluate("squares", METHODS, root=root, out=run)
+    finally:
+        watching[0] = False
+    units = [path for path in opened if "/units/" in path]
+    assert len(units) == len(set(units)) == 4
+    assert sorted(sorted_names) == ["left", "right"]

@@ -75,3 +75,13 @@ def test_a_scheduler_that_dies_at_work_is_told(tmp_path: Path) -> None:
 
 def _exists(file: Path) -> str:
     return f"__import__('os').path.exists({str(file)!r})"
+
+
+def test_a_system_without_shared_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("stvt.evaluation.processes.ProcessPoolExecutor", refuse)
+    with pytest.raises(UsageError, match="/dev/shm"):
+        list(run_units(eval, ["1", "2"], 2))
+    assert list(run_units(eval, ["1"], 1)) == [("1", 1)]

@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from stvt.reports import COLUMNS, Comparison, ReportError, RunInfo, run_table
+from stvt.reports.scores import averages
 from stvt.reports.significance import difference, interval
 from tests.builders.reports import run_info
 
@@ -191,3 +192,12 @@ def test_what_two_runs_do_not_share_is_said() -> None:
         Comparison((ours, info("a")), (ours, info("a")), metrics=["lpips"])
     random = scored({"a": {"s": [20.0]}}, weights="untrained")
     assert "Untrained: a." in Comparison((random, info("a")), (random, info("a"))).table()
+
+
+def test_frames_that_equal_the_truth_rank_a_method_higher_in_marks_and_differences() -> None:
+    values = {"a": {"s": [math.inf, math.inf, 26.0]}, "b": {"s": [34.0, 35.0, 26.0]}}
+    ranks = averages(scored(values), info("a", "b")).ranks(("set", "rgb"), "psnr")
+    assert (ranks["a"].place, ranks["b"].place) == (1, 2)
+    a, b = ({"s": dict(enumerate(values[name]["s"]))} for name in "ab")
+    assert difference(a, b, "psnr").verdict == "worse"
+    assert difference(b, a, "psnr").verdict == "better"

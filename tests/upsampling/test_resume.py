@@ -146,6 +146,32 @@ def test_what_came_to_be_at_the_output_meanwhile_is_not_replaced(tmp_path: Path,
     assert carry_out(replace(job, resume=True)).outputs == 12
 
 
+@pytest.mark.parametrize("fault", [None, OSError(28, "No space left on device", "whole.mp4")])
+def test_what_comes_or_fails_while_the_whole_is_joined_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: OSError | None
+) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 6))
+    job = job_of(source, tmp_path / "out.mp4")
+
+    def join(folder: Path, output: Path, *_: object) -> list[str]:
+        output.write_text("half")
+        if fault:
+            raise fault
+        job.output.write_text("precious")
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stvt.upsampling.sinks.mux_segments", join)
+        line = "whole.mp4: cannot be written: no space left" if fault else "is there already"
+        with pytest.raises(UsageError, match=f"{line}.*--resume goes on there"):
+            carry_out(job)
+    assert sorted(file.name for file in job.parts.iterdir()) == ["job.json", "segments"]
+    if not fault:
+        assert job.output.read_text() == "precious"
+        job.output.unlink()
+    assert carry_out(replace(job, resume=True)).outputs == 12
+
+
 def test_a_full_disk_is_one_line_and_whole_segments_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,10 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from stvt.datasets.video.reader import open_video
@@ -118,3 +120,44 @@ def test_a_subtitle_that_is_on_when_a_part_begins_is_there(shared: Path, tmp_pat
     ]
     assert shown[0] == pytest.approx((0, 3.35), abs=0.05)
     assert shown[1][0] == pytest.approx(3.35, abs=0.05) and len(shown) == 2
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+@pytest.mark.parametrize("codec", ["wmav2", "adpcm_ms", "adpcm_ima_wav", "pcm_alaw", "pcm_mulaw"])
+def test_sound_that_matroska_holds_by_its_riff_tag_is_copied(
+    tmp_path: Path, codec: str, name: str
+) -> None:
+    source = tmp_path / "in.avi"
+    with av.open(str(source), "w") as file:
+        picture: Any = file.add_stream("mpeg4", rate=10)
+        picture.width, picture.height, picture.pix_fmt = 48, 32, "yuv420p"
+        voice: Any = file.add_stream(codec, rate=8000, layout="mono")
+        voice.bit_rate = 32000
+        voice.codec_context.open()
+        for frame in scenery(1, 10):
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        file.mux(picture.encode())
+        tone = (9000 * np.sin(np.arange(8000) / 5)).astype(np.int16)[None]
+        resampler = av.AudioResampler(voice.format, "mono", 8000, voice.frame_size or 1024)
+        whole = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
+        whole.sample_rate, whole.pts = 8000, 0
+        for piece in [*resampler.resample(whole), *resampler.resample(None)]:
+            file.mux(voice.encode(piece))
+        file.mux(voice.encode())
+    result = carry_out(job_of(source, tmp_path / name, lossless=False), scale=1)
+    before = packets(source)
+    if name == "out.mp4":
+        assert f"sound (stream 1, {codec}) left out: mp4 cannot hold it; .mkv may" in result.notes
+        return
+    after = packets(tmp_path / name)
+    assert after[0] == codec and after[1:] == before[1:] and len(after[2]) > 4000
+
+
+def packets(path: Path) -> tuple[str, list[bytes], bytes]:
+    """The codec of the sound, its packets, and what they decode to."""
+    with av.open(str(path)) as file:
+        name = file.streams.audio[0].codec_context.codec.canonical_name
+        data = [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+    with av.open(str(path)) as file:
+        frames = b"".join(frame.to_ndarray().tobytes() for frame in file.decode(audio=0))
+    return name, data, frames

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -129,3 +130,32 @@ def test_a_gap_without_frames_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no frame after 0\.3 s and before 0\.5 s"):
         carry_out(job_of(source, tmp_path / "out.mp4", part=part))
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "levels"),
+    [("ffv1", "gbrp16le", 65535), ("h264", "yuv420p10le", 1023)],
+)
+def test_frames_of_sixteen_bits_keep_their_depth(
+    tmp_path: Path, codec: str, pixel_format: str, levels: int
+) -> None:
+    ramp = np.broadcast_to(np.linspace(30000, 30600, 64).astype(np.uint16)[:, None], (48, 64, 3))
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), ramp)
+    output = tmp_path / "out.mkv"
+    carry_out(job_of(tmp_path / "in", output, fps=Fraction(25), codec=codec, crf=None), scale=1)
+    result = open_video(output)
+    assert result.facts["pix_fmt"] == pixel_format
+    for _, picture in result.timed(deep=True):
+        assert np.abs(picture - ramp / 65535).max() < 2 / levels
+        assert len(np.unique(picture[0, :, 0])) > (60 if levels > 1023 else 6)
+
+
+@pytest.mark.parametrize("held", [1, 2, 3])
+def test_pictures_that_are_held_for_several_frames_are_said(tmp_path: Path, held: int) -> None:
+    frames = [frame for frame in scenery(1, 12) for _ in range(held)]
+    result = carry_out(job_of(video(tmp_path / "in.mp4", frames), tmp_path / "out.mp4"), scale=1)
+    said = [note for note in result.notes if "repeat the one before" in note]
+    assert len(said) == (held > 1) and result.outputs == 24 * held
+    assert all(f"held for {held})" in note for note in said)

@@ -50,8 +50,7 @@ def test_each_variety_changes_some_clips_and_each_time_alike(
 
 def test_light_changes_the_levels_of_some_clips_over_time(pictures: list[Frames]) -> None:
     def means(seed: int, *vary: str) -> NDArray[np.float64]:
-        levels: NDArray[np.float64] = frames_of(pictures, seed, *vary, frames=8).mean((1, 2, 3))
-        return levels
+        return np.asarray(frames_of(pictures, seed, *vary, frames=8).mean((1, 2, 3)))
 
     ratios = [means(seed, "light") / means(seed) for seed in range(10)]
     changes = [float(np.ptp(ratio)) for ratio in ratios]

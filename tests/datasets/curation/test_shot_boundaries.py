@@ -1,7 +1,8 @@
 """Cuts are found; motion, flashes, fades and noise are none."""
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets.curation.shot_boundaries import ShotBoundaryDetector, shots
+from stvt.datasets.errors import DatasetError
 from stvt.datasets.video.reader import open_video
 
 Frame = NDArray[np.uint8]
@@ -102,3 +104,35 @@ def test_pictures_of_one_pixel_do_no_harm() -> None:
 def test_the_cuts_of_real_clips(shared: Path, name: str, taken: int, found: list[int]) -> None:
     video = open_video(shared / "data" / "clips" / name)
     assert cuts(list(islice(video, taken))) == found
+
+
+@pytest.mark.slow
+def test_of_thirty_pairs_of_real_shots_as_many_cuts_are_found_in_the_dark(shared: Path) -> None:
+    """At full brightness and at an eighth: 29 at least, and no false alarm within the shots."""
+    shots_ = []
+    for file in sorted((shared / "data" / "clips").iterdir()):
+        if file.name == "bbb_800x640_firstpts10s.mp4":
+            continue  # which has a cut of its own
+        try:
+            video = open_video(file)
+            first = list(islice(video, 8)) if video.width >= 160 else []
+        except DatasetError:
+            continue
+        small = [cv2.resize(one, (320, 240), interpolation=cv2.INTER_AREA) for one in first]
+        if len(small) == 8 and small[0].std() > 20:
+            shots_.append(small)
+    pairs, used = [], Counter[int]()
+    for i, j in combinations(range(len(shots_)), 2):
+        apart = np.abs(shots_[i][-1].astype(float) - shots_[j][0]).mean()
+        if max(used[i], used[j]) < 2 and apart > 30:  # not two versions of one film
+            pairs.append((i, j))
+            used.update((i, j))
+    assert len(pairs) >= 30
+    for part in (1, 8):
+        found = [
+            cuts([np.asarray(frame // part, np.uint8) for frame in shots_[i] + shots_[j]]) == [8]
+            for i, j in pairs[:30]
+        ]
+        assert sum(found) >= 29, part
+        alarms = [cuts([np.asarray(frame // part, np.uint8) for frame in s]) for s in shots_]
+        assert sum(map(bool, alarms)) == 0, part

@@ -147,15 +147,16 @@ def test_a_cut_file_without_frame_count_is_known_by_its_duration(tmp_path: Path)
     assert f"partial: {count} frames decoded: the file ends at" in said(video)
 
 
-def test_a_change_of_size_ends_the_frames_and_is_said(tmp_path: Path) -> None:
+def test_frames_of_another_size_are_scaled_to_the_first_ones_and_it_is_said(tmp_path: Path) -> None:
     parts = [
         write(tmp_path / f"{n}.mjpeg", noise(3, "yuvj420p", n), "mjpeg").read_bytes()
         for n in (64, 32)
     ]
     (tmp_path / "both.mjpeg").write_bytes(b"".join(parts))
     video = open_video(tmp_path / "both.mjpeg")
-    assert [frame.shape for frame in video] == [(64, 64, 3)] * 3
-    assert "partial: 3 frames decoded: the picture size changes from 64x64 to 32x32" in said(video)
+    assert [frame.shape for frame in video] == [(64, 64, 3)] * 6
+    assert "size changes (to 32x32): 3 of 6 frames are scaled to the first one's" in said(video)
+    assert video.facts["partial"] is False and video.facts["frames_scaled"] == 3
 
 
 def test_a_video_can_be_read_again_and_with_more_threads(tmp_path: Path) -> None:

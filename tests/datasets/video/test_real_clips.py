@@ -12,6 +12,7 @@ from stvt.datasets.video.reader import open_video
 
 TURNED = "turned {} degrees clockwise"
 PARTIAL = "partial: {} frames decoded: "
+LOST = "{} packets between frames could not be decoded"
 HIDDEN, VARIES, FIRST = "hidden by an edit list", "variable frame rate", "the first time stamp is "
 LOW, HIGH = "taken as BT.601", "taken as BT.709"
 SHAPE = "sample aspect ratio "
@@ -28,7 +29,7 @@ CLIPS: dict[str, tuple[int, int, int, *tuple[str, ...]] | str] = {
     "bbb_800x640_firstpts10s.mp4": (800, 640, 120, LOW, SHAPE + "1137/800", FIRST + "10.000 s"),
     "edit_list_preroll.mp4": (640, 360, 16, HIDDEN),
     "edit_list_positive_shift.mp4": (1920, 1080, 270, HIGH, FIRST + "1.000 s"),
-    "invalid_nalu.mp4": (1080, 720, 26, HIGH, PARTIAL.format("26 of 30")),
+    "invalid_nalu.mp4": (1080, 720, 29, HIGH, LOST.format(1)),  # as many as ffmpeg gives
     "malformed_free_box.mp4": "cannot be opened: damaged at byte 32 (a box 'free' of 3 bytes)",
     "rotate_and_reflect.mp4": (720, 1080, 30, "mirrored and " + TURNED.format(270), HIGH),
     "bt601_640x428.mov": (640, 428, 30),
@@ -81,7 +82,7 @@ CLIPS: dict[str, tuple[int, int, int, *tuple[str, ...]] | str] = {
     "awesome movie.mov": (640, 480, 123, VARIES),
     "sideways_movie.mov": (480, 640, 25, TURNED.format(90)),
     "broken.mp4": NO_INDEX,
-    "corrupted.mp4": (1280, 720, 28, HIGH, PARTIAL.format("28 of 50")),
+    "corrupted.mp4": (1280, 720, 49, HIGH, LOST.format(1), "1 of 49 frames are flagged as damaged"),
     "unordered_50x50.mov": (50, 50, 4, LOW),
     "video_0.mov": (568, 320, 3),
     "video_90.mov": (320, 568, 3, TURNED.format(90)),
@@ -108,16 +109,16 @@ CLIPS: dict[str, tuple[int, int, int, *tuple[str, ...]] | str] = {
     "sintel_cave_1024x436.mp4": (1024, 436, 50, LOW),
     "audio_only.mp4": "has no video stream",
     "truncated_flower.webm": (960, 540, 81, PARTIAL.format("81"), FIRST + "0.003 s"),
-    "truncated_friday.mp4": (640, 480, 107, PARTIAL.format("107 of 185")),
+    "truncated_friday.mp4": (640, 480, 109, PARTIAL.format("109 of 185")),
     "truncated_no_index.mov": NO_INDEX,
     "damaged_middle.mp4": (
         640,
         360,
-        61,
+        147,
         LOW,
         SHAPE + "2",
-        PARTIAL.format("61 of 150"),
-        "1 of 61 frames are flagged as damaged",
+        LOST.format(3),
+        "22 of 147 frames are flagged as damaged",
     ),
     "empty.mp4": "is empty (0 bytes)",
     "not_a_video.mp4": "is not a video, or of a kind FFmpeg does not know",

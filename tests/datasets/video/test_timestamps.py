@@ -38,3 +38,15 @@ def test_a_file_tells_which_packets_it_shows(shared: Path) -> None:
     ):
         when = read_timestamps(clips / name, 0)
         assert (when.frames, when.constant_rate) == (frames, steady), name
+
+
+def test_a_short_clip_by_a_clock_of_one_tick_a_frame_has_the_rate_of_that_clock() -> None:
+    stamps = [k * Fraction(2, 25) for k in range(12)]
+    assert measured_rate(stamps, Fraction(25, 2), Fraction(2, 25)) == (Fraction(25, 2), True)
+
+
+def test_a_rate_in_whole_nanoseconds_is_known() -> None:
+    rate = Fraction(60000, 1001)
+    stamps = [Fraction(round(1000 * k / rate) + 17, 1000) for k in range(24)]
+    header = Fraction(19001, 317)  # what FFmpeg makes of 16683333 ns
+    assert measured_rate(stamps, header, Fraction(1, 1000)) == (rate, True)

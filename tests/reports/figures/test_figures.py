@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stvt.baselines import SHIPPED
 from stvt.cli import figures as figures_command
 from stvt.core.errors import UsageError
 from stvt.core.files import write_json
@@ -113,6 +114,24 @@ def test_flow_colours_are_white_at_rest_and_opposite_for_opposite_motion() -> No
     assert wheel(51)[0, 0].tolist() == [255, 255, 255]
 
 
+def test_confidence_is_of_the_shipped_weights_and_tells_files_of_one_name_apart(
+    tmp_path: Path, write_clip: Any, moving_square: Any
+) -> None:
+    clip = write_clip(tmp_path / "clip", moving_square(3, 16, 16))
+    window, maps = figures.confidence_maps(clip, device="cpu")
+    assert len(window) == 7 and list(maps) == ["stvun-s"] and maps["stvun-s"].shape[:2] == (4, 7)
+    files = [tmp_path / run / "weights" / "stvun-s-last.safetensors" for run in "ab"]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_bytes((SHIPPED / "stvun-s.safetensors").read_bytes())
+    _, maps = figures.confidence_maps(clip, [str(file) for file in files], device="cpu")
+    assert list(maps) == [f"{run}/weights/stvun-s-last" for run in "ab"]
+    with pytest.raises(UsageError, match="NAME=FILE"):
+        figures.confidence_maps(clip, [f"x={file}" for file in files], device="cpu")
+    with pytest.raises(UsageError, match="bicubic has no confidence"):
+        figures.confidence_maps(clip, method="bicubic", device="cpu")
+
+
 @pytest.mark.slow  # STVUN is built
 def test_the_commands_make_figures_of_any_frames(
     tmp_path: Path, write_clip: Any, moving_square: Any, capsys: pytest.CaptureFixture[str]
@@ -122,7 +141,8 @@ def test_the_commands_make_figures_of_any_frames(
     commands = parser.add_subparsers()
     figures_command.add(commands)
     first, second, *_ = sorted(folder.iterdir())
-    lines = [["flow", str(first), str(second)], ["confidence", str(folder), "--untrained"]]
+    lines = [["flow", str(first), str(second)]]
+    lines += [["confidence", str(folder), "--untrained", "--method", "stvun"]]
     for line in lines:
         args = parser.parse_args([*line, "--out", str(tmp_path / "out" / line[0])])
         assert args.run(args) == 0

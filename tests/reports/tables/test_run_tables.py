@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 from stvt.reports import (
     COLUMNS,
@@ -23,7 +24,7 @@ from stvt.reports import (
     write_scores,
 )
 from stvt.reports.scores import averages, checked
-from stvt.reports.tables.escape import code, latex, markdown, plain
+from stvt.reports.tables.escape import code, latex, markdown
 from tests.builders.reports import run_info, table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
@@ -155,16 +156,16 @@ def test_identical_frames_are_left_out_of_the_mean_and_counted() -> None:
     assert "2 identical frames left out of the mean" in text
 
 
-def test_only_identical_frames_give_inf_and_a_scene_of_them_spoils_the_comparison() -> None:
+def test_only_identical_frames_give_inf_and_a_scene_of_them_is_won() -> None:
     same = [math.inf]
     text = table(scores(rows("a", "s", same), rows("b", "s", [30])), {}, "markdown")
     assert cells(text, "a")[1] == "**inf**¹"
     made = scores(rows("a", "s", same), rows("a", "t", [20]))
     made = scores(made, rows("b", "s", [30]), rows("b", "t", [10]), rows("c", "s", [5]))
     text = table(scores(made, rows("c", "t", [5])), {}, "markdown")
-    assert cells(text, "a")[1] == "20.00¹"
+    assert cells(text, "a")[1] == "**20.00**¹"  # better than b in both scenes
     assert "all of 1 scene" in text
-    assert cells(text, "b")[1] == "**20.00**"
+    assert cells(text, "b")[1] == "<ins>20.00</ins>"
 
 
 def test_the_papers_numbers_stand_beside_ours_only_under_its_protocol() -> None:
@@ -176,6 +177,7 @@ def test_the_papers_numbers_stand_beside_ours_only_under_its_protocol() -> None:
     for key, value in (("name", "zsm"), ("channel", "y"), ("limit", 2), ("scale", 2)):
         assert "(paper)" not in table(made, {"protocol": {**PAPER, key: value}}, "markdown")
     assert "limit is 2" in table(made, {"protocol": {**PAPER, "limit": 2}}, "markdown")
+    assert "`--table 2`" in table(made, {"protocol": {**PAPER, "scale": 2}}, "terminal")
     elsewhere = rows("a", "s", [20], dataset="my-clip")
     assert "(paper)" not in table(elsewhere, facts, "markdown")
     both = scores(made, elsewhere, rows("a", "s", [0.5], "ssim", dataset="my-clip"))
@@ -308,3 +310,29 @@ def test_file_names_are_safe_and_differ() -> None:
     made = [file_name(name) for name in names]
     assert len({name.lower() for name in made}) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in made)
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "+cmd|x", "-a", "@SUM(1)"])
+def test_no_name_is_a_formula_in_csv_and_scores_read_back_have_it(
+    name: str, tmp_path: Path
+) -> None:
+    made = scores(rows(name, "s", [-1.5]), rows("b", "s", [2.5]))
+    for line in csv.reader(io.StringIO(table(made, {}, "csv"))):
+        assert not any(cell[:1] in ("=", "+", "@") for cell in line)
+    assert f"'{name[0]}" in table(made, {}, "csv") and ",-1.500000," in table(made, {}, "csv")
+    write_scores(made, tmp_path / "scores.csv")
+    assert f"'{name[0]}" in (tmp_path / "scores.csv").read_text()
+    assert set(read_scores(tmp_path / "scores.csv")["method"]) == {name, "b"}
+
+
+def test_the_papers_numbers_are_not_set_beside_another_set_than_its_own() -> None:
+    made = scores(rows("stvun", "s", [20]), rows("stvun", "s", [21], dataset="stvt"))
+    sets = {"vid4": {"scenes": ["s"], "lacks": "1 of 4 scenes"}, "stvt": {"scenes": ["s"]}}
+    facts: dict[str, Any] = {"protocol": PAPER, "datasets": sets, "methods": {"stvun": {}}}
+    text = table(made, facts, "markdown")
+    assert "26.49" not in text and "27.23" in text
+    assert "vid4: not the paper's set (1 of 4 scenes)" in text
+    text = table(made, facts, "markdown", by="1")
+    assert "26.49" not in text and "27.23" in text and "other set" in text
+    alone = {**facts, "datasets": {"vid4": sets["vid4"]}}
+    assert "(paper)" not in table(rows("stvun", "s", [20]), alone, "markdown")
