@@ -41,7 +41,7 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
-from .weights.load import init_weights, load_network
+from .weights.load import init_weights, load_network, published_network
 from .weights.package_index import is_package
 from .weights.read import State, read_state
 from .weights.store import (
@@ -109,6 +109,7 @@ __all__ = [
     "network_spec",
     "networks_of",
     "parse_methods",
+    "published_network",
     "read_precomputed",
     "read_state",
     "reference_kernels",

@@ -77,6 +77,7 @@ class Checkpoint:
     by_hand: what to do where nothing can fetch it.
     package: that holds it, where one of a registry does.
     degradation: of the frames that it was trained on, "" where that is not known.
+    git_blob: the SHA-1 under which git keeps the file, where it lies in a repository's tree.
     """
 
     network: str
@@ -91,6 +92,7 @@ class Checkpoint:
     by_hand: str = ""
     package: PackageMember | None = None
     degradation: str = ""
+    git_blob: str = ""
 
     @property
     def download_name(self) -> str:

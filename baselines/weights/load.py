@@ -40,6 +40,11 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
     return load_network(name, find_weights(name, settings), **scale)
 
 
+def published_network(name: str) -> nn.Module:
+    """A network with the weights that are kept for it; MethodError, with what to do, if none are."""
+    return load_network(name, find_weights(name, Settings()))[0]
+
+
 def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, str]:
     """The network of that name filled with a file, in evaluation mode, and the file's sha256.
 

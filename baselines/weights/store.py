@@ -101,8 +101,10 @@ def expected(file: Path, *, renew: bool = False) -> Expected:
     renew: it need not be as it first came.
     """
     first = None if renew else read_record(file)
-    pinned = (entry.sha256 for entry in CHECKPOINTS.values() if entry.download_name == file.name)
-    return Expected(None, first.sha256 if first else next(pinned, ""))
+    if first:
+        return Expected(None, first.sha256)
+    known = [entry for entry in CHECKPOINTS.values() if entry.download_name == file.name]
+    return Expected(None, known[0].sha256, known[0].git_blob) if known else Expected()
 
 
 def terms_accepted(name: str, terms: str) -> bool:
@@ -168,6 +170,22 @@ def find_weights(network: str, settings: Settings) -> Path:
     )
 
 
+def weight_overrides(networks: Iterable[str], settings: Settings) -> list[str]:
+    """Of some networks those whose weights in `weights_folder()` go before ours, a line each."""
+    lines = []
+    for network in dict.fromkeys(networks):
+        shipped = SHIPPED / f"{network}.safetensors"
+        default = network not in settings.weights and not settings.untrained
+        if shipped.is_file() and default and settings.scale == SHIPPED_SCALE:
+            with suppress(MethodError):
+                if (own := find_weights(network, settings)) != shipped:
+                    lines.append(
+                        f"{network}: your own weights are taken, {own}, not those that come with "
+                        f"stvt; for these, type --weights {network}={shipped}"
+                    )
+    return lines
+
+
 def trained_on(file: Path, sha256: str) -> str:
     """The degradation of the frames that weights were trained on, "" where that is not known."""
     if file.parent == SHIPPED:
@@ -200,22 +218,6 @@ def degradation_mismatch(network: str, settings: Settings, sha256: str) -> str:
         f"{network}: its weights were trained on {trained} frames, and these are "
         f"{settings.degradation}{there}"
     )
-
-
-def weight_overrides(networks: Iterable[str], settings: Settings) -> list[str]:
-    """Of some networks those whose weights in `weights_folder()` go before ours, a line each."""
-    lines = []
-    for network in dict.fromkeys(networks):
-        shipped = SHIPPED / f"{network}.safetensors"
-        default = network not in settings.weights and not settings.untrained
-        if shipped.is_file() and default and settings.scale == SHIPPED_SCALE:
-            with suppress(MethodError):
-                if (own := find_weights(network, settings)) != shipped:
-                    lines.append(
-                        f"{network}: your own weights are taken, {own}, not those that come with "
-                        f"stvt; for these, type --weights {network}={shipped}"
-                    )
-    return lines
 
 
 def _how_to_get(network: str) -> str:

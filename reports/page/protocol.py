@@ -13,6 +13,7 @@ FRAMES = {
     "new": "only the new frames between two input frames are scored",
     "existing": "only the frames in register with an input frame are scored",
     "all": "new and existing frames are scored",
+    "centre": "existing frames and those halfway between two of them are scored",
 }
 ENDS = {
     "valid": "only where every method has its whole window inside the sequence",

@@ -112,7 +112,7 @@ class Plan:
                 raise UsageError(
                     f"no metric '{name}'; there are {', '.join(metrics.METRICS)}{hint}"
                 )
-            metrics.METRICS[name].open(self.settings.device)
+            metrics.METRICS[name].open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():

@@ -12,7 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -41,7 +41,6 @@ LIBRARIES = (
     "opencv-python",
     "pillow",
     "scikit-image",
-    "lpips",
 )
 
 
@@ -102,8 +101,8 @@ def _method(spec: str, method: Method) -> MethodInfo:
     if isinstance(method, PrecomputedFrames):
         return from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
     stages = {stage.name: parameters(stage) for stage in method.stages}
-    info = MethodInfo(spec, method.weights, parameters(method), stages)
-    return replace(info, mismatch=method.mismatch)
+    mismatch = method.mismatch
+    return MethodInfo(spec, method.weights, parameters(method), stages, mismatch=mismatch)
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:

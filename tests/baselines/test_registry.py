@@ -252,8 +252,9 @@ def test_a_network_comes_ready_to_evaluate() -> None:
 
 def test_the_networks_are_those_of_the_papers_and_what_they_build_on() -> None:
     names = dict.fromkeys(spec.name for spec in NETWORKS.values())
-    built_on = ["fisr_pwcnet", "pwcnet", "alexnet"]
-    assert list(names) == ["stvun", "edvr", "basicvsr", "spynet", "dain", "fisr", *built_on]
+    space = ["stvun", "edvr", "basicvsr", "spynet", "dain", "rife", "zsm", "rstt", "fisr"]
+    built_on = ["fisr_pwcnet", "pwcnet", "lpips", "lpips-vgg", "dists"]
+    assert list(names) == [*space, *built_on]
     assert set(METHODS) >= {"bicubic", "stvun-s", "stvun-s-wo-efst", "edvr-m", "dain", "fisr"}
 
 

@@ -25,7 +25,7 @@ def test_every_method_with_published_weights_has_a_checkpoint_of_its_name() -> N
     ours = {name for name in METHODS if name.startswith("stvun-")} | {"edvr-s"}
     needing = {name for name, entry in METHODS.items() if entry.networks} - ours
     assert needing <= networks <= set(NETWORKS)
-    for name in networks - {"alexnet"}:
+    for name in networks:
         assert CHECKPOINTS[name].network == name and file_names(name)[0] == CHECKPOINTS[name].file
 
 
