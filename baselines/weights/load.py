@@ -37,12 +37,16 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
         return network, "untrained"
     spec = registry.network_spec(name)
     scale = {"scale": settings.scale} if len(spec.scales) > 1 else {}
-    return load_network(name, find_weights(name, settings), **scale)
+    file = find_weights(name, settings)
+    return load_network(name, file, new_frames=settings.new_frames, **scale)
 
 
-def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, str]:
+def load_network(
+    name: str, file: Path, *, new_frames: bool = True, **arguments: Any
+) -> tuple[nn.Module, str]:
     """The network of that name filled with a file, in evaluation mode, and the file's sha256.
 
+    new_frames: whether it will make any; else the file may lack what only those read.
     arguments: of its class, in place of what the file says.
 
     Raises MethodError, one line, for a file of anything else.
@@ -52,9 +56,19 @@ def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, st
         state, arguments, own = match(name, read_state(file, name), **arguments)
     except ValueError as error:
         raise MethodError(f"{name}: {file} is of another network; {one_line(error)}") from error
-    _require_same(own, state, file, name, spec.optional_keys)  # before anything large is built
+    optional, only_new = spec.optional_keys, spec.variants[name].new_frame_keys
+    if only_new:
+        without = "|".join(filter(None, (optional, only_new)))
+        if not new_frames:
+            optional = without
+        elif differences(own, state, optional) and not differences(own, state, without):
+            raise MethodError(
+                f"{name}: {file} lacks the part that makes new frames, as the weights of stage "
+                "space do: --frames existing, or one file of all stages by `stvt weights join`"
+            )
+    _require_same(own, state, file, name, optional)  # before anything large is built
     network = spec.build(name, **arguments)
-    return network, load_weights(network, state, file, name, optional_keys=spec.optional_keys)
+    return network, load_weights(network, state, file, name, optional_keys=optional)
 
 
 def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, Any], State]:

@@ -149,7 +149,7 @@ class _Unfit(Exception):
 
 
 def _unwrap(content: Any) -> State:
-    state, seen = content, set[int]()
+    state, seen, untrained = content, set[int](), _untrained(content)
     while isinstance(state, Mapping):
         if id(state) in seen:
             raise _Unfit("holds no weights: its dictionary contains itself")
@@ -170,7 +170,13 @@ def _unwrap(content: Any) -> State:
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-    return tensors
+    return {key: value for key, value in tensors.items() if key not in untrained}
+
+
+def _untrained(content: Any) -> set[str]:
+    """The entries that a checkpoint of `stvt train` says to be as they were drawn at random."""
+    names = content.get("untrained") if isinstance(content, Mapping) else None
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _is_around(prefix: str, state: State) -> bool:

@@ -144,6 +144,7 @@ def confidence_maps(
             device=usable_device(device),
             weights={method: file} if file else {},
             untrained=untrained,
+            new_frames=False,
         )
         built = baselines.build(method, settings)
         label = f"{name} (untrained)" if untrained else name

@@ -185,7 +185,8 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
 
 def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
     """Whatever a running time depends on. One with the same key is not measured again."""
-    settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
+    told = ("weights", "new_frames")  # below, in another form
+    settings = {name: value for name, value in vars(plan.settings).items() if name not in told}
     device = device_name(device_of(method))
     made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
     if not _time_of_cost(plan):

@@ -10,8 +10,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from stvt import baselines
 from stvt.baselines import SHIPPED
 from stvt.cli import figures as figures_command
 from stvt.core.errors import UsageError
@@ -25,6 +27,7 @@ from stvt.reports.figures.error_maps import error_map
 from stvt.reports.figures.flow import flow_colours, flow_figure, wheel
 from stvt.reports.figures.videos import scene_videos
 from stvt.reports.figures.xt_slices import time_slice
+from stvt.training.weights import write_weights
 
 NAME = "a_<b>"
 
@@ -130,6 +133,28 @@ def test_confidence_is_of_the_shipped_weights_and_tells_files_of_one_name_apart(
         figures.confidence_maps(clip, [f"x={file}" for file in files], device="cpu")
     with pytest.raises(UsageError, match="bicubic has no confidence"):
         figures.confidence_maps(clip, method="bicubic", device="cpu")
+
+
+def test_confidence_needs_no_flow_network_and_takes_a_checkpoints_averaged_weights(
+    tmp_path: Path, write_clip: Any, moving_square: Any
+) -> None:
+    """Weights of stage space, and `step-N.pt` of that stage with random flow and an average."""
+    clip = write_clip(tmp_path / "clip", moving_square(3, 16, 16))
+    name = "stvun-s-unaligned"
+    network = baselines.network(name)
+    whole = network.state_dict()
+    space = {key: one for key, one in whole.items() if not key.startswith(("pwcnet.", "mask."))}
+    exported, checkpoint = tmp_path / "last.safetensors", tmp_path / "step-00000004.pt"
+    write_weights(exported, space, "")
+    raw = {f"network.{key}": torch.zeros_like(one) for key, one in whole.items()}
+    average = {f"module.network.{key}": one for key, one in whole.items()}
+    average["n_averaged"] = torch.tensor(4)
+    untrained = sorted(whole.keys() - space.keys())
+    torch.save({"step": 4, "untrained": untrained, "network": raw, "average": average}, checkpoint)
+    files = [str(exported), str(checkpoint)]
+    _, maps = figures.confidence_maps(clip, files, method=name, device="cpu")
+    first, second = maps.values()
+    assert np.array_equal(first, second) and first.std() > 0
 
 
 @pytest.mark.slow  # STVUN is built
