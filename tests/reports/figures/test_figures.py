@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -13,11 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
-from stvt import baselines
+from stvt import baselines, datasets
 from stvt.baselines import SHIPPED
 from stvt.cli import figures as figures_command
 from stvt.core.errors import UsageError
 from stvt.core.files import write_json
+from stvt.core.safe_names import file_name
 from stvt.evaluation import figures, thumbnails
 from stvt.evaluation import store as results
 from stvt.evaluation.report import read_info
@@ -77,12 +79,43 @@ def test_a_crop_by_hand_is_enlarged_and_makes_three_figures_in_three_formats(run
         assert wanted <= {tuple(map(int, p)) for p in np.asarray(image).reshape(-1, 3)}
 
 
+def test_several_times_and_crops_of_a_scene_make_one_figure(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (truth,) = (run / "pictures").rglob("truth.png")
+    prepared = run / "data" / "d" / "GT" / "s"
+    kept = run / "frames" / file_name(NAME) / "d" / "s"
+    for folder in (prepared, kept):
+        folder.mkdir(parents=True)
+    for frame in (1, 3):
+        Image.new("RGB", (64, 48), (10 * frame, 200, 7)).save(kept / f"{frame:08d}.png")
+        Image.open(truth).save(prepared / f"{frame:08d}.png")
+
+    class Scene:
+        gt_path = staticmethod(lambda frame: prepared / f"{frame:08d}.png")
+        lr_path = staticmethod(lambda frame, folder: prepared / f"{frame:08d}.png")
+
+    loaded = SimpleNamespace(scenes={"s": Scene})
+    monkeypatch.setattr(datasets, "load", lambda name, root: loaded)
+    files = figures.crop_figures(run, ["s:1-3:40,32,16,12", "s:2:40,32,16,12:0,0,16,12"])
+    stems = ["strip-d-s-1-3-40-32-16-12", "strip-d-s-2-40-32-16-12-0-0-16-12"]
+    formats = ("png", "pdf", "svg")
+    assert [file.name for file in files] == [f"{s}.{format}" for s in stems for format in formats]
+    with Image.open(files[0]) as image:
+        shown = {tuple(map(int, p)) for p in np.asarray(image.convert("RGB")).reshape(-1, 3)}
+    assert {(10, 200, 7), (30, 200, 7)} <= shown
+
+
 @pytest.mark.parametrize(
     ("crop", "words"),
     [
         ("s:2:8,4,16", "not of the form"),
         ("t:2:0,0,8,8", "no scene of the run"),
         ("s:4:0,0,8,8", "frame 2 was.*--save-frames"),
+        ("s:5:0,0,8,8", "scored no frame 5 of 's'; it scored 0, 1, 2, 3, 4"),
+        ("s:1-3:0,0,8,8", "frame 1 of 's' was not kept"),
+        ("s:3-2:0,0,8,8", "backwards"),
+        ("s:2:0,0,8,8:60,0,8,8", "ends at 68,8"),
         ("s:2:60,0,8,8", "ends at 68,8, outside of the frame of 64x48"),
         ("s:2:0,0,0,8", "0x8"),
     ],
