@@ -40,8 +40,9 @@ from .spec import MethodSpec, NetworkSpec, Stage
 from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
-from .weights.fetch import add_weights, convert_weights, fetch_weights
-from .weights.load import init_weights, load_network
+from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
+from .weights.load import init_weights, load_network, published_network
+from .weights.package_index import is_package
 from .weights.read import State, read_state
 from .weights.store import (
     SHIPPED,
@@ -82,6 +83,7 @@ __all__ = [
     "WeightFiles",
     "WindowMethod",
     "accept_terms",
+    "add_package",
     "add_weights",
     "build",
     "check_names",
@@ -98,6 +100,7 @@ __all__ = [
     "installed",
     "is_custom",
     "is_out_of_memory",
+    "is_package",
     "join_methods",
     "load_network",
     "loss_module",
@@ -107,6 +110,7 @@ __all__ = [
     "network_spec",
     "networks_of",
     "parse_methods",
+    "published_network",
     "read_precomputed",
     "read_state",
     "reference_kernels",

@@ -35,6 +35,8 @@ class Cascade(Method):
         self.name = name or f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
         self.weights = weights_label(first, second)
+        self.mismatch = first.mismatch or second.mismatch
+        self.whole_sequence = first.whole_sequence or second.whole_sequence
         self.fingerprint = " ".join(filter(None, (first.fingerprint, second.fingerprint)))
 
     @property
@@ -99,6 +101,8 @@ class Cascade(Method):
 
         def read(time: float) -> bool:
             """Whether the second stage reads the frame of that time for a wanted output."""
+            if self.second.whole_sequence:
+                return True
             index = dense.index(time)
             around = range(max(index - after, 0), index + before + 1)
             return any(is_wanted(dense.time(centre)) for centre in around)

@@ -18,6 +18,7 @@ from .registry import ALIASES, METHODS, network_spec
 from .spec import load
 from .stated_cost import split_stated
 from .weights.load import ready_network
+from .weights.store import degradation_mismatch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,7 +82,11 @@ def registered_method(name: str, settings: Settings) -> Method:
     ready = [ready_network(network, settings) for network in spec.networks]
     labels = [label for _, label in ready]
     weights = "untrained" if "untrained" in labels else "+".join(labels)
-    return method_of(name, [network for network, _ in ready], settings, weights)
+    method = method_of(name, [network for network, _ in ready], settings, weights)
+    pairs = zip(spec.networks, labels, strict=True)
+    lines = [degradation_mismatch(network, settings, label) for network, label in pairs]
+    method.mismatch = "; ".join(filter(None, lines)) if spec.kind != "temporal" else ""
+    return method
 
 
 def method_of(

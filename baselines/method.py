@@ -47,10 +47,13 @@ class Settings:
     """The settings that a method is built with; the same for every method of a run.
 
     scale:     high-resolution pixels for one low-resolution pixel, in each direction.
+    degradation: that the inputs were made with, where known: weights trained for it go first.
     phase:     where the degradation took its samples: low-resolution pixel k is centred on
-               high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI.
+               high-resolution pixel scale * k + phase. 0 for BD, (scale - 1) / 2 for BI and BDC.
     tile:      side of the square pieces that a network works in, in low-resolution pixels;
                None is the whole frame, "auto" too, until memory runs out (`stream_in_tiles`).
+    chunk:     frames of a sequence that a recurrent network computes together; None: as many as
+               its method says.
     handoff_dtype: of what a cascade hands from its first stage to its second: the floats, or the
                floats clipped and rounded to 8 bits, as two programs with PNG files between do.
     compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
@@ -60,10 +63,12 @@ class Settings:
     """
 
     scale: int = 4
+    degradation: str = ""
     phase: float = 0.0
     device: str = "cpu"
     precision: Precision = "fp32"
     tile: int | Literal["auto"] | None = None
+    chunk: int | None = None
     handoff_dtype: Literal["float", "uint8"] = "float"
     compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
@@ -109,6 +114,10 @@ class Method(ABC):
     device:    where its networks are.
     precision: in which they compute.
     warnings:  what looks wrong with the outputs of the scene that has begun and is no error.
+    whole_sequence: whether an output depends on more frames than a window of `support`: it may be
+               on all. Such a method reads past no end of the sequence.
+    mismatch:  that its weights were trained on another degradation than the inputs', in a line.
+    burst:     how many outputs it makes at once, which a benchmark takes together.
     """
 
     name: str
@@ -119,6 +128,12 @@ class Method(ABC):
     device: torch.device = torch.device("cpu")
     precision: Precision = "fp32"
     warnings: Sequence[str] = ()
+    whole_sequence: bool = False
+    mismatch: str = ""
+
+    @property
+    def burst(self) -> int:
+        return max((stage.burst for stage in self.stages if stage is not self), default=1)
 
     @property
     def stages(self) -> tuple[Method, ...]:

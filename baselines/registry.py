@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 
 from stvt.core.suggestions import did_you_mean
 
-from . import alexnet, classical, dain, edvr, fisr, flow_networks, stvun
+from . import (
+    basicvsr,
+    classical,
+    dain,
+    edvr,
+    fisr,
+    flow_networks,
+    perceptual,
+    rife,
+    rstt,
+    stvun,
+    zsm,
+)
 from .errors import MethodError
 from .spec import Checkpoint, MethodSpec, NetworkSpec, Stage, load
 
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
 GROUP = "stvt.methods"  # entry points of installed packages
 ALIASES = {"v2f": "edvr+dain", "f2v": "dain+edvr"}  # the paper's V to F and F to V
 PUBLISHED_NAMES = {"edvr_l": "edvr", "edvr_m": "edvr-m"}  # as BasicSR calls networks
+PUBLISHED_NAMES |= {f"rstt_{size}": f"rstt-{size}" for size in rstt.BLOCKS}
 
 METHODS: dict[str, MethodSpec] = {**classical.METHODS}
 NETWORKS: dict[str, NetworkSpec] = {}  # by the names of their variants
@@ -46,11 +59,18 @@ def register(spec: NetworkSpec) -> None:
 
 register(stvun.SPEC)
 register(edvr.SPEC)
+register(basicvsr.SPEC)
+register(basicvsr.FLOW_SPEC)
 register(dain.SPEC)
+register(rife.SPEC)
+register(zsm.SPEC)
+register(rstt.SPEC)
 register(fisr.SPEC)
 register(fisr.FLOW_SPEC)
 register(flow_networks.SPEC)
-register(alexnet.SPEC)
+register(perceptual.LPIPS)
+register(perceptual.LPIPS_VGG)
+register(perceptual.DISTS)
 
 
 def network_spec(name: str) -> NetworkSpec:

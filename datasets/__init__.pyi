@@ -15,6 +15,7 @@ from .curation.duplicates import HoldDetector
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
+from .degradation_match import DegradationMatch, match_degradation
 from .errors import DatasetError
 from .frames import (
     Box,
@@ -50,6 +51,7 @@ __all__ = [
     "Clip",
     "Coverage",
     "DatasetError",
+    "DegradationMatch",
     "Frame",
     "HoldDetector",
     "MotionPreview",
@@ -85,6 +87,7 @@ __all__ = [
     "is_training",
     "load",
     "load_training",
+    "match_degradation",
     "missing_tools",
     "numbering_fault",
     "open_video",

@@ -1,6 +1,6 @@
 """Low-resolution frames from high-resolution ones: blur or bicubic, then every r-th sample.
 
-Both degradations are separable filters that weigh the same taps for every sample that is kept, so
+All degradations are separable filters that weigh the same taps for every sample that is kept, so
 one function computes them, in float64 until the one rounding: no sample of a picture comes so near
 to a half that the order of the sums, which a machine's vector units decide, could show in it.
 """
@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 
 from .errors import DatasetError
 
-Degradation = Literal["BD", "BI"]
+Degradation = Literal["BD", "BI", "BDC"]
 Floats = NDArray[np.float64]
 
 DEGRADATIONS: tuple[Degradation, ...] = get_args(Degradation)
 SCALES = (2, 3, 4)
 ROUNDING = "halves up, to 8 bits"
+BORDERS = {
+    "BD": (cv2.BORDER_REFLECT_101, "reflected about the edge sample, which is not repeated"),
+    "BI": (cv2.BORDER_REFLECT, "mirrored, the edge sample repeated"),
+    "BDC": (cv2.BORDER_REPLICATE, "the edge sample repeated"),
+}
+_BDC_SIGMA = 1.6  # at any scale
+_BDC_TAPS = {2: 12, 3: 7, 4: 12}
 _MULTIPLE = 256  # of the published demo's padding
 
 
@@ -30,7 +37,7 @@ def checked(degradation: str, scale: int) -> Degradation:
     if degradation.upper() not in DEGRADATIONS or scale not in SCALES:
         raise DatasetError(
             f"no degradation {degradation!r} at scale {scale}; "
-            f"there are {' and '.join(DEGRADATIONS)} at the scales {', '.join(map(str, SCALES))}"
+            f"there are BD, BI and BDC at the scales {', '.join(map(str, SCALES))}"
         )
     return cast(Degradation, degradation.upper())
 
@@ -43,26 +50,20 @@ def phase(degradation: str, scale: int) -> float:
 def parameters(degradation: str, scale: int) -> dict[str, Any]:
     """The parameters of a degradation, as a manifest records them."""
     taps, _ = _taps(checked(degradation, scale), scale)
-    says: dict[str, Any] = {
-        "kind": checked(degradation, scale),
+    kind = checked(degradation, scale)
+    filters: dict[str, dict[str, Any]] = {
+        "BD": {"filter": "gaussian", "sigma": round(0.4 * scale, 6), "kernel_size": 13},
+        "BI": {"filter": "bicubic, antialiased", "a": -0.5, "kernel_size": len(taps)},
+        "BDC": {"filter": "gaussian", "sigma": _BDC_SIGMA, "kernel_size": len(taps)},
+    }
+    return {
+        "kind": kind,
         "scale": scale,
         "phase": phase(degradation, scale),
+        **filters[kind],
+        "border": BORDERS[kind][1],
+        "rounding": ROUNDING,
     }
-    if says["kind"] == "BD":
-        says |= {
-            "filter": "gaussian",
-            "sigma": round(0.4 * scale, 6),
-            "kernel_size": 13,
-            "border": "reflected about the edge sample, which is not repeated",
-        }
-    else:
-        says |= {
-            "filter": "bicubic, antialiased",
-            "a": -0.5,
-            "kernel_size": len(taps),
-            "border": "mirrored, the edge sample repeated",
-        }
-    return {**says, "rounding": ROUNDING}
 
 
 def degrade(frame: NDArray[np.uint8], degradation: str, scale: int) -> NDArray[np.uint8]:
@@ -70,7 +71,9 @@ def degrade(frame: NDArray[np.uint8], degradation: str, scale: int) -> NDArray[n
 
     frame: uint8, (H, W, 3), H and W multiples of scale.
     BD is the paper's Gaussian blur and every r-th pixel from pixel 0; BI is MATLAB's `imresize`
-    bicubic with antialiasing, computed in floats (MATLAB rounds halves up too).
+    bicubic with antialiasing, computed in floats (MATLAB rounds halves up too); BDC is the Gaussian
+    blur of RDN, RCAN, TDAN and BasicVSR, also called BD, whose samples lie in the middle of r pixels
+    as BI's do (MATLAB's `fspecial` and `imfilter`, edges replicated).
     Returns uint8, (H / scale, W / scale, 3). Raises ValueError if scale does not divide the size.
     """
     kind = checked(degradation, scale)
@@ -144,11 +147,10 @@ def _filtered(frame: NDArray[Any], degradation: Degradation, scale: int) -> Floa
     """The filtered frame at every scale-th pixel, float64, (ceil(H / scale), ceil(W / scale), C)."""
     taps, first = _taps(degradation, scale)
     weights = np.array(taps)
-    # About the edge sample, or about the edge itself.
-    border = cv2.BORDER_REFLECT_101 if degradation == "BD" else cv2.BORDER_REFLECT
     source = np.ascontiguousarray(frame)
     whole = cv2.sepFilter2D(
-        source, cv2.CV_64F, weights, weights, None, (-first, -first), borderType=border
+        *(source, cv2.CV_64F, weights, weights, None, (-first, -first)),
+        borderType=BORDERS[degradation][0],
     )
     return np.asarray(whole.reshape(frame.shape)[::scale, ::scale], np.float64)
 
@@ -160,6 +162,11 @@ def _taps(degradation: Degradation, scale: int) -> tuple[tuple[float, ...], int]
         reach = int(4 * 0.4 * scale + 0.5)
         offsets = np.arange(-reach, reach + 1)
         weights = np.exp(-(offsets**2) / (2 * (0.4 * scale) ** 2))
+    elif degradation == "BDC":
+        count = _BDC_TAPS[scale]
+        around = np.arange(count) - (count - 1) / 2
+        weights = np.exp(-(around**2) / (2 * _BDC_SIGMA**2))
+        offsets = np.round(around + (scale - 1) / 2).astype(int)
     else:
         centre = (scale - 1) / 2
         offsets = np.arange(int(np.floor(centre - 2 * scale)) + 1, int(np.ceil(centre + 2 * scale)))

@@ -276,4 +276,4 @@ def meta_info_name(name: str) -> str:
 
 def is_label(text: str) -> bool:
     """Whether a text names a degradation and its scale, as "BDx4" does."""
-    return re.fullmatch(r"[A-Z]{2}x[1-9]", text) is not None
+    return re.fullmatch(r"[A-Z]{2,3}x[1-9]", text) is not None

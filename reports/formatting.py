@@ -7,7 +7,15 @@ import math
 from .scores import decimals
 
 NOTHING = "–"
-NAMES = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "rgb": "RGB", "y": "Y"}
+NAMES = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "lpips-vgg": "LPIPS-VGG",
+    "dists": "DISTS",
+    "rgb": "RGB",
+    "y": "Y",
+}
 
 
 def of_channel(channel: str) -> str:

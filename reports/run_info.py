@@ -56,6 +56,7 @@ class MethodInfo:
     stated:    of the cost, what was neither counted nor measured here: "params", "seconds" ...
     uncounted: operators without a count of operations -> how often they ran.
     counted_at: height and width of the frame whose operations were counted.
+    mismatch:  that the weights were trained on another degradation, in a line.
     """
 
     spec: str = ""
@@ -67,6 +68,7 @@ class MethodInfo:
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
     counted_at: list[int] | None = None
+    mismatch: str = ""
 
     @property
     def untrained(self) -> bool:

@@ -35,8 +35,8 @@ COLUMNS = (
 )
 TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
-METRIC_ORDER = ("psnr", "ssim", "lpips")
-LOWER_IS_BETTER = frozenset({"lpips"})
+METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
+LOWER_IS_BETTER = frozenset({"lpips", "lpips-vgg", "dists"})
 
 
 def read_scores(file: Path) -> DataFrame:

@@ -22,7 +22,13 @@ CONFIDENCE = 0.95
 FEW = 6  # scenes: fewer cannot differ by chance in one direction in less than 5 % of the cases
 AT_ONCE = 1_000_000  # numbers drawn at a time
 # Half of the last digit that is printed: what two machines may differ by.
-TOLERANCES = {"psnr": 0.005, "ssim": 0.00005, "lpips": 0.00005}
+TOLERANCES = {
+    "psnr": 0.005,
+    "ssim": 0.00005,
+    "lpips": 0.00005,
+    "lpips-vgg": 0.00005,
+    "dists": 0.00005,
+}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def prepare(name: str, source: str | Path | None = None, **options: Any) -> data
 
     source:  a video, a folder of frames, of scenes or of videos; None for a set that `stvt`
              makes itself ("sample").
-    options: root, degradation ("BD" or "BI"), scale (2, 3, 4), workers, progress; see
+    options: root, degradation ("BD", "BI" or "BDC"), scale (2, 3, 4), workers, progress; see
              `stvt.datasets.prepare`, also for what is returned and raised.
     """
     root = options.pop("root", "data")
@@ -29,7 +29,8 @@ def load_method(
     weights: str | Path | Mapping[str, str | Path] | None = None,
     *,
     scale: int = 4,
-    degradation: Literal["BD", "BI"] = "BD",
+    degradation: Literal["BD", "BI", "BDC"] = "BD",
+    chunk: int | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
     tile: int | None = None,
@@ -42,7 +43,9 @@ def load_method(
     compiled: "parts" or "graphs": its networks by `torch.compile`, which takes minutes.
     weights: a file for its only network or that of its name, or network -> file; None looks in
              `$STVT_HOME/weights`.
-    degradation: what the inputs were made with; it says where their pixels lie.
+    degradation: what the inputs were made with; it says where their pixels lie, and which of
+                 several published weights are taken.
+    chunk:   frames that a recurrent network computes together; None: as many as its method says.
 
     Returns a `stvt.baselines.method.Method`: give `stream` the frames, (3, h, w) RGB in [0, 1],
     and the times of the new ones, and it yields (time, larger frame).
@@ -54,7 +57,9 @@ def load_method(
         files = {baselines.network_of(spec): weights}
     settings = Settings(
         scale=scale,
+        degradation=degradation,
         phase=phase(degradation, scale),
+        chunk=chunk,
         device=usable_device(device),
         precision=precision,
         tile=tile,

@@ -16,7 +16,6 @@ from stvt.device import device_name, processor_name
 
 LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "safetensors")
 EXTRAS = {  # package -> what it is for
-    "lpips": "the metric lpips",
     "distributed": "--cluster of evaluate and prepare",
     "gdown": "weights and data sets on Google Drive",
     "py7zr": "archives of 7z",

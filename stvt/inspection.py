@@ -27,12 +27,16 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(frozen=True)
 class Inspection:
-    """table: a row a scene, of all scenes; shown: how many of them are on the page."""
+    """table: a row a scene, of all scenes; shown: how many of them are on the page.
+
+    low: a line for each kind of low-resolution frames, which degradation they are.
+    """
 
     table: list[dict[str, str]]
     shown: int
     motion: Path
     page: Path
+    low: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,22 @@ def inspect(
     root: Path,
     out: Path,
     most: int = 24,
+    low: Path | None = None,
     progress: Progress = lambda done, total, what: None,
 ) -> Inspection:
     """Writes `inspect.html`, and `motion.png`, which it holds, into `out`.
 
     name: of a test set or training set under `root`. most: scenes that are shown, spread evenly
           over all of them; the table has all.
+    low:  a folder of low-resolution frames of a test set's scenes, SCENE/*.png, made elsewhere.
     Raises DatasetError if there is no such set, or a frame of it cannot be read.
     """
-    scenes, about = _training(name, root) if is_training(root / name) else _test(name, root)
+    lines: dict[str, str] = {}
+    if is_training(root / name):
+        scenes, about = _training(name, root)
+    else:
+        scenes, about = _test(name, root)
+        about |= (lines := _low_resolution(name, root, low))
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
@@ -88,7 +99,8 @@ def inspect(
     (motion_file,) = motion_figure(all_lengths, known, out / "motion")
     page = out / "inspect.html"
     write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
-    return Inspection(table, len(shown), motion_file, page)
+    said = tuple(f"{what} are {match}" for what, match in lines.items())
+    return Inspection(table, len(shown), motion_file, page, said)
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
@@ -129,6 +141,38 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
             _Scene(scene.name, scene.frames, scene.height, scene.width, scene.fps, {}, None, read)
         )
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
+
+
+def _low_resolution(name: str, root: Path, low: Path | None) -> dict[str, str]:
+    """Which degradation the low-resolution frames of a test set are, by the middle one of each scene.
+
+    low: a folder of others. Raises DatasetError if that holds no frames of any scene.
+    """
+    prepared = datasets.load(name, root)
+    pairs: dict[str, list[tuple[Frame, Frame]]] = {}
+    for scene in prepared.scenes.values():
+        middle = scene.frames // 2
+        gt = read_frame(scene.gt_path(middle))
+        for label in scene.record.lr:
+            pairs.setdefault(f"{label} frames", []).append(
+                (gt, read_frame(scene.lr_path(middle, label)))
+            )
+        if low is not None and (files := _frames_of(low / scene.name, scene.frames)):
+            pairs.setdefault(f"frames in {low}", []).append((gt, read_frame(files[middle])))
+    if low is not None and f"frames in {low}" not in pairs:
+        raise datasets.DatasetError(
+            f"{low}: holds no folder of a scene with as many frames, as {low / next(iter(prepared.scenes))}"
+        )
+    return {
+        what: str(datasets.match_degradation(some) or "of a size that is no half, third or fourth")
+        for what, some in pairs.items()
+    }
+
+
+def _frames_of(folder: Path, number: int) -> list[Path]:
+    """The frames of a folder if it is there and has so many."""
+    files = datasets.frame_files(folder) if folder.is_dir() else []
+    return files if len(files) == number else []
 
 
 def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneOverview:

@@ -21,7 +21,9 @@ def form_in(state: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, A
     return form
 
 
-def _basicsr(network: str, file: str, drive: str, about: int) -> Checkpoint:
+def _basicsr(
+    network: str, file: str, drive: str, about: int, degradation: str = "BI"
+) -> Checkpoint:
     return Checkpoint(
         network=network,
         file=file,
@@ -32,6 +34,7 @@ def _basicsr(network: str, file: str, drive: str, about: int) -> Checkpoint:
         terms="the licence of BasicSR",
         sources=(f"https://drive.google.com/file/d/{drive}",),
         sha256=file.removesuffix(".pth")[-8:],
+        degradation=degradation,
     )
 
 
@@ -98,6 +101,7 @@ SPEC = NetworkSpec(
             "EDVR_L_x4_SRblur_REDS_official-983d7b8e.pth",
             "1GZz_87ybR8eAAY3X2HWwI3L6ny7-5Yvl",
             93_000_000,
+            "BI of blurred frames",
         ),
         "edvr-m": _basicsr(
             "edvr-m",

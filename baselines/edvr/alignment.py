@@ -44,14 +44,19 @@ class PairConv(nn.Conv2d):
 
 
 class DeformableConv(nn.Module):
-    """A modulated deformable 3x3 convolution whose offsets and mask come from other features."""
+    """A modulated deformable 3x3 convolution whose offsets and mask come from other features.
 
-    def __init__(self, channels: int, groups: int) -> None:
+    offset_name: of the layer that makes these, in the state.
+    """
+
+    conv_offset: nn.Module
+
+    def __init__(self, channels: int, groups: int, offset_name: str = "conv_offset") -> None:
         super().__init__()
-        self.groups = groups
+        self.groups, self.offset_name = groups, offset_name
         self.weight = nn.Parameter(torch.empty(channels, channels, 3, 3))
         self.bias = nn.Parameter(torch.empty(channels))
-        self.conv_offset = conv(channels, 27 * groups)
+        self.add_module(offset_name, conv(channels, 27 * groups))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -62,11 +67,11 @@ class DeformableConv(nn.Module):
 
     def reset_offsets(self) -> None:
         """Offsets of zero and masks of 1/2, with which training starts."""
-        for parameter in self.conv_offset.parameters():
+        for parameter in self.get_submodule(self.offset_name).parameters():
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor, dP: Tensor) -> Tensor:
-        offset, mask = self.conv_offset(dP).tensor_split((18 * self.groups,), 1)
+        offset, mask = self.get_submodule(self.offset_name)(dP).tensor_split((18 * self.groups,), 1)
         return deform(x, offset, torch.sigmoid(mask), self.weight, self.bias)  # (1)
 
 

@@ -38,6 +38,15 @@ def warp_zero(image: Tensor, flow: Tensor) -> Tensor:
     return _sample(image, x, y) * inside.unsqueeze(1).to(image.dtype)
 
 
+def warp_padded(image: Tensor, flow: Tensor) -> Tensor:
+    """`image` read at (x + flow[0], y + flow[1]), bilinear, with zeros around it: it fades over a pixel.
+
+    image: (B, C, h, w).
+    flow:  (B, 2, h, w) in pixels, horizontal first.
+    """
+    return _sample(image, *_positions(flow))
+
+
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
     """A context in which autocast, if it is on, is off."""
     kind = device.type

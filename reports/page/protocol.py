@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 DEGRADATIONS = {
     "BD": "blurred by a Gaussian and every {nth} pixel taken (BD)",
+    "BDC": "blurred by a Gaussian and sampled in the middle of every {nth} pixel (BDC)",
     "BI": "reduced by MATLAB's antialiased bicubic (BI)",
 }
 FRAMES = {
     "new": "only the new frames between two input frames are scored",
     "existing": "only the frames in register with an input frame are scored",
     "all": "new and existing frames are scored",
+    "centre": "existing frames and those halfway between two of them are scored",
 }
 ENDS = {
     "valid": "only where every method has its whole window inside the sequence",
@@ -27,7 +29,8 @@ def protocol_sentences(protocol: Mapping[str, object]) -> str:
     """Plain text; options without a sentence of their own are listed at its end."""
     scale, step = protocol.get("scale", 4), protocol.get("time_step", 2)
     how = DEGRADATIONS.get(str(protocol.get("degradation")))
-    reduced = f"every {_ordinal(step)} frame is input, 1/{scale} as wide and high"
+    which = "every frame" if step == 1 else f"every {_ordinal(step)} frame"
+    reduced = f"{which} is input, 1/{scale} as wide and high"
     words = [f"{reduced}, {how.format(nth=_ordinal(scale))}." if how else f"{reduced}."]
     if frames := FRAMES.get(str(protocol.get("frames"))):
         ends = ENDS.get(str(protocol.get("ends")))

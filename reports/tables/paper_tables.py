@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..formatting import NOTHING, count, name, number, seconds, signed
-from ..published.later_papers import SOURCE, ZSM, QuotedMethod
+from ..published.later_papers import TABLES, ZSM, QuotedMethod
 from ..published.stvun import PROTOCOL, SCENES, TABLE_1, TABLE_2, PrintedMethod, PrintedTable
 from ..run_info import MethodInfo, RunInfo
 from ..scores import Averages, Column
@@ -140,18 +140,19 @@ def _doubted(cell: Cell) -> Cell:
 
 def _add_quoted(table: Table, columns: Sequence[Column], means: Averages, info: RunInfo) -> None:
     """Rows of later papers, where the protocol is theirs and a data set is one of their own."""
-    differs = departures(info, ZSM.options)
-    known = {dataset for method in ZSM.methods for dataset in method.cells}
+    quoted = next((one for one in TABLES if not departures(info, one.options)), ZSM)
+    differs = departures(info, quoted.options)
+    known = {dataset for method in quoted.methods for dataset in method.cells}
     if differs or not known & set(means.scenes):
-        theirs = f"their protocol is {ZSM.protocol} ({ZSM.words}), this run's is another"
+        theirs = f"their protocol is {quoted.protocol} ({quoted.words}), this run's is another"
         why = f"{theirs}: {'; '.join(differs)}" if differs else "none of their data sets is here"
         table.remarks.append(f"Numbers of later papers are left out: {why}.")
         return
     note = (
-        f"Quoted from {SOURCE}; protocol {ZSM.protocol}: {ZSM.words}. Speed as printed there, on a "
-        "device that is not known here."
+        f"Quoted from {quoted.source}; protocol {quoted.protocol}: {quoted.words}. Speed as printed "
+        "there, on a device that is not known here."
     )
-    for place, method in enumerate(ZSM.methods):
+    for place, method in enumerate(quoted.methods):
         cells = [
             cell
             for column in columns
@@ -159,11 +160,13 @@ def _add_quoted(table: Table, columns: Sequence[Column], means: Averages, info: 
         ]
         speed = method.frames_per_second
         costs = [
-            Cell(method.parameters, count(method.parameters)),
+            EMPTY
+            if method.parameters is None
+            else Cell(method.parameters, count(method.parameters)),
             EMPTY if speed is None else Cell(round(1 / speed, 4), f"{speed:.2f} frames/s"),
         ]
         first = label(f"{method.name} (quoted)", note)
-        keys = {"method": method.name, "source": "quoted", "protocol": ZSM.protocol}
+        keys = {"method": method.name, "source": "quoted", "protocol": quoted.protocol}
         table.rows.append(Row([first, *cells, *costs], "quoted", keys, spaced=not place))
 
 

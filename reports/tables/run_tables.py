@@ -35,7 +35,9 @@ def summary_table(means: Averages, info: RunInfo, cost: bool = True) -> Table:
     for method in means.methods:
         cells = [c for column in means.columns for c in quality_cells(means, info, column, method)]
         costs = cost_cells(info.method(method))[: 2 * cost]
-        table.rows.append(Row([label(method), *cells, *costs], keys=own_keys(method)))
+        mismatch = info.method(method).mismatch
+        first = label(method, *[f"{mismatch}."] if mismatch else ())
+        table.rows.append(Row([first, *cells, *costs], keys=own_keys(method)))
     return table
 
 

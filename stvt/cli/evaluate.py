@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
     )
     options.add_root(command)
     options.add_out(command, "RUN", words="runs/DATASETS-PROTOCOL")
-    command.add_argument("--metrics", default="psnr,ssim", help="psnr, ssim, lpips")
+    command.add_argument(
+        "--metrics", default="psnr,ssim", help="psnr, ssim, lpips, lpips-vgg, dists"
+    )
     options.add_weights(command)
     options.add_untrained(command)
     options.add_device(command)
@@ -39,17 +41,23 @@ def add(commands: Any) -> None:
     command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
     command.add_argument("--runtime-size", type=options.size, metavar="WxH", help="of another size")
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
-    rules.add_argument("--protocol", default="paper", choices=["paper", "zsm", "authors"])
+    rules.add_argument(
+        "--protocol", default="paper", choices=["paper", "zsm", "space", "videoinr", "authors"]
+    )
     rules.add_argument("--scale", type=int, choices=[2, 3, 4])
-    rules.add_argument("--degradation", choices=["BD", "BI"])
+    rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])
     rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")
-    rules.add_argument("--frames", choices=["new", "existing", "all"], help="which are scored")
+    rules.add_argument(
+        "--frames", choices=["new", "existing", "all", "centre"], help="which are scored"
+    )
+    rules.add_argument("--clip", type=int, metavar="N", help="only frames of whole clips of N")
     rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
     rules.add_argument("--channel", choices=["rgb", "y"])
     rules.add_argument("--crop-border", type=int, metavar="N", help="pixels left out")
     rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
     options.add_precision(rules, default=None)
     options.add_tile(rules)
+    options.add_chunk(rules)
     rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
 
 
@@ -93,12 +101,14 @@ def evaluate(args: argparse.Namespace) -> int:
             degradation=args.degradation,
             time_step=args.time_step,
             frames=args.frames,
+            clip=args.clip,
             ends=args.ends,
             channel=args.channel,
             crop_border=args.crop_border,
             limit=args.limit,
             precision=args.precision,
             tile=args.tile,
+            chunk=args.chunk,
             handover=args.handover,
         )
     code = print_report(scores)

@@ -21,6 +21,13 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--scenes", type=positive, default=24, metavar="N", help="shown at most (default: 24)"
     )
+    command.add_argument(
+        "--low",
+        type=Path,
+        metavar="FOLDER",
+        help="low-resolution frames of a test set made elsewhere, FOLDER/SCENE/*.png: which "
+        "degradation are they of?",
+    )
 
 
 def inspect(args: argparse.Namespace) -> int:
@@ -31,9 +38,11 @@ def inspect(args: argparse.Namespace) -> int:
 
     out = args.out or Path("runs") / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        result = inspect_set(args.name, args.root, out, args.scenes, show)
+        result = inspect_set(args.name, args.root, out, args.scenes, args.low, show)
     print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
     if len(result.table) > LISTED:
         print(f"and {len(result.table) - LISTED} more")
+    for line in result.low:
+        print(line)
     print(f"motion: {result.motion}\npage: {result.page}")
     return 0

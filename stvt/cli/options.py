@@ -87,6 +87,16 @@ def add_tile(command: Any) -> None:
     )
 
 
+def add_chunk(command: Any) -> None:
+    command.add_argument(
+        "--chunk",
+        type=positive,
+        metavar="N",
+        help="recurrent networks (basicvsr) compute longer sequences in pieces of N frames that "
+        "overlap (default: as many as have 4 GiB of features)",
+    )
+
+
 def add_compile(command: Any) -> None:
     command.add_argument(
         "--compile",

@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "zip, tar or 7z archive of these (default for a known set: fetched)",
     )
     options.add_root(command)
-    command.add_argument("--degradation", choices=["BD", "BI"], default="BD")
+    command.add_argument("--degradation", choices=["BD", "BI", "BDC"], default="BD")
     command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
     options.add_workers(command, None, "all cores; with --list 1")
     command.add_argument(

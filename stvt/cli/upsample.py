@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
     options.add_precision(command)
     options.add_compile(command)
     options.add_tile(command)
+    options.add_chunk(command)
     part = command.add_argument_group("what is taken")
     part.add_argument("--start", type=_seconds, default=Fraction(0), metavar="TIME")
     part.add_argument("--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5")
@@ -135,6 +136,7 @@ def _settings(args: argparse.Namespace) -> Any:
         device=usable_device(args.device),
         precision=args.precision,
         tile=args.tile,
+        chunk=args.chunk,
         compiled=args.compile,
         weights=dict(args.weights),
         untrained=args.untrained,

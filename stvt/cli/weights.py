@@ -72,7 +72,7 @@ def list_(args: argparse.Namespace) -> int:
             "network": entry.network,
             "here": "yes" if (weights_folder() / entry.file).is_file() else "",
             "about": _size(entry.about),
-            "from": entry.sources[0].split("/")[2] if entry.sources else "by hand",
+            "from": _origin(entry),
             "licence": entry.licence.split(" (")[0],
         }
         for name, entry in CHECKPOINTS.items()
@@ -80,6 +80,13 @@ def list_(args: argparse.Namespace) -> int:
     print(tabulate(rows, headers="keys", tablefmt="simple"))
     print(f"\nThey are kept in {weights_folder()}. All about one: stvt weights list NAME")
     return 0
+
+
+def _origin(entry: Any) -> str:
+    """Where `fetch` gets a checkpoint from, in a word."""
+    if entry.package is not None:
+        return f"pip: {entry.package.name}"
+    return entry.sources[0].split("/")[2] if entry.sources else "by hand"
 
 
 def fetch(args: argparse.Namespace) -> int:
@@ -102,11 +109,14 @@ def fetch(args: argparse.Namespace) -> int:
 
 
 def add_file(args: argparse.Namespace) -> int:
-    from stvt.baselines import add_weights
+    from stvt.baselines import add_package, add_weights, is_package
 
-    _print_stored(
-        add_weights(Path(os.path.expanduser(args.file)), args.network, replace=args.replace)
-    )
+    file = Path(os.path.expanduser(args.file))
+    if is_package(file) and file.is_file():
+        for stored in add_package(file, replace=args.replace):
+            _print_stored(stored)
+        return 0
+    _print_stored(add_weights(file, args.network, replace=args.replace))
     return 0
 
 
@@ -208,8 +218,11 @@ def _description(name: str, entry: Any) -> str:
         "licence": entry.licence,
         "terms": entry.terms,
         "size": f"about {_size(entry.about)}",
-        "fetched from": " or ".join(entry.sources),
-        "sha256": f"{entry.sha256}..." if entry.sha256 else "",
+        "trained on": entry.degradation,
+        "fetched from": f"pip: {package.member} of {package.name} {package.version}"
+        if (package := entry.package)
+        else " or ".join(entry.sources),
+        "sha256": entry.sha256 + "..." * (0 < len(entry.sha256) < 64),
         "by hand": entry.by_hand,
         "kept as": entry.file,
     }

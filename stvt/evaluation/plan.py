@@ -93,10 +93,12 @@ class Plan:
         self.metric_names = as_list(options.metrics)
         self.settings = Settings(
             scale=protocol.scale,
+            degradation=protocol.degradation,
             phase=phase(protocol.degradation, protocol.scale),
             device=usable_device(options.device),
             precision=protocol.precision,
             tile=protocol.tile,
+            chunk=protocol.chunk,
             handoff_dtype=protocol.handover,
             compiled=options.compiled,
             weights=WeightFiles(
@@ -111,7 +113,7 @@ class Plan:
                 raise UsageError(
                     f"no metric '{name}'; there are {', '.join(metrics.METRICS)}{hint}"
                 )
-            metrics.METRICS[name].open(self.settings.device)
+            metrics.METRICS[name].open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():

@@ -16,8 +16,8 @@ LONGEST_STEP = 1000
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "scale": (2, 3, 4),
-    "degradation": ("BD", "BI"),
-    "frames": ("new", "existing", "all"),
+    "degradation": ("BD", "BI", "BDC"),
+    "frames": ("new", "existing", "all", "centre"),
     "ends": ("valid", "replicate"),
     "channel": ("rgb", "y"),
     "precision": ("fp32", "bf16", "fp16"),
@@ -31,13 +31,18 @@ class Protocol:
     """One way to evaluate; every score carries its `signature`.
 
     scale:       upsampling in space.
-    degradation: how the low-resolution frames were made, BD or BI.
+    degradation: how the low-resolution frames were made: BD, BI or BDC (`stvt.datasets.degrade`).
     time_step:   every time_step-th frame is input: time_step - 1 new frames between two.
-    frames:      which outputs are scored: those between input frames, those in register, all.
+    frames:      which outputs are scored: those between input frames, those in register, all; or
+                 centre: those in register and the ones halfway between.
+    clip:        score only frames of whole clips of so many frames, of which two share one: the
+                 program of Zooming Slow-Mo gives no others, with clips of 7. None is all.
     ends:        valid: only outputs for which every method has its whole window inside the
                  sequence; replicate: all outputs, the end frames repeated.
     channel:     rgb, or y: luma of BT.601 in its limited range.
     crop_border: pixels left out at each border of both frames before scoring.
+    chunk:       frames that a recurrent network computes together, which changes the outputs of
+                 longer sequences; None: as many as its method says.
     tile:        side of the tiles that networks work in, which changes their outputs; "auto": whole
                  frames until memory runs out.
     limit:       score only the first so many input intervals of each scene; None is all.
@@ -47,15 +52,17 @@ class Protocol:
 
     name: str = "paper"
     scale: int = 4
-    degradation: Literal["BD", "BI"] = "BD"
+    degradation: Literal["BD", "BI", "BDC"] = "BD"
     time_step: int = 2
-    frames: Literal["new", "existing", "all"] = "new"
+    frames: Literal["new", "existing", "all", "centre"] = "new"
+    clip: int | None = None
     ends: Literal["valid", "replicate"] = "valid"
     channel: Literal["rgb", "y"] = "rgb"
     crop_border: int = 0
     limit: int | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     tile: int | Literal["auto"] | None = None
+    chunk: int | None = None
     handover: Literal["float", "uint8"] = "float"
     inputs: Literal["prepared", "authors"] = "prepared"
 
@@ -66,15 +73,26 @@ class Protocol:
                     f"{name} is {getattr(self, name)!r}; it is one of "
                     + ", ".join(map(str, choices))
                 )
-        for name in ("limit", "tile"):
+        for name in ("limit", "tile", "chunk"):
             value = getattr(self, name)
             if value not in (None, "auto") and value < 1:
                 raise UsageError(f"{name} is {value}; it is 1 or more")
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
-        if not 2 <= self.time_step <= LONGEST_STEP:
+        least = 1 if self.frames == "existing" else 2
+        if not least <= self.time_step <= LONGEST_STEP:
             raise UsageError(
-                f"a time step of {self.time_step}: from 2, with one new frame, to {LONGEST_STEP}"
+                f"a time step of {self.time_step}: from 2, with one new frame, to {LONGEST_STEP}; or 1 "
+                "with --frames existing, where every frame is input"
+            )
+        if self.frames == "centre" and self.time_step % 2:
+            raise UsageError(
+                f"a time step of {self.time_step} has no frame halfway; an even one has"
+            )
+        if self.clip is not None and (self.clip < 2 or (self.clip - 1) % self.time_step):
+            raise UsageError(
+                f"a clip of {self.clip} frames does not begin and end with input frames; with a time "
+                f"step of {self.time_step} it has {self.time_step + 1}, {2 * self.time_step + 1}, ..."
             )
         if self.crop_border < 0:
             raise UsageError(f"a border of {self.crop_border} pixels cannot be cropped; 0 or more")
@@ -87,6 +105,12 @@ class Protocol:
         (0.25, 0.5, 0.75)
         """
         return tuple(j / self.time_step for j in range(1, self.time_step))
+
+    @property
+    def scored_times(self) -> tuple[float, ...]:
+        """T_in of the outputs that are scored, 0 for those in register."""
+        kinds = {"new": self.times, "existing": (0.0,), "all": (0.0, *self.times)}
+        return kinds.get(self.frames, (0.0, 0.5))
 
     @property
     def low_folder(self) -> str:
@@ -110,7 +134,7 @@ class Protocol:
         """
         preset = self.preset
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
-        words |= {"scale": "x"}
+        words |= {"scale": "x", "clip": "clip"}
         changed = [
             f"{words.get(key, '')}{value}"
             for key, value in vars(self).items()
@@ -130,6 +154,7 @@ class Protocol:
             "step": self.time_step,
             "frames": self.frames,
             "ends": self.ends,
+            **({"clip": self.clip} if self.clip else {}),
             "window": f"{window[0]}+{window[1]}" if self.ends == "valid" else "any",
             "limit": self.limit or "none",
             "channel": self.channel,
@@ -137,16 +162,24 @@ class Protocol:
             "output": "uint8-truncated" if self.inputs == "authors" else "uint8-rounded",
             "precision": self.precision,
             "tile": self.tile or "none",
+            **({"chunk": self.chunk} if self.chunk else {}),
             "handover": self.handover,
             "stvt": __version__,
         }
         return "|".join(f"{key}:{value}" for key, value in parts.items())
 
 
-# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it.
+# `zsm` is the protocol of Zooming Slow-Mo and the space-time papers after it, `space` that of BasicVSR
+# and others that enlarge only, `videoinr` that of VideoINR and those after it (docs/protocols.md).
 PRESETS: dict[str, Protocol] = {
     "paper": Protocol(),
     "zsm": Protocol("zsm", degradation="BI", frames="all", ends="replicate", channel="y"),
+    "space": Protocol(
+        "space", degradation="BI", time_step=1, frames="existing", ends="replicate", channel="y"
+    ),
+    "videoinr": Protocol(
+        "videoinr", degradation="BI", time_step=8, frames="all", ends="replicate", channel="y"
+    ),
     "authors": Protocol("authors", inputs="authors"),
 }
 
@@ -193,7 +226,7 @@ def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ())
     """
     step, times, supports = protocol.time_step, protocol.times, list(supports)
     inputs = (frames - 1) // step + 1
-    wanted = {"new": times, "existing": (0.0,), "all": (0.0, *times)}[protocol.frames]
+    wanted = protocol.scored_times
     margins = {t: _margin(supports, t, times) for t in wanted}
     scored = []
     for k in range(inputs):
@@ -201,6 +234,9 @@ def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ())
             before, after = margins[t] if protocol.ends == "valid" else (0, 0)
             if k - before >= 0 and k + after < inputs and (not t or k + 1 < inputs):
                 scored.append(Position(k * step + round(t * step), k, t))
+    if protocol.clip is not None:
+        end = (frames - 1) // (protocol.clip - 1) * (protocol.clip - 1)
+        scored = [p for p in scored if end and p.frame <= end]
     if protocol.limit is not None and scored:
         scored = [p for p in scored if p.k < scored[0].k + protocol.limit]
     return scored
@@ -209,8 +245,7 @@ def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ())
 def common_window(protocol: Protocol, supports: Iterable[Support]) -> tuple[int, int]:
     """The most input frames that any method reads before and after a scored output's own."""
     supports = list(supports)
-    wanted = {"new": protocol.times, "existing": (0.0,), "all": (0.0, *protocol.times)}
-    margins = [_margin(supports, t, protocol.times) for t in wanted[protocol.frames]]
+    margins = [_margin(supports, t, protocol.times) for t in protocol.scored_times]
     return max(m[0] for m in margins), max(m[1] for m in margins)
 
 

@@ -41,7 +41,6 @@ LIBRARIES = (
     "opencv-python",
     "pillow",
     "scikit-image",
-    "lpips",
 )
 
 
@@ -102,7 +101,8 @@ def _method(spec: str, method: Method) -> MethodInfo:
     if isinstance(method, PrecomputedFrames):
         return from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
     stages = {stage.name: parameters(stage) for stage in method.stages}
-    return MethodInfo(spec, method.weights, parameters(method), stages)
+    mismatch = method.mismatch
+    return MethodInfo(spec, method.weights, parameters(method), stages, mismatch=mismatch)
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:

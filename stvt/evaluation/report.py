@@ -48,6 +48,7 @@ def read_run(
         for name, about in info.datasets.items()
         if about.lacks
     ]
+    warnings += dict.fromkeys(one.mismatch for one in info.methods.values() if one.mismatch)
     warnings += dict.fromkeys(line for record in records for line in record.get("warnings", []))
     methods = {}
     for name, about in info.methods.items():

@@ -44,7 +44,7 @@ def evaluate(
     datasets: names of prepared sets ("sample" or ["sample", "vid4"]).
     methods:  as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
               "net=FILE.py:Class"; a list, or one string with commas.
-    protocol: "paper", "zsm", "authors" or a `Protocol`.
+    protocol: "paper", "zsm", "space", "videoinr", "authors" or a `Protocol`.
     progress: called with (done, total, what).
     options:  the fields of `RunOptions` (root, out, metrics, weights, device, workers, runtime ...),
               and those of the protocol that are not the preset's (frames="all", time_step=4 ...).

@@ -324,7 +324,7 @@ def _method(spec: str, settings: Settings, fingerprint: str) -> Method:
 
 @cache
 def _metric(name: str, device: str) -> metrics.Measure:
-    return metrics.METRICS[name].open(device)
+    return metrics.METRICS[name].open(device, baselines.published_network)
 
 
 def _channel(metric: str, protocol: Protocol) -> str:

@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from stvt.baselines import Method, MethodError, whole_frame_blocks
+from stvt.baselines import Method, MethodError, Scene, whole_frame_blocks
 
 WARM_UP = 4  # outputs before those that are counted: by then every window is full of frames
 COUNTED = 2  # outputs
@@ -94,6 +94,11 @@ def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5
     return Operations(round(total * prod(low) / prod(small)), uncounted, at)
 
 
+def begin_endless(method: Method, height: int, width: int) -> None:
+    """Tells a method that the scene of a benchmark comes, whose enlarged frames have that size."""
+    method.begin(Scene("timing", "synthetic", 2**31, 2, height, width))
+
+
 def endless_outputs(method: Method, frames: Iterable[Tensor], time: float) -> Iterator[Tensor]:
     """One output for each of endless `frames`: the new one at k + time, or with time 0 that at k.
 
@@ -149,13 +154,15 @@ def _empty_caches() -> None:
 
 def _counted(method: Method, low: tuple[int, int], time: float) -> tuple[float, dict[str, int]]:
     """Multiply-accumulates of a frame, and what ran without being counted."""
+    begin_endless(method, method.scale * low[0], method.scale * low[1])
+    warm_up, number = (max(count, method.burst) for count in (WARM_UP, COUNTED))
     with Counter() as counter:
         outputs = endless_outputs(method, _frames(low, device_of(method)), time)
-        _take(outputs, WARM_UP)
+        _take(outputs, warm_up)
         counter.reset()
-        _take(outputs, COUNTED)
-    uncounted = {name: -(-times // COUNTED) for name, times in sorted(counter.uncounted.items())}
-    return counter.multiply_accumulates / COUNTED, uncounted
+        _take(outputs, number)
+    uncounted = {name: -(-times // number) for name, times in sorted(counter.uncounted.items())}
+    return counter.multiply_accumulates / number, uncounted
 
 
 def _frames(low: tuple[int, int], device: torch.device) -> Iterator[Tensor]:

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import DTYPES, Method, Scene, is_out_of_memory
+from stvt.baselines import DTYPES, Method, is_out_of_memory
 from stvt.device import device_name, synchronize
-from stvt.profiling.flops import device_of, endless_outputs, low_resolution
+from stvt.profiling.flops import begin_endless, device_of, endless_outputs, low_resolution
 from stvt.profiling.memory import Memory
 from stvt.profiling.synthetic import texture
 
@@ -99,15 +99,15 @@ def measure(
     start, full = clock.perf_counter(), False
     stages_before = [stage.seconds for stage in method.stages]
     try:
-        method.begin(Scene("timing", "synthetic", 2**31, 2, height, width))
+        begin_endless(method, height, width)
         outputs = endless_outputs(method, source, time)
-        for _ in range(warm_up):
+        for _ in range(max(warm_up, method.burst if method.burst > 1 else 0)):
             next(outputs)
         stages_before = [stage.seconds for stage in method.stages]
         while len(laps.seconds) < max_repeats and (
             len(laps.seconds) < min_repeats or clock.perf_counter() - start < budget_seconds
         ):
-            laps.one(outputs)
+            laps.one(outputs, method.burst)
     except (RuntimeError, MemoryError) as error:  # torch's out-of-memory error is a RuntimeError
         if not is_out_of_memory(error):
             raise
@@ -129,7 +129,7 @@ def measure(
         mean=math.fsum(laps.seconds) / count if count else None,
         device_median=float(np.median(laps.device_seconds)) if laps.device_seconds else None,
         stages={
-            stage.name: (stage.seconds - before) / count
+            stage.name: (stage.seconds - before) / (count * method.burst)
             for stage, before in zip(method.stages, stages_before, strict=True)
             if count
         },
@@ -147,20 +147,22 @@ class _Laps:
         self.seconds: list[float] = []
         self.device_seconds: list[float] = []
 
-    def one(self, outputs: Iterator[Tensor]) -> None:
+    def one(self, outputs: Iterator[Tensor], burst: int = 1) -> None:
+        """burst: outputs that come at once, of which each has the mean."""
         events = self._events()
         synchronize(self.device)
         made_before, start = self.source.seconds, clock.perf_counter()
         if events:
             events[0].record()
-        next(outputs)
+        for _ in range(burst):
+            next(outputs)
         if events:
             events[1].record()
         synchronize(self.device)
         passed = clock.perf_counter() - start
-        self.seconds.append(passed - (self.source.seconds - made_before))
+        self.seconds.append((passed - (self.source.seconds - made_before)) / burst)
         for before, after in pairwise(events):
-            self.device_seconds.append(before.elapsed_time(after) / 1000)
+            self.device_seconds.append(before.elapsed_time(after) / 1000 / burst)
 
     def _events(self) -> list[Any]:
         if self.device.type != "cuda":

@@ -223,6 +223,7 @@ def weights_file(out: Path, recipe: TrainingRecipe, which: str) -> Path:
 
 def _write_weights(state: TrainingState, recipe: TrainingRecipe, out: Path, which: str) -> None:
     about = f"{recipe.network}, stage {recipe.stage}, after {state.step} steps"
+    about += f", {recipe.degradation}x{recipe.scale}"
     write_weights(weights_file(out, recipe, which), state.averaged_weights(), about)
 
 

@@ -56,7 +56,7 @@ class TrainingRecipe:
     data: tuple[str, ...] = ()
     scale: int = _one_of(4, "2, 3 or 4", 2, 3, 4)
     degradation: str = _one_of(
-        "BD", "degradation of the low-resolution frames: BD or BI", "BD", "BI"
+        "BD", "degradation of the low-resolution frames: BD, BI or BDC", "BD", "BI", "BDC"
     )
     frames: int = _value(
         7,

@@ -58,7 +58,7 @@ def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
         "version": __version__,
         "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
         "method": [method.name, method.weights, method.fingerprint],
-        "settings": [settings.scale, settings.precision, settings.tile],
+        "settings": [settings.scale, settings.precision, settings.tile, settings.chunk],
         "options": [
             *(job.factor, job.slow, job.hold, job.cuts, job.preview, str(job.part)),
             *(job.stream, str(job.fps), job.codec, job.crf, job.pixel_format, job.lossless),

@@ -81,7 +81,8 @@ def _run(
             progress(done, total, job.output.name)
         sink.close()
         check_places(job)  # what came to be at the output meanwhile is not replaced
-        left_out = source.notes[known:] + sink.finish(source)
+        warned = [line for stage in method.stages for line in stage.warnings]
+        left_out = [*source.notes[known:], *warned, *sink.finish(source)]
     except (StvtError, OSError) as error:
         sink.close()
         kept = "; what was done is kept, and --resume goes on there" if sink.done else ""

@@ -252,7 +252,9 @@ def test_a_network_comes_ready_to_evaluate() -> None:
 
 def test_the_networks_are_those_of_the_papers_and_what_they_build_on() -> None:
     names = dict.fromkeys(spec.name for spec in NETWORKS.values())
-    assert list(names) == ["stvun", "edvr", "dain", "fisr", "fisr_pwcnet", "pwcnet", "alexnet"]
+    space = ["stvun", "edvr", "basicvsr", "spynet", "dain", "rife", "zsm", "rstt", "fisr"]
+    built_on = ["fisr_pwcnet", "pwcnet", "lpips", "lpips-vgg", "dists"]
+    assert list(names) == [*space, *built_on]
     assert set(METHODS) >= {"bicubic", "stvun-s", "stvun-s-wo-efst", "edvr-m", "dain", "fisr"}
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from stvt import datasets, metrics
-from stvt.baselines import read_precomputed
+from stvt.baselines import published_network, read_precomputed
 from stvt.cli.options import positive, size
 from stvt.core.files import write_json
 from stvt.datasets import encode_png, frame_files, read_frame
@@ -108,7 +108,7 @@ def measure(
     frames |= 1  # the last must be an input frame: nothing after that is scored
     blank = np.zeros((height, width, 3), np.uint8)
     for name in METRICS:  # which refuse a size that is too small before anything is made
-        metrics.METRICS[name].open("cpu")(blank, blank, "rgb", 0)
+        metrics.METRICS[name].open("cpu", published_network)(blank, blank, "rgb", 0)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         _make(place, height, width, frames, workers)
@@ -144,7 +144,7 @@ def _truths(place: Path, scene: str) -> list[Path]:
 
 def least(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     """Seconds by the wall clock, of the processor, and of it in decoding, to read and score all."""
-    measures = [metrics.METRICS[name].open("cpu") for name in METRICS]
+    measures = [metrics.METRICS[name].open("cpu", published_network) for name in METRICS]
 
     def score(restored: Path, truth: Path) -> float:
         begun = clock.process_time()

@@ -1,4 +1,4 @@
-"""The two reductions against the published code's numbers and against dense sums over the image."""
+"""The reductions against the published code's numbers and against dense sums over the image."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stvt.datasets.degradation import (
     SCALES,
+    _filtered,
     authors_finish,
     authors_low_resolution,
     authors_padding,
@@ -146,5 +147,23 @@ def test_a_size_that_the_scale_does_not_divide_is_a_mistake_of_the_caller() -> N
 
 @pytest.mark.parametrize(("degradation", "scale"), [("JPEG", 4), ("BD", 5)])
 def test_an_unknown_degradation_ends_in_one_line(degradation: str, scale: int) -> None:
-    with pytest.raises(DatasetError, match="there are BD and BI at the scales 2, 3, 4"):
+    with pytest.raises(DatasetError, match="there are BD, BI and BDC at the scales 2, 3, 4"):
         degrade(np.zeros((20, 20, 3), np.uint8), degradation, scale)
+
+
+def test_the_centred_bd_is_that_of_rdns_script() -> None:
+    """`golden/degradation`: two-dimensional kernels, float64."""
+    golden = dict(np.load(GOLDEN.parent / "degradation" / "bd_centred.npz"))
+    assert np.array_equal(degrade(golden["frame"], "BDC", 4), golden["centred_u8"])
+    assert np.array_equal(degrade(golden["frame"], "BD", 4), golden["phase0_u8"])
+    centred = _filtered(golden["frame"], "BDC", 4)
+    np.testing.assert_allclose(centred, golden["centred"], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_samples_of_the_centred_bd_lie_in_the_middle(scale: int) -> None:
+    ramp = np.arange(60, dtype=np.float64)[None, :, None].repeat(60, 0).repeat(3, 2)
+    inside = _filtered(ramp, "BDC", scale)[9, 4:12, 0]
+    np.testing.assert_allclose(inside, scale * np.arange(4, 12) + phase("BDC", scale))
+    assert phase("BDC", scale) == phase("BI", scale) == (scale - 1) / 2
+    assert parameters("BDC", scale)["sigma"] == 1.6

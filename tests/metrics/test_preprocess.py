@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stvt.baselines import published_network
 from stvt.metrics import METRICS, MetricError
 from stvt.metrics.preprocess import luma
 from stvt.metrics.psnr import psnr
@@ -69,7 +70,7 @@ def test_a_negative_crop_is_refused(metric: Any) -> None:
 
 @pytest.mark.parametrize("name", ["psnr", "ssim"])
 def test_each_metric_opens_to_the_function_of_its_name(name: str) -> None:
-    measure = METRICS[name].open("cpu")
+    measure = METRICS[name].open("cpu", published_network)
     x, y = frame(seed=1), frame(seed=2)
     assert measure(x, y, "y", 2) == {"psnr": psnr, "ssim": ssim}[name](x, y, "y", 2)
 

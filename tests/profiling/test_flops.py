@@ -243,7 +243,10 @@ def test_an_endless_sequence_ends_where_no_output_comes() -> None:
     "spec",
     [
         *("bicubic", "edvr-s", "blend", "flow", "stvun-s", "edvr-s+blend"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("blend+edvr-s", "dain", "fisr")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("blend+edvr-s", "dain", "fisr", "rife", "zsm", "rstt-s")
+        ),
     ],
 )
 def test_every_method_is_counted_and_timed_or_refused_at_once(spec: str, time: float) -> None:

@@ -20,7 +20,9 @@ from tests.golden_cases import GOLDEN
 def test_networks_are_known_by_their_names_and_shapes(name: str) -> None:
     with torch.device("meta"):
         state = network_spec(name).build(name).state_dict()
-    assert detect(state) == re.sub("-wo-d$|-unaligned$|-mean$", "", name)  # as far as a state shows
+    assert detect(state) == re.sub(
+        "-wo-d$|-unaligned$|-mean$|-reds$", "", name
+    )  # as far as a state shows
     state.popitem()
     state["another"] = torch.zeros(1)
     assert detect(state) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -224,6 +225,20 @@ def test_another_file_than_the_first_is_not_taken(
     renewed = fetched(published, renew=True)
     assert renewed.sha256 == sha256(file) != first.sha256
     assert fetched(published) == renewed
+
+
+def test_a_file_of_a_repository_must_be_the_blob_that_git_keeps(
+    published: str, server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(CHECKPOINTS[published], git_blob="96b6d2a9b0d54cb24ab698a871dc29277fcc7657")
+    monkeypatch.setitem(CHECKPOINTS, "test", other)
+    with pytest.raises(MethodError, match=r"its git blob hash is not 96b6d2a9"):
+        fetched(published)
+    assert not list(home.glob("*.pth"))
+    content = server.file
+    blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+    monkeypatch.setitem(CHECKPOINTS, "test", replace(other, git_blob=blob))
+    assert fetched(published).file == home / "net.pth"
 
 
 def test_what_comes_must_be_of_the_network(

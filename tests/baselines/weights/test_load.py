@@ -350,7 +350,7 @@ def test_names_from_a_file_cannot_command_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in text and len(text) < 1000
 
 
-@pytest.mark.parametrize("name", ["edvr-m", "stvun", "pwcnet", "dain", "fisr", "alexnet"])
+@pytest.mark.parametrize("name", ["edvr-m", "stvun", "pwcnet", "dain", "fisr", "lpips"])
 def test_names_and_shapes_of_no_network_are_one_line(name: str, tmp_path: Path) -> None:
     """Those that a network's form is read from, with shapes that make no sense."""
     for value in (torch.zeros(()), torch.zeros(0, 0), torch.zeros(1 << 20, 1)):

@@ -25,7 +25,7 @@ def test_every_method_with_published_weights_has_a_checkpoint_of_its_name() -> N
     ours = {name for name in METHODS if name.startswith("stvun-")} | {"edvr-s"}
     needing = {name for name, entry in METHODS.items() if entry.networks} - ours
     assert needing <= networks <= set(NETWORKS)
-    for name in networks - {"alexnet"}:
+    for name in networks:
         assert CHECKPOINTS[name].network == name and file_names(name)[0] == CHECKPOINTS[name].file
 
 
@@ -33,7 +33,7 @@ def test_every_method_with_published_weights_has_a_checkpoint_of_its_name() -> N
 def test_an_entry_says_all_that_a_user_needs(name: str) -> None:
     known = CHECKPOINTS[name]
     assert known.licence and known.terms and known.page.startswith("https://")
-    assert known.sources or known.by_hand
+    assert known.sources or known.by_hand or known.package
     assert not known.archive or known.by_hand
     assert all(re.fullmatch(r"https?://\S+", source) for source in known.sources)
     assert re.fullmatch(r"([0-9a-f]{8}|[0-9a-f]{64})?", known.sha256)
@@ -41,7 +41,7 @@ def test_an_entry_says_all_that_a_user_needs(name: str) -> None:
 
 
 def test_sizes_are_those_of_the_networks() -> None:
-    for name in ("stvun", "edvr", "edvr-m", "dain", "fisr", "fisr_pwcnet", "pwcnet"):
+    for name in ("stvun", "edvr", "edvr-m", "basicvsr", "dain", "fisr", "fisr_pwcnet", "pwcnet"):
         with torch.device("meta"):
             module = network(name)
         size = 4 * sum(value.numel() for value in module.state_dict().values())

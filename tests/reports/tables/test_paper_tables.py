@@ -180,6 +180,35 @@ def test_later_papers_are_quoted_only_when_asked_and_under_their_protocol() -> N
     assert "none of their data sets" in table(elsewhere, later, "markdown", quoted=True)
 
 
+@pytest.mark.parametrize(
+    "degradation, there, not_there",
+    [
+        ("BI", ["27.24/0.8251", "27.35/0.8264"], "27.96/0.8553"),
+        ("BDC", ["27.96/0.8553", "29.04/0.8753"], "27.38/0.8329"),
+        ("BD", ["27.38/0.8329"], "27.96/0.8553"),
+    ],
+)
+def test_tables_of_space_alone_are_split_by_degradation(
+    degradation: str, there: list[str], not_there: str
+) -> None:
+    scores = made({"basicvsr": 27.0}, channel="y")
+    protocol = {**LATER, "degradation": degradation, "frames": "existing", "time_step": 1}
+    text = table(scores, {"protocol": protocol, "methods": {"basicvsr": {}}}, "csv", quoted=True)
+    markdown = table(
+        scores, {"protocol": protocol, "methods": {"basicvsr": {}}}, "markdown", quoted=True
+    )
+    assert all(value in markdown for value in there) and not_there not in markdown
+    assert f"x4 in space by {degradation}" in markdown and "Zooming" not in markdown
+    assert f"{degradation}, space alone" in text
+
+
+def test_weights_of_another_degradation_are_marked() -> None:
+    line = "basicvsr: its weights were trained on BI frames, and these are BDC"
+    facts = {"protocol": PAPER, "methods": {"basicvsr": {"mismatch": line}, "bicubic": {}}}
+    text = table(made({"basicvsr": 27.0, "bicubic": 26.0}), facts, "terminal")
+    assert "basicvsr [1]" in text and f"[1] {line}." in text and "bicubic [" not in text
+
+
 def test_the_quoted_numbers_are_those_of_the_source() -> None:
     by_name = {method.name: method for method in ZSM.methods}
     assert len(by_name) == 15

@@ -1,0 +1,145 @@
+"""BasicVSR as a method: a whole sequence in, or pieces of it that overlap; every frame out, larger."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from ..acceleration.processor import memory_format_for
+from ..acceleration.swap import accelerate
+from ..edvr.alignment import ResidualBlock
+from ..edvr.fast import FastResidualBlock
+from ..method import IsWanted, Method, Outputs, Scene, Settings, everything
+from ..ops.warp import full_precision, warp_padded
+from .features import FeatureStack
+from .network import BasicVSR
+
+STORED = 4 << 30  # bytes of the features of a sequence that is computed as a whole
+OVERLAP = 32  # frames after a piece, from which its backward features come
+ENDLESS = 1 << 30  # frames: no scene, but a benchmark
+BURST = 8  # frames of a benchmark's pieces
+
+
+class BasicVsrMethod(Method):
+    """BasicVSR with frames in [0, 1] of any h and w. It works on whole frames, not in tiles.
+
+    The backward features of a sequence come from its end, so that no frame is made before all are
+    read. They are kept in memory, and beyond 512 MiB in a temporary file. A sequence of more than
+    `chunk` frames (`Settings.chunk`, or as many as have 4 GiB of features) is read in pieces of so
+    many: the features that go forward are carried on as they are, those that come backward begin
+    anew at the end of each piece, whose last 32 frames (or the last quarter) are computed for
+    that alone, and again in the next.
+    """
+
+    scale = 4
+    whole_sequence = True
+
+    def __init__(
+        self, network: BasicVSR, settings: Settings, name: str = "basicvsr", weights: str = ""
+    ) -> None:
+        self.name, self.weights = name, weights
+        self.device = torch.device(settings.device)
+        self.precision = settings.precision
+        self.chunk = settings.chunk
+        self.layout = memory_format_for(self.device, self.precision)
+        self.network = network.eval().to(self.device).to(memory_format=self.layout)
+        accelerate(self.network, {ResidualBlock: FastResidualBlock})
+        self.endless = False
+
+    @property
+    def burst(self) -> int:
+        return BURST
+
+    def networks(self) -> list[nn.Module]:
+        return [self.network]
+
+    def begin(self, scene: Scene) -> None:
+        self.warnings = ()
+        self.endless = scene.frames >= ENDLESS
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return 0, 0
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
+    ) -> Outputs:
+        endless, self.endless = self.endless, False  # of the scene that was told, no other
+        k = 0
+        before: Tensor | None = None
+        F: Tensor | None = None
+        for piece, count in self._pieces(map(self._pixels, frames), endless):
+            B = FeatureStack()
+            wanted = [is_wanted(k + i) for i in range(count)]
+            if any(wanted):
+                with self.computing():
+                    self._backward(piece, count, B)
+            for i in range(count):
+                with self.computing():
+                    s = None
+                    if F is not None and before is not None:
+                        s = warp_padded(F, self._flow(piece[i], before))
+                    F, before = self.network.forward_features(piece[i], s), piece[i]
+                    if wanted[i]:
+                        large = self.network.restore(piece[i], B.pop(), F)[0]
+                        large = large.to(piece[i].dtype).clamp(0, 1)
+                    elif any(wanted):
+                        B.pop()
+                if wanted[i]:
+                    yield k + i, large
+            k += count
+
+    def _pieces(
+        self, frames: Iterator[Tensor], endless: bool
+    ) -> Iterator[tuple[list[Tensor], int]]:
+        """The frames that are computed together, and how many of them, from the first, are output."""
+        pending: deque[Tensor] = deque(islice(frames, 1))
+        if not pending:
+            return
+        length = BURST if endless else self._length(pending[0])
+        overlap = 0 if endless else min(OVERLAP, length // 4)
+        first = True
+        while pending:
+            pending.extend(islice(frames, length - len(pending)))
+            following = list(islice(frames, 1)) if len(pending) == length else []
+            count = length - overlap if following else len(pending)
+            if following and first and not endless:
+                self.warnings = (self._approximate(length, overlap),)
+            first = False
+            yield list(pending), count
+            pending = deque([*islice(pending, count, None), *following])
+
+    def _length(self, x: Tensor) -> int:
+        """Of a piece, in frames."""
+        if self.chunk is not None:
+            return self.chunk
+        features = self.network.channels * x.shape[-2] * x.shape[-1] * x.element_size()
+        return max(STORED // features, 1)
+
+    def _approximate(self, length: int, overlap: int) -> str:
+        return (
+            f"{self.name}: more than {length} frames are computed in pieces of {length} that overlap "
+            f"by {overlap}, not as one sequence (--chunk N: pieces of N)"
+        )
+
+    def _backward(self, piece: Sequence[Tensor], count: int, kept: FeatureStack) -> None:
+        """Puts the backward features of the first `count` frames on a stack, from the last on."""
+        B = None
+        for i in reversed(range(len(piece))):
+            s = None if B is None else warp_padded(B, self._flow(piece[i], piece[i + 1]))
+            B = self.network.backward_features(piece[i], s)
+            if i < count:
+                kept.push(B)
+
+    def _flow(self, x: Tensor, neighbour: Tensor) -> Tensor:
+        """In single precision at least: bfloat16 has no hundredths of a pixel."""
+        with full_precision(self.device):
+            flow: Tensor = self.network.spynet(x, neighbour)
+        return flow
+
+    def _pixels(self, frame: Tensor) -> Tensor:
+        dtype = next(self.network.parameters()).dtype
+        return frame[None].to(self.device, dtype).contiguous(memory_format=self.layout)
