@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.core.files import sha256_of
-from stvt.core.formatting import one_line
+from stvt.core.formatting import LONGEST, plain
 
 from .. import registry
 from ..errors import MethodError
@@ -60,16 +60,21 @@ def load_network(
     try:
         state, arguments, own = match(name, read_state(file, name), **arguments)
     except ValueError as error:
-        raise MethodError(f"{name}: {file} is of another network; {one_line(error)}") from error
+        raise MethodError(
+            f"{name}: {file} is of another network; {plain(error, LONGEST)}"
+        ) from error
     optional, only_new = spec.optional_keys, spec.variants[name].new_frame_keys
     if only_new:
         without = "|".join(filter(None, (optional, only_new)))
         if not new_frames:
             optional = without
-        elif differences(own, state, optional) and not differences(own, state, without):
+        elif (lacking := differences(own, state, optional)) and not differences(
+            own, state, without
+        ):
             raise MethodError(
-                f"{name}: {file} lacks the part that makes new frames, as the weights of stage "
-                "space do: --frames existing, or one file of all stages by `stvt weights join`"
+                f"{name}: {file} lacks the part that makes new frames ({lacking['missing'][0]} and "
+                "more), as the weights of stage space do: --frames existing, or one file of all "
+                "stages by `stvt weights join`"
             )
     _require_same(own, state, file, name, optional)  # before anything large is built
     network = spec.build(name, **arguments)
@@ -142,7 +147,7 @@ def load_weights(
     record = read_record(file)
     if record is not None and record.sha256 != sha256:
         raise MethodError(
-            f"{name}: {file} has changed since it came (from {one_line(record.source)}); fetch it again with "
+            f"{name}: {file} has changed since it came (from {plain(record.source, LONGEST)}); fetch it again with "
             "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
         )
     module.load_state_dict(own | state)
@@ -152,7 +157,7 @@ def load_weights(
 def _require_same(own: State, state: State, file: Path, name: str, optional_keys: str) -> None:
     if different := differences(own, state, optional_keys):
         faults = (
-            f"{len(keys)} {what}: {one_line(', '.join(keys[:3]), 300)}{' ...' if len(keys) > 3 else ''}"
+            f"{len(keys)} {what}: {plain(', '.join(keys[:3]), 300)}{' ...' if len(keys) > 3 else ''}"
             for what, keys in different.items()
         )
         raise MethodError(
