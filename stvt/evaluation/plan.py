@@ -105,6 +105,7 @@ class Plan:
                 {n: Path(os.path.expanduser(file)).resolve() for n, file in options.weights.items()}
             ),
             untrained=options.untrained,
+            new_frames=protocol.frames != "existing",
         )
         for name in self.metric_names:
             if name not in metrics.METRICS:
