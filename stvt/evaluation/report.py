@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PAGE = "report.html"
+LONGEST = 1e9  # seconds that a frame may be said to take
 COST = ("runtime", "multiply_accumulates", "uncounted", "counted_at")  # what RUN/runtime holds
 
 
@@ -55,6 +56,8 @@ def read_run(
         file = store.runtime_file(run, name)
         cost = store.read_json(file) or {}
         measured = from_dict(MethodInfo, cost, str(file), UsageError)
+        if measured.runtime and not 0 <= (measured.runtime.median or 0) < LONGEST:
+            raise UsageError(f"{file}: a frame of {measured.runtime.median:g} seconds; delete it")
         methods[name] = replace(
             about, **{key: getattr(measured, key) for key in COST if key in cost}
         )
