@@ -38,7 +38,7 @@ def from_entry_point(point: EntryPoint) -> Metric:
     """The metric of an installed package."""
     opener = FromPackage(point.name, point.value)
     found = opener.load()
-    source = inspect.getsourcefile(found) if inspect.isroutine(found) else None
+    source = inspect.getsourcefile(found) if inspect.isfunction(found) else None
     said = digest([Path(source)]) if source else point.value
     return _described(point.name, found, said, None, opener, point.name)
 
