@@ -16,7 +16,7 @@ demo: $(INSTALLED)
 	$(BIN)/stvt evaluate --datasets sample --methods $(DEMO_METHODS) --runtime-size 480x272 --out runs/demo
 
 test: $(TESTED)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 slow: $(TESTED)
 	$(BIN)/python -m pytest -m slow

@@ -46,8 +46,8 @@ def stored_json(file: Path) -> Any:
             raise DatasetError(f"{file}: is no file; delete it")
         data = file.read_bytes()
         value = json.loads(data, parse_int=_integer, parse_float=_number, parse_constant=_number)
-        if b"\\ud" in data.lower():  # a half of a pair is no text
-            json.dumps(value, ensure_ascii=False).encode()
+        if b"\\ud" in data.lower():  # half a pair is no text, but for what a file's name may hold
+            json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape")
         level = [value]
         for _ in range(MOST_NESTED):
             inner = (one.values() if isinstance(one, dict) else one for one in level)
