@@ -14,7 +14,7 @@ from stvt.core.files import read_json, write_json
 from stvt.core.records import from_dict
 
 from .errors import ReportError
-from .formatting import count, name, number, seconds
+from .formatting import count, name, number, seconds, with_unit
 from .run_info import MetricInfo, RunInfo, declared
 from .scores import Rank, averages, checked, decimals, one_signature
 from .tables.render import render
@@ -198,7 +198,7 @@ def _table(results: list[Result]) -> Table:
             TableColumn("method"),
             *(
                 TableColumn(
-                    f"{name(metric)} {name(channel)}".strip()
+                    f"{with_unit(metric, about.unit)} {name(channel)}".strip()
                     + (f" ({about.definition})" if names.count((metric, channel)) > 1 else ""),
                     better=about.better,
                     measured={"dataset": first.dataset, "channel": channel, "metric": metric},

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..formatting import NAMES, NOTHING, count, memory_size, name, number, of_channel, seconds
+from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds, with_unit
 from ..run_info import MethodInfo, RunInfo, Runtime
 from ..scores import Averages, Column, Mean
 from .table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -218,11 +218,7 @@ def summary_caption(means: Averages, info: RunInfo) -> str:
 
 def metric_names(means: Averages, column: Column) -> str:
     """ "PSNR/SSIM", as far as they were measured, custom ones with their unit."""
-    return "/".join(
-        name(metric)
-        + (f" ({unit})" if (unit := means.about(metric).unit) and metric not in NAMES else "")
-        for metric in means.metrics[column]
-    )
+    return "/".join(with_unit(m, means.about(m).unit) for m in means.metrics[column])
 
 
 def missing_reason(
