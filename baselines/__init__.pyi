@@ -4,18 +4,18 @@ from .classical.flow_interpolation import Flow
 from .custom import FailedMethod
 from .errors import CustomMethodError, MethodError
 from .expression import (
-    build,
+    check_names,
     check_weights,
     code_files,
     is_custom,
     join_methods,
-    method_of,
     network_of,
     networks_of,
     parse_methods,
     split_label,
     with_absolute_paths,
 )
+from .factory import build, method_of
 from .flow_networks.pwcnet import PWCNet
 from .losses import LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WeightFiles, WindowMethod
@@ -86,6 +86,7 @@ __all__ = [
     "add_package",
     "add_weights",
     "build",
+    "check_names",
     "check_weights",
     "checkpoint",
     "code_files",

@@ -59,6 +59,7 @@ class Settings:
     compiled:  "parts" or "graphs": networks by `torch.compile`, see `compilation`.
     weights:   network name -> file of weights, for those named on the command line.
     untrained: random weights from a fixed seed instead of files.
+    new_frames: whether any will be asked for; else files may lack what only those read.
     """
 
     scale: int = 4
@@ -72,6 +73,7 @@ class Settings:
     compiled: Compiled = ""
     weights: Mapping[str, Path] = field(default_factory=dict, hash=False)
     untrained: bool = False
+    new_frames: bool = True
 
 
 @dataclass(frozen=True)

@@ -106,11 +106,13 @@ class Variant:
 
     arguments: gives the keyword arguments of the network's class; they may be modules.
     stages:    in which it is trained, in order; none if it is not trained here.
+    new_frame_keys: a regular expression: entries that only new frames read.
     """
 
     summary: str
     arguments: Callable[[], Mapping[str, Any]] = dict
     stages: tuple[Stage, ...] = ()
+    new_frame_keys: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from .figures.crops import Crop, scene_picture
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
 from .figures.motion import SceneOverview, motion_figure
+from .figures.strips import strip_figure
 from .figures.training_curves import curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
@@ -67,6 +68,7 @@ __all__ = [
     "scene_picture",
     "scene_videos",
     "slice_figure",
+    "strip_figure",
     "write_report",
     "write_scores",
 ]

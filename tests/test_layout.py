@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -245,6 +246,31 @@ sys.exit("torch was imported" if "torch" in sys.modules else 0)
         [sys.executable, "-P", "-c", program], check=False, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("datasets", "methods", "words"),
+    [
+        ("smaple", "bicubic+blend", "is not prepared in .*did you mean sample"),
+        ("sample", "bicubc+blend", "did you mean bicubic"),
+        ("sample", "edvr+dain+flow", "a composition is of two methods"),
+    ],
+)
+def test_a_mistyped_name_is_answered_without_torch(
+    datasets: str, methods: str, words: str, tmp_path: Path
+) -> None:
+    command = ["evaluate", "--datasets", datasets, "--methods", methods, "--root", str(tmp_path)]
+    program = f"""
+import sys
+from stvt.cli.main import main
+assert main({command!r}) == 2
+sys.exit("torch was imported" if "torch" in sys.modules else 0)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", program], check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(words, ran.stderr)
 
 
 @pytest.mark.parametrize("file", BENCHMARKS, ids=lambda file: file.stem)

@@ -46,17 +46,24 @@ def arguments(size: str, ablation: str) -> dict[str, Any]:
         "fusion": AlignedFusion(width) if ablation == "-w-af" else None,
         "width": width,
         "flow": LightFlow() if size else None,
-        "aligned": bool(size) and ablation not in ("-unaligned", "-w-af"),
+        "aligned": _is_aligned(size, ablation),
         "mask": BlendingMask(width) if size and ablation != "-mean" else None,
     }
 
 
+def _is_aligned(size: str, ablation: str) -> bool:
+    return bool(size) and ablation not in ("-unaligned", "-w-af")
+
+
 def _variant(size: str, ablation: str) -> Variant:
     """The stages: the flow network of the full size is a published one."""
+    only_new = r"^mask\." if _is_aligned(size, ablation) else r"^(mask|pwcnet)\."
     stages: tuple[Stage, ...] = ("flow", "space", "joint") if size else ("space", "joint")
     channels = f"{SIZES[size]} channels, " if size else ""
     summary = ABLATIONS[ablation] or SUMMARIES[size]
-    return Variant(f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages)
+    return Variant(
+        f"STVUN, {channels}{summary}", partial(arguments, size, ablation), stages, only_new
+    )
 
 
 def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:

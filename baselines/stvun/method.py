@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from ..errors import MethodError
 from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
@@ -57,8 +58,11 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     ) -> None:
         super().__init__(network, settings, name, weights)
         self.scale = network.scale
+        self.new_frames = settings.new_frames
 
     def outputs(self, window: Sequence[StvunFrame], times: Sequence[float]) -> Tensor:
+        if times and not self.new_frames:
+            raise MethodError(f"{self.name}: built without new frames, for its flow may be random")
         centre, following = window[CENTRE], window[CENTRE + 1]
         height, width = (self.scale * size for size in centre.source.shape[-2:])
         E = self._fused(window)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from stvt.core.formatting import one_line
+from stvt.core.formatting import plain
 
 from ..errors import MethodError
 
@@ -56,5 +56,5 @@ def _unpacking(file: Path) -> Iterator[None]:
         raise
     except Exception as error:  # a damaged archive can make `zipfile` raise nearly anything
         raise MethodError(
-            f"{file} is damaged or not to be unpacked ({one_line(error, 100)}); fetch it again"
+            f"{file} is damaged or not to be unpacked ({plain(error, 100)}); fetch it again"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stvt.core.formatting import one_line
+from stvt.core.formatting import plain
 
 from ..registry import NETWORKS
 from .load import differences, match
@@ -17,9 +17,7 @@ def detect(state: State) -> str | None:
 def describe(state: State) -> str:
     """What a state holds, in a few words."""
     some = [f"{key} {'x'.join(map(str, value.shape))}" for key, value in list(state.items())[:3]]
-    return (
-        f"{len(state)} tensors: {one_line(', '.join(some), 200)}{' ...' if len(state) > 3 else ''}"
-    )
+    return f"{len(state)} tensors: {plain(', '.join(some), 200)}{' ...' if len(state) > 3 else ''}"
 
 
 def _fits(name: str, state: State) -> bool:

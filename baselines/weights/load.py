@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.core.files import sha256_of
-from stvt.core.formatting import one_line
+from stvt.core.formatting import LONGEST, plain
 
 from .. import registry
 from ..errors import MethodError
@@ -37,7 +37,8 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
         return network, "untrained"
     spec = registry.network_spec(name)
     scale = {"scale": settings.scale} if len(spec.scales) > 1 else {}
-    return load_network(name, find_weights(name, settings), **scale)
+    file = find_weights(name, settings)
+    return load_network(name, file, new_frames=settings.new_frames, **scale)
 
 
 def published_network(name: str) -> nn.Module:
@@ -45,9 +46,12 @@ def published_network(name: str) -> nn.Module:
     return load_network(name, find_weights(name, Settings()))[0]
 
 
-def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, str]:
+def load_network(
+    name: str, file: Path, *, new_frames: bool = True, **arguments: Any
+) -> tuple[nn.Module, str]:
     """The network of that name filled with a file, in evaluation mode, and the file's sha256.
 
+    new_frames: whether it will make any; else the file may lack what only those read.
     arguments: of its class, in place of what the file says.
 
     Raises MethodError, one line, for a file of anything else.
@@ -56,10 +60,25 @@ def load_network(name: str, file: Path, **arguments: Any) -> tuple[nn.Module, st
     try:
         state, arguments, own = match(name, read_state(file, name), **arguments)
     except ValueError as error:
-        raise MethodError(f"{name}: {file} is of another network; {one_line(error)}") from error
-    _require_same(own, state, file, name, spec.optional_keys)  # before anything large is built
+        raise MethodError(
+            f"{name}: {file} is of another network; {plain(error, LONGEST)}"
+        ) from error
+    optional, only_new = spec.optional_keys, spec.variants[name].new_frame_keys
+    if only_new:
+        without = "|".join(filter(None, (optional, only_new)))
+        if not new_frames:
+            optional = without
+        elif (lacking := differences(own, state, optional)) and not differences(
+            own, state, without
+        ):
+            raise MethodError(
+                f"{name}: {file} lacks the part that makes new frames ({lacking['missing'][0]} and "
+                "more), as the weights of stage space do: --frames existing, or one file of all "
+                "stages by `stvt weights join`"
+            )
+    _require_same(own, state, file, name, optional)  # before anything large is built
     network = spec.build(name, **arguments)
-    return network, load_weights(network, state, file, name, optional_keys=spec.optional_keys)
+    return network, load_weights(network, state, file, name, optional_keys=optional)
 
 
 def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, Any], State]:
@@ -128,7 +147,7 @@ def load_weights(
     record = read_record(file)
     if record is not None and record.sha256 != sha256:
         raise MethodError(
-            f"{name}: {file} has changed since it came (from {one_line(record.source)}); fetch it again with "
+            f"{name}: {file} has changed since it came (from {plain(record.source, LONGEST)}); fetch it again with "
             "`stvt weights fetch`, or say that this is right with `stvt weights add --replace`"
         )
     module.load_state_dict(own | state)
@@ -138,7 +157,7 @@ def load_weights(
 def _require_same(own: State, state: State, file: Path, name: str, optional_keys: str) -> None:
     if different := differences(own, state, optional_keys):
         faults = (
-            f"{len(keys)} {what}: {one_line(', '.join(keys[:3]), 300)}{' ...' if len(keys) > 3 else ''}"
+            f"{len(keys)} {what}: {plain(', '.join(keys[:3]), 300)}{' ...' if len(keys) > 3 else ''}"
             for what, keys in different.items()
         )
         raise MethodError(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from stvt.core.download import PAGE
 from stvt.core.files import reading
-from stvt.core.formatting import one_line
+from stvt.core.formatting import plain
 
 from ..errors import MethodError
 from . import array_pickle
@@ -113,7 +113,7 @@ def _content(file: Path, start: bytes, size: int) -> Any:
                 f"holds more than weights ({code[1]}), and reading that would run code from it; "
                 "save its state_dict alone, or as safetensors"
             ) from error
-        why = f" ({one_line(error, 100)})" if isinstance(error, zipfile.BadZipFile) else ""
+        why = f" ({plain(error, 100)})" if isinstance(error, zipfile.BadZipFile) else ""
         raise _Unfit(f"is damaged or no file of weights{why}; fetch it again") from error
 
 
@@ -135,7 +135,7 @@ def _checked_copy(file: Path, size: int) -> io.BytesIO:
                 "torch.save(torch.jit.load(FILE).state_dict(), OTHER)"
             )
         if not any(name.endswith("data.pkl") for name in names):
-            some = one_line(", ".join(names[:3]), 200)
+            some = plain(", ".join(names[:3]), 200)
             raise _Unfit(f"is a zip archive of {some or 'nothing'}; unpack it")
         if sum(info.file_size for info in infos) > 8 * size + (64 << 20):
             raise _Unfit("is packed so small that it can be no file of weights")
@@ -154,7 +154,7 @@ class _Unfit(Exception):
 
 
 def _unwrap(content: Any) -> State:
-    state, seen = content, set[int]()
+    state, seen, untrained = content, set[int](), _untrained(content)
     while isinstance(state, Mapping):
         if id(state) in seen:
             raise _Unfit("holds no weights: its dictionary contains itself")
@@ -167,7 +167,7 @@ def _unwrap(content: Any) -> State:
         raise _Unfit(f"holds no weights by name but {_kind(state)}")
     for key, value in state.items():
         if not isinstance(value, Tensor):
-            raise _Unfit(f"holds no plain weights: {one_line(repr(key), 100)} is {_kind(value)}")
+            raise _Unfit(f"holds no plain weights: {plain(repr(key), 100)} is {_kind(value)}")
     tensors: State = {str(key): value for key, value in state.items()}
     while prefix := next((one for one in PREFIXES if _is_around(one, tensors)), ""):
         tensors = {
@@ -175,7 +175,13 @@ def _unwrap(content: Any) -> State:
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-    return tensors
+    return {key: value for key, value in tensors.items() if key not in untrained}
+
+
+def _untrained(content: Any) -> set[str]:
+    """The entries that a checkpoint of `stvt train` says to be as they were drawn at random."""
+    names = content.get("untrained") if isinstance(content, Mapping) else None
+    return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _is_around(prefix: str, state: State) -> bool:
@@ -197,7 +203,7 @@ def _require_plain(state: State, most_bytes: int) -> None:
     for key, value in state.items():
         if kind := _unusual(value):
             raise _Unfit(
-                f"holds no plain weights: {one_line(repr(key), 100)} is {kind}; save them as float32"
+                f"holds no plain weights: {plain(repr(key), 100)} is {kind}; save them as float32"
             )
     if sum(value.numel() * value.element_size() for value in state.values()) > most_bytes:
         raise _Unfit("holds no weights: its shapes are of more numbers than the file has")

@@ -18,7 +18,7 @@ from safetensors import safe_open
 
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
-from stvt.core.formatting import one_line
+from stvt.core.formatting import plain
 from stvt.core.records import from_dict
 
 from ..errors import MethodError
@@ -78,7 +78,7 @@ def read_record(file: Path) -> Record | None:
     try:
         record = from_dict(Record, read_json(place, MethodError), str(place), MethodError)
         if not re.fullmatch("[0-9a-f]{64}", record.sha256):
-            raise MethodError(f"{place}: sha256: is {one_line(record.sha256, 60)!r}, which is none")
+            raise MethodError(f"{place}: sha256: is {plain(record.sha256, 60)!r}, which is none")
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
     return record

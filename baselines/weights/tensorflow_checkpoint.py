@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stvt.core.files import reading
-from stvt.core.formatting import one_line
+from stvt.core.formatting import LONGEST, plain
 
 from ..errors import MethodError
 
@@ -68,7 +68,7 @@ class TensorFlowCheckpoint:
         try:
             self.shards, self.entries = parse_index(data)
         except (CorruptIndex, IndexError, TypeError, ValueError, OverflowError) as error:
-            what = one_line(error) if isinstance(error, CorruptIndex) else "it makes no sense"
+            what = plain(error, LONGEST) if isinstance(error, CorruptIndex) else "it makes no sense"
             raise MethodError(
                 f"{self.index} is damaged or no index of a checkpoint ({what}); fetch it again"
             ) from error

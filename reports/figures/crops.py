@@ -120,7 +120,7 @@ def scene_picture(
             Tile(
                 None if frame is None else _enlarged(crop.of(frame), zoom),
                 plain(method),
-                "untrained" if method in untrained else _decibels(psnr.get(method)),
+                "untrained" if method in untrained else decibels_of_frame(psnr.get(method)),
                 style[method].colour,
             )
         )
@@ -141,10 +141,11 @@ def read(file: Any) -> Frame | None:
         return None
 
 
-def _decibels(value: float | None) -> str:
+def decibels_of_frame(value: float | None) -> str:
+    """A frame's PSNR as it stands beside a crop of the frame."""
     if value is None or math.isnan(value):
         return "not scored"
-    return "identical" if math.isinf(value) else f"{value:.2f} dB"
+    return "identical" if math.isinf(value) else f"frame {value:.2f} dB"
 
 
 def _layout(tiles: int, shape: tuple[int, ...]) -> tuple[int, int]:

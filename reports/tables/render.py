@@ -89,7 +89,8 @@ def _starts_quoted(table: Table, place: int) -> bool:
 
 
 def render(tables: Sequence[Table], format: str) -> str:
-    """The tables as text in one of FORMATS; ReportError for another."""
+    """The tables as text in one of FORMATS, "md" being markdown; ReportError for another."""
+    format = "markdown" if format == "md" else format
     if format not in FORMATS:
         raise ReportError(f"no table format '{format}'; there are {', '.join(FORMATS)}")
     return FORMATS[format](tables)

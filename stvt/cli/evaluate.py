@@ -64,13 +64,22 @@ def add(commands: Any) -> None:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from stvt.baselines import Settings, parse_methods
+    from stvt.baselines import check_names, parse_methods
+    from stvt.datasets import load
+
+    specs = parse_methods(args.methods)
+    check_names(specs)
+    for name in options.names(args.datasets):
+        load(name, args.root.resolve())  # kept: the run reads no manifest twice
+
+    # torch takes seconds, so only now.
+    from stvt.baselines import Settings
     from stvt.cli.report import print_report
     from stvt.core.progress import progress_line
     from stvt.evaluation.run import computed_line, evaluate
 
     given = Settings(args.scale or 4, weights=dict(args.weights), untrained=args.untrained)
-    options.say_own_weights("evaluate", parse_methods(args.methods), given)
+    options.say_own_weights("evaluate", specs, given)
     with progress_line() as show:
         scores = evaluate(
             args.datasets,

@@ -37,7 +37,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="SCENE:FRAME:X,Y,W,H",
-        help="draw this part of a scene: enlarged, its errors, and its x-t slice",
+        help="draw this part of a scene: enlarged, its errors, and its x-t slice; FIRST-LAST for "
+        "FRAME, or more of :X,Y,W,H, draws all these times and parts in one figure (Fig. 5 a)",
     )
     command.add_argument("--video", action="store_true", help="make side-by-side videos")
     options.add_root(command)

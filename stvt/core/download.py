@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DownloadError, StvtError
-from .formatting import one_line
+from .formatting import LONGEST, plain
 from .google_drive import drive_key, fetch_by_gdown
 from .opener import Pace, Refused, opener
 from .partial_file import Origin, PartialFile
@@ -143,11 +143,11 @@ def fetch(
     with PartialFile(target) as part:
         for source in sources:
             if options.say is not None and (warning := insecure(source, expected)):
-                options.say(one_line(warning))
+                options.say(plain(warning, LONGEST))
             try:
                 sha256 = _checked(source, part, expected, check, options)
             except Refused as error:
-                reasons.append(f"{source}: {one_line(error)}")
+                reasons.append(f"{source}: {plain(error, LONGEST)}")
                 continue
             part.move()
             return sha256, source

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import unicodedata
 
+LONGEST = 400  # of a reason that somebody else words, in an error's line
 FORMULA = frozenset("=+-@")  # what spreadsheets take for the start of one
 
 
-def plain(text: object) -> str:
-    r"""One line without control characters, for a terminal, a plot or a label.
+def plain(text: object, most: int | None = None) -> str:
+    r"""One line without control characters, for a terminal, a plot or a label; cut to `most`.
 
-    >>> plain("a\x1b[31mb\n\tc")
-    'a[31mb c'
+    >>> plain("a\x1b[31mb\n\tc"), plain("a long reason", 8)
+    ('a[31mb c', 'a lo ...')
     """
     line = re.sub(r"\s+", " ", str(text))
-    return "".join(
+    line = "".join(
         c for c in line if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl")
     ).strip()
+    return line if most is None or len(line) <= most else f"{line[: most - 4]} ..."
 
 
 def csv_text(text: str) -> str:
@@ -37,13 +39,3 @@ def from_csv_text(text: str) -> str:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|[-+]?inf", text) is not None
-
-
-def one_line(text: object, most: int = 400) -> str:
-    """Text without line breaks and without control characters, which a terminal obeys, cut to `most`.
-
-    >>> one_line("No\\x1b[31m\\n  file")
-    'No?[31m file'
-    """
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
-    return line if len(line) <= most else f"{line[: most - 4]} ..."

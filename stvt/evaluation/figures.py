@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,77 +21,139 @@ from stvt.device import usable_device
 from stvt.evaluation import store as results
 from stvt.evaluation import thumbnails
 from stvt.evaluation.report import read_run, run_protocol
-from stvt.reports import FrameFiles, RunInfo
+from stvt.reports import Crop, FrameFiles, RunInfo
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 FORMATS = ("png", "pdf", "svg")
-_CROP = re.compile(r"(?P<scene>.+):(?P<frame>\d+):(?P<x>\d+),(?P<y>\d+),(?P<w>\d+),(?P<h>\d+)")
+_CROP = re.compile(r"(.+?):(\d+)(?:-(\d+))?((?::\d+,\d+,\d+,\d+)+)")
 
 
 @dataclass(frozen=True)
 class CropOption:
-    """A `--crop`: SCENE:FRAME:X,Y,WIDTH,HEIGHT, the scene alone or DATASET/SCENE."""
+    """A `--crop`: SCENE:FRAMES:X,Y,WIDTH,HEIGHT[:X,Y,WIDTH,HEIGHT ...], the scene alone or
+    DATASET/SCENE, the frames one or FIRST-LAST."""
 
     scene: str
-    frame: int
-    x: int
-    y: int
-    width: int
-    height: int
+    first: int
+    last: int
+    rectangles: tuple[tuple[int, int, int, int], ...]
 
     @classmethod
     def parse(cls, text: str) -> CropOption:
         """
-        >>> CropOption.parse("calendar:11:40,20,64,48")
-        CropOption(scene='calendar', frame=11, x=40, y=20, width=64, height=48)
+        >>> CropOption.parse("calendar:11-13:40,20,64,48")
+        CropOption(scene='calendar', first=11, last=13, rectangles=((40, 20, 64, 48),))
         """
         match = _CROP.fullmatch(text)
         if not match:
-            raise UsageError(f"--crop {text}: not of the form scene:frame:x,y,width,height")
-        scene, *numbers = match.groups()
-        return cls(scene, *map(int, numbers))
+            raise UsageError(
+                f"--crop {text}: not of the form scene:frame:x,y,width,height, with "
+                "first-last for several frames, and more of :x,y,width,height for several crops"
+            )
+        scene, first, last, rest = match.groups()
+        parts = [tuple(map(int, part.split(","))) for part in rest[1:].split(":")]
+        option = cls(
+            scene, int(first), int(last or first), tuple((x, y, w, h) for x, y, w, h in parts)
+        )
+        if option.last < option.first:
+            raise UsageError(f"--crop {text}: frames {first}-{last} run backwards")
+        return option
+
+    @property
+    def is_single(self) -> bool:
+        return self.first == self.last and len(self.rectangles) == 1
+
+    @property
+    def frames(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+
+    @property
+    def corners(self) -> str:
+        return "-".join(str(number) for one in self.rectangles for number in one)
 
 
 def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> list[Path]:
-    """The crops, error maps and x-t slices that are asked for, in RUN/report/figures.
+    """The crops, error maps and x-t slices that are asked for, in RUN/report/figures; for several
+    frames or crops of a scene one figure of all instead.
 
     crops: as `CropOption.parse` reads them. Frames other than the one in the middle of a scene need
-    `--save-frames` when evaluating, and the prepared set under `root` for their truth.
+    `--save-frames` when evaluating, and the prepared set under `root` for their truth. Of a range,
+    frames that are not scored are left out.
     Raises UsageError where the run has no such scene or frame, ReportError for a crop outside.
     """
-    from stvt.reports import (
-        Crop,
-        error_figure,
-        psnr_of_frame,
-        scene_picture,
-        slice_figure,
-    )
-
     scores, info = read_run(run)
-    folder = run / "report" / "figures"
-    moving = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
-    methods = list(info.methods)
-    random = frozenset(m for m in methods if info.methods[m].untrained)
-    folder.mkdir(parents=True, exist_ok=True)
+    (run / "report" / "figures").mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for option in map(CropOption.parse, crops):
         dataset, scene = _scene(info, option.scene)
-        frame = _frame(run, info, dataset, scene, option.frame, root)
-        stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frame}"
-        title = f"{dataset}, {scene}, frame {option.frame}"
-        crop = Crop(option.x, option.y, option.width, option.height)
-        corner = f"{crop.x}-{crop.y}-{crop.width}-{crop.height}"
-        file = folder / f"crop-{stem}-{corner}.png"
-        psnr = psnr_of_frame(scores, dataset, scene, option.frame)
-        scene_picture(frame, title, file, methods, random, psnr, crop, FORMATS)
-        files += [file.with_suffix(f".{format}") for format in FORMATS]
-        files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
-        clip = moving.get(dataset, {}).get(scene)
-        if clip:
-            row = (crop.y + crop.height / 2) / picture_size(frame.gt)[0]
-            words = f"{dataset}, {scene}, row {round(crop.y + crop.height / 2)} of every frame"
-            words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
-            files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
+        scored = sorted(set(scores[(scores.dataset == dataset) & (scores.scene == scene)].frame))
+        numbers = [n for n in scored if option.first <= n <= option.last]
+        if not numbers:
+            raise UsageError(
+                f"--crop: the run scored no frame {option.frames} of '{scene}'; it scored "
+                f"{', '.join(map(str, scored[:12])) or 'none'}{' ...' * (len(scored) > 12)} "
+                "(evaluate --frames all scores those in register with the input, too)"
+            )
+        frames = [_frame(run, info, dataset, scene, n, root) for n in numbers]
+        draw = _one_crop if option.is_single else _strip
+        files += draw(run, scores, info, (dataset, scene), option, frames)
     return [file for file in files if file.is_file()]
+
+
+def _one_crop(
+    run: Path,
+    scores: DataFrame,
+    info: RunInfo,
+    key: tuple[str, str],
+    option: CropOption,
+    frames: Sequence[FrameFiles],
+) -> list[Path]:
+    from stvt.reports import error_figure, psnr_of_frame, scene_picture, slice_figure
+
+    dataset, scene = key
+    (frame,) = frames
+    folder, methods = run / "report" / "figures", list(info.methods)
+    random = frozenset(m for m in methods if info.methods[m].untrained)
+    stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frames}"
+    title = f"{dataset}, {scene}, frame {option.frames}"
+    crop = Crop(*option.rectangles[0])
+    file = folder / f"crop-{stem}-{option.corners}.png"
+    psnr = psnr_of_frame(scores, dataset, scene, frame.frame)
+    scene_picture(frame, title, file, methods, random, psnr, crop, FORMATS)
+    files = [file.with_suffix(f".{format}") for format in FORMATS]
+    files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
+    moving = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
+    clip = moving.get(dataset, {}).get(scene)
+    if clip:
+        middle = crop.y + crop.height / 2
+        words = f"{dataset}, {scene}, row {round(middle)} of every frame"
+        words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
+        row = middle / picture_size(frame.gt)[0]
+        files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
+    return files
+
+
+def _strip(
+    run: Path,
+    scores: DataFrame,
+    info: RunInfo,
+    key: tuple[str, str],
+    option: CropOption,
+    frames: Sequence[FrameFiles],
+) -> list[Path]:
+    from stvt.reports import psnr_of_frame, strip_figure
+
+    dataset, scene = key
+    psnr = [psnr_of_frame(scores, dataset, scene, one.frame) for one in frames]
+    random = {m for m, about in info.methods.items() if about.untrained}
+    psnr = [{m: one for m, one in of.items() if m not in random} for of in psnr]
+    stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frames}-{option.corners}"
+    title = f"{dataset}, {scene}, {'frames' if len(frames) > 1 else 'frame'} {option.frames}"
+    file = run / "report" / "figures" / f"strip-{stem}"
+    crops = [Crop(*one) for one in option.rectangles]
+    return strip_figure(frames, crops, title, file, list(info.methods), psnr, FORMATS)
 
 
 def videos(run: Path) -> Iterator[Path]:
@@ -144,6 +207,7 @@ def confidence_maps(
             device=usable_device(device),
             weights={method: file} if file else {},
             untrained=untrained,
+            new_frames=False,
         )
         built = baselines.build(method, settings)
         label = f"{name} (untrained)" if untrained else name

@@ -111,6 +111,7 @@ class Plan:
                 {n: Path(os.path.expanduser(file)).resolve() for n, file in options.weights.items()}
             ),
             untrained=options.untrained,
+            new_frames=protocol.frames != "existing",
         )
         self.metrics = tuple(metrics.find_metric(spec) for spec in as_list(options.metrics))
         check_unique("metrics", [metric.name for metric in self.metrics])

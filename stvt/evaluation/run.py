@@ -14,6 +14,7 @@ from stvt import baselines
 from stvt.baselines import Method, PrecomputedFrames
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, write_json
+from stvt.core.formatting import plain
 from stvt.core.version import __version__
 from stvt.device import device_name
 from stvt.evaluation import provenance, store
@@ -21,7 +22,7 @@ from stvt.evaluation.plan import Plan, RunOptions, as_list
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.report import PAGE, report
-from stvt.evaluation.unit import Unit, one_line, score
+from stvt.evaluation.unit import Unit, score
 from stvt.profiling import timing
 from stvt.profiling.flops import count, device_of
 
@@ -185,7 +186,8 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
 
 def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
     """Whatever a running time depends on. One with the same key is not measured again."""
-    settings = {name: value for name, value in vars(plan.settings).items() if name != "weights"}
+    told = ("weights", "new_frames")  # below, in another form
+    settings = {name: value for name, value in vars(plan.settings).items() if name not in told}
     device = device_name(device_of(method))
     made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
     if not _time_of_cost(plan):
@@ -216,7 +218,7 @@ def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) ->
         operations = count(method, height, width, time)
     # A method may be anybody's code: one that fails must not cost the others their report.
     except Exception as error:  # noqa: BLE001
-        return {"failure": one_line(f"{type(error).__name__}: {error}")}
+        return {"failure": plain(f"{type(error).__name__}: {error}")}
     return {
         **cost,
         "multiply_accumulates": operations.multiply_accumulates,

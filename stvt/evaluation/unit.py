@@ -32,6 +32,7 @@ from stvt.baselines import (
 )
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
+from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
 from stvt.evaluation import store, thumbnails
@@ -136,12 +137,12 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
             )
         record = unit.record(**_scored(unit, on_frame, cost))
     except (StvtError, OSError) as error:
-        record = unit.record(failure=one_line(str(error)).removeprefix(f"{unit.label}: "))
+        record = unit.record(failure=plain(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
         record = unit.record(failure=f"out of memory {error}".strip())
     # A method may be anybody's code: whatever it raises is this unit's failure, not the run's.
     except Exception as error:  # noqa: BLE001
-        reason = one_line(f"{type(error).__name__}: {error}")
+        reason = plain(f"{type(error).__name__}: {error}")
         if is_out_of_memory(error):
             reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
@@ -388,8 +389,3 @@ def _keep_frames(
     for file, frame in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_frame(file, frame)
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks."""
-    return " ".join(text.split())

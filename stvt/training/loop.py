@@ -93,7 +93,7 @@ def train(
         network, given, flow = initial_network(recipe, out, initial, flow_weights, say)
         data = load_data(recipe, root, test_sets)
         state = initial_state(
-            network, recipe, context, channels_last=channels_last, compiled=compiled
+            network, recipe, context, given=given, channels_last=channels_last, compiled=compiled
         )
         if advice := state.losses.advice(given):
             say(f"{recipe.network} {advice}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from stvt.baselines import LossModule, loss_module
+from stvt.baselines import LossModule, loss_module, network_spec
 from stvt.core.errors import UsageError
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
@@ -26,6 +28,8 @@ class TrainingState:
 
     model: `losses` as a step calls it: among processes, compiled.
     best:  the highest mean PSNR in validation so far.
+    untrained: entries of what makes new frames that no file gave and the stage does not train:
+           readers of a checkpoint leave them out.
     """
 
     losses: LossModule
@@ -35,6 +39,7 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     step: int = 0
     best: float = -math.inf
+    untrained: tuple[str, ...] = ()
 
     @property
     def averaged(self) -> LossModule:
@@ -57,6 +62,7 @@ class TrainingState:
         return {
             "step": self.step,
             "best": self.best,
+            "untrained": list(self.untrained),
             "network": self.losses.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -66,6 +72,9 @@ class TrainingState:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.best = state["step"], state["best"]
+        self.untrained = tuple(
+            state.get("untrained", ())
+        )  # not in checkpoints before December 2026
         self.losses.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -78,10 +87,15 @@ def initial_state(
     recipe: TrainingRecipe,
     context: DistributedContext,
     *,
+    given: Collection[str] = (),
     channels_last: bool | None = None,
     compiled: bool = False,
 ) -> TrainingState:
-    """The state before the first step. channels_last: None takes the layout measured to be faster."""
+    """The state before the first step.
+
+    given: the names of the tensors that files gave the network.
+    channels_last: None takes the layout measured to be faster.
+    """
     if recipe.precision == "fp16" and context.device.type == "cpu":
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
     losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
@@ -97,7 +111,11 @@ def initial_state(
         model = torch.compile(model)  # type: ignore[assignment]
     optimizer = torch.optim.Adam(losses.learning().values(), recipe.rate)
     scaler = torch.amp.GradScaler("cuda", enabled=recipe.precision == "fp16")
-    return TrainingState(losses, model, average, optimizer, scaler)
+    only_new = network_spec(recipe.network).variants[recipe.network].new_frame_keys or "(?!)"
+    known = {*given, *losses.learning()}
+    untrained = [name for name in network.state_dict() if name not in known]
+    untrained = [name for name in untrained if re.search(only_new, name)]
+    return TrainingState(losses, model, average, optimizer, scaler, untrained=tuple(untrained))
 
 
 def exponential_average(model: nn.Module, decay: float) -> AveragedModel:

@@ -60,7 +60,7 @@ def load_pretrained(
     name:  of the network, for messages.
     file:  None takes the weights that are kept for the other network, if they are, where the stage
            trains the part and nothing else gave it weights.
-    given: the tensors that files gave already.
+    given: the tensors that files gave already; to which those of the part are added.
     Returns the file's name and sha256, nothing if none was loaded.
     Raises UsageError or MethodError for a file that is not the other network's or that nothing
     would read.
@@ -91,7 +91,9 @@ def load_pretrained(
             f"{' or '.join(spec.stages)} of the full {network_spec(name).name} and its ablations"
         )
     pretrained, sha256 = load_network(spec.network, file)
-    part.load_state_dict(spec.converted(pretrained.state_dict()), strict=False)
+    converted = spec.converted(pretrained.state_dict())
+    part.load_state_dict(converted, strict=False)
+    given.update(f"{spec.part}.{key}" for key in converted)
     say(f"{file}: {spec.title}'s weights, from which the {spec.role} starts")
     return {"file": file.name, "sha256": sha256}
 

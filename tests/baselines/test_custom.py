@@ -10,7 +10,7 @@ import torch
 
 from stvt import load_method
 from stvt.baselines.errors import CustomMethodError, MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Method, Scene, Settings
 
 SETTINGS = Settings()

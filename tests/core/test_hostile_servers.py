@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stvt.core.download import Expected, insecure
-from stvt.core.formatting import one_line
+from stvt.core.formatting import LONGEST, plain
 from stvt.core.opener import Refused, _Redirects
 from tests.core.conftest import FILE
 from tests.core.test_download import HALF, KNOWN, UNKNOWN, got, leave_half, refusal
@@ -124,7 +124,7 @@ def test_https_is_not_left_for_http() -> None:
 
 
 def test_what_a_server_says_cannot_command_the_terminal() -> None:
-    assert one_line("No\x1b[31m\nfile") == "No?[31m file"
+    assert plain("No\x1b[31m\nfile", LONGEST) == "No[31m file"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from stvt.training.weights import write_weights
 
 from .runs import quiet, tiny
 
-FULL = {"network": "stvun", "steps": 1, "batch": 1, "patch": 64, "validate_windows": 1}
+FULL: dict[str, Any] = {"network": "stvun", "steps": 1, "batch": 1, "patch": 64, "validate_windows": 1}
 
 
 def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
@@ -48,6 +49,26 @@ def test_full_stvun_is_evaluated_without_the_entries_that_nothing_reads(tmp_path
     file = tmp_path / "stvun-last.safetensors"
     write_weights(file, learnt, "as a joint stage leaves it")
     assert len(stvt.load_method("stvun", weights={"stvun": file}).weights) == 64
+
+
+@pytest.mark.slow  # the full STVUN, twice
+def test_weights_of_stage_space_make_existing_frames_and_never_new_ones(
+    data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "space"
+    last = train(tiny(**FULL), data, run, say=quiet).weights
+    (checkpoint,) = (run / "checkpoints").iterdir()
+    frames = [torch.rand(3, 16, 16) for _ in range(2)]
+    outputs = []
+    for file in (last, checkpoint):  # which holds the flow network too, as it was drawn
+        with pytest.raises(baselines.MethodError, match="lacks the part that makes new frames"):
+            stvt.load_method("stvun", weights={"stvun": file})
+        settings = baselines.Settings(weights={"stvun": file}, new_frames=False)
+        method = baselines.build("stvun", settings)
+        outputs.append(torch.stack([one for _, one in method.stream(frames, [])]))
+        with pytest.raises(baselines.MethodError, match="built without new frames"):
+            list(method.stream(frames, [0.5]))
+    assert torch.equal(*outputs)
 
 
 @pytest.fixture(scope="module")

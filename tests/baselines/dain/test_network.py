@@ -19,7 +19,7 @@ from stvt.baselines.dain.method import DainFrame, DainMethod, padding
 from stvt.baselines.dain.network import DAIN
 from stvt.baselines.dain.tiled import Pair, interpolate, log_depth
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
 from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise

@@ -18,7 +18,7 @@ from stvt.baselines.edvr.checkpoint_names import (
 )
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
 from tests.builders.small_edvr import SMALL, small
 from tests.golden_cases import GOLDEN, filled, load_state, tensors

@@ -12,7 +12,7 @@ from stvt.baselines.edvr.alignment import DeformableConv
 from stvt.baselines.edvr.method import EdvrMethod
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings, windows
 from tests.builders.small_edvr import small
 

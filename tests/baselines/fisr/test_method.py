@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.fisr import method as method_module
 from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.inputs import (

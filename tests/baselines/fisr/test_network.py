@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.method import FisrMethod
 from stvt.baselines.fisr.network import FISR

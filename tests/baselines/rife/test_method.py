@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
 from stvt.baselines.rife.method import RifeMethod
 from stvt.baselines.rife.network import RIFE

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings, WindowMethod, windows
 from stvt.baselines.registry import network as network_of
 from stvt.baselines.stvun.method import StvunMethod

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.expression import build
+from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
 from stvt.baselines.weights.load import init_weights
 from stvt.baselines.zsm.method import ZsmMethod

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from stvt import baselines, datasets
 from stvt.baselines import SHIPPED
 from stvt.cli import figures as figures_command
 from stvt.core.errors import UsageError
 from stvt.core.files import write_json
+from stvt.core.safe_names import file_name
 from stvt.evaluation import figures, thumbnails
 from stvt.evaluation import store as results
 from stvt.evaluation.report import read_info
@@ -25,6 +29,7 @@ from stvt.reports.figures.error_maps import error_map
 from stvt.reports.figures.flow import flow_colours, flow_figure, wheel
 from stvt.reports.figures.videos import scene_videos
 from stvt.reports.figures.xt_slices import time_slice
+from stvt.training.weights import write_weights
 
 NAME = "a_<b>"
 
@@ -74,12 +79,43 @@ def test_a_crop_by_hand_is_enlarged_and_makes_three_figures_in_three_formats(run
         assert wanted <= {tuple(map(int, p)) for p in np.asarray(image).reshape(-1, 3)}
 
 
+def test_several_times_and_crops_of_a_scene_make_one_figure(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (truth,) = (run / "pictures").rglob("truth.png")
+    prepared = run / "data" / "d" / "GT" / "s"
+    kept = run / "frames" / file_name(NAME) / "d" / "s"
+    for folder in (prepared, kept):
+        folder.mkdir(parents=True)
+    for frame in (1, 3):
+        Image.new("RGB", (64, 48), (10 * frame, 200, 7)).save(kept / f"{frame:08d}.png")
+        Image.open(truth).save(prepared / f"{frame:08d}.png")
+
+    class Scene:
+        gt_path = staticmethod(lambda frame: prepared / f"{frame:08d}.png")
+        lr_path = staticmethod(lambda frame, folder: prepared / f"{frame:08d}.png")
+
+    loaded = SimpleNamespace(scenes={"s": Scene})
+    monkeypatch.setattr(datasets, "load", lambda name, root: loaded)
+    files = figures.crop_figures(run, ["s:1-3:40,32,16,12", "s:2:40,32,16,12:0,0,16,12"])
+    stems = ["strip-d-s-1-3-40-32-16-12", "strip-d-s-2-40-32-16-12-0-0-16-12"]
+    formats = ("png", "pdf", "svg")
+    assert [file.name for file in files] == [f"{s}.{format}" for s in stems for format in formats]
+    with Image.open(files[0]) as image:
+        shown = {tuple(map(int, p)) for p in np.asarray(image.convert("RGB")).reshape(-1, 3)}
+    assert {(10, 200, 7), (30, 200, 7)} <= shown
+
+
 @pytest.mark.parametrize(
     ("crop", "words"),
     [
         ("s:2:8,4,16", "not of the form"),
         ("t:2:0,0,8,8", "no scene of the run"),
         ("s:4:0,0,8,8", "frame 2 was.*--save-frames"),
+        ("s:5:0,0,8,8", "scored no frame 5 of 's'; it scored 0, 1, 2, 3, 4"),
+        ("s:1-3:0,0,8,8", "frame 1 of 's' was not kept"),
+        ("s:3-2:0,0,8,8", "backwards"),
+        ("s:2:0,0,8,8:60,0,8,8", "ends at 68,8"),
         ("s:2:60,0,8,8", "ends at 68,8, outside of the frame of 64x48"),
         ("s:2:0,0,0,8", "0x8"),
     ],
@@ -130,6 +166,28 @@ def test_confidence_is_of_the_shipped_weights_and_tells_files_of_one_name_apart(
         figures.confidence_maps(clip, [f"x={file}" for file in files], device="cpu")
     with pytest.raises(UsageError, match="bicubic has no confidence"):
         figures.confidence_maps(clip, method="bicubic", device="cpu")
+
+
+def test_confidence_needs_no_flow_network_and_takes_a_checkpoints_averaged_weights(
+    tmp_path: Path, write_clip: Any, moving_square: Any
+) -> None:
+    """Weights of stage space, and `step-N.pt` of that stage with random flow and an average."""
+    clip = write_clip(tmp_path / "clip", moving_square(3, 16, 16))
+    name = "stvun-s-unaligned"
+    network = baselines.network(name)
+    whole = network.state_dict()
+    space = {key: one for key, one in whole.items() if not key.startswith(("pwcnet.", "mask."))}
+    exported, checkpoint = tmp_path / "last.safetensors", tmp_path / "step-00000004.pt"
+    write_weights(exported, space, "")
+    raw = {f"network.{key}": torch.zeros_like(one) for key, one in whole.items()}
+    average = {f"module.network.{key}": one for key, one in whole.items()}
+    average["n_averaged"] = torch.tensor(4)
+    untrained = sorted(whole.keys() - space.keys())
+    torch.save({"step": 4, "untrained": untrained, "network": raw, "average": average}, checkpoint)
+    files = [str(exported), str(checkpoint)]
+    _, maps = figures.confidence_maps(clip, files, method=name, device="cpu")
+    first, second = maps.values()
+    assert np.array_equal(first, second) and first.std() > 0
 
 
 @pytest.mark.slow  # STVUN is built

@@ -81,6 +81,7 @@ def test_table_1_has_ours_the_papers_and_the_difference() -> None:
         },
     }
     text = table(scores, facts, "markdown", by="1")
+    assert text == table(scores, facts, "md", by="1")
     assert cells(text, "stvun")[1] == "**26.59/0.2659**"
     assert cells(text, "STVUN (paper)")[1:5] == [
         "26.49/0.8231",
