@@ -277,7 +277,7 @@ class _Judge:
                 if name in metrics.METRICS:
                     raise
                 # One's own metric must not cost the scores of the others.
-                self.failed.setdefault(name, f"frame {position.frame}: {one_line(str(error))}")
+                self.failed.setdefault(name, f"frame {position.frame}: {plain(str(error))}")
                 continue
             kept = round(value, 6) if np.isfinite(value) else str(value)
             rows.append([position.frame, position.t, name, channel, kept])
