@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from hashlib import sha256
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from importlib.metadata import EntryPoint
 from itertools import chain
 from pathlib import Path
@@ -17,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import custom_modules
-from .custom_modules import CustomModules, digest, load_file
+from stvt.core import custom_code
+from stvt.core.custom_modules import CustomModules, digest, files_digest, load_file
+
 from .errors import CustomMethodError, MethodError
 from .method import IsWanted, Method, Outputs, Scene, Settings, WindowMethod, everything
 
@@ -26,7 +25,7 @@ OVERSHOOT = 0.1  # beyond [0, 1], of sharp filters and networks
 FEW_VALUES = 0.01  # of a frame that may lie further out
 MOST_OBJECTS = 100_000  # that are searched for networks
 HOLDERS = ("__closure__", "__self__", "func", "args", "keywords")  # of functions and partials
-OURS = (__file__, custom_modules.__file__)
+guarded = partial(custom_code.guarded, error=CustomMethodError, passes=MethodError, ours=__file__)
 
 
 def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
@@ -75,40 +74,6 @@ def adapt(
             method = CustomMethod(name, inner, settings, modules)
     method.fingerprint = stated
     return method
-
-
-def files_digest(stated: object, modules: CustomModules | None) -> str:
-    """The sha256 of what a method says that it depends on: files, beside its own, and other words."""
-    if not stated:
-        return ""
-    folder = modules.file.parent if modules else Path()
-    words = stated if isinstance(stated, list | tuple) else [stated]
-    files = [folder / str(word) for word in words]
-    texts = [str(word) for word, file in zip(words, files, strict=True) if not file.is_file()]
-    return sha256(" ".join([digest(files), *texts]).encode()).hexdigest()
-
-
-@contextmanager
-def guarded(name: str, modules: CustomModules | None = None) -> Iterator[None]:
-    """The context in which a user's code runs: whatever it ends with is one line, an exit too."""
-    folder, dtype = os.getcwd(), torch.get_default_dtype()
-    try:
-        with modules.active() if modules else nullcontext():
-            yield
-        if os.getcwd() != folder:
-            raise CustomMethodError(f"{name}: {custom_modules.CHANGES_FOLDER}")
-    except (MethodError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, GeneratorExit):
-        raise
-    except SystemExit as error:
-        raise CustomMethodError(
-            f"{name}: it ends the process ({one_line(error)}); what a program does belongs below "
-            'if __name__ == "__main__"'
-        ) from error
-    except BaseException as error:
-        raise CustomMethodError(f"{name}: {one_line(error)}") from error
-    finally:
-        os.chdir(folder)
-        torch.set_default_dtype(dtype)
 
 
 def guard(method: Method, modules: CustomModules | None) -> Method:
@@ -302,26 +267,3 @@ def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> 
     if not isinstance(value, int) or value < least:
         raise MethodError(f"{name}: {what} is {value!r}, not a whole number from {least} on")
     return value
-
-
-def one_line(error: BaseException) -> str:
-    """An exception in one line: its kind, what it says, and where it arose.
-
-    The place is the last one outside Python's own and installed packages, which is the user's.
-    """
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
-    places = [
-        place
-        for place in traceback.extract_tb(error.__traceback__)
-        if place.filename not in OURS and not place.filename.startswith("<")
-    ]
-    theirs = [
-        place
-        for place in places
-        if "site-packages" not in Path(place.filename).parts
-        and not Path(place.filename).is_relative_to(Path(os.__file__).parent)
-    ]
-    message = " ".join(str(error).split())
-    where = "".join(f" ({place.filename}:{place.lineno})" for place in (theirs or places)[-1:])
-    return f"{type(error).__name__}: {message}{where}"

@@ -29,17 +29,23 @@ def luma(frame: Frame) -> NDArray[np.float64]:
 
 
 def cropped(
-    metric: str, restored: Frame, truth: Frame, crop_border: int, smallest: int = 1
+    metric: str,
+    restored: Frame,
+    truth: Frame,
+    crop_border: int,
+    smallest: int = 1,
+    dtypes: tuple[type, ...] = (np.uint8,),
 ) -> tuple[Frame, Frame]:
     """Both frames without `crop_border` pixels on each side.
 
     smallest: how many rows and columns must remain for `metric` to be defined.
+    dtypes:   what it is defined for.
 
     Raises ValueError if they are not two uint8 RGB frames of one shape, MetricError if too little
     of them remains.
     """
     for name, frame in (("restored", restored), ("truth", truth)):
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        if frame.dtype not in dtypes or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError(
                 f"{metric}: {name} is {frame.dtype} {frame.shape}, wanted uint8 RGB (H, W, 3)"
             )

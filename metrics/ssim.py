@@ -15,12 +15,14 @@ the result agrees with one made in double to 2e-6 (the worst frames tried; natur
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .images import Images, each_pair
 from .preprocess import LUMA_OFFSET, LUMA_WEIGHTS, Channel, Frame, check_channel, cropped
 
 RADIUS = 5  # 3.5 sigma, as in the original: 11 taps
@@ -36,11 +38,18 @@ BAND = 64  # rows at a time, so that the planes of a band stay in the cache
 Plane = NDArray[Any]
 
 
-def ssim(restored: Frame, truth: Frame, channel: Channel = "rgb", crop_border: int = 0) -> float:
+def ssim(
+    restored: Images,
+    truth: Images,
+    channel: Channel = "rgb",
+    crop_border: int = 0,
+    data_range: float | None = None,
+) -> Any:  # a float; of a batch an array
     """Structural similarity of `restored` and `truth`: 1 for equal frames, lower is less alike.
 
-    Both are uint8 RGB, (H, W, 3). Gaussian window of 11x11 pixels, sigma 1.5, population
-    covariance, K1 = 0.01, K2 = 0.03, range 255; the mean over the positions where the window
+    Both are RGB: uint8 arrays (H, W, 3), tensors (3, H, W), or batches of them (N, ...), which give
+    an array of N; other numbers in [0, data_range], which is to be said. Gaussian window of 11x11 pixels, sigma 1.5, population
+    covariance, K1 = 0.01, K2 = 0.03; the mean over the positions where the window
     fits. "rgb": the mean of the three channels'. "y": of the BT.601 luma, not rounded.
 
     Raises ValueError if the frames do not fit each other, MetricError if less than 11x11 remains.
@@ -50,7 +59,13 @@ def ssim(restored: Frame, truth: Frame, channel: Channel = "rgb", crop_border: i
     1.0
     """
     check_channel("ssim", channel)
-    restored, truth = cropped("ssim", restored, truth, crop_border, smallest=WINDOW)
+    measure = partial(_ssim, channel=channel, crop_border=crop_border)
+    return each_pair("ssim", measure, restored, truth, data_range)
+
+
+def _ssim(restored: Frame, truth: Frame, channel: Channel, crop_border: int) -> float:
+    dtypes = (np.uint8, np.float64)
+    restored, truth = cropped("ssim", restored, truth, crop_border, WINDOW, dtypes)
     weights = LUMA_WEIGHTS if channel == "y" else None
     offset = 2 * LUMA_OFFSET if channel == "y" else 0.0
     shift_sum, shift_difference = _middles(restored, truth, weights)

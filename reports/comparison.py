@@ -26,7 +26,7 @@ class Comparison:
     methods: pairs of a method of the first and one of the second; none given: those of the same
              name in both.
     metrics: which; none given: all that both have.
-    allow:   parts of the protocol's signature that may differ, and "data".
+    allow:   parts of the protocol's signature that may differ, and "data", "metrics".
 
     Raises ReportError, which names the parts, where the runs' protocols or data differ, or there
     is nothing that both have.
@@ -54,6 +54,8 @@ class Comparison:
                         f"the {which} run has no method '{pair[place]}'; it has {has}"
                     )
         chosen_metrics = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        if "metrics" not in allow:
+            _same_metrics(first[1], second[1], chosen_metrics)
         shared = [name for name in first[1].datasets if name in second[1].datasets]
         self.differences: list[tuple[Key, str, Difference]] = []
         for dataset in shared:
@@ -61,7 +63,8 @@ class Comparison:
                 for a, b in pairs:
                     ours: Scenes = parts.get((dataset, metric, channel, a), {})
                     theirs: Scenes = others.get((dataset, metric, channel, b), {})
-                    of = difference(ours, theirs, metric, tolerance)
+                    about = first[1].metric(metric)
+                    of = difference(ours, theirs, metric, tolerance, about=about)
                     self.differences.append(((dataset, metric, channel, a), b, of))
         if not any(of.scenes or of.lacking_a or of.lacking_b for _, _, of in self.differences):
             raise ReportError("the two runs have no scores in common: no data set, method, metric")
@@ -148,6 +151,17 @@ def _same_protocol(
             raise ReportError(
                 f"{dataset}: the frames of the two runs differ (sha256 {' and '.join(sorted(hashes))}); "
                 "prepare it again, or allow it: data"
+            )
+
+
+def _same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str]) -> None:
+    """Raises ReportError if a metric of both is another in each, as far as they say."""
+    for metric in sorted(chosen_metrics):
+        said = [info.metric(metric).definition for info in (first, second)]
+        if all(said) and said[0] != said[1]:
+            raise ReportError(
+                f"{metric}: the two runs have two metrics of that name ({' and '.join(said)}); "
+                "evaluate both with one, or allow it: metrics"
             )
 
 

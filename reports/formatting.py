@@ -27,6 +27,15 @@ def name(key: str) -> str:
     return NAMES.get(key, key)
 
 
+def with_unit(metric: str, unit: str) -> str:
+    """A metric's name, a custom one with its unit.
+
+    >>> with_unit("psnr", "dB"), with_unit("mine", "levels"), with_unit("mine", "")
+    ('PSNR', 'mine (levels)', 'mine')
+    """
+    return name(metric) if metric in NAMES or not unit else f"{metric} ({unit})"
+
+
 def count(number: int | None) -> str:
     """A number of parameters or operations as the paper prints it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -14,9 +14,9 @@ from stvt.core.files import read_json, write_json
 from stvt.core.records import from_dict
 
 from .errors import ReportError
-from .formatting import count, name, number, seconds
-from .run_info import RunInfo
-from .scores import LOWER_IS_BETTER, Rank, averages, checked, decimals, one_signature
+from .formatting import count, name, number, seconds, with_unit
+from .run_info import MetricInfo, RunInfo, declared
+from .scores import Rank, averages, checked, decimals, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -29,12 +29,21 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's mean over frames, then over scenes; of each scene in `scenes`."""
+    """A metric's mean over frames, then over scenes; of each scene in `scenes`.
+
+    about: what a custom metric declares; None for one of stvt.
+    """
 
     metric: str
     channel: str
     mean: float
     scenes: dict[str, float]
+    about: MetricInfo | None = None
+
+    @property
+    def kind(self) -> tuple[str, str, MetricInfo]:
+        """What scores of one column of a table share."""
+        return self.metric, self.channel, self.about or declared(self.metric)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,16 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                         scene: round(means.mean(column, method, metric, scene).value, 6)
                         for scene in means.scenes[dataset]
                     }
-                    scored.append(Score(metric, column[1], round(mean.value, 6), by_scene))
+                    said = info.metric(metric)
+                    scored.append(
+                        Score(
+                            metric,
+                            column[1],
+                            round(mean.value, 6),
+                            by_scene,
+                            replace(said, spec="") if said.spec else None,
+                        )
+                    )
             if reasons or not scored:
                 left_out.append(f"{dataset}: {method}: {reasons[0] if reasons else 'no scores'}")
                 continue
@@ -171,7 +189,8 @@ def leaderboard_text(results: Sequence[Result], format: str = "markdown") -> str
 
 def _table(results: list[Result]) -> Table:
     first = results[0]
-    kinds = list(dict.fromkeys((s.metric, s.channel) for r in results for s in r.scores))
+    kinds = list(dict.fromkeys(s.kind for r in results for s in r.scores))
+    names = [kind[:2] for kind in kinds]
     lacks = f", without {first.lacks}" if first.lacks else ""
     table = Table(
         f"{first.dataset}{lacks}. Protocol: {first.protocol}. Data: {first.data[:12]}.",
@@ -179,23 +198,28 @@ def _table(results: list[Result]) -> Table:
             TableColumn("method"),
             *(
                 TableColumn(
-                    f"{name(metric)} {name(channel)}".strip(),
-                    better="low" if metric in LOWER_IS_BETTER else "high",
+                    f"{with_unit(metric, about.unit)} {name(channel)}".strip()
+                    + (f" ({about.definition})" if names.count((metric, channel)) > 1 else ""),
+                    better=about.better,
                     measured={"dataset": first.dataset, "channel": channel, "metric": metric},
                 )
-                for metric, channel in kinds
+                for metric, channel, about in kinds
             ),
             TableColumn("parameters", key="parameters", better="low"),
             TableColumn("time", key="seconds", better="low"),
         ],
     )
     values = {
-        kind: {r.method: s.mean for r in results for s in r.scores if (s.metric, s.channel) == kind}
+        kind: {r.method: s.mean for r in results for s in r.scores if s.kind == kind}
         for kind in kinds
     }
     most = max(result.frames for result in results)
-    ranks = {kind: _ranks(kind[0], of) for kind, of in values.items()}
-    for result in sorted(results, key=lambda r: ranks[kinds[0]][r.method].place):
+    ranks = {kind: _ranks(kind[0], kind[2], of) for kind, of in values.items()}
+    first_ranks = ranks[kinds[0]]
+    for result in sorted(
+        results,
+        key=lambda r: first_ranks[r.method].place if r.method in first_ranks else len(results),
+    ):
         cells = [
             Cell(
                 of[result.method],
@@ -218,9 +242,9 @@ def _table(results: list[Result]) -> Table:
     return table
 
 
-def _ranks(metric: str, values: dict[str, float]) -> dict[str, Rank]:
+def _ranks(metric: str, about: MetricInfo, values: dict[str, float]) -> dict[str, Rank]:
     """Places of the means as they are printed; equal ones share theirs."""
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = -1 if about.higher_is_better else 1
     rounded = {method: sign * round(value, decimals(metric)) for method, value in values.items()}
     places = {m: 1 + sum(o < v for o in rounded.values()) for m, v in rounded.items()}
     return {method: Rank(place, max(places.values())) for method, place in places.items()}

@@ -76,6 +76,26 @@ class MethodInfo:
 
 
 @dataclass(frozen=True)
+class MetricInfo:
+    """A metric of a run as it declares itself; spec: what names it, of a custom one."""
+
+    higher_is_better: bool = True
+    unit: str = ""
+    definition: str = ""
+    spec: str = ""
+
+    @property
+    def better(self) -> Literal["low", "high"]:
+        return "high" if self.higher_is_better else "low"
+
+
+def declared(metric: str) -> MetricInfo:
+    """What is known of a metric by its name: runs and results of earlier versions say no more."""
+    distance = metric in ("lpips", "lpips-vgg", "dists")
+    return MetricInfo(not distance, "dB" if metric == "psnr" else "")
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """A data set of a run.
 
@@ -129,6 +149,7 @@ class RunInfo:
 
     protocol: options by name. shown: data set -> scene -> the frame that pictures are of.
     command:  the command line that makes it again. weights: network -> file and sha256.
+    measures: metric -> what it declares.
     """
 
     signature: str
@@ -138,6 +159,7 @@ class RunInfo:
     version: str = ""
     protocol: dict[str, Any] = field(default_factory=dict)
     metrics: list[str] = field(default_factory=list)
+    measures: dict[str, MetricInfo] = field(default_factory=dict)
     command: str = ""
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
@@ -161,6 +183,10 @@ class RunInfo:
     def method(self, name: str) -> MethodInfo:
         """The description of a method, empty where only scores are known of it."""
         return self.methods.get(name) or MethodInfo()
+
+    def metric(self, name: str) -> MetricInfo:
+        """What a metric declares; of an earlier version's run what is known of it by its name."""
+        return self.measures.get(name) or declared(name)
 
 
 def is_untrained(weights: str) -> bool:

@@ -15,7 +15,7 @@ from stvt.core.files import reading
 from stvt.core.formatting import csv_text, from_csv_text
 
 from .errors import ReportError
-from .run_info import RunInfo, is_untrained
+from .run_info import MetricInfo, RunInfo, declared, is_untrained
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -36,7 +36,6 @@ COLUMNS = (
 TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
 METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
-LOWER_IS_BETTER = frozenset({"lpips", "lpips-vgg", "dists"})
 
 
 def read_scores(file: Path) -> DataFrame:
@@ -136,7 +135,7 @@ def _parts(signature: str) -> dict[str, str]:
 Frames = Mapping[str, Mapping[str, Mapping[int, float]]]  # scene -> method -> frame -> value
 
 
-def _is_better(frames: Frames, a: str, b: str, metric: str) -> bool:
+def _is_better(frames: Frames, a: str, b: str, metric: str, higher: bool) -> bool:
     """Whether a is better than b over the frames that both have finite, or has more identical."""
     means: list[tuple[float, float]] = []
     identical = 0
@@ -150,7 +149,7 @@ def _is_better(frames: Frames, a: str, b: str, metric: str) -> bool:
     if means:
         mean_a, mean_b = (fmean(pair[place] for pair in means) for place in (0, 1))
         apart = round(mean_a, decimals(metric)) - round(mean_b, decimals(metric))
-    return (-apart if metric in LOWER_IS_BETTER else apart) > 0 or (apart == 0 and identical > 0)
+    return (apart if higher else -apart) > 0 or (apart == 0 and identical > 0)
 
 
 class Rank(NamedTuple):
@@ -197,6 +196,7 @@ class Averages:
     total:   (data set, channel, method, metric) -> Mean.
     scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
     infinite: (data set, channel, metric) -> the value of each frame, where some are infinite.
+    measures: metric -> what it declares: its direction and unit.
     """
 
     columns: Sequence[Column]
@@ -207,6 +207,7 @@ class Averages:
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
     infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
+    measures: Mapping[str, MetricInfo] = field(default_factory=dict)
     known_ranks: dict[tuple[str | None, ...], dict[str, Rank]] = field(default_factory=dict)
 
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
@@ -226,19 +227,24 @@ class Averages:
         if scene is not None:
             frames = {scene: frames[scene]} if scene in frames else {}
         values: dict[str, float] = {}
+        higher = self.about(metric).higher_is_better
         for method in self.methods:
             mean = self.mean(column, method, metric, scene)
             if method not in self.untrained and mean.complete:
-                sign = 1 if metric in LOWER_IS_BETTER else -1
+                sign = -1 if higher else 1
                 values[method] = sign * round(mean.value, decimals(metric))
         if len(values) < 2:
             return {}
 
         def is_better(a: str, b: str) -> bool:
-            return _is_better(frames, a, b, metric) if frames else values[a] < values[b]
+            return _is_better(frames, a, b, metric, higher) if frames else values[a] < values[b]
 
         places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
+
+    def about(self, metric: str) -> MetricInfo:
+        """What a metric declares, also one that was not measured."""
+        return self.measures.get(metric) or declared(metric)
 
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
         dataset, channel = column
@@ -298,6 +304,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         total=total,
         scene=per_scene,
         infinite=_infinite(scores),
+        measures={metric: info.metric(metric) for of in metrics.values() for metric in of},
     )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .scores import LOWER_IS_BETTER
+from .run_info import MetricInfo, declared
+from .scores import decimals
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,14 +22,6 @@ SEED = 0
 CONFIDENCE = 0.95
 FEW = 6  # scenes: fewer cannot differ by chance in one direction in less than 5 % of the cases
 AT_ONCE = 1_000_000  # numbers drawn at a time
-# Half of the last digit that is printed: what two machines may differ by.
-TOLERANCES = {
-    "psnr": 0.005,
-    "ssim": 0.00005,
-    "lpips": 0.00005,
-    "lpips-vgg": 0.00005,
-    "dists": 0.00005,
-}
 
 
 @dataclass(frozen=True)
@@ -107,13 +100,19 @@ def by_scene(rows: DataFrame) -> Scenes:
 
 
 def difference(
-    a: Scenes, b: Scenes, metric: str, tolerance: float | None = None, seed: int = SEED
+    a: Scenes,
+    b: Scenes,
+    metric: str,
+    tolerance: float | None = None,
+    seed: int = SEED,
+    about: MetricInfo | None = None,
 ) -> Difference:
     """The difference of the scores `b` from `a`, both as `by_scene` gives them.
 
     Averaged over the frames of a scene, and paired over scenes. A scene counts where both have
     the same frames of it.
     tolerance: means nearer than that are the "same"; None is half the last printed digit.
+    about:     what the metric declares; None is what is known of its name.
     """
     found: list[float] = []
     means: list[tuple[float, float]] = []
@@ -152,16 +151,17 @@ def difference(
         identical_a=alone_a,
         identical_b=alone_b,
     )
-    slack = TOLERANCES.get(metric, 0.0) if tolerance is None else tolerance
-    return replace(result, verdict=_verdict(result, slack))
+    slack = 0.5 * 10 ** -decimals(metric) if tolerance is None else tolerance
+    higher = (about or declared(metric)).higher_is_better
+    return replace(result, verdict=_verdict(result, slack, higher))
 
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if values else math.nan
 
 
-def _verdict(of: Difference, tolerance: float) -> str:
-    sign = -1 if of.metric in LOWER_IS_BETTER else 1
+def _verdict(of: Difference, tolerance: float, higher: bool) -> str:
+    sign = 1 if higher else -1
     if math.isnan(of.mean):
         # Nothing but frames that equal the truth: to have more of them is to be better.
         if of.identical_a == of.identical_b:

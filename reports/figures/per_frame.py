@@ -92,7 +92,7 @@ def _frame_page(
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if place % columns == 0:
-            unit = " (dB)" if metric == "psnr" else ""
+            unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
             axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
         if place + columns >= len(scenes):
             axes.set_xlabel("frame")

@@ -132,7 +132,8 @@ def _quality(
             _bubble(axes, means, info, method, seconds, mean.value)
             bubbles += 1
     axes.set_title(shortened(plain(dataset), 48), loc="left", pad=3)
-    axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{' (dB)' if metric == 'psnr' else ''}")
+    unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
+    axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.margins(y=0.22)
     if not bubbles:

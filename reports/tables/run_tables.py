@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds
+from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds, with_unit
 from ..run_info import MethodInfo, RunInfo, Runtime
-from ..scores import LOWER_IS_BETTER, Averages, Column, Mean
+from ..scores import Averages, Column, Mean
 from .table import EMPTY, Cell, Row, Table, TableColumn, label
 
 UNTRAINED = (
@@ -158,10 +158,18 @@ def quality_columns(
         TableColumn(
             title,
             name(metric),
-            "low" if metric in LOWER_IS_BETTER else "high",
-            {**(keys or {}), "dataset": dataset, "channel": channel, "metric": metric},
+            about.better,
+            {
+                **(keys or {}),
+                "dataset": dataset,
+                "channel": channel,
+                "metric": metric,
+                "unit": about.unit,
+                "better": about.better,
+            },
         )
         for metric in means.metrics.get(column, metrics)
+        for about in [means.about(metric)]
     ] or [TableColumn(title)]
 
 
@@ -203,12 +211,14 @@ def summary_caption(means: Averages, info: RunInfo) -> str:
     names = metric_names(means, means.columns[0]) or "Scores"
     text = f"{names}{f' of {channels}' if channels else ''}, mean over frames"
     text += " and then over scenes."
+    lower = [name(m) for m in means.metrics[means.columns[0]] if means.about(m).better == "low"]
+    text += f" Lower is better in {' and '.join(lower)}." if lower else ""
     return f"{text} Protocol: {info.signature}." if info.signature else text
 
 
 def metric_names(means: Averages, column: Column) -> str:
-    """ "PSNR/SSIM", as far as they were measured."""
-    return "/".join(name(metric) for metric in means.metrics[column])
+    """ "PSNR/SSIM", as far as they were measured, custom ones with their unit."""
+    return "/".join(with_unit(m, means.about(m).unit) for m in means.metrics[column])
 
 
 def missing_reason(

@@ -68,7 +68,7 @@ def difference_table(
     parts = {str(method): by_scene(scores) for method, scores in of.groupby("method")}
     trained = [m for m in means.methods if m not in means.untrained and m in parts]
     for a, b in combinations(trained, 2):
-        result = difference(parts[a], parts[b], metric, tolerance)
+        result = difference(parts[a], parts[b], metric, tolerance, about=means.about(metric))
         keys = {"dataset": dataset, "channel": channel, "metric": metric, "a": a, "b": b}
         verdict = verdicts.get(result.verdict, f"yes, {result.verdict}")
         cells = [label(f"{b} against {a}"), *_difference_cells(result, verdict)]

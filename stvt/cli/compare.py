@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
         "--allow",
         default="",
         metavar="A,B",
-        help="parts of the protocol that may differ (precision, window ...), and data",
+        help="parts of the protocol that may differ (precision, window ...), and data, metrics",
     )
     command.add_argument(
         "--format", default="terminal", help="terminal, markdown, csv, html, latex"

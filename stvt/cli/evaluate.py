@@ -24,7 +24,9 @@ def add(commands: Any) -> None:
     options.add_root(command)
     options.add_out(command, "RUN", words="runs/DATASETS-PROTOCOL")
     command.add_argument(
-        "--metrics", default="psnr,ssim", help="psnr, ssim, lpips, lpips-vgg, dists"
+        "--metrics",
+        default="psnr,ssim",
+        help="psnr, ssim, lpips, lpips-vgg, dists; your own: NAME=FILE.py:function",
     )
     options.add_weights(command)
     options.add_untrained(command)

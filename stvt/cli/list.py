@@ -93,7 +93,7 @@ def _datasets(root: Path) -> list[Row]:
 def _metrics() -> list[Row]:
     from stvt import metrics
 
-    return [
+    listed: list[Row] = [
         {
             "metric": name,
             "unit": metric.unit,
@@ -102,4 +102,8 @@ def _metrics() -> list[Row]:
             "what it is": metric.summary,
         }
         for name, metric in metrics.METRICS.items()
+    ]
+    return listed + [
+        {"metric": name, "what it is": f"installed: {point.value}"}
+        for name, point in metrics.installed().items()
     ]

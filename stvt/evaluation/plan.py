@@ -22,7 +22,6 @@ from stvt.baselines import (
     with_absolute_paths,
 )
 from stvt.core.errors import UsageError
-from stvt.core.suggestions import did_you_mean
 from stvt.datasets import phase
 from stvt.device import usable_device
 from stvt.evaluation import store, thumbnails
@@ -73,6 +72,14 @@ def as_list(names: Sequence[str] | str) -> tuple[str, ...]:
     return tuple(n.strip() for n in names.split(",")) if isinstance(names, str) else tuple(names)
 
 
+def check_unique(what: str, labels: Sequence[str]) -> None:
+    """Raises UsageError if two of the methods or metrics have one name."""
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        raise UsageError(
+            f"two {what} are called {', '.join(sorted(twice))}; give one a name: other=..."
+        )
+
+
 class Plan:
     """Every scene of some prepared sets by every method, under one protocol.
 
@@ -90,7 +97,6 @@ class Plan:
         self.protocol, self.options = protocol, options
         self.root = Path(options.root).resolve()
         self.run = (Path(options.out) if options.out else _run_folder(names, protocol)).resolve()
-        self.metric_names = as_list(options.metrics)
         self.settings = Settings(
             scale=protocol.scale,
             degradation=protocol.degradation,
@@ -107,13 +113,10 @@ class Plan:
             untrained=options.untrained,
             new_frames=protocol.frames != "existing",
         )
-        for name in self.metric_names:
-            if name not in metrics.METRICS:
-                hint = did_you_mean(name, metrics.METRICS)
-                raise UsageError(
-                    f"no metric '{name}'; there are {', '.join(metrics.METRICS)}{hint}"
-                )
-            metrics.METRICS[name].open(self.settings.device, baselines.published_network)
+        self.metrics = tuple(metrics.find_metric(spec) for spec in as_list(options.metrics))
+        check_unique("metrics", [metric.name for metric in self.metrics])
+        for metric in self.metrics:
+            metric.open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
@@ -127,7 +130,7 @@ class Plan:
         self.supports = [method.support for method in self.methods.values()]
         self._known_positions: dict[int, tuple[Position, ...]] = {}
         self.signature = protocol.signature(common_window(protocol, self.supports))
-        self._check_names()
+        check_unique("methods", [method.name for method in self.methods.values()])
         self._check_weights()
         self.check_run_folder()
 
@@ -149,14 +152,6 @@ class Plan:
         if failed and len(failed) == len(specs):
             raise failed[0]
         return methods
-
-    def _check_names(self) -> None:
-        labels = [method.name for method in self.methods.values()]
-        twice = {label for label in labels if labels.count(label) > 1}
-        if twice:
-            raise UsageError(
-                f"two methods are called {', '.join(sorted(twice))}; give one a name: other=..."
-            )
 
     def _check_weights(self) -> None:
         """A name mistyped in --weights would leave its network without them, unnoticed."""
@@ -232,7 +227,7 @@ class Plan:
             protocol=self.protocol,
             signature=self.signature,
             positions=wanted,
-            metrics=self.metric_names,
+            metrics=self.metrics,
             save_frames=self.options.save_frames,
             fingerprint=fingerprint,
             failure=str(method.error) if isinstance(method, baselines.FailedMethod) else "",

@@ -30,7 +30,8 @@ from stvt.evaluation import store
 if TYPE_CHECKING:
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
-    from stvt.reports import GitState, MethodInfo, RunInfo
+    from stvt.metrics import Metric
+    from stvt.reports import GitState, MethodInfo, MetricInfo, RunInfo
 
 LIBRARIES = (
     "torch",
@@ -66,7 +67,8 @@ def describe(plan: Plan) -> RunInfo:
         version=__version__,
         protocol=vars(plan.protocol),
         signature=plan.signature,
-        metrics=list(plan.metric_names),
+        metrics=[metric.name for metric in plan.metrics],
+        measures={metric.name: _measure(metric) for metric in plan.metrics},
         datasets={
             name: DatasetInfo(
                 scenes=list(prepared.scenes),
@@ -105,6 +107,12 @@ def _method(spec: str, method: Method) -> MethodInfo:
     return MethodInfo(spec, method.weights, parameters(method), stages, mismatch=mismatch)
 
 
+def _measure(metric: Metric) -> MetricInfo:
+    from stvt.reports import MetricInfo
+
+    return MetricInfo(metric.higher_is_better, metric.unit, metric.definition, metric.spec)
+
+
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:
     """The frame of each scene that the report shows."""
     shown: dict[str, dict[str, int]] = {name: {} for name in plan.prepared}
@@ -122,7 +130,8 @@ def command(plan: Plan) -> str:
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
     words += ["--methods", baselines.join_methods(plan.methods)]
     words += _protocol_options(plan.protocol)
-    words += ["--metrics", ",".join(plan.metric_names), "--device", plan.settings.device]
+    specs = ",".join(metric.spec or metric.name for metric in plan.metrics)
+    words += ["--metrics", specs, "--device", plan.settings.device]
     for name, file in plan.settings.weights.items():
         words += ["--weights", f"{name}={file.name}"]
     words += ["--untrained"] * plan.settings.untrained
@@ -238,6 +247,9 @@ def changes(first: RunInfo, second: RunInfo) -> list[str]:
         lines += _altered(f"{name} is", old.spec, new.spec)
         lines += _altered(f"{name} weights", old.weights, new.weights)
         lines += _altered(f"{name} parameters", old.parameters, new.parameters)
+    for name in [name for name in first.measures if name in second.measures]:
+        said = [info.measures[name].definition for info in (first, second)]
+        lines += _altered(f"{name} is", *said)
     if not (first.versions and second.versions) and first.version and second.version:
         lines += _altered("version", first.version, second.version)
     if first.device and second.device:

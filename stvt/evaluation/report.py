@@ -44,6 +44,12 @@ def read_run(
         for record in records
         if "failure" in record
     ]
+    failures += [
+        Failure(record["dataset"], record["scene"], record["method"], f"{metric}: {reason}")
+        for record in records
+        for metric, reason in record.get("failed_metrics", {}).items()
+        if metric in info.metrics
+    ]
     warnings = [
         f"{name}: not the whole set: {about.lacks}"
         for name, about in info.datasets.items()

@@ -54,7 +54,7 @@ def reproduce(
     root:     of the prepared sets; None where they were then, else "data".
     out:      None: the run's folder with "-again" at its end.
     weights, device: in the place of those that were used.
-    allow_code: run the Python files that its methods name, which whoever sent it chose.
+    allow_code: run the Python files that its methods and metrics name, which whoever sent it chose.
     tell:     called with what differs, and which code runs, before the work begins.
 
     Raises UsageError if there is nothing to compare with, if `out` is a finished run, or if code
@@ -62,7 +62,8 @@ def reproduce(
     """
     run = run_json if run_json.is_dir() else run_json.parent
     scores, info = _original(run, run_json)
-    code = baselines.code_files(about.spec for about in info.methods.values())
+    metrics = [info.metric(name).spec or name for name in info.metrics]
+    code = baselines.code_files([*(about.spec for about in info.methods.values()), *metrics])
     if code and not allow_code:
         raise UsageError(
             f"{run}/run.json names code that would run here: {', '.join(code)}; read it, then give "
@@ -95,7 +96,7 @@ def reproduce(
         root=root,
         out=out,
         protocol=protocol,
-        metrics=info.metrics,
+        metrics=metrics,
         weights=files,
         untrained=_some_untrained(info) if settings.untrained is None else settings.untrained,
         device=device or settings.device,

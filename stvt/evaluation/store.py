@@ -13,6 +13,7 @@ from stvt.core import files
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
 from stvt.core.safe_names import file_name
+from stvt.metrics import METRICS
 from stvt.reports import COLUMNS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class UnitRecord:
     """The stored record of a unit: its scores, or why it has none.
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
-    metrics: the definitions of those of the scores.
+    metrics: the definitions of those of the scores. failed_metrics: others, and why.
     """
 
     key: str
@@ -58,6 +59,7 @@ class UnitRecord:
     weights: str = ""
     fps: str | None = None
     metrics: dict[str, str] = field(default_factory=dict)
+    failed_metrics: dict[str, str] = field(default_factory=dict)
     scores: list[Any] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
@@ -123,6 +125,27 @@ def remove_leftovers(run: Path) -> None:
     for place in FOLDERS:
         for folder in run.glob(place) if place else (run,):
             files.remove_temporaries(folder)
+
+
+def with_earlier(
+    earlier: dict[str, Any],
+    scores: list[list[Any]],
+    defined: dict[str, str],
+    failed: dict[str, str],
+) -> dict[str, Any]:
+    """Scores and the definitions of their metrics, with those of an earlier record by others.
+
+    failed: metrics -> why they have no scores, not of single frames either.
+    """
+    kept = {name: said for name, said in earlier.get("metrics", {}).items() if name not in defined}
+    rows = [row for row in scores if row[2] not in failed]
+    rows += [row for row in earlier.get("scores") or () if row[2] in kept]
+    order = {name: place for place, name in enumerate(METRICS)}
+    return {
+        "metrics": kept | {name: said for name, said in defined.items() if name not in failed},
+        "failed_metrics": dict(sorted(failed.items())),
+        "scores": sorted(rows, key=lambda row: (row[0], order.get(row[2], len(order)), row[2])),
+    }
 
 
 def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ()) -> DataFrame:

@@ -41,6 +41,7 @@ from stvt.evaluation.threads import ordered_pool, prefetch
 
 if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
+    from stvt.metrics import Metric
 
 Frame = NDArray[np.uint8]
 THREADS = 4  # that score, at most: each holds some frames
@@ -68,7 +69,7 @@ class Unit:
     protocol: Protocol
     signature: str
     positions: tuple[Position, ...]
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     save_frames: bool
     fingerprint: str
     key: str
@@ -87,10 +88,10 @@ class Unit:
         """The output that the report shows: the one in the middle."""
         return self.positions[len(self.positions) // 2]
 
-    def missing_metrics(self, record: dict[str, Any]) -> tuple[str, ...]:
+    def missing_metrics(self, record: dict[str, Any]) -> tuple[Metric, ...]:
         """Those of its metrics that a record lacks, or has by another definition."""
         has = record.get("metrics", {}) if self.is_of(record) else {}
-        return tuple(n for n in self.metrics if has.get(n) != metrics.METRICS[n].definition)
+        return tuple(one for one in self.metrics if has.get(one.name) != one.definition)
 
     def is_of(self, record: dict[str, Any]) -> bool:
         """Whether a record has scores that this unit would make again, metrics aside."""
@@ -187,22 +188,10 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
     cost.processor = clock.process_time() - processor
     about = {"weights": method.weights, "fps": fps, "warnings": warnings}
-    return about | _with_earlier(unit, scores)
-
-
-def _with_earlier(unit: Unit, scores: list[list[object]]) -> dict[str, Any]:
-    """Scores and the definitions of their metrics, with those of an earlier record by others."""
     earlier = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
-    defined = earlier.get("metrics", {}) if unit.is_of(earlier) else {}
-    kept = {
-        n: said for n, said in defined.items() if n in metrics.METRICS and n not in unit.metrics
-    }
-    scores = scores + [row for row in earlier.get("scores") or () if row[2] in kept]
-    order = {name: place for place, name in enumerate(metrics.METRICS)}
-    return {
-        "metrics": kept | {name: metrics.METRICS[name].definition for name in unit.metrics},
-        "scores": sorted(scores, key=lambda row: (row[0], order[str(row[2])])),
-    }
+    defined = {one.name: one.definition for one in unit.metrics}
+    kept = earlier if unit.is_of(earlier) else {}
+    return about | store.with_earlier(kept, scores, defined, judge.failed)
 
 
 def _restored(
@@ -262,9 +251,10 @@ class _Judge:
     def __init__(self, unit: Unit, scene: PreparedScene, moving: Sequence[Position]) -> None:
         self.unit, self.scene, self.moving = unit, scene, moving
         self.measures = {
-            name: (_metric(name, unit.settings.device), _channel(name, unit.protocol))
-            for name in unit.metrics
+            one.name: (_measure(one, unit.settings.device), _channel(one, unit.protocol))
+            for one in unit.metrics
         }
+        self.failed: dict[str, str] = {}  # a user's metric -> why
         self.size = _scored_size(scene, unit.protocol)
         self.clip = unit.run / "clips" / unit.dataset / unit.scene
         self.observer: Callable[[int, Frame, Frame], None] | None = None
@@ -279,7 +269,16 @@ class _Judge:
         truth = read_frame(self.scene.gt_path(position.frame))[:height, :width]
         rows: list[list[object]] = []
         for name, (measure, channel) in self.measures.items():
-            value = measure(frame, truth, channel, protocol.crop_border)
+            if name in self.failed:
+                continue
+            try:
+                value = measure(frame, truth, channel, protocol.crop_border)
+            except metrics.MetricError as error:
+                if name in metrics.METRICS:
+                    raise
+                # One's own metric must not cost the scores of the others.
+                self.failed.setdefault(name, f"frame {position.frame}: {plain(str(error))}")
+                continue
             kept = round(value, 6) if np.isfinite(value) else str(value)
             rows.append([position.frame, position.t, name, channel, kept])
         _keep_frames(self.unit, self.scene, position, frame, truth)
@@ -324,14 +323,13 @@ def _method(spec: str, settings: Settings, fingerprint: str) -> Method:
 
 
 @cache
-def _metric(name: str, device: str) -> metrics.Measure:
-    return metrics.METRICS[name].open(device, baselines.published_network)
+def _measure(metric: Metric, device: str) -> metrics.Measure:
+    return metric.open(device, baselines.published_network)
 
 
-def _channel(metric: str, protocol: Protocol) -> str:
+def _channel(metric: Metric, protocol: Protocol) -> str:
     """The protocol's channel, or the first that the metric is defined for."""
-    channels = metrics.METRICS[metric].channels
-    return protocol.channel if protocol.channel in channels else channels[0]
+    return protocol.channel if protocol.channel in metric.channels else metric.channels[0]
 
 
 def _frame_at(time: float, protocol: Protocol) -> int:

@@ -20,7 +20,13 @@ from stvt.training.weights import write_weights
 
 from .runs import quiet, tiny
 
-FULL: dict[str, Any] = {"network": "stvun", "steps": 1, "batch": 1, "patch": 64, "validate_windows": 1}
+FULL: dict[str, Any] = {
+    "network": "stvun",
+    "steps": 1,
+    "batch": 1,
+    "patch": 64,
+    "validate_windows": 1,
+}
 
 
 def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(

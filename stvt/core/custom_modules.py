@@ -13,14 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
-from .errors import CustomMethodError
+from .custom_code import CHANGES_FOLDER, CustomCodeError
 
 # Loaded a second time these would break what runs already.
 SHARED = frozenset(sys.stdlib_module_names) | {"stvt", "torch", "numpy"}
-
-CHANGES_FOLDER = (
-    "it changes the working folder; take whole paths instead, as from Path(__file__).parent"
-)
 
 
 class CustomModules:
@@ -47,7 +43,7 @@ class CustomModules:
         with self.active():
             spec.loader.exec_module(module)
         if os.getcwd() != folder:
-            raise CustomMethodError(f"{self.file}: {CHANGES_FOLDER}")
+            raise CustomCodeError(CHANGES_FOLDER)
         return module
 
     @contextmanager
@@ -97,6 +93,17 @@ def load_file(path: Path) -> CustomModules:
 @cache
 def _loaded(path: Path, _: str) -> CustomModules:
     return CustomModules(path)
+
+
+def files_digest(stated: object, modules: CustomModules | None) -> str:
+    """The sha256 of what an object says that it depends on: files, beside its own, and other words."""
+    if not stated:
+        return ""
+    folder = modules.file.parent if modules else Path()
+    words = stated if isinstance(stated, list | tuple) else [stated]
+    files = [folder / str(word) for word in words]
+    texts = [str(word) for word, file in zip(words, files, strict=True) if not file.is_file()]
+    return sha256(" ".join([digest(files), *texts]).encode()).hexdigest()
 
 
 def _remove(modules: Mapping[str, ModuleType]) -> None:

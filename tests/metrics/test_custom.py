@@ -1,0 +1,55 @@
+"""A metric that an installed package offers, and one of a file, from Python."""
+
+import math
+import pickle
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stvt.metrics import MetricError, find_metric, registry
+
+BLACK = np.zeros((8, 8, 3), np.uint8)
+
+
+def load(name: str) -> Any:
+    raise AssertionError(name)
+
+
+def test_a_package_offers_a_metric_by_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("farthest", "numpy:array_equal", "stvt.metrics")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    metric = find_metric("farthest")
+    assert (metric.name, metric.unit, metric.higher_is_better) == ("farthest", "", True)
+    assert pickle.loads(pickle.dumps(metric)) == metric  # workers are processes
+    measure = metric.open("cpu", load)
+    assert (measure(BLACK, BLACK, "rgb", 0), measure(BLACK, BLACK + 1, "rgb", 0)) == (1, 0)
+    broken = EntryPoint("broken", "no_such_module_there:f", "stvt.metrics")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
+    with pytest.raises(MetricError, match="broken .*no_such_module_there"):
+        find_metric("broken")
+
+
+def test_infinity_is_for_equal_frames_where_higher_is_better(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "def up(a, b):\n    return float('inf')\n"
+        "def down(a, b):\n    return float('inf')\n"
+        "down.higher_is_better = False\n"
+        "def odd(a, b):\n    return 0\n"
+        "odd.higher_is_better = 'no'\n"
+        "def size(a, b):\n    return a.shape[0]\n"
+        "size.fingerprint = ['weights']\n"
+    )
+    up, down = (find_metric(f"{tmp_path / 'own.py'}:{n}").open("cpu", load) for n in ("up", "down"))
+    assert up(BLACK, BLACK, "rgb", 0) == math.inf
+    for measure, frame in ((up, BLACK + 1), (down, BLACK)):
+        with pytest.raises(MetricError, match="returned inf; a finite number"):
+            measure(frame, BLACK, "rgb", 0)
+    with pytest.raises(MetricError, match="higher_is_better is 'no'"):
+        find_metric(f"{tmp_path / 'own.py'}:odd")
+    size = find_metric(f"{tmp_path / 'own.py'}:size")
+    assert size.open("cpu", load)(BLACK, BLACK, "rgb", 2) == 4
+    (tmp_path / "weights").write_text("others")
+    assert find_metric(f"{tmp_path / 'own.py'}:size").definition != size.definition
