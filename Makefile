@@ -19,7 +19,7 @@ test: $(TESTED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 slow: $(TESTED)
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m slow
 	$(BIN)/python -m pytest --nbmake examples
 
 check: $(TESTED)
