@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from stvt.core.errors import StvtError, UsageError
 from stvt.datasets import (
@@ -77,7 +78,9 @@ class TrainingData:
     validation: Sampler | None
     test_sets: list[Prepared]
 
-    def batches(self, steps: Sequence[int], places: Sequence[int], workers: int) -> Iterator[Batch]:
+    def batches(
+        self, steps: Sequence[int], places: Sequence[int], workers: int
+    ) -> Generator[Batch, None, None]:
         """The batch of each step, loaded by so many worker processes, or by this one if 0."""
         loader = DataLoader(
             _Numbered(self.windows),
@@ -89,14 +92,18 @@ class TrainingData:
             multiprocessing_context="spawn" if workers else None,
         )
         iterator = iter(loader)
-        while True:
-            began = clock.perf_counter()
-            arrays = next(iterator, None)
-            if arrays is None:
-                return
-            if isinstance(arrays, StvtError):
-                raise arrays
-            yield _as_batch(arrays, clock.perf_counter() - began)
+        try:
+            while True:
+                began = clock.perf_counter()
+                arrays = next(iterator, None)
+                if arrays is None:
+                    return
+                if isinstance(arrays, StvtError):
+                    raise arrays
+                yield _as_batch(arrays, clock.perf_counter() - began)
+        finally:  # or PyTorch tells a worker's death again at each later end of any child process
+            if isinstance(iterator, _MultiProcessingDataLoaderIter):
+                iterator._shutdown_workers()
 
     def validation_batches(self, count: int) -> Iterator[Batch]:
         """Batches of so many validation windows, the same each time."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -106,26 +106,32 @@ def train(
         losses: dict[str, float] = {}
         stepped = clock.perf_counter()
         steps = range(state.step, recipe.steps)
-        for batch in data.batches(steps, context.places(recipe.batch), workers):
-            began = clock.perf_counter()
-            losses = train_step(state, recipe, batch, context)
-            log.add(losses, batch.waited, clock.perf_counter() - began)
-            last = state.step == recipe.steps
-            if state.step % recipe.log_every == 0 or last:
-                log.write_losses(state.step, recipe.rate_at(state.step - 1), recipe.batch)
-            if progress:
-                seconds = max(clock.perf_counter() - stepped, 1e-9)
-                stepped = clock.perf_counter()
-                progress(state.step, recipe.steps, _progress_text(recipe, state, losses, seconds))
-            if state.step % recipe.validate_every == 0 or last:
-                validate(state, recipe, data, out, log, context)
-                context.barrier()
-            pausing = state.step % recipe.log_every == 0 and context.broadcast(pause(state.step))
-            if state.step % recipe.save_every == 0 or last or pausing:
-                save_checkpoint(state, recipe, out, context, keep_every)
-            if pausing and not last:
-                say(f"paused after step {state.step}; the same command goes on")
-                break
+        places = context.places(recipe.batch)
+        with closing(data.batches(steps, places, workers)) as batches:
+            for batch in batches:
+                began = clock.perf_counter()
+                losses = train_step(state, recipe, batch, context)
+                log.add(losses, batch.waited, clock.perf_counter() - began)
+                last = state.step == recipe.steps
+                if state.step % recipe.log_every == 0 or last:
+                    log.write_losses(state.step, recipe.rate_at(state.step - 1), recipe.batch)
+                if progress:
+                    seconds = max(clock.perf_counter() - stepped, 1e-9)
+                    stepped = clock.perf_counter()
+                    progress(
+                        state.step, recipe.steps, _progress_text(recipe, state, losses, seconds)
+                    )
+                if state.step % recipe.validate_every == 0 or last:
+                    validate(state, recipe, data, out, log, context)
+                    context.barrier()
+                pausing = state.step % recipe.log_every == 0 and context.broadcast(
+                    pause(state.step)
+                )
+                if state.step % recipe.save_every == 0 or last or pausing:
+                    save_checkpoint(state, recipe, out, context, keep_every)
+                if pausing and not last:
+                    say(f"paused after step {state.step}; the same command goes on")
+                    break
         log.plot()
     last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
     return TrainingResult(last_weights, best, losses, state.step)
