@@ -147,7 +147,8 @@ class Failure:
 class RunInfo:
     """A run as its `run.json` describes it, with its failures and warnings.
 
-    protocol: options by name. shown: data set -> scene -> the frame that pictures are of.
+    protocol: options by name. title: its preset, and what differs from that.
+    shown:    data set -> scene -> the frame that pictures are of.
     command:  the command line that makes it again. weights: network -> file and sha256.
     measures: metric -> what it declares.
     """
@@ -158,6 +159,7 @@ class RunInfo:
     schema: int = 1
     version: str = ""
     protocol: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
     metrics: list[str] = field(default_factory=list)
     measures: dict[str, MetricInfo] = field(default_factory=dict)
     command: str = ""
@@ -179,6 +181,12 @@ class RunInfo:
         stvt.reports.errors.ReportError: run.json: methods: is [], expected dict
         """
         return from_dict(cls, value, where, error)
+
+    @property
+    def heading(self) -> str:
+        """The data sets and the protocol, as pages are headed."""
+        protocol = self.title or self.protocol.get("name", "")
+        return ": ".join(filter(None, (", ".join(self.datasets), protocol))) or "a run"
 
     def method(self, name: str) -> MethodInfo:
         """The description of a method, empty where only scores are known of it."""

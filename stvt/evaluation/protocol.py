@@ -132,15 +132,28 @@ class Protocol:
         >>> Protocol().label(), with_options("zsm", frames="new", limit=2).label()
         ('paper', 'zsm-new-limit2')
         """
-        preset = self.preset
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
         words |= {"scale": "x", "clip": "clip"}
-        changed = [
-            f"{words.get(key, '')}{value}"
+        return "-".join([self.name, *(f"{words.get(k, '')}{v}" for k, v in self._changed.items())])
+
+    def title(self) -> str:
+        """The preset, and what differs from it, in words.
+
+        >>> Protocol().title(), with_options("zsm", frames="new", limit=2).title()
+        ('paper', 'zsm, but frames new, limit 2')
+        """
+        but = ", ".join(f"{key.replace('_', ' ')} {v}" for key, v in self._changed.items())
+        return f"{self.name}, but {but}" if but else self.name
+
+    @property
+    def _changed(self) -> dict[str, Any]:
+        """The options that differ from the preset's."""
+        preset = self.preset
+        return {
+            key: value
             for key, value in vars(self).items()
             if key != "name" and value != getattr(preset, key)
-        ]
-        return "-".join([self.name, *changed])
+        }
 
     def signature(self, window: tuple[int, int]) -> str:
         """The line that says how a score was made. Two scores compare only if theirs agree.

@@ -66,6 +66,7 @@ def describe(plan: Plan) -> RunInfo:
     return RunInfo(
         version=__version__,
         protocol=vars(plan.protocol),
+        title=plan.protocol.title(),
         signature=plan.signature,
         metrics=[metric.name for metric in plan.metrics],
         measures={metric.name: _measure(metric) for metric in plan.metrics},
