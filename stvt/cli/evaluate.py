@@ -66,9 +66,13 @@ def add(commands: Any) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     from stvt.baselines import check_names, parse_methods
     from stvt.datasets import load
+    from stvt.metrics import find_metric
 
     specs = parse_methods(args.methods)
     check_names(specs)
+    for name in options.names(args.metrics):
+        if ":" not in name:  # a file's function is looked for when it is to be run
+            find_metric(name)
     for name in options.names(args.datasets):
         load(name, args.root.resolve())  # kept: the run reads no manifest twice
 

@@ -16,7 +16,7 @@ Frame = NDArray[np.uint8]
 def by_definition(frame: Frame, kind: module.Degradation, scale: int) -> Frame:
     """One tap after the other, rows first, over a frame mirrored by NumPy."""
     taps, first = module._taps(kind, scale)
-    mode = "reflect" if kind == "BD" else "symmetric"
+    mode = {"BD": "reflect", "BI": "symmetric", "BDC": "edge"}[kind]
     values = frame.astype(np.float64)
     for axis in (0, 1):
         kept = values.shape[axis] // scale

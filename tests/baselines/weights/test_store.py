@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,6 +17,7 @@ from stvt.baselines.registry import CHECKPOINTS, NETWORKS
 from stvt.baselines.weights.fetch import add_weights
 from stvt.baselines.weights.store import SHIPPED, file_names, read_record, weight_overrides
 from stvt.cli.main import main
+from stvt.datasets import prepare, write_frame
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -69,8 +71,13 @@ def test_own_weights_that_go_before_shipped_ones_are_said(
     assert weight_overrides(["edvr-s"], Settings(untrained=True)) == []
     assert weight_overrides(["edvr-s"], Settings(weights={"edvr-s": home})) == []
     assert weight_overrides(["edvr-s"], Settings(scale=2)) == []
+    write_frame(tmp_path / "source" / "dot" / "0.png", np.zeros((32, 32, 3), np.uint8))
+    prepare("dots", tmp_path, source=tmp_path / "source")
     for command in (
-        ["evaluate", "--datasets", "none", "--methods", "bicubic+flow,x=edvr-s+flow"],
+        [
+            *("evaluate", "--datasets", "dots", "--methods", "bicubic+flow,x=edvr-s+flow"),
+            *("--root", str(tmp_path), "--device", "none"),
+        ],
         [
             "upsample",
             str(tmp_path / "none.mp4"),
