@@ -82,6 +82,11 @@ def checked(scores: DataFrame) -> DataFrame:
     rows["time"] = rows["time"].astype(float)
     rows["value"] = rows["value"].astype(float)
     rows = rows.sort_values(list(ORDER), kind="stable", ignore_index=True)
+    absurd = rows[np.isfinite(rows["value"]) & (rows["value"].abs() > 1e9)]
+    if len(absurd):
+        raise ReportError(
+            f"{absurd.iloc[0].scene}: a score of {absurd.iloc[0].value:g}; run it again"
+        )
     twice = rows[rows.duplicated(list(ORDER))]
     if len(twice):
         first = twice.iloc[0]
