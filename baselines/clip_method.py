@@ -8,11 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from .errors import MethodError
-from .method import IsWanted, Outputs, everything, windows
+from .method import IsWanted, Outputs, everything, require_halfway, windows
 from .network_method import Frame, Network, SingleNetwork
-
-HALF = 0.5  # the only moment between two frames that such a network knows
 
 
 class ClipMethod(SingleNetwork[Network, Frame]):
@@ -45,11 +42,7 @@ class ClipMethod(SingleNetwork[Network, Frame]):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        other = ", ".join(str(t) for t in times if t != HALF)
-        if other:
-            raise MethodError(
-                f"{self.name} makes frames halfway between two only, not at {other}; ask for {HALF}"
-            )
+        require_halfway(self.name, times)
         step = 2 if not times else 1  # of places
         clip = deque[Frame](maxlen=self.frames)
         due = 0  # the first place of the sequence that no clip has made

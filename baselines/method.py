@@ -15,12 +15,17 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .errors import MethodError
+
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 Compiled = Literal["", "parts", "graphs"]
 IsWanted = Callable[[float], bool]
 Outputs = Iterator[tuple[float, Tensor]]
 Frame = TypeVar("Frame")
+
+
+HALF = 0.5  # the time between two frames that networks of x2 in time know
 
 
 class WeightFiles(dict[str, Path]):
@@ -236,6 +241,14 @@ class WindowMethod(Method):
     def compute(self, window: Sequence[Any], times: Sequence[float]) -> Tensor:
         """The outputs of `__call__` for a window of frames made by `cached_frame`."""
         return self(torch.stack(list(window)), times)
+
+
+def require_halfway(name: str, times: Sequence[float]) -> None:
+    """Raises MethodError for a time that a network of x2 in time cannot make."""
+    if other := ", ".join(str(t) for t in times if t != HALF):
+        raise MethodError(
+            f"{name} makes frames halfway between two only, not at {other}; ask for {HALF}"
+        )
 
 
 def windows(frames: Iterable[Frame], before: int, after: int) -> Iterator[tuple[list[Frame], bool]]:

@@ -23,15 +23,15 @@ def _open_ssim(device: str, load: LoadNetwork) -> Measure:
 
 
 def _open_lpips(device: str, load: LoadNetwork) -> Measure:
-    from .lpips_ import Perceptual
+    from .lpips_ import Lpips
 
-    return Perceptual(load("lpips"), device)
+    return Lpips(load("lpips"), device)
 
 
 def _open_lpips_vgg(device: str, load: LoadNetwork) -> Measure:
-    from .lpips_ import Perceptual
+    from .lpips_ import Lpips
 
-    return Perceptual(load("lpips-vgg"), device, "lpips-vgg", smallest=16)
+    return Lpips(load("lpips-vgg"), device, "lpips-vgg", smallest=16)
 
 
 def _open_dists(device: str, load: LoadNetwork) -> Measure:

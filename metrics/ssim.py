@@ -48,9 +48,9 @@ def ssim(
     """Structural similarity of `restored` and `truth`: 1 for equal frames, lower is less alike.
 
     Both are RGB: uint8 arrays (H, W, 3), tensors (3, H, W), or batches of them (N, ...), which give
-    an array of N; other numbers in [0, data_range], which is to be said. Gaussian window of 11x11 pixels, sigma 1.5, population
-    covariance, K1 = 0.01, K2 = 0.03; the mean over the positions where the window
-    fits. "rgb": the mean of the three channels'. "y": of the BT.601 luma, not rounded.
+    an array of N; other numbers in [0, data_range], which is to be said. Gaussian window of 11x11
+    pixels, sigma 1.5, population covariance, K1 = 0.01, K2 = 0.03; the mean over the positions where
+    the window fits. "rgb": the mean of the three channels'. "y": of the BT.601 luma, not rounded.
 
     Raises ValueError if the frames do not fit each other, MetricError if less than 11x11 remains.
 

@@ -9,8 +9,16 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from ..errors import MethodError
-from ..method import IsWanted, Method, Outputs, Settings, everything, windows
+from ..method import (
+    HALF,
+    IsWanted,
+    Method,
+    Outputs,
+    Settings,
+    everything,
+    require_halfway,
+    windows,
+)
 from ..tiling.box import Box
 from ..tiling.tiles import Cut, Tiles
 from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
@@ -18,7 +26,6 @@ from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
 from .resize import doubled, halved
 
-HALF = 0.5  # the only moment between two frames that the network knows
 UNTRAINED_RESIDUE = 0.1  # of what `initialise` gives; 45 blocks in a row would explode otherwise
 
 
@@ -67,11 +74,7 @@ class FisrMethod(Method):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        other = ", ".join(str(t) for t in times if t != HALF)
-        if other:
-            raise MethodError(
-                f"fisr makes frames halfway between two only, not at {other}; ask for {HALF}"
-            )
+        require_halfway("fisr", times)
         cached = (CachedFrame(self, frame) for frame in frames)
         second: CachedPair | None = None
         for k, (window, last, next_is_last) in enumerate(_with_next(cached)):

@@ -77,7 +77,7 @@ def strip_figure(
             },
         )
         for column, (n, number, crop) in enumerate(places):
-            name = f"crop {number + 1}, " if len(crops) > 1 else "frame "
+            name = f"crop {number + 1}, frame " if len(crops) > 1 else "frame "
             panels[0][column].set_title(f"{name}{frames[n].frame}", fontsize=6, pad=2)
             for axes, row in zip(panels[:, column], rows, strict=True):
                 frame = truths[n] if row == "truth" else read(frames[n].methods.get(row))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stvt.baselines import MethodError, published_network
 from stvt.baselines.perceptual.network import Features, alexnet, vgg16
 from stvt.metrics import METRICS, MetricError
-from stvt.metrics.lpips_ import Perceptual
+from stvt.metrics.lpips_ import Lpips
 
 NETWORKS = {"alex": (alexnet, 31), "vgg": (vgg16, 16)}
 
@@ -32,8 +32,8 @@ def made_up(name: str) -> Features:
     return network
 
 
-def measure(name: str = "alex") -> Perceptual:
-    return Perceptual(made_up(name), smallest=NETWORKS[name][1])
+def measure(name: str = "alex") -> Lpips:
+    return Lpips(made_up(name), smallest=NETWORKS[name][1])
 
 
 def frame(seed: int, height: int = 40, width: int = 52) -> NDArray[np.uint8]:
@@ -73,7 +73,7 @@ def test_the_distance_is_that_of_the_package_with_these_weights(name: str) -> No
             getattr(theirs, f"lin{number}").model[-1].weight.copy_(weights)
         pair = [torch.from_numpy(frame(s)).permute(2, 0, 1)[None] / 127.5 - 1 for s in (1, 2)]
         expected = theirs(*pair).item()
-    assert Perceptual(network)(frame(1), frame(2)) == pytest.approx(expected, rel=1e-5)
+    assert Lpips(network)(frame(1), frame(2)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_luma_has_no_lpips() -> None:
