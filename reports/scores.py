@@ -35,6 +35,7 @@ COLUMNS = (
 )
 TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
+LARGEST = 1e100  # of a score; no metric gives more, and no plot could show it
 METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
 
 
@@ -82,7 +83,7 @@ def checked(scores: DataFrame) -> DataFrame:
     rows["time"] = rows["time"].astype(float)
     rows["value"] = rows["value"].astype(float)
     rows = rows.sort_values(list(ORDER), kind="stable", ignore_index=True)
-    absurd = rows[np.isfinite(rows["value"]) & (rows["value"].abs() > 1e9)]
+    absurd = rows[np.isfinite(rows["value"]) & (rows["value"].abs() > LARGEST)]
     if len(absurd):
         raise ReportError(
             f"{absurd.iloc[0].scene}: a score of {absurd.iloc[0].value:g}; run it again"
