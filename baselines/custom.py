@@ -33,7 +33,8 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     with guarded(f"{point.name} ({point.value})"):
         factory = point.load()
     method = adapt(point.name, factory, settings)
-    source = inspect.getsourcefile(factory) if callable(factory) else None
+    is_code = inspect.isclass(factory) or inspect.isfunction(factory)
+    source = inspect.getsourcefile(factory) if is_code else None
     method.fingerprint = " ".join(
         filter(None, (digest([Path(source)]) if source else point.value, method.fingerprint))
     )

@@ -227,10 +227,14 @@ def test_installed_packages_add_methods(custom_file: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(custom_file.parent)
     points = {
         "theirs": EntryPoint("theirs", "net:Mine", "stvt.methods"),
+        "bound": EntryPoint("bound", "bound:mine", "stvt.methods"),  # neither class nor function
         "broken": EntryPoint("broken", "nowhere:Mine", "stvt.methods"),
     }
+    bound = "from functools import partial\nfrom net import Mine\nmine = partial(Mine)\n"
+    (custom_file.parent / "bound.py").write_text(bound)
     monkeypatch.setattr(registry, "installed", lambda: points)
     assert len(stream(build("theirs", SETTINGS))) == 5
+    assert len(stream(build("bound", SETTINGS))) == 5
     with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
         build("broken", SETTINGS)
     with pytest.raises(MethodError, match="did you mean theirs"):
