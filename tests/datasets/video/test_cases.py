@@ -240,7 +240,7 @@ def scenery(size: int, count: int) -> list[av.VideoFrame]:
 def test_matroska_says_what_to_crop(tmp_path: Path) -> None:
     file = write(tmp_path / "a.mkv", noise(3, "yuv444p"), setup=tagged("bt709", False))
     data = bytearray(file.read_bytes())
-    at = data.index(b"\x55\xb0")  # the element of its colours gives its place to others
+    at = data.index(b"\x55\xb0\x88\x55\xb1")  # its colours give their place to others
     whole = data[at + 2] - 0x80 + 3
     crop = b"\x54\xbb\x81\x0c\x54\xcc\x81\x07"  # top and left
     data[at : at + whole] = crop + bytes([0xEC, 0x80 + whole - 10]) + bytes(whole - 10)
