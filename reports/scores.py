@@ -35,6 +35,7 @@ COLUMNS = (
 )
 TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
+WHOLE_SCENE = -1  # the frame of a score of a whole scene; its kind is "scene", its time undefined
 LARGEST = 1e100  # of a score; no metric gives more, and no plot could show it
 METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
 
