@@ -6,17 +6,12 @@ from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric
 from .preprocess import Channel
 from .psnr import psnr
-from .registry import DISTS, LPIPS, LPIPS_VGG, METRICS, PSNR, SSIM, find_metric, installed
+from .registry import METRICS, find_metric, installed
 from .sequence import SequenceMeasure
 from .ssim import ssim
 
 __all__ = [
-    "DISTS",
-    "LPIPS",
-    "LPIPS_VGG",
     "METRICS",
-    "PSNR",
-    "SSIM",
     "Channel",
     "LoadNetwork",
     "Measure",

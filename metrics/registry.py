@@ -134,8 +134,8 @@ EWARP = Metric(
 def _vmaf(name: str, version: str, sha256: str, summary: str) -> Metric:
     return Metric(
         name=name,
-            higher_is_better=True,
-            summary=summary,
+        higher_is_better=True,
+        summary=summary,
         definition=f"vmaf {version} {sha256} bt601 444 8bit",
         open=partial(_open_vmaf, name=name),
         input="sequence",

@@ -27,7 +27,9 @@ from .sequence import Scores, SequenceMeasure
 # machine: their luma lies 9e-4 from the next value, and float32 is less than 1e-4 off.
 YCBCR = np.hstack(
     [
-        np.vstack([LUMA_WEIGHTS, np.array([[-37.797, -74.203, 112], [112, -93.786, -18.214]]) / 255]),
+        np.vstack(
+            [LUMA_WEIGHTS, np.array([[-37.797, -74.203, 112], [112, -93.786, -18.214]]) / 255]
+        ),
         [[LUMA_OFFSET + 1e-4], [128], [128]],
     ]
 ).astype(np.float32)

@@ -25,7 +25,7 @@ from .run_info import (
     RunSettings,
     WeightsInfo,
 )
-from .scores import COLUMNS, read_scores, write_scores
+from .scores import COLUMNS, WHOLE_SCENE, read_scores, write_scores
 from .tables import NAMES, run_table
 from .tables.render import FORMATS
 
@@ -37,6 +37,7 @@ __all__ = [
     "TABLE_1",
     "TABLE_2",
     "TABLE_3",
+    "WHOLE_SCENE",
     "ClipFiles",
     "Comparison",
     "Crop",

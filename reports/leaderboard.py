@@ -15,8 +15,8 @@ from stvt.core.records import from_dict
 
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
-from .run_info import MetricInfo, RunInfo, declared
-from .scores import Rank, averages, checked, decimals, one_signature
+from .run_info import DECLARED, MetricInfo, RunInfo, declared
+from .scores import Rank, averages, checked, decimals, of_frames, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -31,7 +31,7 @@ SCHEMA = 1
 class Score:
     """A metric's mean over frames, then over scenes; of each scene in `scenes`.
 
-    about: what a custom metric declares; None for one of stvt.
+    about: what the metric declares; None for those that `declared` knows.
     """
 
     metric: str
@@ -93,7 +93,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
     rows = checked(scores)
     signature = one_signature(rows, info.signature)
     means = averages(rows, info)
-    scored_frames = rows.drop_duplicates(["dataset", "scene", "method", "frame"])
+    scored_frames = of_frames(rows).drop_duplicates(["dataset", "scene", "method", "frame"])
     frames = scored_frames.groupby(["dataset", "method"]).size().to_dict()
     results: list[Result] = []
     left_out: list[str] = []
@@ -112,14 +112,14 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                         scene: round(means.mean(column, method, metric, scene).value, 6)
                         for scene in means.scenes[dataset]
                     }
-                    said = info.metric(metric)
+                    definition = info.metric(metric)
                     scored.append(
                         Score(
                             metric,
                             column[1],
                             round(mean.value, 6),
                             by_scene,
-                            replace(said, spec="") if said.spec else None,
+                            None if metric in DECLARED else replace(definition, spec=""),
                         )
                     )
             if reasons or not scored:

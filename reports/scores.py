@@ -37,7 +37,8 @@ TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "s
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
 WHOLE_SCENE = -1  # the frame of a score of a whole scene; its kind is "scene", its time undefined
 LARGEST = 1e100  # of a score; no metric gives more, and no plot could show it
-METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
+VMAF = ("vmaf", "vmaf-neg", "vmaf-v1", "vmaf-v1-hfr")
+METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists", "tlpips", "tof", "ewarp", *VMAF)
 
 
 def read_scores(file: Path) -> DataFrame:
@@ -47,8 +48,11 @@ def read_scores(file: Path) -> DataFrame:
     if not file.is_file():
         raise ReportError(f"{file}: no scores there; run `stvt evaluate` first")
     text = dict.fromkeys(TEXT, str)
+    empty = {column: [""] for column in ("frame", "time", "value")}
     with reading(file, ReportError):
-        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]})
+        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values=empty)
+        if "frame" in rows:
+            rows["frame"] = rows["frame"].fillna(WHOLE_SCENE)
         for column in set(TEXT).intersection(rows.columns):
             rows[column] = _mapped(rows[column], from_csv_text)
         return checked(rows)
@@ -59,10 +63,14 @@ def _mapped(column: Series[str], convert: Callable[[str], str]) -> Series[str]:
 
 
 def write_scores(scores: DataFrame, file: Path) -> None:
-    """One row a frame and metric, in a fixed order and with six decimals; identical frames: inf."""
+    """One row a frame and metric, in a fixed order and with six decimals; identical frames: inf.
+
+    A score of a whole scene has neither frame nor time.
+    """
     rows = checked(scores)
+    rows["frame"] = ["" if frame == WHOLE_SCENE else str(frame) for frame in rows["frame"]]
     rows["value"] = ["" if math.isnan(value) else f"{value:.6f}" for value in rows["value"]]
-    rows["time"] = [f"{time:.6g}" for time in rows["time"]]
+    rows["time"] = ["" if math.isnan(time) else f"{time:.6g}" for time in rows["time"]]
     for column in TEXT:
         rows[column] = _mapped(rows[column], csv_text)
     file.write_text(rows.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
@@ -105,30 +113,35 @@ def checked(scores: DataFrame) -> DataFrame:
     return rows
 
 
+def of_frames(scores: DataFrame) -> DataFrame:
+    """The rows of single frames: without the scores of whole scenes."""
+    return scores[scores["kind"] != "scene"]
+
+
 def one_signature(scores: DataFrame, stated: str = "") -> str:
     """The signature that all rows share.
 
     Raises ReportError naming the parts that differ: scores of two protocols share no table.
     """
-    found = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
-    if len(found) > 1:
+    signatures = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
+    if len(signatures) > 1:
         differing = [
             f"{key} is {' or '.join(dict.fromkeys(values))}"
-            for key, values in differing_parts(found).items()
+            for key, values in differing_parts(signatures).items()
         ]
         raise ReportError(
-            f"scores of {len(found)} protocols share no table: {', '.join(differing)}; "
+            f"scores of {len(signatures)} protocols share no table: {', '.join(differing)}; "
             "make a report of each"
         )
-    return found[0] if found else ""
+    return signatures[0] if signatures else ""
 
 
 def differing_parts(signatures: Sequence[str]) -> dict[str, list[str]]:
     """The parts in which signatures differ, and what each of them says there."""
     parts = [_parts(signature) for signature in signatures]
     keys = dict.fromkeys(key for part in parts for key in part)
-    said = {key: [part.get(key, "not given") for part in parts] for key in keys}
-    return {key: values for key, values in said.items() if len(set(values)) > 1}
+    values_of = {key: [part.get(key, "not given") for part in parts] for key in keys}
+    return {key: values for key, values in values_of.items() if len(set(values)) > 1}
 
 
 def _parts(signature: str) -> dict[str, str]:
@@ -263,8 +276,8 @@ class Averages:
 
 
 def decimals(metric: str) -> int:
-    """How many decimals the paper prints of a metric."""
-    return 2 if metric == "psnr" else 4
+    """How many decimals papers print of a metric."""
+    return 2 if metric in ("psnr", *VMAF) else 4
 
 
 def averages(scores: DataFrame, info: RunInfo) -> Averages:
@@ -338,7 +351,7 @@ def _columns(
 ) -> tuple[DataFrame, list[Column], dict[Column, list[str]]]:
     """(data set, channel) pairs and what is measured in them.
 
-    LPIPS has no channel to choose: where PSNR is of luma alone its rows join that column.
+    Others have no channel to choose: where PSNR is of luma alone their rows join that column.
     """
     chosen = scores["metric"].isin(["psnr", "ssim"])
     channels = sorted(scores.loc[chosen if chosen.any() else chosen | True, "channel"].unique())

@@ -11,7 +11,7 @@ from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
 from ..formatting import name, of_channel
-from ..scores import Averages, Column
+from ..scores import Averages, Column, of_frames
 from .style import TEXT_WIDTH, MethodStyle, figure_style, method_styles, save, shortened
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def frame_plots(
     page is drawn as PDF too; of many pages a PDF each would take as long as all else together.
     """
     dataset, channel = column
-    metric = (*means.metrics[column], "")[0]
+    scores = of_frames(scores)
+    measured = set(scores["metric"])
+    metric = next((metric for metric in means.metrics[column] if metric in measured), "")
     trained = [method for method in means.methods if method not in means.untrained]
     rows = scores[
         (scores["dataset"] == dataset)

@@ -12,8 +12,9 @@ from stvt.core.formatting import plain
 from ..figures.style import method_styles
 from ..formatting import NOTHING, name
 from ..run_info import Clips, RunInfo
+from ..scores import of_frames
 from ..tables.paper_tables import main_table
-from ..tables.run_tables import scene_table
+from ..tables.run_tables import metric_table, scene_table
 from ..tables.table import Table
 from .protocol import protocol_sentences
 from .scene_data import Key, frames_shown, scene_data, scenes_shown
@@ -53,6 +54,7 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
         moving=bool(frames),
         left_out=f"{capped} {thinned}",
         scene_tables=list(_scene_tables(means, info, places)),
+        metric_table=metric_table(info),
         listed=LISTED,
         provenance=list(_provenance(info)),
         data=[
@@ -89,7 +91,7 @@ def _scene_data(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     of_scene = {
         (str(key[0]), str(key[1])): group
-        for key, group in rows.groupby(["dataset", "scene"], sort=False)
+        for key, group in of_frames(rows).groupby(["dataset", "scene"], sort=False)
         if isinstance(key, tuple)
     }
     for key, place in places.items():

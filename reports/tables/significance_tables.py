@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..formatting import NOTHING, name, number, of_channel, signed
 from ..run_info import DatasetInfo, RunInfo
-from ..scores import Averages, Column, averages
+from ..scores import Averages, Column, averages, of_frames
 from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
 from .run_tables import metric_names, own_keys, quality_cells, quality_columns
 from .table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -106,7 +106,7 @@ def comparison_table(
 def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) -> Table:
     """Methods x positions between two input frames (t = 0 is in register with one)."""
     dataset, channel = column
-    here = rows[rows["dataset"] == dataset]
+    here = of_frames(rows[rows["dataset"] == dataset])
     times = sorted(here["time"].unique())
     only = replace(info, datasets={dataset: info.datasets.get(dataset, DatasetInfo([]))})
     parts = [(t, averages(here[here["time"] == t], only)) for t in times]

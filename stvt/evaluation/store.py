@@ -14,7 +14,7 @@ from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
 from stvt.core.safe_names import file_name
 from stvt.metrics import METRICS
-from stvt.reports import COLUMNS
+from stvt.reports import COLUMNS, WHOLE_SCENE
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -47,7 +47,8 @@ def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
 class UnitRecord:
     """The stored record of a unit: its scores, or why it has none.
 
-    scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
+    scores: frame, time, metric, channel and value ("inf" where it is not finite) of each; of a whole
+            scene the frame is `WHOLE_SCENE`.
     metrics: the definitions of those of the scores. failed_metrics: others, and why.
     """
 
@@ -115,7 +116,7 @@ def _check(record: UnitRecord, file: Path) -> None:
                 str(),
                 int() | float() | "inf" | "-inf" | "nan",
             ]:
-                if 0 <= frame < MOST_FRAMES:
+                if WHOLE_SCENE <= frame < MOST_FRAMES:
                     continue
         raise UsageError(f"{file}: scores[{place}]: is {str(row)[:60]}, no score of a frame")
 
@@ -158,8 +159,8 @@ def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ())
             record["scene"],
             record["method"],
             frame,
-            t,
-            "new" if t else "existing",
+            math.nan if frame == WHOLE_SCENE else t,
+            "scene" if frame == WHOLE_SCENE else "new" if t else "existing",
             metric,
             channel,
             float(value),

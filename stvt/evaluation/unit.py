@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from stvt import baselines, datasets
@@ -195,8 +194,8 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     about = {"weights": method.weights, "fps": fps, "warnings": warnings}
     earlier = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
     defined = {one.name: one.definition for one in unit.metrics}
-    kept = earlier if unit.is_of(earlier) else {}
-    return about | store.with_earlier(kept, scores, defined, judge.failed)
+    previous = earlier if unit.is_of(earlier) else {}
+    return about | store.with_earlier(previous, scores, defined, judge.failed)
 
 
 def _restored(
