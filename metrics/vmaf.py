@@ -96,12 +96,15 @@ class Vmaf(SequenceMeasure):
             f"[restored][truth]libvmaf=model=version={self.model.version}:{ends}"
         )
         words = ["-nostdin", "-loglevel", "error", "-f", "yuv4mpegpipe", "-i", "pipe:0"]
-        self.process = subprocess.Popen(
-            [ffmpeg(), *words, "-lavfi", graph, "-f", "null", "-"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        try:
+            self.process = subprocess.Popen(
+                [ffmpeg(), *words, "-lavfi", graph, "-f", "null", "-"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            raise MetricError(f"{self.name}: {ffmpeg()} does not start: {error}") from error
         self.buffer = np.full(len(FRAME) + 6 * height * width, 128, np.uint8)
         self.buffer[: len(FRAME)] = FRAME
         self._write(f"YUV4MPEG2 W{width} H{2 * height} F25:1 Ip A1:1 C444\n".encode())

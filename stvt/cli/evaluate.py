@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--metrics",
         default="psnr,ssim",
-        help="psnr, ssim, lpips, lpips-vgg, dists; your own: NAME=FILE.py:function",
+        help="of `stvt list metrics`; your own: NAME=FILE.py:function, or :Class of sequences",
     )
     options.add_weights(command)
     options.add_untrained(command)

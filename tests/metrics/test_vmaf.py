@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from stvt.baselines import Settings, WindowMethod, build
-from stvt.datasets import degrade, read_frame
+from stvt.datasets import degrade, phase, read_frame
 from stvt.evaluation.frames import levels
 from stvt.metrics import METRICS, MetricError, SequenceMeasure
 from stvt.metrics import vmaf as module
@@ -35,7 +35,7 @@ def sequence(name: str) -> Any:
 
 
 def test_bicubic_of_walk_scores_as_by_two_files(ffmpeg: None, shared: Path) -> None:
-    method = build("bicubic", Settings(degradation="BI"))
+    method = build("bicubic", Settings(degradation="BI", phase=phase("BI", 4)))
     assert isinstance(method, WindowMethod)
     measures = {name: sequence(name) for name in WALK}
     for k in range(12):
@@ -49,9 +49,9 @@ def test_bicubic_of_walk_scores_as_by_two_files(ffmpeg: None, shared: Path) -> N
 
 
 def test_equal_frames_score_100_but_for_the_first_which_has_no_motion(ffmpeg: None) -> None:
-    truth = [texture(144, 176)] * 3
+    truth = moving(2)
     assert scores(sequence("vmaf"), truth, truth)[1:] == [100, 100]
-    odd = [frame[:143, :175] for frame in truth]
+    odd = [frame[:95, :127] for frame in truth]
     assert scores(sequence("vmaf-neg"), odd, odd)[1:] == [100, 100]
 
 
