@@ -54,6 +54,12 @@ def add(commands: Any) -> None:
     )
     rules.add_argument("--clip", type=int, metavar="N", help="only frames of whole clips of N")
     rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
+    rules.add_argument(
+        "--common-frames",
+        choices=["on", "off"],
+        help="on: with --ends valid all methods are scored on the frames that each has its whole "
+        "window for; off: each on all its own (default: on)",
+    )
     rules.add_argument("--channel", choices=["rgb", "y"])
     rules.add_argument("--crop-border", type=int, metavar="N", help="pixels left out")
     rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
@@ -109,6 +115,7 @@ def evaluate(args: argparse.Namespace) -> int:
             frames=args.frames,
             clip=args.clip,
             ends=args.ends,
+            common_frames=args.common_frames,
             channel=args.channel,
             crop_border=args.crop_border,
             limit=args.limit,

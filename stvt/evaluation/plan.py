@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,8 +128,8 @@ class Plan:
             label = protocol.low_folder if protocol.inputs == "prepared" else None
             prepared.check_frames(label, hashes=options.verify)
         self.methods = self._build(specs)
-        self.supports = [method.support for method in self.methods.values()]
-        self._known_positions: dict[int, tuple[Position, ...]] = {}
+        self.supports = tuple(method.support for method in self.methods.values())
+        self._positions = cache(lambda length, of: tuple(positions(length, protocol, of)))
         self.signature = protocol.signature(common_window(protocol, self.supports))
         check_unique("methods", [method.name for method in self.methods.values()])
         self._check_weights()
@@ -168,7 +169,7 @@ class Plan:
             return
         # The common window is the methods' doing, and may change when one is added.
         old, new = (
-            {part for part in line.split("|") if not part.startswith("window:")}
+            {part for part in line.split("|") if not re.match(r"window:\d", part)}
             for line in (str(before.get("signature")), self.signature)
         )
         if old != new:
@@ -195,7 +196,7 @@ class Plan:
     def _unit(
         self, dataset: str, scene: PreparedScene, moving: bool, spec: str, method: Method
     ) -> Unit:
-        wanted = self._positions(scene.frames)
+        wanted = self.positions(scene.frames, method)
         step = self.protocol.time_step
         told = Scene(
             dataset, scene.name, scene.frames, step, scene.height, scene.width, self.is_single
@@ -234,12 +235,25 @@ class Plan:
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
         )
 
-    def _positions(self, frames: int) -> tuple[Position, ...]:
-        """The outputs that are scored of a scene of so many frames."""
-        if frames not in self._known_positions:
-            chosen = positions(frames, self.protocol, self.supports)
-            self._known_positions[frames] = tuple(chosen)
-        return self._known_positions[frames]
+    def positions(self, frames: int, method: Method) -> tuple[Position, ...]:
+        """The outputs of a scene of so many frames that are scored of a method."""
+        if self.protocol.common_frames == "off":
+            return self.positions_alone(frames, method)
+        return self._positions(frames, self.supports)
+
+    def positions_alone(self, frames: int, method: Method) -> tuple[Position, ...]:
+        """Those that would be scored if the method were the only one of the run."""
+        return self._positions(frames, (method.support,))
+
+    def frames_alone(self, method: Method) -> dict[str, int]:
+        """Data set -> the number of `positions_alone`, where these are others than are scored."""
+        alone: dict[str, int] = {}
+        for name, prepared in self.prepared.items():
+            lengths = [scene.frames for scene in prepared.scenes.values()]
+            own = [self.positions_alone(length, method) for length in lengths]
+            if own != [self.positions(length, method) for length in lengths]:
+                alone[name] = sum(map(len, own))
+        return alone
 
     @cached_property
     def digests(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from stvt import reports
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
 from stvt.core.safe_names import name_in
-from stvt.evaluation import store, thumbnails
+from stvt.evaluation import provenance, store, thumbnails
 from stvt.evaluation.protocol import Protocol
 from stvt.reports import Failure, FrameFiles, MethodInfo, RunInfo
 
@@ -45,7 +45,7 @@ def read_run(
         if "failure" in record
     ]
     failures += [
-        Failure(record["dataset"], record["scene"], record["method"], f"{metric}: {reason}")
+        Failure(record["dataset"], record["scene"], record["method"], f"{metric}: {reason}", metric)
         for record in records
         for metric, reason in record.get("failed_metrics", {}).items()
         if metric in info.metrics
@@ -69,7 +69,9 @@ def read_run(
         )
         if "failure" in cost:
             warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
-    info = replace(info, methods=methods, failures=failures, warnings=warnings)
+    info = replace(
+        info, methods=methods, failures=failures, warnings=warnings, date=provenance.date(run)
+    )
     return store.scores_table(records, info.metrics), info
 
 
