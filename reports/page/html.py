@@ -11,11 +11,11 @@ from stvt.core.formatting import plain
 
 from ..figures.style import method_styles
 from ..formatting import NOTHING, name
+from ..protocol import protocol_sentences
 from ..run_info import Clips, RunInfo
 from ..tables.paper_tables import main_table
 from ..tables.run_tables import scene_table
 from ..tables.table import Table
-from .protocol import protocol_sentences
 from .scene_data import Key, frames_shown, scene_data, scenes_shown
 from .templates import data_uri, render_html
 
@@ -122,7 +122,7 @@ def _scene_tables(
 
 def _leading(means: Averages, info: RunInfo, column: Column) -> Table:
     """The scenes in the metric that leads; the remarks stand below the main table already."""
-    table = scene_table(means, info, column).of_part(name(means.metrics[column][0]))
+    table = scene_table(means, info, column).choose(["n", means.metrics[column][0]])
     table.remarks = []
     return table
 

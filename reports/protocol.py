@@ -47,6 +47,24 @@ def protocol_sentences(protocol: Mapping[str, object]) -> str:
     return " ".join(word for word in words if word)
 
 
+def protocol_phrase(protocol: Mapping[str, object]) -> str:
+    """The task and the frames of a protocol, for a caption.
+
+    >>> protocol_phrase({"scale": 4, "time_step": 2, "degradation": "BD", "frames": "new"})
+    'x4 in space and x2 in time (BD, new frames)'
+    """
+    times = [
+        f"x{protocol[key]} in {what}"
+        for key, what in (("scale", "space"), ("time_step", "time"))
+        if protocol.get(key, 1) != 1
+    ]
+    kinds = {"centre": "existing and halfway"}
+    frames = protocol.get("frames")
+    details = [protocol.get("degradation"), frames and f"{kinds.get(str(frames), frames)} frames"]
+    listed = ", ".join(str(detail) for detail in details if detail)
+    return " and ".join(times) + (f" ({listed})" if times and listed else "")
+
+
 def _ordinal(number: object) -> str:
     return {2: "second", 3: "third", 4: "fourth"}.get(
         number if isinstance(number, int) else 0, f"{number}th"
