@@ -22,7 +22,8 @@ ENDS = {
 CHANNELS = {"rgb": "of RGB", "y": "of luma (Y, BT.601 limited range)"}
 INPUTS = {"authors": "Frames are prepared and stored as the authors' published program does."}
 # Options that have a sentence, or a part of one.
-TOLD = ("name", "scale", "degradation", "time_step", "frames", "ends", "channel", "crop_border")
+TOLD = {"name", "scale", "degradation", "time_step", "frames", "ends", "common_frames", "channel"}
+TOLD |= {"crop_border"}
 
 
 def protocol_sentences(protocol: Mapping[str, object]) -> str:
@@ -34,6 +35,8 @@ def protocol_sentences(protocol: Mapping[str, object]) -> str:
     words = [f"{reduced}, {how.format(nth=_ordinal(scale))}." if how else f"{reduced}."]
     if frames := FRAMES.get(str(protocol.get("frames"))):
         ends = ENDS.get(str(protocol.get("ends")))
+        if protocol.get("common_frames") == "off":
+            ends = "each method where it has its own window inside the sequence"
         words.append(f"{frames.capitalize()}{f', {ends}' if ends else ''}.")
     if channel := CHANNELS.get(str(protocol.get("channel"))):
         border = protocol.get("crop_border")

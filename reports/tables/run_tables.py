@@ -106,7 +106,7 @@ def frames_left_out(means: Averages, info: RunInfo) -> list[str]:
     others = "; ".join(f"{', '.join(names)}: {frames}" for frames, names in alone.items())
     sentence = (
         f"Only frames for which every method has its whole window ({whose}) are scored. Alone, some "
-        f"would have others, and other means ({others}); `--common-frames off` scores those."
+        f"would have others, and other means ({others}); --common-frames off scores those."
     )
     return [sentence]
 

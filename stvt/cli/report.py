@@ -30,6 +30,30 @@ def add(commands: Any) -> None:
         help="of the table: terminal, markdown, latex, standalone (LaTeX document), csv, html",
     )
     command.add_argument(
+        "--methods",
+        type=options.names,
+        default=[],
+        metavar="A,B",
+        help="of the table, in this order",
+    )
+    command.add_argument(
+        "--columns",
+        type=options.names,
+        default=[],
+        metavar="A,B",
+        help="of the table, in this order: data sets, metrics, both (vid4:psnr), parameters, time",
+    )
+    command.add_argument(
+        "--split", action="store_true", help="a column a metric (default: 26.49/0.8231 in one)"
+    )
+    command.add_argument(
+        "--highlight",
+        type=options.names,
+        default=["best", "second"],
+        metavar="best,second",
+        help='marks that the table shows, "" for none (default: both)',
+    )
+    command.add_argument(
         "--quoted", action="store_true", help="with rows of later papers (protocol zsm)"
     )
     command.add_argument(
@@ -40,16 +64,29 @@ def add(commands: Any) -> None:
         help="draw this part of a scene: enlarged, its errors, and its x-t slice; FIRST-LAST for "
         "FRAME, or more of :X,Y,W,H, draws all these times and parts in one figure (Fig. 5 a)",
     )
+    command.add_argument(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="copy report.html there, by the name DATASETS-PROTOCOL-DATE.html",
+    )
     command.add_argument("--video", action="store_true", help="make side-by-side videos")
     options.add_root(command)
 
 
 def report(args: argparse.Namespace) -> int:
-    from stvt.evaluation.report import report, table
+    from stvt.evaluation.report import export, report, table
 
-    if args.table or args.quoted or args.format != "terminal":
-        name = args.table or "dataset"
-        print(table(args.run_folder, name, args.format, quoted=args.quoted), end="")
+    selection = {
+        "quoted": args.quoted,
+        "methods": args.methods,
+        "columns": args.columns,
+        "split": args.split,
+    }
+    marks = args.highlight != ["best", "second"]
+    if args.table or marks or args.format != "terminal" or any(selection.values()):
+        selection["highlight"] = args.highlight
+        print(table(args.run_folder, args.table or "dataset", args.format, **selection), end="")
         return 0
     if args.crop or args.video:
         from stvt.evaluation.figures import crop_figures, videos
@@ -59,7 +96,10 @@ def report(args: argparse.Namespace) -> int:
         for file in videos(args.run_folder) if args.video else ():
             print(file)
         return 0
-    return print_report(report(args.run_folder))
+    code = print_report(report(args.run_folder))
+    if args.export:
+        print(f"exported: {export(args.run_folder, args.export)}")
+    return code
 
 
 def print_report(scores: DataFrame) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from shutil import copy
 from typing import TYPE_CHECKING, Any
 
 from stvt import reports
@@ -157,6 +158,15 @@ def report(
         ],
     }
     return scores
+
+
+def export(run: Path, folder: Path) -> Path:
+    """Copies the page of a run, which needs no other file, under a name that says what it is of."""
+    info = read_info(run)
+    label = run_protocol(info, run).label()
+    name = "-".join(filter(None, ("+".join(info.datasets), label, provenance.date(run))))
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(copy(run / "report" / PAGE, folder / f"{name}.html"))
 
 
 def _pictures(run: Path, info: RunInfo, scores: DataFrame) -> dict[str, dict[str, FrameFiles]]:

@@ -229,7 +229,22 @@ def test_the_papers_own_sums_hold() -> None:
     assert TABLE_2.methods[0].cells["reds_vtsr"].psnr == 23.89
 
 
-ELEMENTS = set("div table caption thead tbody tfoot tr th td b u sup p br".split())
+ELEMENTS = {
+    "div",
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "th",
+    "td",
+    "b",
+    "u",
+    "sup",
+    "p",
+    "br",
+}
 
 
 class Fragment(HTMLParser):

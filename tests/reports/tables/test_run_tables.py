@@ -134,7 +134,12 @@ def test_a_mean_over_fewer_scenes_is_not_shown_nor_compared() -> None:
 def test_a_scene_with_frames_missing_does_not_count() -> None:
     made = scores(rows("a", "s", [30]), rows("b", "s", [20, 20]))
     assert cells(table(made, {}, "markdown"), "a")[1] == "0 of 1 scenes"
-    assert cells(table(made, {}, "markdown", by="scene"), "s") == ["s", "2", "frames missing", "20.00"]
+    assert cells(table(made, {}, "markdown", by="scene"), "s") == [
+        "s",
+        "2",
+        "frames missing",
+        "20.00",
+    ]
 
 
 def test_failed_units_and_scenes_that_nobody_scored_are_said() -> None:
