@@ -15,7 +15,7 @@ function remember() {
     }
     if (curves.set) shown.set("metric", curves.set.label);
     for (const method of state.hidden) shown.append("hide", page.methods[method].name);
-    $("link").href = `#${shown}`;
+    $("link").href = `${location.href.split("#")[0]}#${shown}`;
     history.replaceState(null, "", $("link").href);
   }, 200);
 }

@@ -37,6 +37,12 @@ if (page.scenes.length && $("viewer")) {
     button.addEventListener("click", () => toggle(i));
     return button;
   }));
+  document.addEventListener("click", event => {
+    const link = event.target.closest("a[data-scene]");
+    if (!link) return;
+    event.preventDefault();
+    location.hash = new URLSearchParams({scene: link.dataset.scene});
+  });
   addEventListener("resize", () => { curves.draw(); draw(); });
   addEventListener("hashchange", () => {
     if (restore()) $("viewer").scrollIntoView();

@@ -102,6 +102,19 @@ def test_all_views_of_a_scene_have_the_same_frames(tmp_path: Path) -> None:
     assert all(len(view["errors"]) == 6 for view in scene["views"][2:])
 
 
+def test_why_a_method_failed_stands_in_the_table_and_with_the_scene(tmp_path: Path) -> None:
+    failure = {"dataset": "vid4", "scene": "t", "method": "b", "reason": "out of memory"}
+    info = {"failures": [failure], "datasets": {"vid4": {"scenes": ["s", "t"]}}}
+    rows = checked(example_scores(["a"], ["s", "t"]))
+    facts = example_info(["a", "b"], **info)
+    page = html_page(rows, averages(rows, facts), facts, {}, tmp_path)
+    summary = page[
+        page.index('id="summary"') : page.index("</figure>") if "</figure>" in page else None
+    ]
+    assert "failed<sup>" in summary and "t: out of memory.</p>" in summary
+    assert [scene["failed"] for scene in embedded(page)[1:]] == [[], ["b failed: out of memory."]]
+
+
 def test_three_hundred_scenes_are_capped_with_a_sentence(tmp_path: Path) -> None:
     scenes = [f"{number:03}" for number in range(300)]
     page = made_page(tmp_path, ["a"], scenes)
@@ -325,7 +338,7 @@ def test_scenes_change_and_one_without_pictures_still_has_curves(page: Any) -> N
     wait(page, "return state.scene.scene === 't'")
     assert not by_id(page, "moving").is_displayed()
     assert page.find_elements("css selector", "#curves svg path")
-    click(page, "a[href^='#scene=vid4']")
+    click(page, "a[data-scene='vid4: s']")
     wait(page, "return state.scene.scene === 's'")
     assert by_id(page, "moving").is_displayed()
 

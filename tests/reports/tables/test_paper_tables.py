@@ -376,3 +376,49 @@ def test_latex_takes_every_table_as_it_is(by: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
     assert (tmp_path / "t.pdf").stat().st_size > 1000
+
+
+PAPER_TEMPLATE = r"""\documentclass[twocolumn]{article}
+\usepackage{booktabs,graphicx}
+\begin{document}
+Text of a paper. %s
+\end{document}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+def test_tables_fit_into_a_paper_of_two_columns(tmp_path: Path) -> None:
+    scores = made({"stvun": 26.0, "bicubic+flow": 20.0, "edvr-s+flow": 21.0})
+    scores = pd.concat([scores, made({"stvun": 25.0}, ["a"], dataset="other")])
+    methods = {name: timed(0.1, "cpu") for name in ("stvun", "bicubic+flow", "edvr-s+flow")}
+    facts = {"protocol": PAPER, "methods": methods, "signature": SIGNATURE}
+    choices: list[dict[str, Any]] = [
+        {},
+        {"split": True},
+        {"columns": ["vid4", "time"], "methods": ["bicubic+flow", "STVUN (paper)"]},
+        {"by": "1", "split": True},
+        {"by": "scene"},
+    ]
+    text = "".join(table(scores, facts, "latex", **choice) for choice in choices)
+    kinds = re.findall(r"\\begin\{(table\*?)\}", text)
+    assert {"table", "table*"} == set(kinds)  # of one column where it fits, else of both
+    assert f"% protocol: {SIGNATURE}\n" in text and text.count(SIGNATURE) == len(kinds)
+    (tmp_path / "paper.tex").write_text(PAPER_TEMPLATE % text)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said[-2000:]
+    assert "Overfull" not in said
+
+
+def test_latex_has_no_empty_column_and_says_its_protocol_in_words() -> None:
+    facts = {"protocol": PAPER, "signature": SIGNATURE, "methods": {"a": {}, "b": {}}}
+    scores = made({"a": 20.0, "b": 21.0}, dataset="mine")
+    text = table(scores, facts, "latex")
+    assert r"method & mine \\" in text  # neither parameters nor a time is known
+    assert "x4 in space and x2 in time (BD, new frames)" in text
+    assert "n: mine 8 frames of 4 scenes" in text
+    split = table(scores, facts, "latex", split=True, columns=["mine:ssim", "mine:psnr"])
+    assert r"\multicolumn{2}{c}{mine}" in split and r"\cmidrule(lr){2-3}" in split
+    assert r" & SSIM$\uparrow$ & PSNR$\uparrow$ \\" in split
