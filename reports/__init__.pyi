@@ -1,11 +1,10 @@
 from .comparison import Comparison
 from .errors import ReportError
 from .figures.confidence import confidence_figure
-from .figures.crops import Crop, scene_picture
+from .figures.crops import Crop, scene_picture, strip_figure
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
 from .figures.motion import SceneOverview, motion_figure
-from .figures.strips import strip_figure
 from .figures.training_curves import curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
