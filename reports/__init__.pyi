@@ -5,7 +5,7 @@ from .figures.crops import Crop, scene_picture, strip_figure
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
 from .figures.motion import SceneOverview, motion_figure
-from .figures.training_curves import curves
+from .figures.training_curves import training_curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
 from .leaderboard import Result, add_results, leaderboard_text, read_results, results_of
@@ -53,7 +53,6 @@ __all__ = [
     "WeightsInfo",
     "add_results",
     "confidence_figure",
-    "curves",
     "error_figure",
     "flow_figure",
     "inspect_page",
@@ -68,6 +67,7 @@ __all__ = [
     "scene_videos",
     "slice_figure",
     "strip_figure",
+    "training_curves",
     "write_report",
     "write_scores",
 ]
