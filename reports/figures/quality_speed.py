@@ -19,6 +19,7 @@ from .style import (
     MethodStyle,
     figure_style,
     legend_below,
+    log_ticks,
     method_styles,
     save,
     wrapped,
@@ -151,7 +152,7 @@ def _panel(
     quality: Mapping[str, float],
     times: Mapping[str, float],
 ) -> None:
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import MaxNLocator
 
     dataset, channel = column
     metric = means.metrics[column][0]
@@ -175,9 +176,7 @@ def _panel(
     low, high = min(times.values()) / 2, max(times.values()) * 2
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
-    axes.xaxis.set_major_formatter("{x:.3g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    log_ticks(axes.xaxis, low, high)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.set_title("\n".join(wrapped(dataset, 2.6, 8)), loc="left", pad=3)
     axes.set_xlabel("seconds for one frame")

@@ -17,6 +17,7 @@ from zlib import crc32
 from stvt.core.formatting import plain
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from PIL.ImageFont import FreeTypeFont
@@ -166,6 +167,15 @@ def save(figure: Figure, file: Path, formats: Sequence[str] = ("png", "pdf")) ->
     for path, format in zip(files, formats, strict=True):
         figure.savefig(path, format=format, metadata=METADATA[format])
     return files
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """The ticks of a logarithmic axis over values from low to high, in plain digits."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,)))
+    axis.set_major_formatter("{x:.3g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend_below(figure: Figure, lines: Sequence[Line2D], handle: float = 2.2) -> None:

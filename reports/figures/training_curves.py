@@ -16,6 +16,7 @@ from .style import (
     MethodStyle,
     figure_style,
     legend_below,
+    log_ticks,
     save,
     wrapped,
 )
@@ -43,6 +44,7 @@ def training_curves(
     baseline: a method, whose scores by column are dashed lines across.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     loss = what == "loss"
     names = [name for name in lines.columns if name not in NOT_CURVES]
@@ -50,7 +52,7 @@ def training_curves(
     with figure_style():
         figure = Figure(figsize=(COLUMN_WIDTH, 2.4), layout="constrained")
         axes = figure.add_subplot()
-        axes.set_title("\n".join(wrapped(title, COLUMN_WIDTH - 0.3, 8)), fontsize=7.5)
+        figure.suptitle("\n".join(wrapped(title, COLUMN_WIDTH - 0.2, 8)), fontsize=8)
         legend = []
         for place, name in enumerate(names):
             colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
@@ -66,9 +68,11 @@ def training_curves(
                 style, score = MethodStyle(colour, "", DASHES[1]), scores[name]
                 axes.axhline(score, color=colour, linewidth=0.9, linestyle=(0, style.dash))
                 legend.append(style.line(f"{plain(name)}, {baseline}: {score:.2f} dB"))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.set_xlabel("step" if span == 1 else f"step (bold: smoothed over {span} points)")
         axes.set_ylabel("mean absolute error, levels of 255" if loss else "PSNR of RGB (dB)")
         if loss:
             axes.set_yscale("log")
+            log_ticks(axes.yaxis, *axes.get_ylim())
         legend_below(figure, legend)
         return save(figure, file, ("png", "svg"))
