@@ -18,21 +18,21 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("list", help="the checkpoints there are, or all about some")
     action.set_defaults(run=list_)
-    action.add_argument("names", nargs="*", metavar="NAME")
+    action.add_argument("names", nargs="*", metavar="NAME", help="all about these")
 
     action = actions.add_parser("fetch", help="get checkpoints from their authors")
     action.set_defaults(run=fetch)
     action.add_argument("names", nargs="+", metavar="NAME", help="of `stvt weights list`")
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
-    action.add_argument("--from", dest="source", metavar="URL", help="from another place")
+    action.add_argument("--from", dest="source", metavar="URL", help="(default: its authors')")
     action.add_argument(
         "--renew", action="store_true", help="again, even if another file than the first time comes"
     )
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
     action.set_defaults(run=add_file)
-    action.add_argument("file", type=Path, metavar="FILE")
-    action.add_argument("--as", dest="network", metavar="NETWORK", help="whose weights it must be")
+    action.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or its package")
+    action.add_argument("--as", dest="network", metavar="NETWORK", help="(default: what it fits)")
     action.add_argument("--replace", action="store_true", help="even where another file is")
 
     action = actions.add_parser("verify", help="check files, and what they compute, against before")
@@ -53,9 +53,11 @@ def add(commands: Any) -> None:
     action.add_argument(
         "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
     )
-    action.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    action.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.safetensors", help="the new"
+    )
     action.add_argument("--half", action="store_true", help="in float16, half the size")
-    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4, help="of it")
 
 
 def list_(args: argparse.Namespace) -> int:
