@@ -30,7 +30,11 @@ def completion(args: argparse.Namespace) -> int:
         import shtab
     except ImportError as error:
         raise UsageError("needs shtab; type pip install 'stvt[completion]'") from error
-    script = shtab.complete(build_parser(), args.shell)
+    parser = build_parser()
+    for action in parser._actions:
+        if action.dest == "command":
+            action.help = None  # shtab, too, leaves out what help does not show
+    script = shtab.complete(parser, args.shell)
     args.facts = {"shell": args.shell, "script": script}
     print(script)
     return 0

@@ -91,7 +91,8 @@ def evaluate(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
     from stvt.evaluation.run import computed_line, evaluate
 
-    given = Settings(args.scale or 4, weights=dict(args.weights), untrained=args.untrained)
+    weights = options.weights(args, specs)
+    given = Settings(args.scale or 4, weights=weights, untrained=args.untrained)
     options.say_own_weights(specs, given)
     with progress_line() as show, progress_line("method") as show_methods:
         scores = evaluate(
@@ -103,7 +104,7 @@ def evaluate(args: argparse.Namespace) -> int:
             scenes=args.scenes,
             protocol=args.protocol,
             metrics=args.metrics,
-            weights=dict(args.weights),
+            weights=weights,
             untrained=args.untrained,
             device=args.device,
             compiled=args.compile,

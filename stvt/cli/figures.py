@@ -9,7 +9,7 @@ from typing import Any
 
 from stvt.cli import options
 
-FILES = "FILE.png and FILE.pdf are written"
+FILES = "FILE.png, FILE.pdf and FILE.svg are written"
 
 
 def add(commands: Any) -> None:

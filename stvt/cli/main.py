@@ -118,14 +118,13 @@ def build_parser(settings: Mapping[str, Any] = {}) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND", help=SUPPRESS, prog="stvt"
     )
+    listed = commands._choices_actions  # argparse would list all in one group
     for group, files in GROUPS.items():
+        before = len(listed)
         for name in files:
             import_module(f"stvt.cli.{name}").add(commands)
-        # argparse lists all commands in one group; here each has the group of its use.
-        added = commands._choices_actions
-        lines = (f"  {action.dest:<13}{action.help}" for action in added)
+        lines = (f"  {action.dest:<13}{action.help}" for action in listed[before:])
         parser.description = "\n".join([parser.description or "", f"{group}:", *lines, ""])
-        added.clear()
     for _, one in leaves(parser):
         output.add(one)
         # Not of `reproduce`, whose own default is what was used then: None.

@@ -89,6 +89,17 @@ def add_weights(command: Any, words: str = "") -> None:
         metavar="NETWORK=FILE",
         help=f"weights of a network; again for another's (default: {words or 'where they are kept'})",
     )
+    if not words:
+        command.set_defaults(project_weights={})
+
+
+def weights(args: argparse.Namespace, methods: Sequence[str] | None = None) -> dict[str, Path]:
+    """The files of --weights, and of the project file for those networks that `methods` have."""
+    from stvt.baselines import networks_of
+
+    networks = args.project_weights if methods is None else networks_of(methods)
+    theirs = {name: file for name, file in args.project_weights.items() if name in networks}
+    return theirs | dict(args.weights)
 
 
 def say_own_weights(methods: Sequence[str], settings: Settings) -> None:

@@ -65,4 +65,4 @@ def defaults(file: Path) -> Iterator[tuple[str, Any]]:
     if project.device is not None:
         yield "device", project.device
     if project.weights:
-        yield "weights", [(name, path(text)) for name, text in project.weights.items()]
+        yield "project_weights", {name: path(text) for name, text in project.weights.items()}

@@ -150,7 +150,7 @@ def _settings(args: argparse.Namespace) -> Any:
         tile=args.tile,
         chunk=args.chunk,
         compiled=args.compile,
-        weights=dict(args.weights),
+        weights=options.weights(args),
         untrained=args.untrained,
     )
 
