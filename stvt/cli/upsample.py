@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
 from stvt.cli.options import positive
+from stvt.cli.output import note, warn
 
 if TYPE_CHECKING:
     from stvt.upsampling.job import UpsampleJob
@@ -73,7 +73,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stvt.core.errors import UsageError
-    from stvt.core.progress import progress_line, progress_paused
+    from stvt.core.progress import progress_line
     from stvt.upsampling.choose import preferred_method
     from stvt.upsampling.video import upsample_file
 
@@ -87,20 +87,16 @@ def run(args: argparse.Namespace) -> int:
     method = args.method or preferred_method(settings)
     options.say_own_weights([method], settings)
 
-    def say(line: str) -> None:
-        with progress_paused():
-            print(f"stvt upsample: {line}", file=sys.stderr)
-
     try:
         with progress_line() as progress:
-            result = upsample_file(job, settings, progress, say)
+            result = upsample_file(job, settings, progress, note)
     except KeyboardInterrupt:
-        print(file=sys.stderr)
         done = f"what is done is in {job.parts}, and --resume goes on there"
-        say(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
+        warn(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
         return 130
+    args.facts = result
     for line in result.problems:
-        say(line)
+        warn(line)
     cuts = f", {len(result.cuts)} cut{'s' * (len(result.cuts) > 1)}" if result.cuts else ""
     print(
         f"{args.output}: {result.outputs} frames at {result.rate} fps "
