@@ -28,6 +28,7 @@ from stvt.core.version import __version__
 from stvt.evaluation import store
 
 if TYPE_CHECKING:
+    from stvt.datasets import Prepared
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
     from stvt.metrics import Metric
@@ -72,10 +73,10 @@ def describe(plan: Plan) -> RunInfo:
         measures={metric.name: _measure(metric) for metric in plan.metrics},
         datasets={
             name: DatasetInfo(
-                scenes=list(prepared.scenes),
+                scenes=[scene.name for scene in plan.scenes[name]],
                 manifest_sha256=plan.digests[name],
                 checked="sha256" if plan.options.verify else "sizes and times",
-                lacks=prepared.missing.share if prepared.missing else "",
+                lacks=_lacks(prepared, len(plan.scenes[name])),
             )
             for name, prepared in plan.prepared.items()
         },
@@ -91,9 +92,18 @@ def describe(plan: Plan) -> RunInfo:
             untrained=plan.settings.untrained,
             compiled=plan.settings.compiled,
             save_frames=plan.options.save_frames,
+            scenes=list(plan.options.scenes),
         ),
         weights={name: WeightsInfo(file.name, sha256_of(file)) for name, file in given.items()},
     )
+
+
+def _lacks(prepared: Prepared, chosen: int) -> str:
+    """How much of the set there is, and how much of that is scored; empty: all."""
+    share = [prepared.missing.share] if prepared.missing else []
+    if chosen < len(prepared.scenes):
+        share.append(f"{chosen} of {len(prepared.scenes)} scenes, as chosen")
+    return "; ".join(share)
 
 
 def _method(spec: str, method: Method) -> MethodInfo:
@@ -130,6 +140,7 @@ def command(plan: Plan) -> str:
     """
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
     words += ["--methods", baselines.join_methods(plan.methods)]
+    words += ["--scenes", ",".join(plan.options.scenes)] if plan.options.scenes else []
     words += _protocol_options(plan.protocol)
     specs = ",".join(metric.spec or metric.name for metric in plan.metrics)
     words += ["--metrics", specs, "--device", plan.settings.device]
