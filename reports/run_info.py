@@ -130,12 +130,16 @@ class WeightsInfo:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings of a run besides its protocol; untrained: None where that is not known."""
+    """The settings of a run besides its protocol.
+
+    untrained: None where that is not known. scenes: those alone that were asked for, if any were.
+    """
 
     device: str = "auto"
     untrained: bool | None = None
     compiled: Literal["", "parts", "graphs"] = ""
     save_frames: bool = False
+    scenes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from ..scores import Averages, Column
 
-DASHES = {"-": "none", "--": "6 4", ":": "2 3", "-.": "7 3 2 3"}  # as SVG says them
 LISTED = 200  # failures and warnings
 MANY_SCENES = 12  # whose table is folded
 SCRIPT = ("report.js", "player.js", "address.js", "controls.js")
@@ -69,7 +68,7 @@ def _page_data(means: Averages, scenes: list[Key]) -> dict[str, Any]:
             {
                 "name": plain(method),
                 "colour": style[method].colour,
-                "dash": DASHES[style[method].dash],
+                "dash": " ".join(map(str, style[method].dash)) or "none",
                 "untrained": method in means.untrained,
             }
             for method in means.methods

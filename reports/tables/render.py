@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -255,17 +256,34 @@ def as_terminal(table: Table) -> str:
 
 def as_csv(tables: Sequence[Table]) -> str:
     """A line a measured value, in full precision; where nothing is measured, a line a row."""
-    rows = [(table, row) for table in tables for row in table.rows if row.kind != "mean"]
-    lines = [line for table, row in rows for line in _lines(table, row)]
+    lines = _all_lines(tables)
     text = io.StringIO()
     if lines:
         fields = dict.fromkeys(field for line in lines for field in line)
         writer = csv.DictWriter(text, list(fields), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(
-            {k: csv_text(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines
-        )
+        writer.writerows({k: _csv_cell(k, v) for k, v in line.items()} for line in lines)
     return text.getvalue()
+
+
+def _csv_cell(key: str, value: object) -> object:
+    if key == "value" and isinstance(value, float):
+        return f"{value:.6f}"
+    return csv_text(value) if isinstance(value, str) else value
+
+
+def as_json(tables: Sequence[Table]) -> str:
+    """What CSV has, as a list of objects without what is empty; an infinite value is null."""
+    lines = [
+        {k: None if v == math.inf else v for k, v in line.items() if v != ""}
+        for line in _all_lines(tables)
+    ]
+    return json.dumps(lines, indent=1, ensure_ascii=False) + "\n"
+
+
+def _all_lines(tables: Sequence[Table]) -> list[dict[str, object]]:
+    rows = [(table, row) for table in tables for row in table.rows if row.kind != "mean"]
+    return [line for table, row in rows for line in _lines(table, row)]
 
 
 def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
@@ -276,11 +294,10 @@ def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
             named |= ({column.key: _exact(cell.value)} if column.key else {}) | cell.details
     measured = [(column, cell) for column, cell in pairs if column.measured]
     for column, cell in measured:
-        value = f"{cell.value:.6f}" if isinstance(cell.value, float) else cell.value
         yield {
             **row.keys,
             **column.measured,
-            "value": "" if value == "nan" else value,
+            "value": _exact(cell.value),
             "note": _note(cell),
             "rank": cell.rank.place if cell.rank else "",
             "mark": cell.mark,
@@ -310,6 +327,7 @@ FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {
     "latex": _each(as_latex),
     "standalone": as_standalone,
     "csv": as_csv,
+    "json": as_json,
     "html": as_html,
     "terminal": _each(as_terminal),
 }

@@ -38,8 +38,9 @@ class RunOptions:
     """The options of a run besides its protocol.
 
     root:      the folder of the prepared sets.
-    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already there
-               are not made again; those of another protocol are an error.
+    out:       the run's folder, `<datasets>-<protocol>` in `runs` if None. Scores that are already
+               there are not made again; those of another protocol are an error.
+    scenes:    of the sets, only these; none: all.
     weights:   network -> file. untrained: random weights, for runtime and plumbing.
     compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
     verify:    compare the sha256 of every frame with the manifest, not only its size.
@@ -51,6 +52,8 @@ class RunOptions:
 
     root: str | Path = "data"
     out: str | Path | None = None
+    runs: str | Path = "runs"
+    scenes: Sequence[str] = ()
     metrics: Sequence[str] | str = ("psnr", "ssim")
     weights: Mapping[str, str | Path] = field(default_factory=dict)
     untrained: bool = False
@@ -62,10 +65,6 @@ class RunOptions:
     runtime_size: tuple[int, int] = (540, 960)
     save_frames: bool = False
     verify: bool = False
-
-
-def _run_folder(names: Sequence[str], protocol: Protocol) -> Path:
-    return Path("runs") / f"{'+'.join(names)}-{protocol.label()}"
 
 
 def as_list(names: Sequence[str] | str) -> tuple[str, ...]:
@@ -97,7 +96,8 @@ class Plan:
     ) -> None:
         self.protocol, self.options = protocol, options
         self.root = Path(options.root).resolve()
-        self.run = (Path(options.out) if options.out else _run_folder(names, protocol)).resolve()
+        folder = f"{'+'.join(names)}-{protocol.label()}"
+        self.run = Path(options.out or Path(options.runs) / folder).resolve()
         self.settings = Settings(
             scale=protocol.scale,
             degradation=protocol.degradation,
@@ -119,6 +119,7 @@ class Plan:
         for metric in self.metrics:
             metric.open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
+        self.scenes = datasets.choose_scenes(self.prepared.values(), options.scenes)
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)
@@ -181,15 +182,15 @@ class Plan:
     @cached_property
     def is_single(self) -> bool:
         """Whether the run is of one scene."""
-        return sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+        return sum(map(len, self.scenes.values())) == 1
 
     @cached_property
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
             self._unit(name, scene, number < thumbnails.SCENES, spec, method)
-            for name, prepared in self.prepared.items()
-            for number, scene in enumerate(prepared.scenes.values())
+            for name, scenes in self.scenes.items()
+            for number, scene in enumerate(scenes)
             for spec, method in self.methods.items()
         ]
 
@@ -248,8 +249,8 @@ class Plan:
     def frames_alone(self, method: Method) -> dict[str, int]:
         """Data set -> the number of `positions_alone`, where these are others than are scored."""
         alone: dict[str, int] = {}
-        for name, prepared in self.prepared.items():
-            lengths = [scene.frames for scene in prepared.scenes.values()]
+        for name, scenes in self.scenes.items():
+            lengths = [scene.frames for scene in scenes]
             own = [self.positions_alone(length, method) for length in lengths]
             if own != [self.positions(length, method) for length in lengths]:
                 alone[name] = sum(map(len, own))

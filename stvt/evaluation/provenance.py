@@ -29,6 +29,7 @@ from stvt.evaluation.protocol import common_window
 
 if TYPE_CHECKING:
     from stvt.baselines import Method
+    from stvt.datasets import Prepared
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
     from stvt.metrics import Metric
@@ -73,10 +74,10 @@ def describe(plan: Plan) -> RunInfo:
         measures={metric.name: _measure(metric) for metric in plan.metrics},
         datasets={
             name: DatasetInfo(
-                scenes=list(prepared.scenes),
+                scenes=[scene.name for scene in plan.scenes[name]],
                 manifest_sha256=plan.digests[name],
                 checked="sha256" if plan.options.verify else "sizes and times",
-                lacks=prepared.missing.share if prepared.missing else "",
+                lacks=_lacks(prepared, len(plan.scenes[name])),
             )
             for name, prepared in plan.prepared.items()
         },
@@ -92,9 +93,18 @@ def describe(plan: Plan) -> RunInfo:
             untrained=plan.settings.untrained,
             compiled=plan.settings.compiled,
             save_frames=plan.options.save_frames,
+            scenes=list(plan.options.scenes),
         ),
         weights={name: WeightsInfo(file.name, sha256_of(file)) for name, file in given.items()},
     )
+
+
+def _lacks(prepared: Prepared, chosen: int) -> str:
+    """How much of the set there is, and how much of that is scored; empty: all."""
+    share = [prepared.missing.share] if prepared.missing else []
+    if chosen < len(prepared.scenes):
+        share.append(f"{chosen} of {len(prepared.scenes)} scenes, as chosen")
+    return "; ".join(share)
 
 
 def _method(plan: Plan, spec: str, method: Method) -> MethodInfo:
@@ -134,6 +144,7 @@ def command(plan: Plan) -> str:
     """
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
     words += ["--methods", baselines.join_methods(plan.methods)]
+    words += ["--scenes", ",".join(plan.options.scenes)] if plan.options.scenes else []
     words += _protocol_options(plan.protocol)
     specs = ",".join(metric.spec or metric.name for metric in plan.metrics)
     words += ["--metrics", specs, "--device", plan.settings.device]
@@ -159,15 +170,15 @@ def versions() -> dict[str, str]:
     """The versions of stvt, Python and the libraries that scores may depend on."""
     import torch
 
-    found = {"stvt": __version__, "python": platform.python_version()}
+    versions = {"stvt": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
     if torch.version.cuda:
-        found["cuda"] = torch.version.cuda
-    return found | {"system": f"{platform.system()} {platform.machine()}"}
+        versions["cuda"] = torch.version.cuda
+    return versions | {"system": f"{platform.system()} {platform.machine()}"}
 
 
 @cache
@@ -259,8 +270,8 @@ def changes(first: RunInfo, second: RunInfo) -> list[str]:
         lines += _altered(f"{name} weights", old.weights, new.weights)
         lines += _altered(f"{name} parameters", old.parameters, new.parameters)
     for name in [name for name in first.measures if name in second.measures]:
-        said = [info.measures[name].definition for info in (first, second)]
-        lines += _altered(f"{name} is", *said)
+        definitions = [info.measures[name].definition for info in (first, second)]
+        lines += _altered(f"{name} is", *definitions)
     if not (first.versions and second.versions) and first.version and second.version:
         lines += _altered("version", first.version, second.version)
     if first.device and second.device:
