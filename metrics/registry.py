@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
@@ -59,10 +60,16 @@ def _open_ewarp(device: str, load: LoadNetwork) -> NewSequence:
     return partial(EWarp, load("spynet").eval().to(device))
 
 
-def _open_vmaf(device: str, load: LoadNetwork, name: str) -> NewSequence:
-    from .vmaf import open_vmaf
+@dataclass(frozen=True)
+class _OpenVmaf:
+    """Opens a model of VMAF, in any process."""
 
-    return open_vmaf(name)
+    name: str
+
+    def __call__(self, device: str, load: LoadNetwork) -> NewSequence:
+        from .vmaf import open_vmaf
+
+        return open_vmaf(self.name)
 
 
 PSNR = Metric(
@@ -137,7 +144,7 @@ def _vmaf(name: str, version: str, sha256: str, summary: str) -> Metric:
         higher_is_better=True,
         summary=summary,
         definition=f"vmaf {version} {sha256} bt601 444 8bit",
-        open=partial(_open_vmaf, name=name),
+        open=_OpenVmaf(name),
         input="sequence",
     )
 
