@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from .errors import MetricError
 from .preprocess import Frame, cropped
@@ -84,6 +85,7 @@ class TemporalMeasure(SequenceMeasure):
     def __init__(self) -> None:
         super().__init__()
         self.values: list[float | None] = []
+        self.before: Any = None  # what it keeps of the frame before
 
     def result(self) -> Scores:
         return self.values

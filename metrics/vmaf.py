@@ -25,14 +25,9 @@ from .sequence import Scores, SequenceMeasure
 
 # Y'CbCr of BT.601: each channel's weights of R, G, B, and its offset. Halves are rounded up, on every
 # machine: their luma lies 9e-4 from the next value, and float32 is less than 1e-4 off.
-YCBCR = np.hstack(
-    [
-        np.vstack(
-            [LUMA_WEIGHTS, np.array([[-37.797, -74.203, 112], [112, -93.786, -18.214]]) / 255]
-        ),
-        [[LUMA_OFFSET + 1e-4], [128], [128]],
-    ]
-).astype(np.float32)
+CHROMA = np.array([[-37.797, -74.203, 112, 128 * 255], [112, -93.786, -18.214, 128 * 255]]) / 255
+LUMA = np.append(LUMA_WEIGHTS[0], LUMA_OFFSET + 1e-4)
+YCBCR = np.vstack([LUMA, CHROMA]).astype(np.float32)
 LONGER_SIDE = 216  # of frames for version 1, at least
 NEARNESS = 0.01  # of the score of `test_pattern`
 FRAME = np.frombuffer(b"FRAME\n", np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -123,11 +124,12 @@ def test_what_moves_differently_there_and_back_is_no_part_of_ewarp() -> None:
 
 @pytest.mark.parametrize("name", ["tof", "tlpips", "ewarp"])
 def test_one_frame_has_no_motion_to_score(name: str) -> None:
-    measure: SequenceMeasure = {
+    measures: dict[str, Callable[[], SequenceMeasure]] = {
         "tof": lambda: METRICS["tof"].open("cpu", load)(),
         "tlpips": lambda: TLpips(Lpips(Channels())),
         "ewarp": lambda: EWarp(Shift(0.0)),
-    }[name]()
+    }
+    measure = measures[name]()
     with pytest.raises(MetricError, match=f"{name} has no score of a sequence of 1 frame$"):
         scores(measure, [texture()], [texture()])
     with pytest.raises(MetricError, match="too small"):
