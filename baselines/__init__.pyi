@@ -50,6 +50,7 @@ from .weights.store import (
     find_weights,
     home,
     terms_accepted,
+    trained_on,
     weight_overrides,
     weights_folder,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "stream_in_tiles",
     "terms_accepted",
     "tile_in_use",
+    "trained_on",
     "verify_weights",
     "weight_files",
     "weight_overrides",

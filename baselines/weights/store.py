@@ -197,7 +197,7 @@ def trained_on(file: Path, sha256: str) -> str:
         return ""
     with safe_open(file, "numpy") as opened:
         about = (opened.metadata() or {}).get("stvt", "")
-    trained = re.search(r", ([A-Z]+)x\d$", about)  # as `stvt train` leaves it
+    trained = re.search(r", ([A-Z+]+)x\d$", about)  # as `stvt train` and `weights join` leave it
     return trained[1] if trained else ""
 
 
