@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +16,7 @@ from stvt.baselines import SHIPPED, MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.registry import CHECKPOINTS
 from stvt.baselines.weights import hub
-from stvt.baselines.weights.store import find_weights, trained_on
+from stvt.baselines.weights.store import find_weights, read_record, trained_on
 from stvt.cli.main import main
 from stvt.core.files import sha256_of
 
@@ -93,40 +91,39 @@ class Hub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def environment(packed: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Of a process for which the Hub is on loopback."""
-    pytest.importorskip("huggingface_hub")
+def home(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of weights of a process for which the Hub is on loopback."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setenv("STVT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     handler = type("OfFolder", (Hub,), {"folder": packed})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield {
-            **os.environ,
-            "HF_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
-            "HF_HOME": str(tmp_path / "hf"),
-            "STVT_HOME": str(tmp_path / "home"),
-            "no_proxy": "127.0.0.1",
-        }
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        yield tmp_path / "home" / "weights"
         server.shutdown()
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "stvt", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("action", ["fetch", "add"])
+def test_weights_come_from_the_hub(action: str, home: Path, packed: Path) -> None:
+    hub._fetch.cache_clear()
+    assert main(["weights", action, "hf:owner/name/edvr-s.safetensors"]) == 0
+    came = home / "edvr-s.safetensors"
+    assert sha256_of(came) == sha256_of(packed / came.name)
+    record = read_record(came)
+    assert record is not None and record.source == "hf:owner/name/edvr-s.safetensors"
 
 
-def test_weights_come_from_the_hub(environment: dict[str, str], tmp_path: Path) -> None:
-    place = "hf:owner/name/edvr-s.safetensors"
-    done = run(environment, "weights", "fetch", place)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "home" / "weights" / "edvr-s.safetensors").is_file()
-
-
-def test_what_the_hub_does_not_give_is_one_line(environment: dict[str, str]) -> None:
-    done = run(environment, "weights", "add", "hf:owner/name/other.safetensors")
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "hf:owner/name/other.safetensors: the Hub gives no such file" in done.stderr
-    gone = run(environment | {"HF_ENDPOINT": "http://127.0.0.1:9"}, "weights", "fetch", "hf:a/b/c")
-    assert gone.returncode == 2 and len(gone.stderr.splitlines()) == 1
+@pytest.mark.parametrize("action", ["fetch", "add"])
+def test_what_the_hub_does_not_have_is_one_line(
+    action: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = "hf:owner/name/other.safetensors"
+    assert main(["weights", action, place]) == 2
+    said = capsys.readouterr().err
+    assert f"{place}: the Hub gives no such file" in said and len(said.splitlines()) == 1
+    assert not home.exists()
 
 
 def test_weights_named_for_a_method_may_be_of_the_hub(
