@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     command = commands.add_parser("export", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
     command.set_defaults(run=export)
     command.add_argument("method", metavar="METHOD", help="stvun-s, edvr-s, basicvsr ...")
-    command.add_argument("out", metavar="OUT.onnx", type=Path)
+    command.add_argument("out", metavar="OUT.onnx", type=Path, help="the graph")
     command.add_argument(
         "--size", type=options.size, required=True, metavar="WxH", help="of the input frames"
     )
@@ -30,7 +30,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--frames", type=options.positive, default=5, metavar="N", help="of basicvsr (default: 5)"
     )
-    command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+    command.add_argument(
+        "--scale", type=int, choices=[2, 3, 4], default=4, help="of the outputs (default: 4)"
+    )
     options.add_weights(command)
     options.add_untrained(command)
 
@@ -48,6 +50,7 @@ def export(args: argparse.Namespace) -> int:
         untrained=args.untrained,
     )
     difference = export_onnx(method, args.out, args.size, args.times, args.frames)
+    args.facts = {"file": args.out, "method": args.method, "largest_difference": difference}
     height, width = args.size
     print(
         f"{args.out}: {args.method} for {width}x{height}, {args.out.stat().st_size / 1e6:.0f} MB; "
