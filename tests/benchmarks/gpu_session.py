@@ -85,12 +85,13 @@ class Session:
         return (64, 64) if self.tiny else (540, 960)
 
     @property
-    def test_set(self) -> str:
-        return "tiny" if self.tiny else "vid4"
+    def limit(self) -> list[str]:
+        """The option of `stvt evaluate` for the dry run: one interval."""
+        return ["--limit", "1"] if self.tiny else []
 
     @property
-    def precisions(self) -> list[Precision]:
-        return ["bf16"] if self.tiny else ["bf16", "fp16"]
+    def test_set(self) -> str:
+        return "tiny" if self.tiny else "vid4"
 
 
 def golden(session: Session, name: str) -> Rows:
@@ -134,12 +135,9 @@ def quality(session: Session, kind: Precision) -> Rows:
     compared = precision_bench.measure(
         "stvun-s", session.test_set, session.root, kind, device=session.device, frames=2
     )
+    passes = abs(float(np.mean([one.difference for one in compared]))) <= 0.01
     rows = precision_bench.table(compared)
-    return [{"precision": kind, **row, "passes": _is_near(compared)} for row in rows]
-
-
-def _is_near(compared: list[precision_bench.Compared]) -> bool:
-    return abs(float(np.mean([one.difference for one in compared]))) <= 0.01
+    return [{"precision": kind, **row, "passes": passes} for row in rows]
 
 
 def speed(session: Session, name: str, times: int, precision: Precision) -> Rows:
@@ -182,7 +180,7 @@ def _is_spatial(name: str) -> bool:
 def end_to_end(session: Session, command: str) -> Rows:
     """`stvt evaluate` or `stvt upsample` as a user runs them, start-up included."""
     method = "stvun-s" if session.tiny else "stvun"
-    count = 8 if session.tiny else 60
+    count = 4 if session.tiny else 60
     common = ["--device", session.device, "--precision", "bf16"]
     if method != "stvun-s":
         common.append("--untrained")  # its weights are not to be had; they cost the same
@@ -196,7 +194,7 @@ def end_to_end(session: Session, command: str) -> Rows:
         arguments = [*output, "--method", method]
     else:
         _make_test_set(session)
-        data = ["--datasets", session.test_set, "--root", str(session.root), "--verify"]
+        data = ["--datasets", session.test_set, "--root", str(session.root), *session.limit]
         arguments = [*data, "--methods", method, "--out", str(work / "run"), "--metrics", "psnr"]
     begun = clock.perf_counter()
     with _utilization(session) as busy:
@@ -283,7 +281,8 @@ def scores(session: Session, network: str, stage: str) -> Rows:
     # With the paper's protocol STVUN makes every second frame; EDVR the existing ones alone.
     rule = ["--protocol", "space"] if stage == "space" else []
     arguments = ["--datasets", session.test_set, "--root", str(session.root), "--methods", network]
-    arguments += ["--weights", f"{network}={weights}", "--device", session.device, *rule]
+    arguments += ["--weights", f"{network}={weights}", "--device", session.device]
+    arguments += [*rule, *session.limit]
     text = _stvt("evaluate", *arguments, "--out", str(out), "--metrics", "psnr,ssim")
     paper = PAPER_VID4 if network == "stvun" else ""
     return [{"network": network, "set": session.test_set, "scores": text.strip(), "paper": paper}]
@@ -309,7 +308,8 @@ def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
     named: dict[str, Callable[[], Rows | None]] = {}
     for name in networks:
         named[f"truth {name}"] = partial(golden, session, name)
-    for kind in session.precisions:
+    kinds: list[Precision] = ["bf16"] if tiny else ["bf16", "fp16"]
+    for kind in kinds:
         named[f"truth stvun-s {kind}"] = partial(quality, session, kind)
     for precision in ("bf16",) if tiny else ("bf16", "fp32"):
         for name in methods:
@@ -321,9 +321,10 @@ def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
     for command in ("evaluate", "upsample"):
         named[f"whole {command}"] = partial(end_to_end, session, command)
     for network in trained:
-        for stage in ("space",) if network == "edvr" else ("space", "joint"):
+        stages = ("space",) if tiny or network == "edvr" else ("space", "joint")
+        for stage in stages:
             named[f"training {network} {stage}"] = partial(training, session, network, stage)
-        named[f"scores {network}"] = partial(scores, session, network, stage)
+        named[f"scores {network}"] = partial(scores, session, network, stages[-1])
     return named
 
 
@@ -363,7 +364,8 @@ def report(session: Session, left: list[str]) -> str:
         if not file.exists():
             continue
         result = read_json(file)
-        tables.setdefault(name.split()[0] + _kind(result["rows"]), []).extend(result["rows"])
+        columns = ",".join(result["rows"][0]) if result["rows"] else ""
+        tables.setdefault(f"{name.split()[0]},{columns}", []).extend(result["rows"])
         if "failed" in result:
             failures.append(f"- {name}: {result['failed']}")
     about = f"{device_name(session.device)}, driver {_driver()}, torch {torch.__version__}"
@@ -378,11 +380,6 @@ def report(session: Session, left: list[str]) -> str:
     if failures:
         parts.append("## Failures\n\n" + "\n".join(failures))
     return "\n\n".join(parts) + "\n"
-
-
-def _kind(rows: Rows) -> str:
-    """Rows of the same columns share a table."""
-    return "," + ",".join(rows[0]) if rows else ""
 
 
 def _driver() -> str:
