@@ -77,7 +77,7 @@ class Session:
 
     @property
     def on_gpu(self) -> bool:
-        return torch.device(self.device).type == "cuda"
+        return self.device.startswith("cuda")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -123,8 +123,7 @@ def _golden_outputs(
         made = network(frames[None], case["times"].tolist())[0]
         return {"out_space": made[0], "out_times": made[1:]}
     if name == "dain":
-        first, second = frames[:, None]
-        return {"out": network(first, second, torch.from_numpy(case["times"]).to(frames))[0]}
+        return {"out": network(*frames[:, None], torch.from_numpy(case["times"]).to(frames))[0]}
     step = int(case.get("step", 1))
     return {"out": network(frames[None])[0][..., ::step, ::step]}
 
@@ -187,9 +186,7 @@ def end_to_end(session: Session, command: str) -> Rows:
     work = session.out / "work"
     if command == "upsample":
         height, width = session.size
-        for k, frame in enumerate(moving_scene(count, height // 4, width // 4)):
-            picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
-            write_frame(work / "frames" / f"{k:08d}.png", picture)
+        _write_scene(work / "frames", count, height // 4, width // 4)
         output = [str(work / "frames"), str(work / "upsampled.mp4"), "--overwrite", "--fps", "24"]
         arguments = [*output, "--method", method]
     else:
@@ -248,7 +245,6 @@ def training(session: Session, network: str, stage: str) -> Rows | None:
     recipe = preset_recipe(preset, stage, **values)
     out = _run_folder(session, network, stage)
     before = _run_folder(session, network, "space")
-    begun = clock.monotonic()
     result = train(
         recipe,
         session.root,
@@ -277,13 +273,12 @@ def scores(session: Session, network: str, stage: str) -> Rows:
     _make_test_set(session)
     recipe = preset_recipe("paper", stage, network=network, data=("photographs",))
     weights = weights_file(_run_folder(session, network, stage), recipe, "last")
-    out = session.out / "work" / f"{network}-scores"
     # With the paper's protocol STVUN makes every second frame; EDVR the existing ones alone.
     rule = ["--protocol", "space"] if stage == "space" else []
     arguments = ["--datasets", session.test_set, "--root", str(session.root), "--methods", network]
     arguments += ["--weights", f"{network}={weights}", "--device", session.device]
     arguments += [*rule, *session.limit]
-    text = _stvt("evaluate", *arguments, "--out", str(out), "--metrics", "psnr,ssim")
+    text = _stvt("evaluate", *arguments, "--out", str(session.out / "scores" / network))
     paper = PAPER_VID4 if network == "stvun" else ""
     return [{"network": network, "set": session.test_set, "scores": text.strip(), "paper": paper}]
 
@@ -293,10 +288,14 @@ def _make_test_set(session: Session) -> None:
     if not session.tiny or (session.root / "tiny" / "manifest.json").exists():
         return
     source = session.out / "work" / "source" / "scene"
-    for k, frame in enumerate(moving_scene(17, 64, 64)):
-        picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
-        write_frame(source / f"{k:08d}.png", picture)
+    _write_scene(source, 17, 64, 64)
     stvt.prepare("tiny", source.parent, root=session.root)
+
+
+def _write_scene(folder: Path, count: int, height: int, width: int) -> None:
+    for k, frame in enumerate(moving_scene(count, height, width)):
+        picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
+        write_frame(folder / f"{k:08d}.png", picture)
 
 
 def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
@@ -338,18 +337,17 @@ def run(session: Session) -> list[str]:
         if clock.monotonic() > session.deadline:
             left.append(name)
             continue
-        begun, result = clock.monotonic(), {}
+        begun = clock.monotonic()
         try:
-            rows = piece()
+            result: dict[str, Any] = {"rows": piece()}
         except Exception as problem:  # noqa: BLE001  # a lease is short: the other pieces go on
             traceback.print_exc()
-            rows, result = [], {"failed": f"{type(problem).__name__}: {problem}"[:500]}
-        if rows is None or "failed" in result:
+            result = {"rows": [], "failed": f"{type(problem).__name__}: {problem}"[:500]}
+        if result["rows"] is None or "failed" in result:
             left.append(name)
-        if rows is not None:
-            seconds = round(clock.monotonic() - begun, 1)
-            write_json(file, {"rows": rows, "seconds": seconds, **result})
-            print(f"{name}: {seconds} s {result.get('failed', '')}", flush=True)
+        if result["rows"] is not None:
+            write_json(file, result)
+        print(f"{name}: {clock.monotonic() - begun:.1f} s", flush=True)
         if session.on_gpu:
             torch.cuda.empty_cache()
     return left
