@@ -109,28 +109,29 @@ def one_signature(scores: DataFrame, stated: str = "") -> str:
 
     Raises ReportError naming the parts that differ: scores of two protocols share no table.
     """
-    found = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
-    if len(found) > 1:
+    signatures = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
+    if len(signatures) > 1:
         differing = [
             f"{key} is {' or '.join(dict.fromkeys(values))}"
-            for key, values in differing_parts(found).items()
+            for key, values in differing_parts(signatures).items()
         ]
         raise ReportError(
-            f"scores of {len(found)} protocols share no table: {', '.join(differing)}; "
+            f"scores of {len(signatures)} protocols share no table: {', '.join(differing)}; "
             "make a report of each"
         )
-    return found[0] if found else ""
+    return signatures[0] if signatures else ""
 
 
 def differing_parts(signatures: Sequence[str]) -> dict[str, list[str]]:
     """The parts in which signatures differ, and what each of them says there."""
-    parts = [_parts(signature) for signature in signatures]
+    parts = [signature_parts(signature) for signature in signatures]
     keys = dict.fromkeys(key for part in parts for key in part)
-    said = {key: [part.get(key, "not given") for part in parts] for key in keys}
-    return {key: values for key, values in said.items() if len(set(values)) > 1}
+    values_of = {key: [part.get(key, "not given") for part in parts] for key in keys}
+    return {key: values for key, values in values_of.items() if len(set(values)) > 1}
 
 
-def _parts(signature: str) -> dict[str, str]:
+def signature_parts(signature: str) -> dict[str, str]:
+    """What a signature says, by its keys."""
     parts = {}
     for place, part in enumerate(signature.split("|"), start=1):
         key, colon, value = part.partition(":")
@@ -201,6 +202,7 @@ class Averages:
     columns: (data set, channel) pairs; metrics of each: `metrics`.
     total:   (data set, channel, method, metric) -> Mean.
     scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
+    frames:  (data set, scene, method) -> how many frames of it were scored.
     infinite: (data set, channel, metric) -> the value of each frame, where some are infinite.
     measures: metric -> what it declares: its direction and unit.
     """
@@ -212,6 +214,7 @@ class Averages:
     untrained: frozenset[str]
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
+    frames: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
     measures: Mapping[str, MetricInfo] = field(default_factory=dict)
     known_ranks: dict[tuple[str | None, ...], dict[str, Rank]] = field(default_factory=dict)
@@ -219,8 +222,8 @@ class Averages:
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
-        Untrained methods and means over fewer scenes than the others' do not take part. Where
-        frames equal the truth, two methods are compared by those that neither has so, then by how
+        Untrained methods and means over fewer scenes than the others' do not take part, and there
+        are no places among means over different frames. Where frames equal the truth, two methods are compared by those that neither has so, then by how
         many they have so.
         """
         key = (*column, metric, scene)
@@ -239,7 +242,7 @@ class Averages:
             if method not in self.untrained and mean.complete:
                 sign = -1 if higher else 1
                 values[method] = sign * round(mean.value, decimals(metric))
-        if len(values) < 2:
+        if len(values) < 2 or len({self.frame_count(column[0], scene, m) for m in values}) > 1:
             return {}
 
         def is_better(a: str, b: str) -> bool:
@@ -247,6 +250,14 @@ class Averages:
 
         places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
+
+    def frame_count(self, dataset: str, scene: str | None = None, method: str | None = None) -> int:
+        """How many frames of a data set, or a scene of it, were scored: of a method, or the most."""
+        methods = self.methods if method is None else [method]
+        return sum(
+            max((self.frames.get((dataset, s, m), 0) for m in methods), default=0)
+            for s in ([scene] if scene is not None else self.scenes.get(dataset, ()))
+        )
 
     def about(self, metric: str) -> MetricInfo:
         """What a metric declares, also one that was not measured."""
@@ -286,7 +297,9 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         for dataset in datasets
     }
     scores, columns, metrics = _columns(scores, datasets)
-    per_scene = _scene_means(scores)
+    per_scene = _scene_means(scores, info.common_frames)
+    single = scores["value"].notna() & (scores["kind"] != "scene")
+    scored = scores[single].groupby(["dataset", "scene", "method"])["frame"]
     weights = scores.groupby("method")["weights"].first()
     used = {name: of.weights for name, of in info.methods.items()}
     used.update({str(method): str(w) for method, w in weights.items()})
@@ -309,6 +322,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
         total=total,
         scene=per_scene,
+        frames=scored.nunique().to_dict(),
         infinite=_infinite(scores),
         measures={metric: info.metric(metric) for of in metrics.values() for metric in of},
     )
@@ -357,7 +371,9 @@ def _columns(
     return scores, columns, metrics
 
 
-def _scene_means(scores: DataFrame) -> dict[tuple[str, str, str, str, str], Mean]:
+def _scene_means(
+    scores: DataFrame, common_frames: bool
+) -> dict[tuple[str, str, str, str, str], Mean]:
     finite = np.isfinite(scores["value"])
     rows = scores.assign(
         value=scores["value"].where(finite),
@@ -366,7 +382,7 @@ def _scene_means(scores: DataFrame) -> dict[tuple[str, str, str, str, str], Mean
     )
     rows = rows[rows["scored"]]
     by_scene = ["dataset", "channel", "scene", "metric"]
-    frames = rows.groupby(by_scene)[["frame"]].nunique()["frame"].to_dict()
+    most = rows.groupby(by_scene)[["frame"]].nunique()["frame"].to_dict()
     grouped = rows.groupby(["dataset", "channel", "scene", "method", "metric"])
     means = grouped.agg(
         value=("value", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
@@ -374,7 +390,7 @@ def _scene_means(scores: DataFrame) -> dict[tuple[str, str, str, str, str], Mean
     result = {}
     for row in means.reset_index().itertuples(index=False):
         dataset, channel, scene, method, metric, value, count, identical = map(_item, row)
-        whole = count == frames[dataset, channel, scene, metric]
+        whole = not common_frames or count == most[dataset, channel, scene, metric]
         result[dataset, channel, scene, method, metric] = Mean(
             value=math.inf if identical == count else value,
             scenes=int(whole),

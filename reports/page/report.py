@@ -13,13 +13,13 @@ from stvt.core.files import write_text
 from ..figures.crops import scene_picture
 from ..figures.per_frame import frame_plots
 from ..figures.quality_speed import runtime_plot
+from ..protocol import protocol_sentences
 from ..run_info import Clips, FrameFiles, Pictures, RunInfo
 from ..scores import Averages, averages, checked, one_signature, write_scores
 from ..tables.paper_tables import main_table
 from ..tables.render import as_latex, as_markdown
 from ..tables.run_tables import UNTRAINED, cost_table, scene_table, summary_table
 from .html import html_page
-from .protocol import protocol_sentences
 from .scene_data import scene_file
 from .templates import render_markdown
 
@@ -139,8 +139,9 @@ def _kind_tables(rows: DataFrame, info: RunInfo) -> Iterator[tuple[str, Markup]]
         return
     for kind in ("new", "existing"):
         means = averages(rows[rows["kind"] == kind], info)
-        table = summary_table(means, info, cost=False)
-        table.remarks += [UNTRAINED] * bool(means.untrained)
+        table = summary_table(means, info)
+        quality = [c for c in table.columns if c.measured]
+        table = table.choose([column.title for column in quality])
         yield kind.capitalize(), Markup(as_markdown(table))
 
 

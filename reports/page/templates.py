@@ -40,6 +40,11 @@ def render_html(template: str, script: tuple[str, ...] = (), **values: Any) -> s
     )
 
 
+def render_fragment(template: str, **values: Any) -> str:
+    """A part of an HTML page."""
+    return _environment(True).get_template(template).render(values)
+
+
 def render_markdown(template: str, **values: Any) -> str:
     """A page of Markdown. `Markup` in the values is Markdown already."""
     return _environment(False).get_template(template).render(values)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stvt.cli.output import note, table, warn
+
 HELP = "published weights: where they are, on what terms; fetch, add, verify, convert, join them"
 
 
@@ -18,21 +20,21 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("list", help="the checkpoints there are, or all about some")
     action.set_defaults(run=list_)
-    action.add_argument("names", nargs="*", metavar="NAME")
+    action.add_argument("names", nargs="*", metavar="NAME", help="all about these")
 
     action = actions.add_parser("fetch", help="get checkpoints from their authors")
     action.set_defaults(run=fetch)
     action.add_argument("names", nargs="+", metavar="NAME", help="of `stvt weights list`")
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
-    action.add_argument("--from", dest="source", metavar="URL", help="from another place")
+    action.add_argument("--from", dest="source", metavar="URL", help="(default: its authors')")
     action.add_argument(
         "--renew", action="store_true", help="again, even if another file than the first time comes"
     )
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
     action.set_defaults(run=add_file)
-    action.add_argument("file", type=Path, metavar="FILE")
-    action.add_argument("--as", dest="network", metavar="NETWORK", help="whose weights it must be")
+    action.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or its package")
+    action.add_argument("--as", dest="network", metavar="NETWORK", help="(default: what it fits)")
     action.add_argument("--replace", action="store_true", help="even where another file is")
 
     action = actions.add_parser("verify", help="check files, and what they compute, against before")
@@ -53,19 +55,20 @@ def add(commands: Any) -> None:
     action.add_argument(
         "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
     )
-    action.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    action.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.safetensors", help="the new"
+    )
     action.add_argument("--half", action="store_true", help="in float16, half the size")
-    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4, help="of it")
 
 
 def list_(args: argparse.Namespace) -> int:
     from stvt.baselines import CHECKPOINTS, checkpoint, weights_folder
 
     if args.names:
-        print("\n\n".join(_description(name, checkpoint(name)) for name in args.names))
+        args.facts = {name: checkpoint(name) for name in args.names}
+        print("\n\n".join(_description(*one) for one in args.facts.items()))
         return 0
-    from tabulate import tabulate
-
     rows = [
         {
             "checkpoint": name,
@@ -77,7 +80,8 @@ def list_(args: argparse.Namespace) -> int:
         }
         for name, entry in CHECKPOINTS.items()
     ]
-    print(tabulate(rows, headers="keys", tablefmt="simple"))
+    args.facts = rows
+    table(rows)
     print(f"\nThey are kept in {weights_folder()}. All about one: stvt weights list NAME")
     return 0
 
@@ -97,13 +101,13 @@ def fetch(args: argparse.Namespace) -> int:
         raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
     for name in args.names:
         checkpoint(name)
-    code = 0
+    code, args.facts = 0, []
     for name in args.names:
         try:
             _accept(name, accept=args.accept)
             _fetch(name, args)
         except (StvtError, OSError) as error:
-            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            warn(error)
             code = 2
     return code
 
@@ -111,12 +115,12 @@ def fetch(args: argparse.Namespace) -> int:
 def add_file(args: argparse.Namespace) -> int:
     from stvt.baselines import add_package, add_weights, is_package
 
-    file = Path(os.path.expanduser(args.file))
+    file, args.facts = Path(os.path.expanduser(args.file)), []
     if is_package(file) and file.is_file():
         for stored in add_package(file, replace=args.replace):
-            _print_stored(stored)
+            _print_stored(args, stored)
         return 0
-    _print_stored(add_weights(file, args.network, replace=args.replace))
+    _print_stored(args, add_weights(file, args.network, replace=args.replace))
     return 0
 
 
@@ -124,7 +128,7 @@ def verify(args: argparse.Namespace) -> int:
     from stvt.baselines import verify_weights, weight_files, weights_folder
     from stvt.core.errors import StvtError
 
-    code = 0
+    code, args.facts = 0, []
     files = weight_files(args.name)
     if not files:
         print(f"there are no weights in {weights_folder()}")
@@ -132,9 +136,10 @@ def verify(args: argparse.Namespace) -> int:
         try:
             result = verify_weights(network, file)
         except (StvtError, OSError) as error:
-            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            warn(error)
             code = 2
             continue
+        args.facts.append(result)
         verdict = (
             "computes what it did" if result.repeated else "what it computes is now remembered"
         )
@@ -148,9 +153,8 @@ def verify(args: argparse.Namespace) -> int:
 def convert(args: argparse.Namespace) -> int:
     from stvt.baselines import convert_weights
 
-    _print_stored(
-        convert_weights(args.network, Path(os.path.expanduser(args.checkpoint)), args.out)
-    )
+    args.facts, file = [], Path(os.path.expanduser(args.checkpoint))
+    _print_stored(args, convert_weights(args.network, file, args.out))
     return 0
 
 
@@ -158,32 +162,25 @@ def join(args: argparse.Namespace) -> int:
     from stvt.training.weights import join_weights, run_weights
 
     files = [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
-    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
+    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=note)
+    args.facts = {"file": args.out, "parameters": number}
     print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
     return 0
-
-
-def _say(line: str) -> None:
-    print(f"stvt weights: {line}", file=sys.stderr)
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:
     from stvt.baselines import fetch_weights
     from stvt.core.download import FetchOptions
-    from stvt.core.progress import progress_line
+    from stvt.core.progress import in_megabytes, progress_line
 
     with progress_line("MB") as show:
-
-        def in_megabytes(done: int, total: int | None, what: str) -> None:
-            show(done // 1_000_000, None if total is None else total // 1_000_000, what)
-
         stored = fetch_weights(
             name,
             [args.source] if args.source else (),
             renew=args.renew,
-            options=FetchOptions(progress=in_megabytes, say=lambda line: _say(f"note: {line}")),
+            options=FetchOptions(progress=in_megabytes(show), say=note),
         )
-    _print_stored(stored)
+    _print_stored(args, stored)
 
 
 def _accept(name: str, *, accept: bool) -> None:
@@ -233,7 +230,8 @@ def _size(number: int) -> str:
     return f"{number / 1e6:.0f} MB"
 
 
-def _print_stored(stored: Any) -> None:
+def _print_stored(args: argparse.Namespace, stored: Any) -> None:
+    args.facts.append(stored)
     print(f"{stored.network}: {stored.file}\nsha256 {stored.sha256}")
     if stored.note:
-        print(f"stvt weights: note: {stored.note}", file=sys.stderr)
+        note(stored.note)

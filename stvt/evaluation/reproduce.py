@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import baselines, datasets, reports
 from stvt.core.errors import UsageError
+from stvt.core.progress import Progress
 from stvt.evaluation import provenance
 from stvt.evaluation.protocol import Protocol
 from stvt.evaluation.report import read_info, read_run, run_protocol
@@ -46,7 +47,8 @@ def reproduce(
     workers: int = 1,
     allow_code: bool = False,
     tell: Callable[[str], None] = lambda line: None,
-    progress: Callable[[int, int | None, str], None] | None = None,
+    progress: Progress | None = None,
+    cost_progress: Progress | None = None,
 ) -> Reproduction:
     """Evaluates what a run.json says, in a new folder, and compares the scores.
 
@@ -103,7 +105,9 @@ def reproduce(
         compiled=settings.compiled,
         workers=workers,
         save_frames=settings.save_frames,
+        scenes=settings.scenes,
         progress=progress,
+        cost_progress=cost_progress,
     )
     compared, differing = differences(scores, again)
     return Reproduction(out, compared, differing, provenance.changes(info, read_info(out)))
