@@ -61,6 +61,7 @@ NETWORKS = {  # name -> golden case, fast classes
     "dain": ("quarters_64x128", DAIN_SWAPS),
 }
 PAPER_VID4 = "26.49 dB, 0.8231"  # STVUN's, of the paper
+ONE = ["--limit", "1"]  # interval of `stvt evaluate` in the dry run
 RESERVE = 20  # seconds at the end of a session for a checkpoint and the page
 
 
@@ -83,11 +84,6 @@ class Session:
     def size(self) -> tuple[int, int]:
         """Height and width of the outputs that are timed."""
         return (64, 64) if self.tiny else (540, 960)
-
-    @property
-    def limit(self) -> list[str]:
-        """The option of `stvt evaluate` for the dry run: one interval."""
-        return ["--limit", "1"] if self.tiny else []
 
     @property
     def test_set(self) -> str:
@@ -191,7 +187,13 @@ def end_to_end(session: Session, command: str) -> Rows:
         arguments = [*output, "--method", method]
     else:
         _make_test_set(session)
-        data = ["--datasets", session.test_set, "--root", str(session.root), *session.limit]
+        data = [
+            "--datasets",
+            session.test_set,
+            "--root",
+            str(session.root),
+            *(ONE if session.tiny else []),
+        ]
         arguments = [*data, "--methods", method, "--out", str(work / "run"), "--metrics", "psnr"]
     begun = clock.perf_counter()
     with _utilization(session) as busy:
@@ -205,7 +207,7 @@ def end_to_end(session: Session, command: str) -> Rows:
 
 
 def _stvt(*arguments: str) -> str:
-    """What the command prints. Raises RuntimeError with its last lines if it fails."""
+    """What the command prints."""
     command = [sys.executable, "-P", "-m", "stvt", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
@@ -254,9 +256,7 @@ def training(session: Session, network: str, stage: str) -> Rows | None:
         workers=0 if session.tiny else 12,
         pause=lambda step: clock.monotonic() > session.deadline,
     )
-    print(
-        f"{network}, {stage}: {result.steps} steps, {clock.monotonic() - begun:.0f} s", flush=True
-    )
+    print(f"{network}, {stage}: {result.steps} steps", flush=True)
     if result.steps < recipe.steps:
         return None
     with (out / "loss.csv").open() as file:
@@ -273,11 +273,10 @@ def scores(session: Session, network: str, stage: str) -> Rows:
     _make_test_set(session)
     recipe = preset_recipe("paper", stage, network=network, data=("photographs",))
     weights = weights_file(_run_folder(session, network, stage), recipe, "last")
-    # With the paper's protocol STVUN makes every second frame; EDVR the existing ones alone.
     rule = ["--protocol", "space"] if stage == "space" else []
     arguments = ["--datasets", session.test_set, "--root", str(session.root), "--methods", network]
     arguments += ["--weights", f"{network}={weights}", "--device", session.device]
-    arguments += [*rule, *session.limit]
+    arguments += [*rule, *(ONE if session.tiny else [])]
     text = _stvt("evaluate", *arguments, "--out", str(session.out / "scores" / network))
     paper = PAPER_VID4 if network == "stvun" else ""
     return [{"network": network, "set": session.test_set, "scores": text.strip(), "paper": paper}]
@@ -299,24 +298,22 @@ def _write_scene(folder: Path, count: int, height: int, width: int) -> None:
 
 
 def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
-    """What is asked, in this order: name -> function."""
-    tiny = session.tiny
+    """Name -> function, in order."""
+    tiny, named = session.tiny, dict[str, Callable[[], Rows | None]]()
     methods = ["stvun-s", "edvr-s"] if tiny else ["stvun", "edvr", "dain", "basicvsr"]
     networks = ["edvr_m"] if tiny else list(NETWORKS)
     trained = ["stvun-s"] if tiny else ["stvun", "edvr"]
-    named: dict[str, Callable[[], Rows | None]] = {}
     for name in networks:
         named[f"truth {name}"] = partial(golden, session, name)
-    kinds: list[Precision] = ["bf16"] if tiny else ["bf16", "fp16"]
-    for kind in kinds:
+    kinds: list[Precision] = ["bf16", "fp16"]
+    for kind in kinds[: 1 if tiny else 2]:
         named[f"truth stvun-s {kind}"] = partial(quality, session, kind)
     for precision in ("bf16",) if tiny else ("bf16", "fp32"):
         for name in methods:
             for times in (1,) if tiny or _is_spatial(name) else (1, 3):
-                run = partial(speed, session, name, times, precision)
-                named[f"speed {name} N={times} {precision}"] = run
-            run = partial(paper_measure, session, name, precision)
-            named[f"paper {name} {precision}"] = run
+                key = f"speed {name} N={times} {precision}"
+                named[key] = partial(speed, session, name, times, precision)
+            named[f"paper {name} {precision}"] = partial(paper_measure, session, name, precision)
     for command in ("evaluate", "upsample"):
         named[f"whole {command}"] = partial(end_to_end, session, command)
     for network in trained:
@@ -328,55 +325,50 @@ def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
 
 
 def run(session: Session) -> list[str]:
-    """Runs what is missing, as far as the minutes go; returns the pieces that are left."""
+    """Runs what is missing or failed, as far as the minutes go; returns the pieces that are left."""
     left = []
     for name, piece in pieces(session).items():
-        file = session.out / "pieces" / f"{name}.json"
-        if file.exists() and "failed" not in read_json(file):
+        file = _file(session, name)
+        if file.exists() and not any("failed" in row for row in read_json(file)):
             continue
+        left.append(name)
         if clock.monotonic() > session.deadline:
-            left.append(name)
             continue
         begun = clock.monotonic()
         try:
-            result: dict[str, Any] = {"rows": piece()}
+            rows = piece()
+            if rows is not None:
+                left.pop()
         except Exception as problem:  # noqa: BLE001  # a lease is short: the other pieces go on
             traceback.print_exc()
-            result = {"rows": [], "failed": f"{type(problem).__name__}: {problem}"[:500]}
-        if result["rows"] is None or "failed" in result:
-            left.append(name)
-        if result["rows"] is not None:
-            write_json(file, result)
+            rows = [{"piece": name, "failed": f"{type(problem).__name__}: {problem}"[:500]}]
+        if rows is not None:
+            write_json(file, rows)
         print(f"{name}: {clock.monotonic() - begun:.1f} s", flush=True)
         if session.on_gpu:
             torch.cuda.empty_cache()
     return left
 
 
+def _file(session: Session, name: str) -> Path:
+    return session.out / "pieces" / f"{name}.json"
+
+
 def report(session: Session, left: list[str]) -> str:
-    """The page, in Markdown: what was asked, one table for each kind of piece."""
-    tables: dict[str, Rows] = {}
-    failures = []
+    """The page, in Markdown: one table for rows of the same kind and columns."""
+    tables: dict[tuple[str, ...], Rows] = {}
     for name in pieces(session):
-        file = session.out / "pieces" / f"{name}.json"
-        if not file.exists():
-            continue
-        result = read_json(file)
-        columns = ",".join(result["rows"][0]) if result["rows"] else ""
-        tables.setdefault(f"{name.split()[0]},{columns}", []).extend(result["rows"])
-        if "failed" in result:
-            failures.append(f"- {name}: {result['failed']}")
+        if _file(session, name).exists():
+            for row in read_json(_file(session, name)):
+                tables.setdefault((name.split()[0], *row), []).append(row)
     about = f"{device_name(session.device)}, driver {_driver()}, torch {torch.__version__}"
     parts = [
         f"# A session on {about}",
         f"stvt {stvt.__version__}; left: {', '.join(left) or 'none'}",
     ]
-    for name, rows in tables.items():
-        if rows:
-            table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
-            parts.append(f"## {name.split(',')[0].capitalize()}\n\n{table}")
-    if failures:
-        parts.append("## Failures\n\n" + "\n".join(failures))
+    for (kind, *_), rows in tables.items():
+        table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+        parts.append(f"## {kind.capitalize()}\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -397,10 +389,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tiny", action="store_true", help="sizes of a dry run")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1 if args.tiny else torch.get_num_threads())
-    deadline = clock.monotonic() + 60 * args.minutes - (0 if args.tiny else RESERVE)
-    steps = args.steps or (1 if args.tiny else 10_000)
-    device = usable_device(args.device)
-    session = Session(args.out, args.root, device, args.tiny, deadline, steps)
+    session = Session(
+        out=args.out,
+        root=args.root,
+        device=usable_device(args.device),
+        tiny=args.tiny,
+        deadline=clock.monotonic() + 60 * args.minutes - (0 if args.tiny else RESERVE),
+        steps=args.steps or (1 if args.tiny else 10_000),
+    )
     left = run(session)
     write_text(args.out / "report.md", report(session, left))
     print(f"{args.out / 'report.md'}; left: {', '.join(left) or 'none'}")
