@@ -67,7 +67,7 @@ def add(commands: Any) -> None:
     )
     action.set_defaults(run=pack)
     _add_parts(action)
-    action.add_argument("--licence", metavar="ID", help="of the weights, as in apache-2.0")
+    action.add_argument("--licence", metavar="ID", help="of them, as apache-2.0 (default: unsaid)")
 
 
 def _add_parts(action: Any) -> None:
