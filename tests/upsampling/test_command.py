@@ -24,7 +24,7 @@ from .clips import carry_out, job_of, scenery, video
         ({"method": "bicubic"}, "makes no new frames"),
         ({"method": "nonsense"}, "no method is called"),
         ({"part": Part(start=Fraction(60))}, "nothing comes after"),
-        ({"fps": Fraction(3)}, "is for folders"),
+        ({"source_fps": Fraction(3)}, "is for folders"),
         ({"codec": "nonsense"}, "no such encoder"),
         ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
         ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),
