@@ -18,6 +18,7 @@ from torch.nn import functional
 from stvt.baselines import Method, MethodError, is_out_of_memory, stream_in_tiles
 from stvt.core.errors import UsageError
 from stvt.datasets import Pixels, mark_repeats, shots
+from stvt.evaluation.threads import prefetch
 from stvt.upsampling.cuts import CutList
 from stvt.upsampling.timeline import Placement, TimedFrame, output_count, with_next
 
@@ -122,7 +123,7 @@ class Upsampling:
             else mark_repeats(numbered, lambda item: item[1].picture)
         )
         held: _Held | None = None
-        for number, (repeats, (shot, frame)) in enumerate(marked):
+        for number, (repeats, (shot, frame)) in enumerate(prefetch(marked)):
             again = repeats and held is not None and held.shot == shot
             self.duplicate.append(again)
             if held is not None and again:
