@@ -84,8 +84,8 @@ def reading(path: Path, error: type[StvtError] = StvtError) -> Iterator[None]:
     except UnicodeDecodeError as fault:
         raise error(f"{path}: cannot be read: it is not UTF-8 text") from fault
     except (ValueError, RecursionError) as fault:  # json.JSONDecodeError and what it does not catch
-        said = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise error(f"{path}: is damaged: {said}") from fault
+        detail = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise error(f"{path}: is damaged: {detail}") from fault
 
 
 def reason(error: OSError) -> str:
@@ -151,7 +151,7 @@ def _locked_handle(folder: Path, busy: str, error: type[StvtError]) -> int | Non
             raise error(f"{folder}: cannot be written: {reason(fault)}") from fault
         if handle is None:
             return None
-        if not _lock(handle):
+        if not lock(handle):
             os.close(handle)
             raise error(f"{busy}; wait for that to end")
         with suppress(OSError):
@@ -165,9 +165,15 @@ def _is_open_as(handle: int, folder: Path) -> bool:
     return os.path.samestat(os.fstat(handle), folder.stat())
 
 
-def _lock(handle: int) -> bool:
-    import fcntl
+def lock(handle: int) -> bool:
+    """Locks an open file or folder until it is closed; False if another process keeps it locked.
 
+    Windows, and file systems without locks, have none: True.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
     end = time.monotonic() + WAIT_SECONDS
     while True:
         try:
