@@ -106,9 +106,12 @@ class TestSetManifest(Manifest):
                 if len(lr.frames) != len(scene.gt.frames):
                     raise DatasetError(f"{file}: scenes.{name}.lr.{label}.frames: are not as many")
         for kind in (GT, *self.degradations):
-            for name in ("", *self.scenes):
-                if (file.parent / kind / name).is_symlink():  # realpath of each would take seconds
-                    path_in(file.parent, f"{kind}/{name}".rstrip("/"), file, "scenes")
+            folder = path_in(file.parent, kind, file, "degradations")
+            if folder.is_dir():
+                with os.scandir(folder) as entries:  # the path of each scene would take seconds
+                    links = [one.name for one in entries if one.is_symlink()]
+                for name in self.scenes.keys() & links:
+                    path_in(file.parent, f"{kind}/{name}", file, "scenes")
 
     def meta_info(self) -> str:
         """BasicSR's list of scenes: name, number of frames, shape."""

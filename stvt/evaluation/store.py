@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
 MOST_FRAMES = 10**9
+Records = Mapping[tuple[str, str, str], dict[str, Any]]  # by data set, scene and method
 FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
 
 
