@@ -192,11 +192,11 @@ class CustomMethod(WindowMethod):
         outside = (output - 0.5).abs() > 0.5 + OVERSHOOT
         if not self.warnings and outside.float().mean() > FEW_VALUES:
             low, high = output.min(), output.max()
-            said = (
+            warning = (
                 f"{self.name}: values from {low:.3g} to {high:.3g}, where [0, 1] is expected; what "
                 "lies outside is clipped: are they in 0..255 or -1..1?"
             )
-            self.warnings = [said]
+            self.warnings = [warning]
 
     def guarded(self) -> AbstractContextManager[None]:
         return guarded(self.name, self.modules)

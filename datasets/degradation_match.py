@@ -57,14 +57,14 @@ def match_degradation(pairs: Iterable[tuple[Frame, Frame]]) -> DegradationMatch 
     total: dict[str, float] = dict.fromkeys(DEGRADATIONS, 0.0)
     number, scale = 0, None
     for gt, lr in pairs:
-        found = _scale(gt, lr)
-        if found is None or scale not in (None, found):
+        ratio = _scale(gt, lr)
+        if ratio is None or scale not in (None, ratio):
             return None
-        scale = found
+        scale = ratio
         height, width = (scale * size for size in lr.shape[:2])
         for kind in DEGRADATIONS:
-            made = degrade(gt[:height, :width], kind, scale)
-            total[kind] += float(np.mean((made.astype(np.float64) - lr) ** 2))
+            degraded = degrade(gt[:height, :width], kind, scale)
+            total[kind] += float(np.mean((degraded.astype(np.float64) - lr) ** 2))
         number += 1
     if scale is None:
         return None

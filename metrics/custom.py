@@ -30,17 +30,17 @@ def from_file(spec: str) -> Metric:
     place, _, function = spec.rpartition(":")
     name, _, file = place.rpartition("=")
     opener = FromFile(name or function, os.path.abspath(os.path.expanduser(file)), function)
-    modules, found = opener.load()
-    return _described(opener.name, found, modules.digest(), modules, opener, spec)
+    modules, function = opener.load()
+    return _described(opener.name, function, modules.digest(), modules, opener, spec)
 
 
 def from_entry_point(point: EntryPoint) -> Metric:
     """The metric of an installed package."""
     opener = FromPackage(point.name, point.value)
-    found = opener.load()
-    source = inspect.getsourcefile(found) if inspect.isfunction(found) else None
-    said = digest([Path(source)]) if source else point.value
-    return _described(point.name, found, said, None, opener, point.name)
+    function = opener.load()
+    source = inspect.getsourcefile(function) if inspect.isfunction(function) else None
+    version = digest([Path(source)]) if source else point.value
+    return _described(point.name, function, version, None, opener, point.name)
 
 
 def _described(

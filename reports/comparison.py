@@ -157,10 +157,10 @@ def _same_protocol(
 def _same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str]) -> None:
     """Raises ReportError if a metric of both is another in each, as far as they say."""
     for metric in sorted(chosen_metrics):
-        said = [info.metric(metric).definition for info in (first, second)]
-        if all(said) and said[0] != said[1]:
+        definitions = [info.metric(metric).definition for info in (first, second)]
+        if all(definitions) and definitions[0] != definitions[1]:
             raise ReportError(
-                f"{metric}: the two runs have two metrics of that name ({' and '.join(said)}); "
+                f"{metric}: the two runs have two metrics of that name ({' and '.join(definitions)}); "
                 "evaluate both with one, or allow it: metrics"
             )
 

@@ -112,14 +112,14 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                         scene: round(means.mean(column, method, metric, scene).value, 6)
                         for scene in means.scenes[dataset]
                     }
-                    said = info.metric(metric)
+                    definition = info.metric(metric)
                     scored.append(
                         Score(
                             metric,
                             column[1],
                             round(mean.value, 6),
                             by_scene,
-                            replace(said, spec="") if said.spec else None,
+                            replace(definition, spec="") if definition.spec else None,
                         )
                     )
             if reasons or not scored:

@@ -109,25 +109,25 @@ def one_signature(scores: DataFrame, stated: str = "") -> str:
 
     Raises ReportError naming the parts that differ: scores of two protocols share no table.
     """
-    found = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
-    if len(found) > 1:
+    signatures = sorted({str(s) for s in scores["signature"].unique()} | ({stated} - {""}))
+    if len(signatures) > 1:
         differing = [
             f"{key} is {' or '.join(dict.fromkeys(values))}"
-            for key, values in differing_parts(found).items()
+            for key, values in differing_parts(signatures).items()
         ]
         raise ReportError(
-            f"scores of {len(found)} protocols share no table: {', '.join(differing)}; "
+            f"scores of {len(signatures)} protocols share no table: {', '.join(differing)}; "
             "make a report of each"
         )
-    return found[0] if found else ""
+    return signatures[0] if signatures else ""
 
 
 def differing_parts(signatures: Sequence[str]) -> dict[str, list[str]]:
     """The parts in which signatures differ, and what each of them says there."""
     parts = [_parts(signature) for signature in signatures]
     keys = dict.fromkeys(key for part in parts for key in part)
-    said = {key: [part.get(key, "not given") for part in parts] for key in keys}
-    return {key: values for key, values in said.items() if len(set(values)) > 1}
+    values_of = {key: [part.get(key, "not given") for part in parts] for key in keys}
+    return {key: values for key, values in values_of.items() if len(set(values)) > 1}
 
 
 def _parts(signature: str) -> dict[str, str]:

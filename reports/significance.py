@@ -79,7 +79,7 @@ def interval(differences: NDArray[np.float64], seed: int = SEED) -> tuple[float,
         return (float(differences[0]),) * 2 if number else (math.nan, math.nan)
     from scipy.stats import bootstrap
 
-    found = bootstrap(
+    result = bootstrap(
         (differences,),
         np.mean,
         n_resamples=RESAMPLES,
@@ -88,15 +88,15 @@ def interval(differences: NDArray[np.float64], seed: int = SEED) -> tuple[float,
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(result.low), float(result.high)
 
 
 def by_scene(rows: DataFrame) -> Scenes:
     """Scene -> frame -> value of rows of one metric, data set, channel and method."""
-    found: Scenes = {}
+    scenes: Scenes = {}
     for scene, frame, value in zip(rows["scene"], rows["frame"], rows["value"], strict=True):
-        found.setdefault(str(scene), {})[int(frame)] = float(value)
-    return found
+        scenes.setdefault(str(scene), {})[int(frame)] = float(value)
+    return scenes
 
 
 def difference(
@@ -114,7 +114,7 @@ def difference(
     tolerance: means nearer than that are the "same"; None is half the last printed digit.
     about:     what the metric declares; None is what is known of its name.
     """
-    found: list[float] = []
+    per_scene: list[float] = []
     means: list[tuple[float, float]] = []
     lacking_a, lacking_b = [], []
     alone_a = alone_b = 0
@@ -133,17 +133,17 @@ def difference(
         differences = [0.0 if x == y else y - x for x, y in pairs]
         finite = [value for value in differences if math.isfinite(value)]
         if finite:
-            found.append(_mean(finite))
+            per_scene.append(_mean(finite))
         both = [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
         if both:
             means.append((_mean([x for x, _ in both]), _mean([y for _, y in both])))
-    low, high = interval(np.array(found), seed)
+    low, high = interval(np.array(per_scene), seed)
     result = Difference(
         metric,
-        _mean(found),
+        _mean(per_scene),
         low,
         high,
-        len(found),
+        len(per_scene),
         a=_mean([x for x, _ in means]),
         b=_mean([y for _, y in means]),
         lacking_a=tuple(lacking_a),

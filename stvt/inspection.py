@@ -99,8 +99,8 @@ def inspect(
     (motion_file,) = motion_figure(all_lengths, known, out / "motion")
     page = out / "inspect.html"
     write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
-    said = tuple(f"{what} are {match}" for what, match in lines.items())
-    return Inspection(table, len(shown), motion_file, page, said)
+    kinds = tuple(f"{what} are {match}" for what, match in lines.items())
+    return Inspection(table, len(shown), motion_file, page, kinds)
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:

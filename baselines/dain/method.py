@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..flow_networks.pwcnet import flows_both_ways
 from ..method import DTYPES, Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
@@ -94,17 +95,12 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     def pair(self, first: DainFrame, second: DainFrame) -> Pair:
         """Flow, depth, context and kernels of two frames, for all times between them."""
         with full_precision(self.device):
-            # Both directions as a batch of two
-            both, swapped = (
-                [torch.cat(levels) for levels in zip(one.pyramid, other.pyramid, strict=True)]
-                for one, other in ((first, second), (second, first))
-            )
-            there, back = self.network.flow(both, swapped).chunk(2)
+            flows = flows_both_ways(self.network.flow, first.pyramid, second.pyramid)
         return Pair(
             (first.pixels, second.pixels),
             (first.depth, second.depth),
             (first.context, second.context),
-            (there, back),
+            flows,
             self.network.kernels(first.pixels, second.pixels),
         )
 

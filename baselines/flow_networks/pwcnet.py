@@ -5,7 +5,7 @@ Names and shapes are those of the published checkpoints; STVUN and DAIN hold a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
@@ -103,6 +103,21 @@ class PWCNet(nn.Module):
         """A layer that gives a flow; in full precision, for these are coordinates."""
         with full_precision(x.device):
             return cast(Tensor, self.get_submodule(name)(x.to(self.dc_conv7.weight.dtype)))
+
+
+def flows_both_ways(
+    flow: Callable[[list[Tensor], list[Tensor]], Tensor],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
+) -> tuple[Tensor, Tensor]:
+    """The flow from one frame to another, and the flow back: as one batch, by which small maps gain.
+
+    first, second: their pyramids.
+    """
+    there = [torch.cat(pair) for pair in zip(first, second, strict=True)]
+    back = [torch.cat(pair) for pair in zip(second, first, strict=True)]
+    f_12, f_21 = flow(there, back).chunk(2)
+    return f_12, f_21
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:

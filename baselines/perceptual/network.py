@@ -37,14 +37,14 @@ class Features(nn.Module):
         self, x: Tensor, pooling: Callable[[Tensor], Tensor] | None = None
     ) -> list[Tensor]:
         """Those that are taken, of images (B, 3, h, w), normalised; pooling: another than the network's."""
-        found = []
+        features = []
         for number, conv in enumerate(self.conv):
             if number in self.pooled:
                 x = pooling(x) if pooling else max_pool2d(x, self.pool, 2)
             x = conv(x).relu()
             if number in self.taken:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         """The deepest features."""

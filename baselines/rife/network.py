@@ -60,14 +60,14 @@ class RIFE(nn.Module):
         """
         T = torch.full_like(I[0][:, :1], float(t))
         F, M, G = self.block0(torch.cat([*I, *e, T], 1))
-        found = [(F, M)]
+        steps = [(F, M)]
         for block in (self.block1, self.block2, self.block3, self.block4):
             flows = F[:, :2], F[:, 2:]
             warped = [warp_border(x, f) for pair in (I, e) for x, f in zip(pair, flows)]
             dF, M, G = block(torch.cat([*warped, T, M, G], 1), F)
             F = F + dF  # (3); M and G are replaced
-            found.append((F, M))
-        return found
+            steps.append((F, M))
+        return steps
 
 
 class Encode(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
+from ..flow_networks.pwcnet import flows_both_ways
 from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
@@ -45,6 +46,15 @@ class StvunFrame(CachedFrame):
             self._flows[other] = self.method.network.flow_of(self.pyramid, other.pyramid)
         return self._flows[other]
 
+    def flows_with(self, other: StvunFrame) -> tuple[Tensor, Tensor]:
+        """The flow to another frame, and the flow back."""
+        if other not in self._flows and self not in other._flows:
+            flow = self.method.network.flow_of
+            self._flows[other], other._flows[self] = flows_both_ways(
+                flow, self.pyramid, other.pyramid
+            )
+        return self.flow_to(other), other.flow_to(self)
+
 
 class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     """STVUN with frames in [0, 1], any h and w."""
@@ -69,7 +79,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         Y_3, D = self.network.super_resolve(centre.pixels, centre.e, E)
         Y = [Y_3]
         for T in times:
-            f_34, f_43 = centre.flow_to(following), following.flow_to(centre)
+            f_34, f_43 = centre.flows_with(following)
             X, e = (centre.pixels, following.pixels), (centre.e, following.e)
             Y.append(self.network.interpolate(*blend(T, X, e, f_34, f_43, self.network.mask), D))
         return ((torch.cat(Y)[..., :height, :width] + 1) / 2).clamp(0, 1)

@@ -82,9 +82,9 @@ def in_bands(
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         start, stop = max(top - margin, 0), min(bottom + margin, height)
-        kept = []
+        parts = []
         for part in function(frame[..., start:stop, :]):
             finer = (stop - start) // part.shape[-2]
-            kept.append(part[..., (top - start) // finer : (bottom - start) // finer, :])
-        bands.append(kept)
+            parts.append(part[..., (top - start) // finer : (bottom - start) // finer, :])
+        bands.append(parts)
     return tuple(torch.cat(parts, -2) for parts in zip(*bands, strict=True))

@@ -104,7 +104,7 @@ def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, A
 def differences(own: State, state: State, optional_keys: str = "") -> dict[str, list[str]]:
     """How a state differs from that of a network: what of it -> entries; empty if it fits."""
     common = [key for key in state if key in own]
-    found = {
+    mismatches = {
         "missing": [
             key
             for key in own
@@ -122,7 +122,7 @@ def differences(own: State, state: State, optional_keys: str = "") -> dict[str, 
             if own[key].is_floating_point() and not state[key].is_floating_point()
         ],
     }
-    return {what: keys for what, keys in found.items() if keys}
+    return {what: keys for what, keys in mismatches.items() if keys}
 
 
 def load_weights(

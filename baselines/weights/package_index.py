@@ -160,8 +160,8 @@ def pip_indexes() -> list[str]:
         places = (f":env:.{name}", f"download.{name}", f"global.{name}")
         return next((settings[key] for key in places if key in settings), default).split()
 
-    found = [*setting("index-url", PYPI), *setting("extra-index-url", "")]
-    return [index for index in found if index.startswith(("http://", "https://"))]
+    indexes = [*setting("index-url", PYPI), *setting("extra-index-url", "")]
+    return [index for index in indexes if index.startswith(("http://", "https://"))]
 
 
 def file_address(index: str, package: PackageMember) -> str:
@@ -180,8 +180,8 @@ def file_address(index: str, package: PackageMember) -> str:
         if is_json:
             links = {one["filename"]: one["url"] for one in json.loads(content)["files"]}
         else:
-            found = re.findall(r'href=["\']([^"\']+)', content.decode("utf-8", "replace"))
-            urls = [urldefrag(html.unescape(link)).url for link in found]
+            hrefs = re.findall(r'href=["\']([^"\']+)', content.decode("utf-8", "replace"))
+            urls = [urldefrag(html.unescape(link)).url for link in hrefs]
             links = {url.rsplit("/", 1)[-1]: url for url in urls}
     except (ValueError, KeyError, TypeError) as error:
         raise MethodError(f"{page}: what came is no page of an index") from error
@@ -227,12 +227,12 @@ def _pip_said(stderr: str, requirement: str) -> str:
     if any(f"No module named {PIP}" in line for line in lines):
         return f"there is no pip for {sys.executable} (python -m ensurepip)"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    said = errors[0] if errors else (lines[-1] if lines else "it said nothing")
-    if "from versions: none" in said:
+    reason = errors[0] if errors else (lines[-1] if lines else "it said nothing")
+    if "from versions: none" in reason:
         warned = [line.removeprefix("WARNING: ") for line in lines if "WARNING" in line]
         why = re.sub(r".*after connection broken by ", "", warned[-1]) if warned else ""
-        said = f"no index gives {requirement}" + (f" ({why[:160]})" if why else "")
-    return f"pip: {said[:400]}"
+        reason = f"no index gives {requirement}" + (f" ({why[:160]})" if why else "")
+    return f"pip: {reason[:400]}"
 
 
 def _by_hand(package: PackageMember) -> str:

@@ -80,5 +80,5 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
 def _counted(contents: SourceScenes) -> str:
     frames = sum(len(scene.files) for scene in contents.scenes if isinstance(scene, Pictures))
     videos = sum(isinstance(scene, VideoFile) for scene in contents.scenes)
-    said = f"{len(contents.scenes)} scenes, {frames} frames"
-    return f"{said}, {videos} videos" if videos else said
+    counts = f"{len(contents.scenes)} scenes, {frames} frames"
+    return f"{counts}, {videos} videos" if videos else counts

@@ -108,9 +108,9 @@ class SyntheticUnit:
         for number in range(settings.clips):
             held_back = number % EVERY == EVERY - 1
             file = f"clips/{number:05d}{suffix(settings.storage)}"
-            shown = others if held_back else learnt
+            pictures = others if held_back else learnt
             frames = clip(
-                shown,
+                pictures,
                 number,
                 frames=settings.frames,
                 side=settings.side,

@@ -121,8 +121,8 @@ class VideoUnit:
     def asked(self) -> tuple[str, ...]:
         """The request for the video, as far as it may decide on whether it is given."""
         t = self.transfer
-        said = (t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes)
-        return said if self.url else ()
+        options = (t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes)
+        return options if self.url else ()
 
     def build(self, folder: Path) -> VideoRecord:
         """Writes its clips below `folder`; its record, also if it cannot be had or used.

@@ -65,16 +65,16 @@ class MotionPreview:
 def preview(frames: int, read: Callable[[int], Frame]) -> MotionPreview:
     """The preview of a scene of so many frames, at least one; `read` gives a frame by its number."""
     middle = max((frames - 1) // 2, 0)
-    shown = {number: read(number) for number in sorted({0, middle, frames - 1})}
+    frames_read = {number: read(number) for number in sorted({0, middle, frames - 1})}
     if frames < 2:
-        return MotionPreview(list(shown.items()), None, np.zeros(0, np.float32))
+        return MotionPreview(list(frames_read.items()), None, np.zeros(0, np.float32))
     steps, pairs = frames - 1, PREVIEW_PAIRS
     flows = {}
     for start in sorted({round((n + 0.5) * steps / pairs - 0.5) for n in range(pairs)} | {middle}):
-        one, other = (shown[n] if n in shown else read(n) for n in (start, start + 1))
+        one, other = (frames_read[n] if n in frames_read else read(n) for n in (start, start + 1))
         flows[start] = optical_flow(one, other, fine=True)
     lengths = np.concatenate([_lengths(flow) for flow in flows.values()])
-    return MotionPreview(list(shown.items()), flows[middle], lengths)
+    return MotionPreview(list(frames_read.items()), flows[middle], lengths)
 
 
 def optical_flow(one: Frame, other: Frame, *, fine: bool = False) -> Flow:

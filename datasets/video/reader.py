@@ -54,9 +54,9 @@ class Video:
             self._crop = container_crop(path, container.format.name, number, *self._stored)
             self.bits = self._spec.bits
             left, top, right, bottom = self._crop
-            shown = first.width - left - right, first.height - top - bottom
+            size = first.width - left - right, first.height - top - bottom
             upright = self._orientation.degrees % 180 == 0
-            self.width, self.height = shown if upright else shown[::-1]
+            self.width, self.height = size if upright else size[::-1]
             self.facts = self._opening_facts(container, chosen, first)
             self._add_opening_notes(chosen, first)
         self._opening = list(self.notes)
@@ -182,8 +182,8 @@ class Video:
             picture = scaled if scaled.dtype == np.uint8 else scaled.clip(0, 1)
         left, top, right, bottom = self._crop
         height, width = picture.shape[:2]
-        shown: Any = picture[top : height - bottom, left : width - right]
-        return np.ascontiguousarray(self._orientation(shown))  # type: ignore[return-value]
+        cropped: Any = picture[top : height - bottom, left : width - right]
+        return np.ascontiguousarray(self._orientation(cropped))  # type: ignore[return-value]
 
     def _stream(self, container: InputContainer) -> VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)

@@ -208,8 +208,8 @@ def _is_shown(packet: av.Packet[Any], codec: str) -> bool:
     if last & 0xE0 == 0xC0 or first >> 6 != 2:
         return True
     at = 2 if first & 0x30 == 0x30 else 3  # a reserved bit follows profile 3
-    existing, shown = first >> at & 1, first >> (at - 2) & 1
-    return bool(existing or shown)
+    existing, is_shown = first >> at & 1, first >> (at - 2) & 1
+    return bool(existing or is_shown)
 
 
 def _starts(container: av.container.InputContainer) -> list[Fraction]:

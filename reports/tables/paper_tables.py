@@ -52,8 +52,8 @@ def lacks(info: RunInfo, dataset: str) -> str:
 
 
 def not_the_set(info: RunInfo, dataset: str) -> str:
-    said = lacks(info, dataset)
-    return f"{dataset}: not the paper's set ({said}), so its numbers are not set beside."
+    differences = lacks(info, dataset)
+    return f"{dataset}: not the paper's set ({differences}), so its numbers are not set beside."
 
 
 # ---- the run's main table

@@ -61,8 +61,8 @@ class CustomModules:
         try:
             yield
         finally:
-            kept = [place for place in sys.path if place not in outer or place in self.path]
-            self.path = list(dict.fromkeys(kept))
+            places = [place for place in sys.path if place not in outer or place in self.path]
+            self.path = list(dict.fromkeys(places))
             for name in list(sys.modules):
                 if (name not in known or name in hidden) and self._owns(sys.modules[name], outer):
                     self.modules[name] = sys.modules[name]

@@ -287,10 +287,10 @@ def _begin(
 
 def _total_of_range(content_range: str, start: int) -> int | None:
     """Bytes of the whole file, None if not told; -1 for another range than from `start` on."""
-    found = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", content_range)
-    if not found or int(found[1]) != start:
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", content_range)
+    if not match or int(match[1]) != start:
         return -1
-    return None if found[2] == "*" else int(found[2])
+    return None if match[2] == "*" else int(match[2])
 
 
 def _receive(
@@ -326,13 +326,13 @@ def _receive(
 
 def _judge_error(error: urllib.error.HTTPError, part: PartialFile) -> None:
     """Judge an answer that is an error; returns if it says that the part is whole."""
-    said = f"HTTP {error.code} {error.reason}"
+    status = f"HTTP {error.code} {error.reason}"
     if error.code == 416 and part.have:
         if error.headers.get("Content-Range", "") == f"bytes */{part.have}":
             return
         part.restart()
-        raise Dropped(said)
+        raise Dropped(status)
     if error.code in PASSING:
         wait = error.headers.get("Retry-After", "")
-        raise Dropped(said, float(wait) if re.fullmatch("[0-9]{1,9}", wait) else 0)
-    raise Refused(said)
+        raise Dropped(status, float(wait) if re.fullmatch("[0-9]{1,9}", wait) else 0)
+    raise Refused(status)

@@ -84,8 +84,8 @@ def reading(path: Path, error: type[StvtError] = StvtError) -> Iterator[None]:
     except UnicodeDecodeError as fault:
         raise error(f"{path}: cannot be read: it is not UTF-8 text") from fault
     except (ValueError, RecursionError) as fault:  # json.JSONDecodeError and what it does not catch
-        said = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise error(f"{path}: is damaged: {said}") from fault
+        detail = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise error(f"{path}: is damaged: {detail}") from fault
 
 
 def reason(error: OSError) -> str:

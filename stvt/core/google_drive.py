@@ -13,8 +13,8 @@ _DRIVE = re.compile(r"https://drive\.google\.com/file/d/([\w-]+)")
 
 def drive_key(source: str) -> str | None:
     """The key of a file of Google Drive, None of another address."""
-    found = _DRIVE.match(source)
-    return found[1] if found else None
+    match = _DRIVE.match(source)
+    return match[1] if match else None
 
 
 def addresses(source: str) -> list[str]:

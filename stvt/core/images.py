@@ -114,8 +114,8 @@ def kinds_of(names: Iterable[str]) -> str:
     >>> kinds_of(["0.exr", "1.EXR", "0.png", "a.bin", ".hidden.dpx"])
     '1 of .bin, 2 of .exr are of kinds that are not read'
     """
-    shown = [name for name in names if not name.startswith(".")]
-    counts = Counter(Path(name).suffix.lower() or "no suffix" for name in shown)
+    visible = [name for name in names if not name.startswith(".")]
+    counts = Counter(Path(name).suffix.lower() or "no suffix" for name in visible)
     counts = Counter({k: n for k, n in counts.items() if k not in SUFFIXES})
     kinds = [f"{number} of {kind}" for kind, number in sorted(counts.items())]
     if not kinds:
@@ -218,8 +218,8 @@ def _decode(
         why = f"it is {what}; make it PNG" if what else "the content is none (is it a text file?)"
         raise error(f"{path}: cannot be read as a picture: {why}") from fault
     except _faults() as fault:
-        said = " ".join(str(fault).split()) or type(fault).__name__
-        raise error(f"{path}: cannot be read as a picture: {said}") from fault
+        reason = " ".join(str(fault).split()) or type(fault).__name__
+        raise error(f"{path}: cannot be read as a picture: {reason}") from fault
 
 
 ICC = 34675  # the tag of TIFF
@@ -306,8 +306,8 @@ def _deep_png(data: bytes, transparent: Any, path: Path, error: type[StvtError])
     at = data.index(b"tRNS") - 4
     (length,) = struct.unpack_from(">I", data, at)
     deep = _from_opencv(data[:at] + data[at + 12 + length :], path, error)
-    shown = np.any(deep != np.array(transparent, np.uint16), axis=2, keepdims=True)
-    return np.concatenate([deep, shown * np.uint16(65535)], axis=2)
+    opaque = np.any(deep != np.array(transparent, np.uint16), axis=2, keepdims=True)
+    return np.concatenate([deep, opaque * np.uint16(65535)], axis=2)
 
 
 def _over_black(rgb: Frame, alpha: Frame, notes: set[str]) -> Frame:

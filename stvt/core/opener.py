@@ -84,14 +84,14 @@ def _paced(connection: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
     """A kind of connection whose answers, from their first line on, keep the pace."""
 
     def answer(*arguments: Any, **options: Any) -> http.client.HTTPResponse:
-        made = http.client.HTTPResponse(*arguments, **options)
-        made.fp = io.BufferedReader(_PacedReader(made.fp.detach(), pace))
-        return made
+        response = http.client.HTTPResponse(*arguments, **options)
+        response.fp = io.BufferedReader(_PacedReader(response.fp.detach(), pace))
+        return response
 
     def connect(*arguments: Any, **options: Any) -> Any:
-        made = connection(*arguments, **options)
-        made.response_class = answer
-        return made
+        opened = connection(*arguments, **options)
+        opened.response_class = answer
+        return opened
 
     return connect
 

@@ -82,7 +82,7 @@ def is_inside(root: Path, path: Path) -> bool:
 
 
 def _unsafe(value: object, file: Path, field: str, why: str) -> UnsafeName:
-    said = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:76]}..."
+    text = repr(value) if len(repr(value)) < 80 else f"{repr(value)[:76]}..."
     return UnsafeName(
-        f"{file}: {field}: {said} {why}; nothing was touched: get the set again, or mend that file"
+        f"{file}: {field}: {text} {why}; nothing was touched: get the set again, or mend that file"
     )

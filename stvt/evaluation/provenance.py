@@ -155,15 +155,15 @@ def versions() -> dict[str, str]:
     """The versions of stvt, Python and the libraries that scores may depend on."""
     import torch
 
-    found = {"stvt": __version__, "python": platform.python_version()}
+    versions = {"stvt": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
     if torch.version.cuda:
-        found["cuda"] = torch.version.cuda
-    return found | {"system": f"{platform.system()} {platform.machine()}"}
+        versions["cuda"] = torch.version.cuda
+    return versions | {"system": f"{platform.system()} {platform.machine()}"}
 
 
 @cache
@@ -249,8 +249,8 @@ def changes(first: RunInfo, second: RunInfo) -> list[str]:
         lines += _altered(f"{name} weights", old.weights, new.weights)
         lines += _altered(f"{name} parameters", old.parameters, new.parameters)
     for name in [name for name in first.measures if name in second.measures]:
-        said = [info.measures[name].definition for info in (first, second)]
-        lines += _altered(f"{name} is", *said)
+        definitions = [info.measures[name].definition for info in (first, second)]
+        lines += _altered(f"{name} is", *definitions)
     if not (first.versions and second.versions) and first.version and second.version:
         lines += _altered("version", first.version, second.version)
     if first.device and second.device:

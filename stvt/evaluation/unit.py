@@ -190,8 +190,8 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     about = {"weights": method.weights, "fps": fps, "warnings": warnings}
     earlier = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
     defined = {one.name: one.definition for one in unit.metrics}
-    kept = earlier if unit.is_of(earlier) else {}
-    return about | store.with_earlier(kept, scores, defined, judge.failed)
+    previous = earlier if unit.is_of(earlier) else {}
+    return about | store.with_earlier(previous, scores, defined, judge.failed)
 
 
 def _restored(
@@ -279,8 +279,8 @@ class _Judge:
                 # One's own metric must not cost the scores of the others.
                 self.failed.setdefault(name, f"frame {position.frame}: {plain(str(error))}")
                 continue
-            kept = round(value, 6) if np.isfinite(value) else str(value)
-            rows.append([position.frame, position.t, name, channel, kept])
+            number = round(value, 6) if np.isfinite(value) else str(value)
+            rows.append([position.frame, position.t, name, channel, number])
         _keep_frames(self.unit, self.scene, position, frame, truth)
         if self.observer:
             self.observer(position.frame, frame, truth)

@@ -107,6 +107,6 @@ def _truncate(file: Path, step: int) -> None:
             f"{file}: {strange[0].strip()[:40]!r} is no line of a log; move the file away, and the "
             "same command begins a new one"
         )
-    kept = [line for line in whole if int(line.split(",", 1)[0]) <= step]
+    lines = [line for line in whole if int(line.split(",", 1)[0]) <= step]
     with writing(file):
-        write_text(file, "".join([header, *kept]))
+        write_text(file, "".join([header, *lines]))

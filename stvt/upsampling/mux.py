@@ -79,8 +79,8 @@ def mux_segments(
         if streams is None or not streams.sound:
             raise UsageError(f"{output.name}: {why}; the segments in {folder} play") from error
         alone = mux_segments(folder, output, settings, vui, rate, replace(streams, sound=False))
-        kept = [note for note in alone if not note.startswith(("sound", "subtitles"))]
-        return [*kept, f"sound and subtitles left out: {why}; .mkv may hold them"]
+        others = [note for note in alone if not note.startswith(("sound", "subtitles"))]
+        return [*others, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
 def _mux(
@@ -285,13 +285,13 @@ def _source_packets(
 
 def _shifted(chapters: list[Any], zero: Fraction, end: Fraction | None) -> list[Any]:
     """The chapters that lie in what is taken, in its time."""
-    kept = []
+    notes = []
     for chapter in chapters:
         tick = Fraction(chapter["time_base"])
         if end is not None and chapter["start"] * tick >= end or chapter["end"] * tick <= zero:
             continue
         shift = round(zero / tick)
-        kept.append(
+        notes.append(
             {**chapter, "start": max(chapter["start"] - shift, 0), "end": chapter["end"] - shift}
         )
-    return kept
+    return notes

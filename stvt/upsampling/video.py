@@ -86,10 +86,10 @@ def _run(
     except (StvtError, OSError) as error:
         sink.close()
         kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
-        said = str(error)
+        message = str(error)
         if isinstance(error, OSError):
-            said = f"{error.filename or job.output}: cannot be written: {reason(error)}"
-        raise UsageError(f"{said}{kept}") from error
+            message = f"{error.filename or job.output}: cannot be written: {reason(error)}"
+        raise UsageError(f"{message}{kept}") from error
     finally:
         sink.close()
         if not sink.done:
