@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
 MOST_FRAMES = 10**9
 Records = Mapping[tuple[str, str, str], dict[str, Any]]  # by data set, scene and method
-FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
+# Of a run's folder, in which files are written whole or not at all.
+FOLDERS = ("", "units/*/*", "runtime", "seconds", "report", "report/videos")
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
