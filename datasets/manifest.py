@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import json_text, reason, write_bytes, write_json
+from stvt.core.files import json_text, reading, reason, write_bytes, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
@@ -108,7 +108,8 @@ class TestSetManifest(Manifest):
         for kind in (GT, *self.degradations):
             folder = path_in(file.parent, kind, file, "degradations")
             if folder.is_dir():
-                with os.scandir(folder) as entries:  # the path of each scene would take seconds
+                # The path of each scene would take seconds.
+                with reading(folder, DatasetError), os.scandir(folder) as entries:
                     links = [one.name for one in entries if one.is_symlink()]
                 for name in self.scenes.keys() & links:
                     path_in(file.parent, f"{kind}/{name}", file, "scenes")
