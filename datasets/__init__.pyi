@@ -30,7 +30,7 @@ from .frames import (
 from .manifest import FILE, is_training
 from .recipes import DATASETS
 from .recipes.recipe import Recipe
-from .test_set import Prepared, PreparedScene, load
+from .test_set import Prepared, PreparedScene, choose_scenes, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
@@ -76,6 +76,7 @@ __all__ = [
     "authors_finish",
     "authors_low_resolution",
     "checked_rate",
+    "choose_scenes",
     "collate",
     "cores",
     "coverage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -179,6 +180,28 @@ def load(name: str, root: Path | str) -> Prepared:
             f"{recipe.count} scenes are there; run `{again}`"
         )
     return Prepared(name, folder, manifest)
+
+
+def choose_scenes(
+    prepared: Iterable[Prepared], chosen: Collection[str]
+) -> dict[str, list[PreparedScene]]:
+    """The name of each set -> its scenes, of those that are asked for; all where none are.
+
+    Raises DatasetError for a scene that no set has, and for a set that has none of them.
+    """
+    sets = {one.name: one.scenes for one in prepared}
+    for scene in chosen:
+        every = [name for scenes in sets.values() for name in scenes]
+        if scene not in every:
+            hint = did_you_mean(scene, every)
+            raise DatasetError(f"{', '.join(sets)}: has no scene '{scene}'{hint}")
+    for name, scenes in sets.items():
+        if chosen and not scenes.keys() & set(chosen):
+            raise DatasetError(f"{name}: has no scene of {', '.join(chosen)}")
+    return {
+        name: [scene for scene in scenes.values() if not chosen or scene.name in chosen]
+        for name, scenes in sets.items()
+    }
 
 
 def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:

@@ -1,15 +1,22 @@
 from .comparison import Comparison
 from .errors import ReportError
 from .figures.confidence import confidence_figure
-from .figures.crops import Crop, scene_picture
+from .figures.crops import Crop, scene_picture, strip_figure
 from .figures.error_maps import error_figure
 from .figures.flow import flow_figure
 from .figures.motion import SceneOverview, motion_figure
-from .figures.strips import strip_figure
-from .figures.training_curves import curves
+from .figures.training_curves import training_curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
-from .leaderboard import Result, add_results, leaderboard_text, read_results, results_of
+from .leaderboard import (
+    Result,
+    add_results,
+    check_result,
+    leaderboard_text,
+    read_results,
+    results_of,
+)
+from .multiple_runs import join_runs
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
@@ -53,11 +60,12 @@ __all__ = [
     "SceneOverview",
     "WeightsInfo",
     "add_results",
+    "check_result",
     "confidence_figure",
-    "curves",
     "error_figure",
     "flow_figure",
     "inspect_page",
+    "join_runs",
     "leaderboard_text",
     "motion_figure",
     "psnr_of_frame",
@@ -69,6 +77,7 @@ __all__ = [
     "scene_videos",
     "slice_figure",
     "strip_figure",
+    "training_curves",
     "write_report",
     "write_scores",
 ]

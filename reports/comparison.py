@@ -42,7 +42,7 @@ class Comparison:
         tolerance: float | None = None,
         allow: Collection[str] = (),
     ) -> None:
-        _same_protocol(first, second, allow)
+        same_protocol(first, second, allow)
         self.notes: list[str] = []
         parts, others = _parts(first[0]), _parts(second[0])
         pairs = list(methods) or self._common_methods(first[1], second[1])
@@ -55,7 +55,7 @@ class Comparison:
                     )
         chosen_metrics = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
         if "metrics" not in allow:
-            _same_metrics(first[1], second[1], chosen_metrics)
+            same_metrics(first[1], second[1], chosen_metrics)
         shared = [name for name in first[1].datasets if name in second[1].datasets]
         self.differences: list[tuple[Key, str, Difference]] = []
         for dataset in shared:
@@ -126,9 +126,10 @@ class Comparison:
         return render([comparison_table(rows, self.notes)], format)
 
 
-def _same_protocol(
-    first: tuple[DataFrame, RunInfo], second: tuple[DataFrame, RunInfo], allow: Collection[str]
+def same_protocol(
+    first: tuple[DataFrame, RunInfo], second: tuple[DataFrame, RunInfo], allow: Collection[str] = ()
 ) -> None:
+    """Raises ReportError where the protocols of two runs, or their data, differ; but for `allow`."""
     signatures = [one_signature(scores, info.signature) for scores, info in (first, second)]
     differing = {
         part: values
@@ -154,7 +155,7 @@ def _same_protocol(
             )
 
 
-def _same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str]) -> None:
+def same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str]) -> None:
     """Raises ReportError if a metric of both is another in each, as far as they say."""
     for metric in sorted(chosen_metrics):
         definitions = [info.metric(metric).definition for info in (first, second)]

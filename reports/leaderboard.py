@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from stvt.core.files import read_json, write_json
 from stvt.core.records import from_dict
 
+from .averages import Rank, averages
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
 from .run_info import MetricInfo, RunInfo, declared
-from .scores import Rank, averages, checked, decimals, one_signature
+from .scores import checked, decimals, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCHEMA = 1
+ROUNDING = 2e-6  # scores are kept with six decimals
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Result:
     """What one method scored on one data set under one protocol.
 
     data:      sha256 of the prepared frames' checksums: the same data for everybody.
-    signature: of the protocol, as every score has it. lacks: what the set was prepared without.
+    signature: of the protocol, as every score has it. lacks: how much of the set there was, if not
+               all: "2 of 4 scenes, as chosen".
     frames:    how many were scored; the windows of a run's other methods may leave some out.
     weights:   sha256 of the method's weights. seconds: of one frame, as `conditions` say.
     """
@@ -81,8 +87,8 @@ class Result:
     def file(self) -> str:
         """Its place in a folder of results; the protocol is in it by a few digits."""
         method = re.sub(r"[^\w.+-]", "_", self.method)
-        protocol = sha256(f"{self.protocol} {self.data}".encode()).hexdigest()[:8]
-        return f"{self.dataset}/{method}-{protocol}.json"
+        group = f"{self.protocol} {self.data}{self.lacks}"
+        return f"{self.dataset}/{method}-{sha256(group.encode()).hexdigest()[:8]}.json"
 
 
 def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str]]:
@@ -161,6 +167,35 @@ def add_results(results: Sequence[Result], folder: Path, overwrite: bool = False
     return files
 
 
+def check_result(file: Path) -> tuple[Result, list[str]]:
+    """A result that somebody sent in, and a line for each thing about it that cannot be.
+
+    Raises ReportError if it is none. Whether the scores are true only its command can tell.
+    """
+    result = _read(file)
+    faults = []
+    if result.file != f"{file.parent.name}/{file.name}":
+        faults.append(f"its content belongs in {result.file}")
+    if not _HASH.fullmatch(result.data):
+        faults.append(f"data is {result.data!r}, no sha256")
+    if not all(_HASH.fullmatch(one) for one in result.weights.split("+") if one):
+        faults.append(f"weights is {result.weights!r}, no sha256")
+    if "|stvt:" not in result.signature or not result.command.startswith("stvt evaluate "):
+        faults.append("its signature or its command is not of stvt evaluate")
+    if not result.scores:
+        faults.append("it has no scores")
+    for score in result.scores:
+        label = f"{score.metric} {score.channel}"
+        values = list(score.scenes.values())
+        if not all(map(math.isfinite, [score.mean, *values])):
+            faults.append(f"{label}: a score is no finite number")
+        elif not values or abs(fmean(values) - score.mean) > ROUNDING:
+            faults.append(f"{label}: {score.mean} is not the mean of its scenes")
+        if score.scenes.keys() != result.scores[0].scenes.keys():
+            faults.append(f"{label}: is of other scenes than {result.scores[0].metric}")
+    return result, faults
+
+
 def read_results(folder: Path) -> list[Result]:
     """All results below a folder. Raises ReportError if there are none, or for a file that is none."""
     results = [_read(file) for file in sorted(folder.glob("*/*.json"))]
@@ -179,8 +214,8 @@ def _read(file: Path) -> Result:
 def leaderboard_text(results: Sequence[Result], format: str = "markdown") -> str:
     """A table for each data set, state of its data, and protocol, best first; none mixes two."""
 
-    def key(result: Result) -> tuple[str, str, str]:
-        return result.dataset, result.protocol, result.data
+    def key(result: Result) -> tuple[str, str, str, str]:
+        return result.dataset, result.protocol, result.data, result.lacks
 
     ordered = sorted(results, key=key)
     tables = [_table(list(group)) for _, group in groupby(ordered, key)]
@@ -191,7 +226,7 @@ def _table(results: list[Result]) -> Table:
     first = results[0]
     kinds = list(dict.fromkeys(s.kind for r in results for s in r.scores))
     names = [kind[:2] for kind in kinds]
-    lacks = f", without {first.lacks}" if first.lacks else ""
+    lacks = f" ({first.lacks})" if first.lacks else ""
     table = Table(
         f"{first.dataset}{lacks}. Protocol: {first.protocol}. Data: {first.data[:12]}.",
         [

@@ -57,6 +57,9 @@ class MethodInfo:
     uncounted: operators without a count of operations -> how often they ran.
     counted_at: height and width of the frame whose operations were counted.
     mismatch:  that the weights were trained on another degradation, in a line.
+    window:    input frames before and after an output's own that it reads, "3+4".
+    frames_alone: data set -> how many frames would be scored of it as the only method of the run,
+               where these are others than are scored now.
     """
 
     spec: str = ""
@@ -69,6 +72,8 @@ class MethodInfo:
     uncounted: dict[str, int] | None = None
     counted_at: list[int] | None = None
     mismatch: str = ""
+    window: str = ""
+    frames_alone: dict[str, int] = field(default_factory=dict)
 
     @property
     def untrained(self) -> bool:
@@ -125,22 +130,27 @@ class WeightsInfo:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings of a run besides its protocol; untrained: None where that is not known."""
+    """The settings of a run besides its protocol.
+
+    untrained: None where that is not known. scenes: those alone that were asked for, if any were.
+    """
 
     device: str = "auto"
     untrained: bool | None = None
     compiled: Literal["", "parts", "graphs"] = ""
     save_frames: bool = False
+    scenes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A scene that a method has no scores of, and why."""
+    """A scene that a method has no scores of, and why; metric: where it lacks only those of one."""
 
     dataset: str
     scene: str
     method: str
     reason: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,7 @@ class RunInfo:
     protocol: options by name. title: its preset, and what differs from that.
     shown:    data set -> scene -> the frame that pictures are of.
     command:  the command line that makes it again. weights: network -> file and sha256.
+    date:     of its scores, as 2026-11-29 (UTC).
     measures: metric -> what it declares.
     """
 
@@ -171,6 +182,7 @@ class RunInfo:
     shown: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    date: str = ""
 
     @classmethod
     def read(cls, value: object, where: str, error: type[StvtError] = ReportError) -> RunInfo:
@@ -184,9 +196,15 @@ class RunInfo:
 
     @property
     def heading(self) -> str:
-        """The data sets and the protocol, as pages are headed."""
+        """The data sets, the protocol and the date, as pages are headed."""
         protocol = self.title or self.protocol.get("name", "")
-        return ": ".join(filter(None, (", ".join(self.datasets), protocol))) or "a run"
+        what = ": ".join(filter(None, (", ".join(self.datasets), protocol))) or "a run"
+        return f"{what} ({self.date})" if self.date else what
+
+    @property
+    def common_frames(self) -> bool:
+        """Whether all methods were scored on the same frames."""
+        return self.protocol.get("common_frames") != "off"
 
     def method(self, name: str) -> MethodInfo:
         """The description of a method, empty where only scores are known of it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from stvt.baselines import home
 from stvt.core.errors import StvtError
 from stvt.core.files import read_json, write_json
+from stvt.core.progress import say
 from stvt.core.records import from_dict
 
 
@@ -26,7 +26,7 @@ def show_once(name: str, terms: str) -> None:
         known = from_dict(_Shown, {"sets": read_json(file)}, str(file)).sets
     if known.get(name, {}).get("terms") == terms:
         return
-    print(f"stvt prepare: {name}: {terms}", file=sys.stderr)
+    say(f"stvt prepare: {name}: {terms}")
     day = datetime.now(UTC).date().isoformat()
     with suppress(OSError):  # then they are shown again the next time
         file.parent.mkdir(parents=True, exist_ok=True)

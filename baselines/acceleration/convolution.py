@@ -2,8 +2,9 @@
 
 `conv2d` takes the kernel that was measured to be the fastest on this kind of processor: NNPACK's
 (`nnpack`), our own Winograd F(4x4, 3x3) (`winograd`), or products for few outputs (`few_outputs`).
-Where none is known to be faster (see `_kernel`) it is PyTorch's own convolution, as it is on a GPU,
-in float64, for gradients, and while operations are counted: a count is of the plain convolution.
+Where none is known to be faster (see `_kernel`) it is PyTorch's own convolution, with channels last
+in one pass with what follows it (`onednn`). It is the plain one on a GPU, in float64, for gradients,
+and while operations are counted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from . import processor
 from .few_outputs import few_outputs
 from .nnpack import dilated_nnpack, nnpack
+from .onednn import can_fuse, fused
 from .processor import memory_format_of
 from .reference import uses_reference_kernels
 from .winograd import winograd
@@ -27,6 +29,9 @@ _Kernel = Callable[[Tensor, Tensor, Tensor | None, int], Iterator[tuple[int, Ten
 
 SMALL = 1024  # pixels of a map on which nothing is gained
 FEW = 4  # outputs, for which PyTorch's convolution fills no vector
+# Products for each number that Winograd's transforms read and write (C K to C + K): below that they
+# cost more than they save. It held for 8 layers on the Intel; on the AMD for 64, 128 and 256 channels.
+WIDE = 96
 
 
 def conv2d(
@@ -51,6 +56,10 @@ def conv2d(
     """
     kernel = _kernel(x, weight, stride, padding, dilation)
     if kernel is None:
+        if _may_choose(x, weight) and can_fuse(x, residual, negative_slope):
+            named = residual, negative_slope, _output_dtype(x)
+            output = fused(x, weight, bias, stride, padding, dilation, *named)
+            return output if out is None else out.copy_(output)
         output = F.conv2d(x, weight, bias, stride, padding, dilation)
         if residual is not None:
             output = output + residual if uses_reference_kernels() else output.add_(residual)
@@ -111,27 +120,30 @@ def _output_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+def _may_choose(x: Tensor, weight: Tensor) -> bool:
+    """Whether another kernel than PyTorch's own may compute it."""
+    if uses_reference_kernels() or x.device.type != "cpu" or weight.device.type != "cpu":
+        return False
+    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+        return False
+    known = torch.float32, torch.bfloat16
+    if x.dtype not in known or _output_dtype(x) not in known:
+        return False
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled("cpu"):
+        return False
+    # Somebody may watch the operators: to count them, or to trace them.
+    return not (torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling())
+
+
 def _kernel(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int) -> _Kernel | None:
     """The fast kernel, or None where none was measured to be faster than PyTorch's convolution.
 
     Measured on one thread of an AMD EPYC with AVX-512 and bfloat16, and of an Intel Xeon with AMX;
     docs/performance.md has the tables.
     """
-    if uses_reference_kernels() or stride != 1:
-        return None
-    if x.device.type != "cpu" or weight.device.type != "cpu":
-        return None
-    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
-        return None
-    if x.dtype not in (torch.float32, torch.bfloat16):
+    if stride != 1 or not _may_choose(x, weight):
         return None
     dtype = _output_dtype(x)
-    if dtype not in (torch.float32, torch.bfloat16):
-        return None
-    if x.dtype != weight.dtype and not torch.is_autocast_enabled("cpu"):
-        return None
-    if torch._C._len_torch_dispatch_stack() or torch.compiler.is_compiling():
-        return None  # somebody watches the operators: to count them, or to trace them
     outputs, inputs, size, width = weight.shape
     if size == 1 or size != width or size % 2 == 0:
         return None
@@ -143,10 +155,9 @@ def _kernel(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int)
     amx = processor.has_amx()
     if half and amx:
         return None
-    if size == 3 and (half or (channels_last and amx)):
-        worth = min(inputs, outputs) >= 64 and inputs * outputs >= 8192
-        if worth and padding and dilation == 1:
-            return partial(winograd, dtype=dtype)
+    wide = inputs * outputs / (inputs + outputs) > WIDE and padding and dilation == 1
+    if size == 3 and wide and (half or (channels_last and amx)):
+        return partial(winograd, dtype=dtype)
     if not half and outputs <= FEW and padding and dilation == 1 and inputs > outputs:
         return few_outputs
     if channels_last and not half and (size == 3 or not amx):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+from contextlib import suppress
 from functools import cache
 
 import torch
 from torch import Tensor
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT = 256 << 20  # bytes at the end of the heap that are not given back to the system
 
 
 @cache
@@ -40,3 +46,20 @@ def memory_format_of(x: Tensor) -> torch.memory_format:
     """Whether the channels of (B, C, h, w) come last in memory, or planes of pixels."""
     channels_last = x.stride(1) == 1 and x.shape[1] > 1
     return torch.channels_last if channels_last else torch.contiguous_format
+
+
+@cache
+def tune_allocation() -> None:
+    """Has PyTorch ask Linux for huge pages, and glibc keep what is freed for the next layer.
+
+    Pages from the system are zeroed first, which took up to a fifth of a layer's time
+    (docs/performance.md). glibc comes to the first threshold by itself once a block of 32 MiB was
+    freed. What the environment says holds; PyTorch looks once, when it first allocates 2 MiB or more.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        return
+    with suppress(OSError, AttributeError):  # elsewhere than with glibc there is no such thing
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(M_TRIM_THRESHOLD, KEPT)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import cast
 
 from torch import Tensor, nn
 
 from .convolution import conv2d
+from .processor import tune_allocation
 from .reference import uses_reference_kernels
 
 
@@ -20,13 +20,12 @@ def accelerate(
     swaps: further classes of modules, each with a sub-class that computes the same faster.
 
     Names and values of the state, gradients, and what is counted stay as they were. Nothing
-    happens where `reference_kernels` holds. PyTorch is told to ask Linux for huge pages, which a
-    CPU reads and writes up to twice as fast (docs/performance.md), unless the environment says
-    otherwise; it looks once, when it first allocates 2 MiB or more.
+    happens where `reference_kernels` holds. Memory is asked for in huge pages and kept for the next
+    layer: see `tune_allocation`.
     """
     if uses_reference_kernels():
         return
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    tune_allocation()
     fast: dict[type[nn.Module], type[nn.Module]] = {
         nn.Conv2d: FastConv2d,
         nn.Sequential: FastSequential,

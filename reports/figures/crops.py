@@ -1,4 +1,4 @@
-"""A picture of a scene: the true frame, and an enlarged crop of it, the input and every method."""
+"""The paper's Fig. 5: a true frame with a rectangle on it, and the enlarged crop of every method."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,30 +14,28 @@ from stvt.core.formatting import plain
 
 from ..errors import ReportError
 from ..run_info import FrameFiles
-from .style import HIGHLIGHT, method_styles, save_pixels
+from .sheet import BAR, GAP, LINE, POINTS, Sheet, Tile, TileGrid, read
+from .style import (
+    COLUMN_WIDTH,
+    DOTS,
+    HIGHLIGHT,
+    TEXT_WIDTH,
+    figure_style,
+    method_styles,
+    text_width,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont
 
     Frame = NDArray[np.uint8]
 
-WIDTH = 2100  # pixels: 7 inches, both columns of a paper, at 300 dots an inch
-GAP = 14
-TEXT = 29  # pixels of a font: 7 points when printed 7 inches wide
-LINE = 36
-BAR = 8
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One enlarged crop with two lines of text and, for a method, its colour."""
-
-    image: Frame | None
-    name: str
-    line: str
-    colour: str | None = None
+MOST_COLUMNS = 24  # of a strip; more are too small to see
+PAGE_HEIGHT = 9.2  # inches
+FRAME_HEIGHT = 1.8  # inches, at most, above a strip
+SHAPE = 0.75  # height of a crop that was not given, over its width
+PSNR_NOTE = "PSNR of the whole frame in dB"
 
 
 @dataclass(frozen=True)
@@ -73,15 +71,15 @@ def scene_picture(
     crop: Crop | None = None,
     formats: Sequence[str] = ("png",),
 ) -> list[str]:
-    """Writes the picture of one scene and returns what could not be shown, a sentence each.
+    """Draws the true frame, and beside it the crop of the truth, the input and each method.
 
     title:   stands below the true frame.
     methods: all of the run, which decide the colours.
     psnr:    of this frame, by method.
     crop:    what is enlarged; where the methods err most if None.
-    formats: also pdf and svg, beside `file`; the pixels stay as they are in them.
-    Raises ReportError if `crop` is not inside the frame.
-    No file is written where the truth cannot be read.
+    formats: "png", "pdf", "svg", each beside `file`.
+    Returns what could not be shown, a sentence each; no file is written where the truth cannot be
+    read. Raises ReportError if `crop` is not inside the frame.
     """
     gt = read(files.gt)
     if gt is None:
@@ -89,181 +87,169 @@ def scene_picture(
     missing = []
     frames: dict[str, Frame | None] = {}
     for method in [m for m in methods if m in files.methods]:
-        frames[method] = read(files.methods[method])
-        output = frames[method]
+        output = read(files.methods[method])
         if output is None or output.shape != gt.shape:
-            frames[method] = None
+            output = None
             missing.append(f"{files.methods[method]}: no frame of the truth's size to show")
+        frames[method] = output
     small = read(files.input) if files.input else None
-    rows, width = _layout(len(frames) + 1 + (small is not None), gt.shape)
+    scale = max(1, round(gt.shape[1] / small.shape[1])) if small is not None else 1
+    aspect = gt.shape[0] / gt.shape[1]
+    columns, width = _layout(len(frames) + 1 + (small is not None), aspect)
+    dots = width * DOTS
     if crop is None:
-        crop, zoom = _choose(gt, frames, untrained, small, width)
+        zoom = max(1, round(dots / max(32, gt.shape[1] / 6)))
+        judged = {m: f for m, f in frames.items() if m not in untrained} or frames
+        outputs = [frame for frame in judged.values() if frame is not None]
+        crop = _worst_crop(gt, outputs, min(int(dots / zoom), gt.shape[1]), scale)
     else:
         crop.check(gt)
-        zoom = max(1, min(width // crop.width, round(0.75 * width / crop.height)))
-    style = method_styles(methods)
-    tiles = [Tile(_enlarged(crop.of(gt), zoom), "truth", "")]
+    zoom = min(dots / crop.width, SHAPE * dots / crop.height)
+    zoom = math.floor(zoom) if zoom >= 1 else zoom  # whole, so that all pixels are of one size
+    tiles = [Tile(crop.of(gt), "truth")]
     if small is not None:
-        scale = max(1, round(gt.shape[1] / small.shape[1]))
-        large = small.repeat(scale, axis=0).repeat(scale, axis=1)
-        shape = (crop.height, crop.width, 3)
-        cut = crop.of(large)
-        tiles.append(
-            Tile(
-                _enlarged(cut, zoom) if cut.shape == shape else None,
-                "input",
-                f"x{scale} nearest",
-            )
-        )
+        large = crop.of(small.repeat(scale, axis=0).repeat(scale, axis=1))
+        whole = large.shape[:2] == (crop.height, crop.width)
+        tiles.append(Tile(large if whole else None, "input", f"x{scale} nearest"))
+    style = method_styles(methods)
     for method, frame in frames.items():
-        tiles.append(
-            Tile(
-                None if frame is None else _enlarged(crop.of(frame), zoom),
-                plain(method),
-                "untrained" if method in untrained else decibels_of_frame(psnr.get(method)),
-                style[method].colour,
-            )
-        )
-    picture = _compose(gt, plain(title), crop, tiles, rows, zoom)
-    if "png" in formats:
-        picture.save(file, compress_level=3)
-    save_pixels(np.asarray(picture), file.with_suffix(""), [f for f in formats if f != "png"])
+        note = "untrained" if method in untrained else _decibels(psnr.get(method))
+        image = None if frame is None else crop.of(frame)
+        tiles.append(Tile(image, method, note, style[method].colour))
+    size = (crop.width * zoom / DOTS, crop.height * zoom / DOTS)
+    grid = TileGrid(tiles, columns, *size)
+    left = min(TEXT_WIDTH - grid.width - GAP, grid.height / aspect)
+    words = wrapped(f"{title}; {PSNR_NOTE}" if psnr else title, left, POINTS)
+    bottom = max(grid.height, left * aspect + BAR + len(words) * LINE)
+    with figure_style():
+        sheet = Sheet(left + GAP + grid.width, bottom + 0.02)
+        _whole_frame(sheet, gt, [crop], 0, 0, left)
+        sheet.text("\n".join(words), left / 2, left * aspect + BAR + 0.01)
+        grid.draw(sheet, left + GAP, 0)
+        sheet.save(file.with_suffix(""), formats)
     return missing
 
 
-def read(file: Any) -> Frame | None:
-    from PIL import Image, UnidentifiedImageError
+def strip_figure(
+    frames: Sequence[FrameFiles],
+    crops: Sequence[Crop],
+    title: str,
+    file: Path,
+    methods: Sequence[str],
+    psnr: Sequence[Mapping[str, float]],
+    formats: Sequence[str] = ("png", "pdf", "svg"),
+) -> list[Path]:
+    """The first true frame with the crops as boxes, and below a column a frame and crop, a row for
+    the truth and each method; no higher than a page.
 
-    try:
-        with Image.open(file, formats=("PNG", "JPEG", "WEBP")) as image:  # no others' plug-ins
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, ValueError):
-        return None
+    psnr: of each of the frames, by method.
+    Raises ReportError for a crop outside of the frame, a true frame that cannot be read, and
+    too many columns.
+    """
+    places = [(n, number, crop) for number, crop in enumerate(crops) for n in range(len(frames))]
+    if len(places) > MOST_COLUMNS:
+        raise ReportError(
+            f"{title}: {len(places)} frames and crops side by side; at most {MOST_COLUMNS}"
+        )
+    truths = []
+    for one in frames:
+        gt = read(one.gt)
+        if gt is None:
+            raise ReportError(f"{one.gt}: the true frame cannot be read")
+        for crop in crops:
+            crop.check(gt)
+        truths.append(gt)
+    rows = ["truth", *(m for m in methods if any(m in one.methods for one in frames))]
+    shape = max(crop.height / crop.width for crop in crops)
+    style = method_styles(methods)
+    tiles = []
+    for row in rows:
+        for n, _, crop in places:
+            frame = truths[n] if row == "truth" else read(frames[n].methods.get(row))
+            shown = frame is not None and frame.shape == truths[n].shape
+            tiles.append(
+                Tile(
+                    _padded(crop.of(frame), shape) if frame is not None and shown else None,
+                    note="" if row == "truth" else _decibels(psnr[n].get(row)),
+                    colour=None if row == "truth" else style[row].colour,
+                )
+            )
+    names = min(1.1, max(text_width(plain(row), POINTS) for row in rows)) + 2 * GAP
+    heads = [
+        ", ".join(
+            [f"crop {number + 1}"] * (len(crops) > 1)
+            + [f"frame {frames[n].frame}"] * (len(frames) > 1 or len(crops) == 1)
+        )
+        for n, number, _ in places
+    ]
+    aspect = truths[0].shape[0] / truths[0].shape[1]
+    most = (PAGE_HEIGHT - FRAME_HEIGHT - 4 * LINE) / len(rows) - BAR - LINE - GAP
+    cell = min(1.6, (TEXT_WIDTH - names) / len(places) - GAP, most / shape)
+    grid = TileGrid(tiles, len(places), cell, cell * shape, rows, names, heads)
+    width = max(grid.width, COLUMN_WIDTH)
+    frame_width = min(width, FRAME_HEIGHT / aspect)
+    words = wrapped(f"{title}; {PSNR_NOTE}" if any(psnr) else title, width, POINTS)
+    top = frame_width * aspect + BAR + len(words) * LINE + 0.06
+    with figure_style():
+        sheet = Sheet(width, top + grid.height + 0.02)
+        _whole_frame(sheet, truths[0], crops, (width - frame_width) / 2, 0, frame_width)
+        sheet.text("\n".join(words), width / 2, frame_width * aspect + BAR + 0.01)
+        grid.draw(sheet, (width - grid.width) / 2, top)
+        return sheet.save(file, formats)
 
 
-def decibels_of_frame(value: float | None) -> str:
-    """A frame's PSNR as it stands beside a crop of the frame."""
+def _padded(image: Frame, shape: float) -> Frame:
+    """With white below, so that it is `shape` times as high as wide: crops of several shapes."""
+    white = max(0, round(image.shape[1] * shape) - image.shape[0])
+    return np.pad(image, ((0, white), (0, 0), (0, 0)), constant_values=255)
+
+
+def _whole_frame(
+    sheet: Sheet, frame: Frame, crops: Sequence[Crop], x: float, y: float, width: float
+) -> None:
+    """The frame with a rectangle a crop, numbered where there are several."""
+    inch = width / frame.shape[1]
+    sheet.picture(frame, x, y, width, frame.shape[0] * inch)
+    for number, crop in enumerate(crops, start=1):
+        left, top = x + crop.x * inch, y + crop.y * inch
+        for colour, line in (("white", 2.2), (HIGHLIGHT, 1.2)):
+            look = {"fill": False, "edgecolor": colour, "linewidth": line}
+            sheet.box(left, top, crop.width * inch, crop.height * inch, **look)
+        if len(crops) > 1:
+            label = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+            sheet.text(str(number), left, top, color=HIGHLIGHT, va="bottom", bbox=label)
+
+
+def _decibels(value: float | None) -> str:
+    """The PSNR of the whole frame, below a crop of it."""
     if value is None or math.isnan(value):
         return "not scored"
-    return "identical" if math.isinf(value) else f"frame {value:.2f} dB"
+    return "identical" if math.isinf(value) else f"{value:.2f}"
 
 
-def _layout(tiles: int, shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many rows of tiles stand beside the frame, and the width of a tile in pixels.
+def _layout(tiles: int, aspect: float) -> tuple[int, float]:
+    """How many tiles stand in a row beside the frame, and the width of each in inches: the frame is
+    as high as all rows, and both fill the width."""
+    rows = max(1, round(math.sqrt(tiles / 2.5)))
+    columns = math.ceil(tiles / rows)
+    text = rows * (BAR + 2 * LINE + GAP) - GAP
+    width = ((TEXT_WIDTH - columns * GAP) * aspect - text) / (SHAPE * rows + columns * aspect)
+    return columns, min(max(width, 0.2), 0.75 * TEXT_WIDTH / columns - GAP)
 
-    The frame is as high as the tiles together and all fill the width. Of the ways to do so, the
-    one with the largest tiles and few empty places, the frame about 0.25 to 0.5 of the width.
+
+def _worst_crop(gt: Frame, outputs: Sequence[Frame], width: int, step: int) -> Crop:
+    """The crop of that width in which the outputs err most; without any, the one with most detail.
+
+    Its corner is a multiple of `step`, so that the input's pixels are whole.
     """
-    aspect = shape[0] / shape[1]
-    options = []
-    for rows in range(1, tiles + 1):
-        columns = math.ceil(tiles / rows)
-        text = rows * (BAR + 2 * LINE + GAP) - GAP - 2 * LINE - BAR
-        width = ((WIDTH - columns * GAP) * aspect - text) / (0.75 * rows + columns * aspect)
-        width = min(max(width, 60.0), (0.75 * WIDTH) / columns - GAP)
-        share = 1 - columns * (width + GAP) / WIDTH
-        off = max(0.0, 0.25 - share, share - 0.5)
-        options.append((width * tiles / (rows * columns) * (1 - off) ** 3, rows, int(width)))
-    _, rows, width = max(options)
-    return rows, width
-
-
-def _choose(
-    gt: Frame,
-    frames: Mapping[str, Frame | None],
-    untrained: frozenset[str],
-    small: Frame | None,
-    width: int,
-) -> tuple[Crop, int]:
-    """The crop in which the methods err most, and the whole number it is enlarged by.
-
-    Untrained methods have no say, unless there is no other. Without any method: the crop with
-    the most detail.
-    """
-    height, full = gt.shape[:2]
-    zoom = max(1, round(width / max(32, full / 6)))
-    side = min(width // zoom, full)
-    tall = min(side * 3 // 4, height)
-    judged = [f for m, f in frames.items() if f is not None and m not in untrained]
-    judged = judged or [f for f in frames.values() if f is not None]
+    height = min(max(1, round(width * SHAPE)), gt.shape[0])
     gray_gt = gt.astype(np.float32).mean(axis=2)
-    if judged:
-        error = np.zeros((height, full), np.float32)
-        for frame in judged:
-            error += np.abs(frame.astype(np.float32).mean(axis=2) - gray_gt)
-    else:
+    error = sum((np.abs(one.astype(np.float32).mean(axis=2) - gray_gt) for one in outputs), 0)
+    if not outputs:
         error = np.abs(np.gradient(gray_gt)).sum(axis=0)
-    total = np.zeros((height + 1, full + 1))
-    total[1:, 1:] = error.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    sums = total[tall:, side:] - total[:-tall, side:] - total[tall:, :-side] + total[:-tall, :-side]
-    # In whole input pixels, so that the input's squares are not cut.
-    step = 1 if small is None else max(1, round(full / small.shape[1]))
-    sums = sums[::step, ::step]
+    total = np.zeros((gt.shape[0] + 1, gt.shape[1] + 1))
+    total[1:, 1:] = np.asarray(error).cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    sums = total[height:] - total[:-height]
+    sums = (sums[:, width:] - sums[:, :-width])[::step, ::step]
     y, x = np.unravel_index(int(sums.argmax()), sums.shape)
-    return Crop(int(x) * step, int(y) * step, side, tall), zoom
-
-
-def _enlarged(frame: Frame, zoom: int) -> Frame:
-    return frame.repeat(zoom, axis=0).repeat(zoom, axis=1)
-
-
-def _compose(
-    gt: Frame, title: str, crop: Crop, tiles: Sequence[Tile], rows: int, zoom: int
-) -> Image:
-    from PIL import Image, ImageDraw, ImageFont
-
-    tile = (crop.width * zoom, crop.height * zoom)
-    columns = math.ceil(len(tiles) / rows)
-    pitch = (tile[0] + GAP, tile[1] + BAR + 2 * LINE + GAP)
-    tall = rows * pitch[1] - GAP - 2 * LINE - BAR
-    shrink = min((WIDTH - columns * pitch[0]) / gt.shape[1], tall / gt.shape[0])
-    size = (max(1, round(gt.shape[1] * shrink)), max(1, round(gt.shape[0] * shrink)))
-    height = max(size[1] + BAR + LINE, tall + BAR + 2 * LINE)
-    canvas = Image.new("RGB", (size[0] + columns * pitch[0], height), "white")
-    draw = ImageDraw.Draw(canvas)
-    font = ImageFont.truetype(font_file(), TEXT)
-    filter = Image.Resampling.LANCZOS if shrink < 1 else Image.Resampling.BICUBIC
-    canvas.paste(Image.fromarray(gt).resize(size, filter), (0, 0))
-    centred(draw, font, title, 0, size[1] + BAR, size[0])
-    box = [
-        round(crop.x * shrink),
-        round(crop.y * shrink),
-        round((crop.x + crop.width) * shrink) - 1,
-        round((crop.y + crop.height) * shrink) - 1,
-    ]
-    draw.rectangle([box[0] - 2, box[1] - 2, box[2] + 2, box[3] + 2], outline="white", width=11)
-    draw.rectangle(box, outline=HIGHLIGHT, width=7)
-    for place, entry in enumerate(tiles):
-        x = size[0] + GAP + (place % columns) * pitch[0]
-        y = (place // columns) * pitch[1]
-        if entry.image is None:
-            draw.rectangle([x, y, x + tile[0] - 1, y + tile[1] - 1], fill="#EEEEEE")
-            centred(draw, font, "no frame", x, y + tile[1] // 2 - TEXT // 2, tile[0])
-        else:
-            canvas.paste(Image.fromarray(entry.image), (x, y))
-        if entry.name == "truth" and entry.colour is None:
-            draw.rectangle([x, y, x + tile[0] - 1, y + tile[1] - 1], outline=HIGHLIGHT, width=5)
-        if entry.colour:
-            draw.rectangle([x, y + tile[1], x + tile[0] - 1, y + tile[1] + BAR], fill=entry.colour)
-        below = y + tile[1] + BAR
-        centred(draw, font, entry.name, x, below, tile[0])
-        centred(draw, font, entry.line, x, below + LINE - 4, tile[0], "#444444")
-    return canvas
-
-
-def centred(
-    draw: Any, font: FreeTypeFont, text: str, x: int, y: int, width: int, fill: str = "black"
-) -> None:
-    """Writes one line in the middle of `width` pixels, its middle left out where it is longer."""
-    short, length = text, len(text)
-    while font.getlength(short) > width and length > 2:
-        length -= 1
-        short = f"{text[: (length + 1) // 2]}…{text[len(text) - length // 2 :]}"
-    draw.text((x + (width - font.getlength(short)) // 2, y), short, fill=fill, font=font)
-
-
-def font_file() -> str:
-    """matplotlib's own font, so that a picture looks the same on every machine."""
-    import matplotlib
-
-    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    return Crop(int(x) * step, int(y) * step, width, height)

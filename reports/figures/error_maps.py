@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stvt.core.formatting import plain
-
 from ..run_info import FrameFiles
-from .crops import read
-from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
+from .sheet import Tile, coloured, read, tile_sheet
+from .style import figure_style, method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,31 +35,20 @@ def error_figure(
 
     Returns the files, none without a truth.
     """
-    from matplotlib.figure import Figure
-
     gt = read(files.gt)
-    frames = {m: read(files.methods[m]) for m in methods if m in files.methods}
-    readable = {m: f for m, f in frames.items() if f is not None and gt is not None}
-    if gt is None or not readable:
+    if gt is None:
         return []
-    columns = min(4, len(readable) + 1)
-    lines = math.ceil((len(readable) + 1) / columns)
-    cell = (TEXT_WIDTH - 0.55) / columns
-    height = lines * (cell * gt.shape[0] / gt.shape[1] + 0.22) + 0.05
+    style = method_styles(methods)
+    tiles = [Tile(gt, title)]
+    for method in [m for m in methods if m in files.methods]:
+        frame = read(files.methods[method])
+        if frame is not None:
+            same = frame.shape == gt.shape
+            image = coloured(error_map(frame, gt) / SHOWN, COLOURS) if same else None
+            tiles.append(Tile(image, method, colour=style[method].colour))
+    if len(tiles) == 1:
+        return []
     with figure_style():
-        figure = Figure(figsize=(TEXT_WIDTH, height), layout=close_together())
-        panels = figure.subplots(lines, columns, squeeze=False)
-        for axes in panels.flat:
-            axes.set_axis_off()
-        panels.flat[0].imshow(gt, interpolation="none")
-        panels.flat[0].set_title(shortened(plain(title), int(cell * 13)), pad=2)
-        image = None
-        for axes, (method, frame) in zip(panels.flat[1:], readable.items(), strict=False):
-            axes.set_title(shortened(plain(method), int(cell * 13)), pad=2)
-            if frame.shape == gt.shape:
-                error = error_map(frame, gt)
-                image = axes.imshow(error, cmap=COLOURS, vmin=0, vmax=SHOWN, interpolation="none")
-        if image is not None:
-            bar = figure.colorbar(image, ax=panels, extend="max", fraction=0.03, pad=0.01)
-            bar.set_label("error in levels of 255")
-        return save(figure, file, formats)
+        sheet = tile_sheet(tiles, gt.shape[0] / gt.shape[1], right=0.65)
+        sheet.colour_bar(COLOURS, SHOWN, "error in levels of 255", extend="max")
+        return sheet.save(file, formats)

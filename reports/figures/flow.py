@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import COLUMN_WIDTH, figure_style, save
+from .sheet import GAP, LINE, Sheet
+from .style import COLUMN_WIDTH, figure_style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,18 +53,15 @@ def flow_figure(
     formats: Sequence[str] = ("png", "pdf", "svg"),
 ) -> list[Path]:
     """The colours of a flow with their key, as FILE.png and so on."""
-    from matplotlib.figure import Figure
-
     most = fastest or float(np.hypot(*np.nan_to_num(flow)).max())
-    height, width = flow.shape[-2:]
+    key = 0.6
+    width = COLUMN_WIDTH - key - GAP
+    height = max(width * flow.shape[-2] / flow.shape[-1], key + LINE)
     with figure_style():
-        size = (COLUMN_WIDTH, COLUMN_WIDTH * 0.78 * height / width + 0.1)
-        figure = Figure(figsize=size)
-        left, right = figure.subplots(1, 2, width_ratios=(0.78, 0.22))
-        figure.subplots_adjust(left=0.01, right=0.99, top=0.97, bottom=0.03, wspace=0.04)
-        left.imshow(flow_colours(flow, fastest), interpolation="none")
-        right.imshow(wheel(), extent=(-1, 1, 1, -1))
-        right.set_title(f"{most:.3g} px", fontsize=7, pad=2)
-        for axes in (left, right):
-            axes.set_axis_off()
-        return save(figure, file, formats)
+        sheet = Sheet(COLUMN_WIDTH, height)
+        sheet.picture(
+            flow_colours(flow, fastest), 0, 0, width, width * flow.shape[-2] / flow.shape[-1]
+        )
+        sheet.picture(wheel(), width + GAP, LINE, key, key)
+        sheet.text(f"{most:.3g} px", width + GAP + key / 2, 0)
+        return sheet.save(file, formats)

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
+from ..averages import Averages, Column
 from ..formatting import name, of_channel
-from ..scores import Averages, Column
-from .style import TEXT_WIDTH, MethodStyle, figure_style, method_styles, save, shortened
+from .style import (
+    COLUMN_WIDTH,
+    TEXT_WIDTH,
+    MethodStyle,
+    figure_style,
+    legend_below,
+    method_styles,
+    save,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,46 +85,27 @@ def _frame_page(
     present = [m for m in methods if any((rows["method"] == m).any() for rows in scenes.values())]
     kinds = {kind for rows in scenes.values() for kind in rows["kind"].unique()}
     same = any(math.isinf(v) for rows in scenes.values() for v in rows["value"])
-    width = TEXT_WIDTH if columns == 2 else 0.72 * TEXT_WIDTH
-    untrained = [
-        f"{plain(m)} (untrained, not drawn)" for m in means.methods if m in means.untrained
+    legend = [style[method].line(plain(method)) for method in present]
+    legend += _legend_of_marks(kinds, same)
+    legend += [
+        _mark(f"{m} (untrained, not drawn)", "") for m in means.methods if m in means.untrained
     ]
-    legend = _legend(present, style, kinds, same, untrained)
-    legend_lines = math.ceil(len(legend) / _fitting(legend, width))
-    below = 0.17 * legend_lines + 0.42
-    height = 1.55 * lines + below
-    figure = Figure(figsize=(width, height))
+    width = TEXT_WIDTH if columns == 2 else COLUMN_WIDTH
+    figure = Figure(figsize=(width, 1.6 * lines + 0.1), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False)
+    unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
     for place, (axes, (scene, rows)) in enumerate(zip(panels.flat, scenes.items(), strict=False)):
         _frame_panel(axes, rows, present, style, both=len(kinds) > 1)
-        axes.set_title(shortened(plain(scene), 48), loc="left", pad=3)
+        axes.set_title("\n".join(wrapped(scene, 2.6, 8)), loc="left", pad=3)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         if place % columns == 0:
-            unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
             axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
         if place + columns >= len(scenes):
             axes.set_xlabel("frame")
     for axes in list(panels.flat)[len(scenes) :]:
         axes.set_visible(False)
-    figure.subplots_adjust(
-        left=0.5 / width,
-        right=1 - 0.1 / width,
-        top=1 - 0.22 / height,
-        bottom=below / height,
-        hspace=0.42,
-        wspace=0.16,
-    )
-    figure.legend(
-        [handle for _, handle in legend],
-        [label for label, _ in legend],
-        loc="lower center",
-        ncols=math.ceil(len(legend) / legend_lines),
-        handlelength=1.8,
-        columnspacing=1.2,
-        handletextpad=0.5,
-        borderaxespad=0.2,
-    )
+    legend_below(figure, legend)
     return figure
 
 
@@ -126,85 +116,44 @@ def _frame_panel(
     style: Mapping[str, MethodStyle],
     both: bool,
 ) -> None:
-    from matplotlib.transforms import blended_transform_factory
-
-    finite_top = blended_transform_factory(axes.transData, axes.transAxes)
     for method in methods:
         mine = rows[rows["method"] == method]
         own = style[method]
         values = mine["value"].where(mine["value"] != math.inf)
-        dense = len(mine) > 40
-        line: dict[str, Any] = {"linestyle": own.dash, "linewidth": 0.6 if both else 0.9}
+        line = own.line(width=0.6 if both else 0.9, marker=False)
+        line.set_data(mine["frame"], values)
+        axes.add_line(line)
+        size = 1.7 if len(mine) > 40 else 2.7
         new = mine["kind"] == "new"
-        # A line through all frames, and marks for each kind; one artist where there is one kind.
-        if both:
-            axes.plot(mine["frame"], values, color=own.colour, **line)
-            line = {"linestyle": "", "linewidth": 0.0}
-        for chosen, filled in ((new, True), (~new, False)):
-            if chosen.any():
-                axes.plot(
-                    mine["frame"][chosen],
-                    values[chosen],
-                    marker=own.marker,
-                    color=own.colour,
-                    markerfacecolor=own.colour if filled else "white",
-                    markersize=(1.6 if dense else 2.6) if filled else (1.8 if dense else 2.8),
-                    markeredgewidth=0.5,
-                    **line,
-                )
+        for chosen, fill in ((new, own.colour), (~new, "white")):
+            look: dict[str, Any] = {"color": own.colour, "markerfacecolor": fill}
+            look |= {"marker": own.marker, "markersize": size, "markeredgewidth": 0.5}
+            axes.plot(mine["frame"][chosen], values[chosen], linestyle="", **look)
         same = mine[mine["value"] == math.inf]
-        if not len(same):
-            continue
-        axes.plot(
-            same["frame"],
-            [1.0] * len(same),
-            "^",
-            transform=finite_top,
-            color=own.colour,
-            markersize=3.5,
-            clip_on=False,
-        )
+        if len(same):
+            look = {"color": own.colour, "markersize": 3.5, "clip_on": False}
+            top = axes.get_xaxis_transform()
+            axes.plot(same["frame"], [1.0] * len(same), "^", transform=top, **look)
     axes.margins(x=0.03, y=0.08)
+    axes.autoscale_view()
     if rows["frame"].nunique() == 1:
         frame = int(rows["frame"].iloc[0])
         axes.set_xlim(frame - 1.5, frame + 1.5)
 
 
-def _legend(
-    methods: Sequence[str],
-    style: Mapping[str, MethodStyle],
-    kinds: set[str],
-    identical: bool,
-    untrained: Sequence[str],
-) -> list[tuple[str, Line2D]]:
+def _legend_of_marks(kinds: set[str], identical: bool) -> list[Line2D]:
+    marks = []
+    if len(kinds) > 1:
+        marks.append(_mark("new frame", "o"))
+    if "existing" in kinds:
+        marks.append(_mark("existing frame", "o", markerfacecolor="white"))
+    if identical:
+        marks.append(_mark("identical frame (inf)", "^"))
+    return marks
+
+
+def _mark(label: str, marker: str, **look: Any) -> Line2D:
     from matplotlib.lines import Line2D
 
-    entries = []
-    for method in methods:
-        own = style[method]
-        entries.append(
-            (
-                shortened(plain(method), 40),
-                Line2D([], [], ls=own.dash, marker=own.marker, color=own.colour, ms=3, lw=1),
-            )
-        )
-
-    def mark(label: str, **kind: Any) -> None:
-        entries.append((label, Line2D([], [], ls="", color="#555555", ms=3.2, mew=0.6, **kind)))
-
-    if len(kinds) > 1 or "existing" in kinds:
-        if "new" in kinds:
-            mark("new frame", marker="o")
-        mark("existing frame", marker="o", mfc="white")
-    if identical:
-        mark("identical frame (inf)", marker="^")
-    for text in untrained:
-        entries.append((shortened(text, 60), Line2D([], [], ls="")))
-    # matplotlib drops labels that begin with an underscore.
-    return [(f" {label}" if label.startswith("_") else label, line) for label, line in entries]
-
-
-def _fitting(legend: Sequence[tuple[str, object]], width: float) -> int:
-    """How many entries of a legend fit beside each other in `width` inches."""
-    longest = max((len(label) for label, _ in legend), default=1)
-    return max(1, min(len(legend), int((width - 0.2) / (0.062 * longest + 0.42))))
+    look |= {"markersize": 3.2, "markeredgewidth": 0.6, "color": "#555555"}
+    return Line2D([], [], linestyle="", marker=marker, label=plain(label), **look)

@@ -1,20 +1,29 @@
-"""Quality against running time: a panel a data set, the area of a bubble its parameters."""
+"""Quality against running time: a panel a data set, with the line of the methods none betters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 from stvt.core.formatting import plain
 
+from ..averages import Averages, Column
 from ..formatting import count, name, of_channel
 from ..run_info import RunInfo
-from ..scores import Averages, Column
 from ..tables.run_tables import missing_reason
-from .style import TEXT_WIDTH, figure_style, method_styles, save, shortened
+from .style import (
+    COLUMN_WIDTH,
+    TEXT_WIDTH,
+    MethodStyle,
+    figure_style,
+    legend_below,
+    log_ticks,
+    method_styles,
+    save,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,15 +31,15 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MOST_PANELS = 12
-LETTERS = 15  # that fit in an inch of a line
+FRONT = {"color": "#9A9A9A", "linewidth": 0.9}
 
 
 def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Path], list[str]]:
     """Mean PSNR against seconds for one frame, for the methods that were timed.
 
-    Each has a number, which the legend explains. Untrained methods stand hollow in a strip below,
-    for they have a time and no quality. Returns the files, none where nothing was timed, and a
-    sentence for each method that is not in it.
+    The legend says their parameters. Untrained methods stand hollow on the axis below, for they
+    have a time and no quality. Returns the files, none where nothing was timed, and a sentence
+    for each method that is not in it.
     """
     times: dict[str, float] = {}
     left_out = []
@@ -46,64 +55,66 @@ def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Pat
     columns = measured[:MOST_PANELS]
     if not times or not columns:
         return [], left_out
+    panels: dict[Column, dict[str, float]] = {}
     for column in columns:
+        panels[column] = {}
         for method in times:
             mean = means.mean(column, method, means.metrics[column][0])
             why = missing_reason(means, info, column, method, mean, None)
-            if why != "untrained" and (why or not math.isfinite(mean.value)):
+            if not why and math.isfinite(mean.value):
+                panels[column][method] = mean.value
+            elif why != "untrained":
                 left_out.append(f"{method} has no mean to compare on {column[0]} ({why or 'inf'})")
     if len(columns) < len(measured):
         left_out.append(f"the first {len(columns)} of {len(measured)} data sets are drawn")
     with figure_style():
-        figure = _figure(means, info, columns, times)
+        figure = _figure(means, info, panels, times)
         return save(figure, folder / "quality-runtime", ("png", "pdf", "svg")), left_out
 
 
+def pareto_front(
+    times: Mapping[str, float], quality: Mapping[str, float], higher_is_better: bool = True
+) -> list[str]:
+    """The methods than which no other is as fast and better, or as good and faster; fastest first.
+
+    >>> pareto_front({"a": 1, "b": 2, "c": 3}, {"a": 20.0, "b": 19.0, "c": 21.0})
+    ['a', 'c']
+    """
+    sign = 1 if higher_is_better else -1
+    front: list[str] = []
+    for method in sorted(quality, key=lambda m: (times[m], -sign * quality[m])):
+        if not front or sign * quality[method] > sign * quality[front[-1]]:
+            front.append(method)
+    return front
+
+
 def _figure(
-    means: Averages, info: RunInfo, columns: Sequence[Column], times: Mapping[str, float]
+    means: Averages,
+    info: RunInfo,
+    panels: Mapping[Column, Mapping[str, float]],
+    times: Mapping[str, float],
 ) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    across = min(len(columns), 2)
-    down = math.ceil(len(columns) / across)
-    parts = 2 if any(method in means.untrained for method in times) else 1
-    width = TEXT_WIDTH if across == 2 else 0.66 * TEXT_WIDTH
-    legend_columns = across
-    legend = 0.17 * math.ceil(len(times) / legend_columns) + 0.1
-    height = (2.3 if parts == 1 else 2.9) * down + 0.3 + legend
-    figure = Figure(figsize=(width, height))
-    outer = figure.add_gridspec(
-        down,
-        across,
-        left=0.55 / width,
-        right=1 - 0.08 / width,
-        top=1 - 0.5 / height,
-        bottom=(0.42 + legend) / height,
-        hspace=0.38,
-        wspace=0.22,
-    )
-    limits = (min(times.values()) / 2.5, max(times.values()) * 2.5)
-    for place, column in enumerate(columns):
-        inner = outer[place].subgridspec(parts, 1, height_ratios=[4, 1][:parts], hspace=0.1)
-        stack = [figure.add_subplot(inner[part]) for part in range(parts)]
-        for axes in stack:
-            axes.set_xscale("log")
-            axes.set_xlim(*limits)
-            _log_ticks(axes, limits)
-        _quality(stack[0], means, info, column, times)
-        if parts == 2:
-            stack[0].tick_params(labelbottom=False)
-            _untrained(stack[1], means, info, times)
-        stack[-1].set_xlabel("seconds for one frame")
-    conditions = fill(_conditions(info, times), int(figure.get_figwidth() * LETTERS))
-    figure.text(0.5, 1 - 0.05 / height, conditions, ha="center", va="top", color="#444444")
-    figure.legend(
-        handles=[_legend_entry(means, info, method) for method in times],
-        loc="lower center",
-        ncols=legend_columns,
-        handletextpad=0.3,
-        borderaxespad=0.2,
-    )
+    across = min(len(panels), 2)
+    down = math.ceil(len(panels) / across)
+    width = TEXT_WIDTH if across == 2 else COLUMN_WIDTH
+    style = method_styles(means.methods)
+    legend = [
+        _marker(style[method], method in means.untrained, _label(means, info, method))
+        for method in times
+    ]
+    legend.append(Line2D([], [], drawstyle="steps-post", label="Pareto front", **FRONT))
+    words = wrapped(_conditions(info, times), width - 0.2, 7)
+    figure = Figure(figsize=(width, 2.1 * down + 0.13 * len(words)), layout="constrained")
+    figure.suptitle("\n".join(words), fontsize=7, color="#444444")
+    all_axes = figure.subplots(down, across, squeeze=False).flat
+    for axes, (column, quality) in zip(all_axes, panels.items(), strict=False):
+        _panel(axes, means, column, quality, times)
+    for axes in list(all_axes)[len(panels) :]:
+        axes.set_visible(False)
+    legend_below(figure, legend, handle=1)
     return figure
 
 
@@ -114,96 +125,64 @@ def _conditions(info: RunInfo, times: Mapping[str, float]) -> str:
     devices = dict.fromkeys(plain(r.conditions) for r in runtimes if r.conditions)
     frame = f"one {' or '.join(sizes)} frame" if sizes else "one frame"
     where = f" on {'; '.join(devices)}" if devices else ""
-    return shortened(f"Time of {frame}{where}. Area: parameters.", 110)
+    sizes_of = (
+        "; in brackets the parameters" if any(info.method(m).parameters for m in times) else ""
+    )
+    return f"Time of {frame}{where}{sizes_of}"
 
 
-def _quality(
-    axes: Axes, means: Averages, info: RunInfo, column: Column, times: Mapping[str, float]
+def _label(means: Averages, info: RunInfo, method: str) -> str:
+    facts = [count(number)] if (number := info.method(method).parameters) else []
+    facts += ["untrained, time only"] * (method in means.untrained)
+    return f"{plain(method)} ({', '.join(facts)})" if facts else plain(method)
+
+
+def _marker(style: MethodStyle, hollow: bool, label: str = "") -> Line2D:
+    marker = style.line(label)
+    marker.set(linestyle="", markersize=5.5, markeredgewidth=0.6)
+    marker.set(markeredgecolor=style.colour if hollow else "white")
+    marker.set_markerfacecolor("none" if hollow else style.colour)
+    return marker
+
+
+def _panel(
+    axes: Axes,
+    means: Averages,
+    column: Column,
+    quality: Mapping[str, float],
+    times: Mapping[str, float],
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
     dataset, channel = column
     metric = means.metrics[column][0]
-    bubbles = 0
+    about = means.about(metric)
+    style = method_styles(means.methods)
+    front = pareto_front(times, quality, about.higher_is_better)
+    x, y = [times[m] for m in front], [quality[m] for m in front]
+    axes.step(x, y, where="post", zorder=1, **FRONT)
     for method, seconds in times.items():
-        mean = means.mean(column, method, metric)
-        reason = missing_reason(means, info, column, method, mean, None)
-        if not reason and math.isfinite(mean.value):
-            _bubble(axes, means, info, method, seconds, mean.value)
-            bubbles += 1
-    axes.set_title(shortened(plain(dataset), 48), loc="left", pad=3)
-    unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
-    axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.margins(y=0.22)
-    if not bubbles:
-        axes.set_yticks([])
-        axes.text(
-            0.5, 0.5, "no mean to compare", transform=axes.transAxes, ha="center", va="center"
-        )
-
-
-def _untrained(axes: Axes, means: Averages, info: RunInfo, times: Mapping[str, float]) -> None:
-    axes.set_yticks([])
-    axes.set_ylim(-1, 1)
-    axes.set_ylabel("untrained", fontsize=7)
-    for method, seconds in times.items():
-        if method in means.untrained:
-            _bubble(axes, means, info, method, seconds, 0.0)
-
-
-def _bubble(axes: Axes, means: Averages, info: RunInfo, method: str, x: float, y: float) -> None:
-    """A method: a disc as large as its parameters, or a small diamond without any; its number."""
-    marker = _marker(means, info, method)
-    marker.set_data([x], [y])
-    axes.add_line(marker)
-    axes.update_datalim([(x, y)])
+        hollow = method in means.untrained
+        if hollow or method in quality:
+            marker = _marker(style[method], hollow)
+            marker.set_data([seconds], [0.0 if hollow else quality[method]])
+            if hollow:
+                marker.set(transform=axes.get_xaxis_transform(), clip_on=False)
+            marker.set_zorder(3)
+            axes.add_line(marker)
+    axes.update_datalim([(times[m], quality[m]) for m in quality])
+    axes.margins(y=0.12)
     axes.autoscale_view(scalex=False)
-    away = marker.get_markersize() / 2 + 1
-    axes.annotate(
-        str(means.methods.index(method) + 1),
-        (x, y),
-        xytext=(away, away),
-        textcoords="offset points",
-        fontsize=7,
-    )
-
-
-def _marker(means: Averages, info: RunInfo, method: str, largest: float = math.inf) -> Line2D:
-    from matplotlib.lines import Line2D
-
-    parameters = info.method(method).parameters or 0
-    colour = method_styles(means.methods)[method].colour
-    # 100 M parameters have a radius of 14 points; none is drawn smaller than 2.5.
-    radius = max(2.5, 14 * math.sqrt(parameters / 1e8)) if parameters else 2.8
-    return Line2D(
-        [],
-        [],
-        marker="o" if parameters else "D",
-        markersize=min(2 * radius, largest),
-        markerfacecolor="none" if method in means.untrained else f"{colour}B0",
-        markeredgecolor=colour,
-        markeredgewidth=0.9,
-        linestyle="",
-    )
-
-
-def _legend_entry(means: Averages, info: RunInfo, method: str) -> Line2D:
-    parameters = info.method(method).parameters
-    size = f" ({count(parameters)})" if parameters else ""
-    marker = _marker(means, info, method, largest=5)
-    number = means.methods.index(method) + 1
-    marker.set_label(f"{number}  {shortened(plain(method), 40)}{size}")
-    return marker
-
-
-def _log_ticks(axes: Axes, limits: tuple[float, float]) -> None:
-    """Ticks at 1, 2, 5 of each decade, or at decades alone where there are many, in plain digits."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-
-    low, high = (math.floor(math.log10(limits[0])), math.ceil(math.log10(limits[1])))
-    steps = (1, 2, 5) if high - low <= 3 else (1,)
-    ticks = [step * 10.0**power for power in range(low, high + 1) for step in steps]
-    axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if limits[0] <= t <= limits[1]]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = min(times.values()) / 2, max(times.values()) * 2
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    log_ticks(axes.xaxis, low, high)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set_title("\n".join(wrapped(dataset, 2.6, 8)), loc="left", pad=3)
+    axes.set_xlabel("seconds for one frame")
+    unit = f" ({about.unit})" if about.unit else ""
+    axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
+    if not quality:
+        axes.set_yticks([])
+        look = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "no mean to compare", **look)

@@ -2,31 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stvt.core.formatting import plain
+
+from .style import (
+    COLOURS,
+    COLUMN_WIDTH,
+    DASHES,
+    MARKERS,
+    MethodStyle,
+    figure_style,
+    legend_below,
+    log_ticks,
+    save,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 NOT_CURVES = ("step", "rate", "windows_per_second", "data_wait")  # columns that are no curve
+NAMES = {"flow": "L_M, moved frames", "space": "L_S, existing frames", "between": "L_F, new frames"}
+LEVELS = 127.5  # 8-bit levels of a difference of 1 in [-1, 1]
+FEWEST = 20  # points of a curve that is smoothed
 
 
-def curves(lines: DataFrame, what: str, file: Path) -> None:
-    """Draw a run's `loss.csv` or `validation.csv` as PNG.
+def training_curves(
+    lines: DataFrame,
+    what: str,
+    title: str,
+    file: Path,
+    baseline: str = "",
+    scores: Mapping[str, float] | None = None,
+) -> list[Path]:
+    """Draws a run's `loss.csv` or `validation.csv`, raw and smoothed, as FILE.png and FILE.svg.
 
-    lines: a column "step", and one for each curve. what: "loss" or "validation".
+    lines:    a column "step", and one for each curve. what: "loss" or "validation".
+    baseline: a method, whose scores by column are dashed lines across.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    for name in lines.columns:
-        if name not in NOT_CURVES:
-            axes.plot(lines["step"], lines[name], label=name, linewidth=1.2)
-    axes.set_xlabel("step")
-    axes.set_ylabel("mean absolute difference, of 2" if what == "loss" else "PSNR, dB, RGB")
-    if what == "loss":
-        axes.set_yscale("log")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(file)
+    loss = what == "loss"
+    names = [name for name in lines.columns if name not in NOT_CURVES]
+    span = max(1, len(lines) // FEWEST)
+    with figure_style():
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.4), layout="constrained")
+        axes = figure.add_subplot()
+        figure.suptitle("\n".join(wrapped(title, COLUMN_WIDTH - 0.2, 8)), fontsize=8)
+        legend = []
+        for place, name in enumerate(names):
+            colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+            values = lines[name] * (LEVELS if loss else 1)
+            marked = marker if len(lines) <= 2 * FEWEST else ""
+            raw = {"color": colour, "linewidth": 0.6, "alpha": 0.4 if span > 1 else 1}
+            axes.plot(lines["step"], values, marker=marked, markersize=2.5, **raw)
+            if span > 1:
+                smooth = values.ewm(span=span).mean()
+                axes.plot(lines["step"], smooth, color=colour, linewidth=1.2)
+            legend.append(MethodStyle(colour, marked, ()).line(plain(NAMES.get(name, name))))
+            if scores and name in scores:
+                style, score = MethodStyle(colour, "", DASHES[1]), scores[name]
+                axes.axhline(score, color=colour, linewidth=0.9, linestyle=(0, style.dash))
+                legend.append(style.line(f"{plain(name)}, {baseline}: {score:.2f} dB"))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        axes.set_xlabel("step" if span == 1 else f"step (bold: smoothed over {span} points)")
+        axes.set_ylabel("mean absolute error, levels of 255" if loss else "PSNR of RGB (dB)")
+        if loss:
+            axes.set_yscale("log")
+            log_ticks(axes.yaxis, *axes.get_ylim())
+        legend_below(figure, legend)
+        return save(figure, file, ("png", "svg"))

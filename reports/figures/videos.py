@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
 from ..run_info import ClipFiles
-from .crops import centred, font_file, read
-from .style import method_styles
+from .sheet import read
+from .style import font_file, method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
 
     Frame = NDArray[np.uint8]
 
@@ -86,13 +87,24 @@ def _pictures(
         for place, (name, files) in enumerate(views.items()):
             x, y = (place % columns) * pitch[0], (place // columns) * pitch[1]
             draw.rectangle([x, y + 5, x + 6, y + LABEL - 5], fill=colours.get(name, "#FFFFFF"))
-            centred(draw, font, plain(name), x + 10, y + 4, width - 10, "white")
+            _centred(draw, font, plain(name), x + 10, y + 4, width - 10, "white")
             picture = read(files[frame])
             if picture is not None:
                 canvas.paste(_resized(picture, width, height), (x, y + LABEL))
         below = f"{title}, frame {frame}"
-        centred(draw, font, below, 0, size[1] - LABEL + 4, size[0], "#B8C0C8")
+        _centred(draw, font, below, 0, size[1] - LABEL + 4, size[0], "#B8C0C8")
         yield np.asarray(canvas)
+
+
+def _centred(
+    draw: Any, font: FreeTypeFont, text: str, x: int, y: int, width: int, fill: str
+) -> None:
+    """Writes one line in the middle of `width` pixels, its middle left out where it is longer."""
+    short, length = text, len(text)
+    while font.getlength(short) > width and length > 2:
+        length -= 1
+        short = f"{text[: (length + 1) // 2]}…{text[len(text) - length // 2 :]}"
+    draw.text((x + (width - font.getlength(short)) // 2, y), short, fill=fill, font=font)
 
 
 def _resized(frame: Frame, width: int, height: int) -> Image:

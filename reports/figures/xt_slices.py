@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stvt.core.formatting import plain
-
 from ..run_info import ClipFiles
-from .crops import read
-from .style import TEXT_WIDTH, close_together, figure_style, save, shortened
+from .sheet import Tile, read, tile_sheet
+from .style import figure_style, method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,24 +36,16 @@ def slice_figure(
     Frames that any view lacks are left out. Returns the files, none where fewer than two frames
     are left.
     """
-    from matplotlib.figure import Figure
-
     views = clip.views(methods)
     common = sorted(set.intersection(*(set(view) for view in views.values())))
     if len(common) < 2:
         return []
-    columns = min(4, len(views))
-    lines = math.ceil(len(views) / columns)
-    cell = TEXT_WIDTH / columns
+    style = method_styles(methods)
+    tiles = []
+    for label, files in views.items():
+        frames = [frame for f in common if (frame := read(files[f])) is not None]
+        whole = len(frames) == len(common) and len({frame.shape for frame in frames}) == 1
+        colour = style[label].colour if label in style else None
+        tiles.append(Tile(time_slice(frames, row) if whole else None, label, colour=colour))
     with figure_style():
-        figure = Figure(figsize=(TEXT_WIDTH, lines * 0.7 * cell + 0.2), layout=close_together())
-        figure.suptitle(shortened(plain(title), 90), fontsize=8)
-        panels = figure.subplots(lines, columns, squeeze=False)
-        for axes in panels.flat:
-            axes.set_axis_off()
-        for axes, (label, files) in zip(panels.flat, views.items(), strict=False):
-            axes.set_title(shortened(plain(label), int(cell * 13)), pad=2)
-            frames = [frame for f in common if (frame := read(files[f])) is not None]
-            if len(frames) == len(common) and len({frame.shape for frame in frames}) == 1:
-                axes.imshow(time_slice(frames, row), interpolation="none", aspect="auto")
-        return save(figure, file, formats)
+        return tile_sheet(tiles, 0.55, title).save(file, formats)

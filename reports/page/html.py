@@ -11,23 +11,22 @@ from stvt.core.formatting import plain
 
 from ..figures.style import method_styles
 from ..formatting import NOTHING, name
+from ..protocol import protocol_sentences
 from ..run_info import Clips, RunInfo
 from ..tables.paper_tables import main_table
 from ..tables.run_tables import scene_table
 from ..tables.table import Table
-from .protocol import protocol_sentences
 from .scene_data import Key, frames_shown, scene_data, scenes_shown
 from .templates import data_uri, render_html
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..scores import Averages, Column
+    from ..averages import Averages, Column
 
-DASHES = {"-": "none", "--": "6 4", ":": "2 3", "-.": "7 3 2 3"}  # as SVG says them
 LISTED = 200  # failures and warnings
 MANY_SCENES = 12  # whose table is folded
-SCRIPT = ("report.js", "player.js", "controls.js")
+SCRIPT = ("report.js", "player.js", "address.js", "controls.js")
 
 
 def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, folder: Path) -> str:
@@ -37,7 +36,6 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
     """
     scenes, capped = scenes_shown(means, clips)
     frames, thinned = frames_shown(scenes, clips)
-    places = {key: place for place, key in enumerate(scenes)}
     style = method_styles(means.methods)
     cost_figure = folder / "figures" / "quality-runtime.svg"
     return render_html(
@@ -52,12 +50,12 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
         scenes=scenes,
         moving=bool(frames),
         left_out=f"{capped} {thinned}",
-        scene_tables=list(_scene_tables(means, info, places)),
+        scene_tables=list(_scene_tables(means, info, scenes)),
         listed=LISTED,
         provenance=list(_provenance(info)),
         data=[
             ("page-data", _page_data(means, scenes)),
-            *_scene_data(rows, means, clips, frames, places, folder),
+            *_scene_data(rows, means, info, clips, frames, scenes, folder),
         ],
     )
 
@@ -70,21 +68,27 @@ def _page_data(means: Averages, scenes: list[Key]) -> dict[str, Any]:
             {
                 "name": plain(method),
                 "colour": style[method].colour,
-                "dash": DASHES[style[method].dash],
+                "dash": " ".join(map(str, style[method].dash)) or "none",
                 "untrained": method in means.untrained,
             }
             for method in means.methods
         ],
-        "scenes": [f"{plain(dataset)}: {plain(scene)}" for dataset, scene in scenes],
+        "scenes": list(map(_label, scenes)),
     }
+
+
+def _label(key: Key) -> str:
+    """A scene's name in the player and in addresses."""
+    return f"{plain(key[0])}: {plain(key[1])}"
 
 
 def _scene_data(
     rows: DataFrame,
     means: Averages,
+    info: RunInfo,
     clips: Clips,
     frames: Mapping[Key, list[int]],
-    places: Mapping[Key, int],
+    scenes: list[Key],
     folder: Path,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     of_scene = {
@@ -92,18 +96,23 @@ def _scene_data(
         for key, group in rows.groupby(["dataset", "scene"], sort=False)
         if isinstance(key, tuple)
     }
-    for key, place in places.items():
+    for place, key in enumerate(scenes):
         clip = clips.get(key[0], {}).get(key[1])
         scene = scene_data(key, of_scene.get(key), means, clip, frames.get(key, []))
         if not (folder / scene["picture"]).is_file():
             scene["picture"] = ""
+        scene["failed"] = [
+            plain(f"{failure.method} failed: {failure.reason}.")
+            for failure in info.failures
+            if (failure.dataset, failure.scene) == key
+        ]
         yield f"scene-data-{place}", scene
 
 
 def _scene_tables(
-    means: Averages, info: RunInfo, places: Mapping[Key, int]
-) -> Iterator[tuple[str, bool, Table, dict[str, int]]]:
-    """Of each data set: title, whether it has few scenes, table, scene -> its place in the player."""
+    means: Averages, info: RunInfo, scenes: list[Key]
+) -> Iterator[tuple[str, bool, Table, dict[str, str]]]:
+    """Of each data set: title, whether it has few scenes, table, scene -> its label in the player."""
     several = len({channel for _, channel in means.columns}) > 1
     for column in means.columns:
         if not means.metrics[column]:
@@ -116,13 +125,13 @@ def _scene_tables(
             f"{dataset}{of}: {leading} of {number} scenes",
             number <= MANY_SCENES,
             _leading(means, info, column),
-            {scene: places[dataset, scene] for d, scene in places if d == dataset},
+            {key[1]: _label(key) for key in scenes if key[0] == dataset},
         )
 
 
 def _leading(means: Averages, info: RunInfo, column: Column) -> Table:
     """The scenes in the metric that leads; the remarks stand below the main table already."""
-    table = scene_table(means, info, column).of_part(name(means.metrics[column][0]))
+    table = scene_table(means, info, column).choose(["n", means.metrics[column][0]])
     table.remarks = []
     return table
 

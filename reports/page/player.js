@@ -10,10 +10,10 @@ const heat = Array.from({length: 256}, (_, n) => {
 const SPEEDS = [1, 2, 4, 6, 8, 12, 15, 24, 30, 60];
 
 const state = {place: -1, scene: null, at: 0, playing: false, fps: 12, mode: "frames",
-  zoom: 1, x: 0.5, y: 0.5, split: 0.5, row: 0.5};
+  zoom: 1, x: 0.5, y: 0.5, split: 0.5, row: 0.5, hidden: new Set()};
 let views = [];
 
-const curves = new Curves($("curves"), $("reading"), seekFrame);
+const curves = new Curves($("curves"), $("reading"), seekFrame, state.hidden);
 
 function nameOf(view) {
   return view.kind === "method" ? page.methods[view.method].name : view.kind;
@@ -75,7 +75,9 @@ function draw() {
 
 function drawNow() {
   const scene = state.scene;
-  if (!scene || !scene.frames.length) return;
+  if (!scene) return;
+  if (!state.playing) remember();
+  if (!scene.frames.length) return;
   const frame = scene.frames[state.at];
   $("at").value = state.at;
   const kind = new Set(scene.new).has(frame) ? "new" : "existing";
@@ -119,6 +121,9 @@ function drawStage() {
   if (pair[0]) drawPart(context, pair[0]);
   context.restore();
   $("handle").style.left = `${state.split * 100}%`;
+  $("handle").hidden = state.split === 0 || state.split === 1;
+  const seen = $("handle").hidden ? [$(state.split ? "left" : "right")] : [$("left"), $("right")];
+  $("seen").textContent = `shown: ${seen.map(s => nameOf(views[s.value])).join(" | ")}`;
   $("split").value = Math.round(state.split * 1000);
 }
 
@@ -282,6 +287,29 @@ function setSplit(split) {
   draw();
 }
 
+// Shows the whole of one picture, then the whole of the other, in the same place.
+function flip() {
+  if (state.mode !== "compare") setMode("compare");
+  setSplit(state.split === 1 ? 0 : 1);
+}
+
+// Hides a method in the views, strips and curves, or shows it again.
+function toggle(method) {
+  if (!state.hidden.delete(method)) state.hidden.add(method);
+  showMethods();
+}
+
+function showMethods() {
+  [...$("legend").children].forEach((button, i) =>
+    button.setAttribute("aria-pressed", !state.hidden.has(i)));
+  for (const view of views) {
+    const hidden = view.kind === "method" && state.hidden.has(view.method);
+    view.figure.hidden = view.stripFigure.hidden = hidden;
+  }
+  curves.draw();
+  draw();
+}
+
 function setMode(mode) {
   state.mode = mode;
   for (const button of $("modes").querySelectorAll("[data-mode]")) {
@@ -318,6 +346,12 @@ function makeView(view) {
   return view;
 }
 
+function showMetric(metric) {
+  $("metric").selectedIndex = metric;
+  curves.show(state.scene.curves[metric] || null, new Set(state.scene.new));
+  draw();
+}
+
 function open(place) {
   if (!(place >= 0 && place < page.scenes.length)) return;
   play(false);
@@ -339,17 +373,12 @@ function open(place) {
     select.replaceChildren(...views.map((view, i) => el("option", {value: i}, nameOf(view))));
   }
   $("left").value = kept[0] && views[kept[0]] ? kept[0] : Math.min(2, views.length - 1);
-  $("right").value = kept[1] && views[kept[1]] ? kept[1] : 0;
+  $("right").value = kept[1] && views[kept[1]] ? kept[1] : views.length > 3 ? 3 : 0;
   const metric = clamp($("metric").selectedIndex, 0, Math.max(0, scene.curves.length - 1));
   $("metric").replaceChildren(...scene.curves.map((set, i) => el("option", {value: i}, set.label)));
   $("metric-bar").hidden = !scene.curves.length;
   curves.frame = undefined;
-  if (scene.curves.length) {
-    $("metric").selectedIndex = metric;
-    curves.show(scene.curves[metric], new Set(scene.new));
-  } else {
-    curves.show(null);
-  }
+  showMetric(metric);
   $("lossless").replaceChildren();
   if (scene.picture) {
     $("lossless").append("Lossless, from the middle of the scene: ",
@@ -357,5 +386,8 @@ function open(place) {
   }
   // All frames of the scene are fetched ahead, so that it plays without gaps.
   for (const view of views) scene.frames.forEach((_, i) => load(view, "images", i));
+  $("failed").hidden = !scene.failed.length;
+  $("failed").textContent = scene.failed.join(" ");
+  showMethods();
   setMode(state.mode);
 }

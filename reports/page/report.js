@@ -99,9 +99,13 @@ function ticks(low, high, count) {
 }
 
 class Curves {
-  // place: where to draw; reading: where values go; seek(frame): called on a click.
-  constructor(place, reading, seek) {
-    Object.assign(this, {place, reading, seek, set: null});
+  // place: where to draw; reading: where values go; seek(frame): called on a click; hidden: methods.
+  constructor(place, reading, seek, hidden) {
+    Object.assign(this, {place, reading, seek, hidden, set: null});
+  }
+
+  get visible() {
+    return this.set.curves.filter(curve => !this.hidden.has(curve.method));
   }
 
   show(set, isNew) {
@@ -116,7 +120,7 @@ class Curves {
     const width = Math.max(280, this.place.clientWidth), height = width < 500 ? 190 : 250;
     const box = {left: 46, right: width - 12, top: 14, bottom: height - 30};
     const frames = this.set.curves.flatMap(c => c.frames);
-    const values = this.set.curves.flatMap(c => c.values).filter(v => typeof v === "number");
+    const values = this.visible.flatMap(c => c.values).filter(v => typeof v === "number");
     const [first, last] = [Math.min(...frames), Math.max(...frames)];
     let low = Math.min(...values, Infinity), high = Math.max(...values, -Infinity);
     if (!values.length) [low, high] = [0, 1];
@@ -140,7 +144,7 @@ class Curves {
       text.textContent = tick;
       drawing.append(text);
     }
-    for (const curve of this.set.curves) drawing.append(this.line(curve, y, box));
+    for (const curve of this.visible) drawing.append(this.line(curve, y, box));
     this.cursor = svg("line", {class: "cursor", y1: box.top, y2: box.bottom, x1: -9, x2: -9});
     drawing.append(this.cursor);
     const known = [...new Set(frames)].sort((a, b) => a - b);
@@ -186,7 +190,7 @@ class Curves {
     if (!this.set || !this.cursor) return;
     this.cursor.setAttribute("x1", this.x(frame));
     this.cursor.setAttribute("x2", this.x(frame));
-    const parts = this.set.curves.map(curve => {
+    const parts = this.visible.map(curve => {
       const value = curve.values[curve.frames.indexOf(frame)];
       const text = typeof value === "number" ? value.toFixed(this.set.digits) : value ?? "–";
       const method = page.methods[curve.method];

@@ -60,6 +60,7 @@ PROTOCOL: Mapping[str, object] = {
     "crop_border": 0,
     "time_step": 2,
     "ends": "valid",
+    "common_frames": "on",
     "limit": None,
     "inputs": "prepared",
     "precision": "fp32",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 from stvt.core.formatting import plain
@@ -44,15 +43,6 @@ def markdown(text: object) -> str:
     line = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", line)  # GitHub links bare addresses
     line = re.sub(r"^([-+=#])", r"\\\1", line)  # the start of a list, a heading, an underline
     return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
-
-
-def markup(text: object) -> str:
-    """The text as HTML that shows it literally, in an attribute between double quotes too.
-
-    >>> markup('a<b> & "c"')
-    'a&lt;b&gt; &amp; &quot;c&quot;'
-    """
-    return html.escape(plain(text))
 
 
 def code(text: object) -> str:

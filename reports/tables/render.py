@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stvt.core.formatting import csv_text, plain
 
 from ..errors import ReportError
-from .escape import latex, markdown, markup
-from .table import Cell, Row, Table, Value
+from .escape import latex, markdown
+from .table import Cell, Row, Table, TableColumn, Value
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 FITS_A_PAGE = 40  # rows
+COLUMN, PAGE = 240, 500  # points of text in a two-column paper
+LETTER = 4.7  # points, of a digit in \\small
 Wrap = Callable[[str], str]
 
 
@@ -69,12 +73,6 @@ LATEX = Style(
     notes=r"\textsuperscript{{{}}}".format,
     italic=r"\textit{{{}}}".format,
 )
-HTML = Style(
-    markup,
-    best="<strong>{}</strong>".format,
-    second="<u>{}</u>".format,
-    notes="<sup>{}</sup>".format,
-)
 TERMINAL = Style(plain, best="{}*".format, second="{}°".format, notes=" [{}]".format)
 
 
@@ -86,6 +84,11 @@ def _starts_quoted(table: Table, place: int) -> bool:
     """Whether somebody else's rows begin at this one."""
     kinds = [row.kind for row in table.rows]
     return place > 0 and kinds[place] == "quoted" != kinds[place - 1]
+
+
+def _footnotes(table: Table) -> list[tuple[str, str]]:
+    protocol = [("", f"Protocol: {table.signature}.")] if table.signature else []
+    return [*table.footnotes(), *protocol]
 
 
 def render(tables: Sequence[Table], format: str) -> str:
@@ -106,7 +109,7 @@ def as_markdown(table: Table) -> str:
         _row(["---"] + ["---:"] * (len(heads) - 1)),
         *map(_row, MARKDOWN.rows(table)),
     ]
-    notes = [f"{n.translate(SUPERSCRIPT)} {markdown(s)}".strip() for n, s in table.footnotes()]
+    notes = [f"{n.translate(SUPERSCRIPT)} {markdown(s)}".strip() for n, s in _footnotes(table)]
     below = "\n\n" + "  \n".join(notes) if notes else ""
     return "\n".join(lines) + below + "\n"
 
@@ -116,50 +119,88 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """A two-column-wide booktabs table; one that fits no page goes over several (longtable)."""
-    long = len(table.rows) > FITS_A_PAGE
-    heads = _heads(table, latex)
-    columns = "l" + "r" * (len(heads) - 1)
-    header = [r"    \toprule", _latex_row(heads), r"    \midrule"]
-    if long:
-        lines = [
-            r"% needs \usepackage{booktabs,longtable}, and a page of one column",
-            r"\begingroup",
-            r"  \small",
-            r"  \setlength{\tabcolsep}{4pt}",
-            rf"  \begin{{longtable}}{{{columns}}}",
-            rf"    \caption{{{latex(table.titled())}}} \\",
-            *[*header, r"    \endfirsthead"],
-            *[*header, r"    \endhead"],
-            r"    \bottomrule",
-            r"    \endfoot",
-        ]
+    """A booktabs table, of one column of a two-column paper where it fits there, else of both.
+
+    Columns without any value are left out. One that fits no page goes over several (longtable).
+    """
+    table = table.without_empty()
+    rows = LATEX.rows(table)
+    width = _latex_width(table, rows)
+    kind = "longtable" if len(rows) > FITS_A_PAGE else "table" if width <= COLUMN else "table*"
+    shrunk = kind == "table*" and width > PAGE
+    columns = "l" + "r" * (len(rows[0] if rows else _heads(table, str)) - 1)
+    caption = rf"\caption{{{latex(table.titled())}}}"
+    head = [r"    \toprule", *_latex_heads(table), r"    \midrule"]
+    packages = "booktabs" + ",longtable" * (kind == "longtable") + ",graphicx" * shrunk
+    lines = [rf"% needs \usepackage{{{packages}}}"]
+    if table.signature:
+        lines.append(f"% protocol: {plain(table.signature)}")
+    if kind == "longtable":
+        lines += [r"\begingroup", r"  \small", r"  \setlength{\tabcolsep}{4pt}"]
+        lines += [rf"  \begin{{longtable}}{{{columns}}}", rf"    {caption} \\"]
+        lines += [*head, r"    \endfirsthead", *head, r"    \endhead"]
+        lines += [r"    \bottomrule", r"    \endfoot"]
     else:
-        lines = [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table*}[t]",
-            r"  \centering",
-            r"  \small",
-            r"  \setlength{\tabcolsep}{4pt}",
-            r"  \setlength{\belowcaptionskip}{6pt}",
-            rf"  \caption{{{latex(table.titled())}}}",
-            rf"  \begin{{tabular}}{{{columns}}}",
-            *header,
-        ]
-    for place, cells in enumerate(LATEX.rows(table)):
+        lines += [rf"\begin{{{kind}}}[t]", r"  \centering", r"  \small"]
+        lines += [r"  \setlength{\tabcolsep}{4pt}", r"  \setlength{\belowcaptionskip}{6pt}"]
+        lines += [f"  {caption}"] + [r"  \resizebox{\linewidth}{!}{%"] * shrunk
+        lines += [rf"  \begin{{tabular}}{{{columns}}}", *head]
+    for place, cells in enumerate(rows):
         if _starts_quoted(table, place):
             lines.append(r"    \midrule")
         elif table.rows[place].spaced:
             lines.append(r"    \addlinespace")
         lines.append(_latex_row(cells))
-    lines += [r"  \end{longtable}"] if long else [r"    \bottomrule", r"  \end{tabular}"]
+    if kind == "longtable":
+        lines.append(r"  \end{longtable}")
+    else:
+        lines += [r"    \bottomrule", r"  \end{tabular}" + "}" * shrunk]
     if table.footnotes():
-        lines += ["", r"  \smallskip", r"  \begin{minipage}{0.95\textwidth}", r"    \footnotesize"]
+        lines += ["", r"  \smallskip", r"  \begin{minipage}{\linewidth}", r"    \footnotesize"]
         for number, text in table.footnotes():
             mark = rf"\textsuperscript{{{number}}}~" if number else ""
             lines.append(rf"    {mark}{latex(text)}\par")
         lines.append(r"  \end{minipage}")
-    return "\n".join([*lines, r"\endgroup" if long else r"\end{table*}"]) + "\n"
+    return "\n".join([*lines, r"\endgroup" if kind == "longtable" else rf"\end{{{kind}}}"]) + "\n"
+
+
+def _latex_heads(table: Table) -> list[str]:
+    """The head; where each metric has a column of its own, in two rows, metrics below."""
+    if not table.split or not any(column.part for column in table.columns):
+        return [_latex_row(_latex_head(title) for title, _ in table.groups())]
+    above, rules, below, start = [], "", [], 1
+    for title, columns in table.titles():
+        stop = start + len(columns) - 1
+        if columns[0].part:
+            above.append(rf"\multicolumn{{{len(columns)}}}{{c}}{{{latex(title)}}}")
+            rules += rf"\cmidrule(lr){{{start}-{stop}}}"
+            below += [_arrow(column) for column in columns]
+        else:
+            above.append("")
+            below.append(_latex_head(title))
+        start = stop + 1
+    return [_latex_row(above), f"    {rules}", _latex_row(below)]
+
+
+def _arrow(column: TableColumn) -> str:
+    return latex(column.part) + rf"$\{'down' if column.better == 'low' else 'up'}arrow$"
+
+
+def _latex_head(title: str) -> str:
+    """What stands after a comma goes into a second line."""
+    first, comma, second = map(latex, title.partition(", "))
+    return rf"\shortstack[r]{{{first},\\{second}}}" if comma else first
+
+
+def _latex_width(table: Table, rows: Sequence[Sequence[str]]) -> float:
+    """About how wide a table in \\small letters is, in points."""
+    texts = [re.split(", ?", title) for title, _ in table.groups()]
+    if table.split:
+        texts = [re.split(", ?", column.part or column.title) for column in table.columns]
+    for cells in rows:
+        for column, cell in zip(texts, cells, strict=True):
+            column.append(re.sub(r"\\[a-z]+\{?|[{}\\]", "", cell))
+    return sum(LETTER * max(map(len, column)) + 8 for column in texts)
 
 
 def _latex_row(cells: Iterable[str]) -> str:
@@ -173,7 +214,7 @@ def as_standalone(tables: Sequence[Table]) -> str:
         [
             r"\documentclass{article}",
             rf"\usepackage[a4paper{wide},margin=15mm]{{geometry}}",
-            r"\usepackage{booktabs,longtable}",
+            r"\usepackage{booktabs,longtable,graphicx}",
             r"\begin{document}",
             *[as_latex(table).rstrip() for table in tables],
             r"\end{document}",
@@ -182,20 +223,11 @@ def as_standalone(tables: Sequence[Table]) -> str:
     )
 
 
-def as_html(table: Table) -> str:
-    """A fragment, <div class="table">, without style or script; all text escaped."""
-    heads = "".join(f'<th scope="col">{text}</th>' for text in _heads(table, markup))
-    lines = ['<div class="table">', "<table>", f"<caption>{markup(table.titled())}</caption>"]
-    lines += [f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
-    for row, (first, *cells) in zip(table.rows, HTML.rows(table), strict=True):
-        kind = ' class="quoted"' if row.kind in ("subrow", "quoted") else ""
-        body = "".join(f"<td>{cell}</td>" for cell in cells)
-        lines.append(f'<tr{kind}><th scope="row">{first}</th>{body}</tr>')
-    lines += ["</tbody>", "</table>"]
-    for number, text in table.footnotes():
-        mark = f"<sup>{number}</sup> " if number else ""
-        lines.append(f'<p class="note">{mark}{markup(text)}</p>')
-    return "\n".join([*lines, "</div>"]) + "\n"
+def as_html(tables: Sequence[Table]) -> str:
+    """Fragments as on report.html, without style or script; all text escaped."""
+    from ..page.templates import render as render_template
+
+    return render_template("fragment.html.j2", tables=tables)
 
 
 def as_terminal(table: Table) -> str:
@@ -216,7 +248,7 @@ def as_terminal(table: Table) -> str:
         quoted = _starts_quoted(table, place)
         if quoted or table.rows[place].spaced:
             body.insert(2 + place, body[1] if quoted else "")
-    notes = [f"[{n}] {plain(s)}" if n else plain(s) for n, s in table.footnotes()]
+    notes = [f"[{n}] {plain(s)}" if n else plain(s) for n, s in _footnotes(table)]
     if "best" in table.marks():
         notes.insert(0, "* best, ° second" if "second" in table.marks() else "* best")
     return "\n".join([plain(table.caption), "", *body, *([""] if notes else []), *notes]) + "\n"
@@ -224,17 +256,34 @@ def as_terminal(table: Table) -> str:
 
 def as_csv(tables: Sequence[Table]) -> str:
     """A line a measured value, in full precision; where nothing is measured, a line a row."""
-    rows = [(table, row) for table in tables for row in table.rows if row.kind != "mean"]
-    lines = [line for table, row in rows for line in _lines(table, row)]
+    lines = _all_lines(tables)
     text = io.StringIO()
     if lines:
         fields = dict.fromkeys(field for line in lines for field in line)
         writer = csv.DictWriter(text, list(fields), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(
-            {k: csv_text(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines
-        )
+        writer.writerows({k: _csv_cell(k, v) for k, v in line.items()} for line in lines)
     return text.getvalue()
+
+
+def _csv_cell(key: str, value: object) -> object:
+    if key == "value" and isinstance(value, float):
+        return f"{value:.6f}"
+    return csv_text(value) if isinstance(value, str) else value
+
+
+def as_json(tables: Sequence[Table]) -> str:
+    """What CSV has, as a list of objects without what is empty; an infinite value is null."""
+    lines = [
+        {k: None if v == math.inf else v for k, v in line.items() if v != ""}
+        for line in _all_lines(tables)
+    ]
+    return json.dumps(lines, indent=1, ensure_ascii=False) + "\n"
+
+
+def _all_lines(tables: Sequence[Table]) -> list[dict[str, object]]:
+    rows = [(table, row) for table in tables for row in table.rows if row.kind != "mean"]
+    return [line for table, row in rows for line in _lines(table, row)]
 
 
 def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
@@ -245,11 +294,10 @@ def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
             named |= ({column.key: _exact(cell.value)} if column.key else {}) | cell.details
     measured = [(column, cell) for column, cell in pairs if column.measured]
     for column, cell in measured:
-        value = f"{cell.value:.6f}" if isinstance(cell.value, float) else cell.value
         yield {
             **row.keys,
             **column.measured,
-            "value": "" if value == "nan" else value,
+            "value": _exact(cell.value),
             "note": _note(cell),
             "rank": cell.rank.place if cell.rank else "",
             "mark": cell.mark,
@@ -279,6 +327,7 @@ FORMATS: Mapping[str, Callable[[Sequence[Table]], str]] = {
     "latex": _each(as_latex),
     "standalone": as_standalone,
     "csv": as_csv,
-    "html": _each(as_html),
+    "json": as_json,
+    "html": as_html,
     "terminal": _each(as_terminal),
 }

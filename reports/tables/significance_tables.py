@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from ..averages import Averages, Column, averages
 from ..formatting import NOTHING, name, number, of_channel, signed
 from ..run_info import DatasetInfo, RunInfo
-from ..scores import Averages, Column, averages
 from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
-from .run_tables import metric_names, own_keys, quality_cells, quality_columns
-from .table import EMPTY, Cell, Row, Table, TableColumn, label
+from .run_tables import (
+    frame_numbers,
+    metric_names,
+    own_keys,
+    quality_cell,
+    quality_columns,
+    row_of,
+)
+from .table import Cell, Row, Table, TableColumn, label
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -52,14 +59,15 @@ def _exact(value: float) -> str:
 
 
 def difference_table(
-    rows: DataFrame, means: Averages, column: Column, metric: str, tolerance: float | None = None
+    rows: DataFrame, means: Averages, info: RunInfo, column: Column, metric: str
 ) -> Table:
     """Each two methods of a run on one data set: the difference, its interval, if it is one."""
     dataset, channel = column
     table = Table(
         f"{dataset}, differences in {name(metric)}{of_channel(channel)} of each two methods: "
-        f"mean over scenes, {METHOD}.",
+        f"mean over scenes, {METHOD}. {frame_numbers(means, info, [dataset])}",
         [TableColumn("methods"), *_difference_columns("significant")],
+        signature=info.signature,
     )
     verdicts = {"same": "no", "not significant": "no", "not comparable": NOTHING}
     of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
@@ -68,7 +76,7 @@ def difference_table(
     parts = {str(method): by_scene(scores) for method, scores in of.groupby("method")}
     trained = [m for m in means.methods if m not in means.untrained and m in parts]
     for a, b in combinations(trained, 2):
-        result = difference(parts[a], parts[b], metric, tolerance, about=means.about(metric))
+        result = difference(parts[a], parts[b], metric, about=means.about(metric))
         keys = {"dataset": dataset, "channel": channel, "metric": metric, "a": a, "b": b}
         verdict = verdicts.get(result.verdict, f"yes, {result.verdict}")
         cells = [label(f"{b} against {a}"), *_difference_cells(result, verdict)]
@@ -107,25 +115,26 @@ def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) 
     """Methods x positions between two input frames (t = 0 is in register with one)."""
     dataset, channel = column
     here = rows[rows["dataset"] == dataset]
-    times = sorted(here["time"].unique())
     only = replace(info, datasets={dataset: info.datasets.get(dataset, DatasetInfo([]))})
-    parts = [(t, averages(here[here["time"] == t], only)) for t in times]
-    columns = [
-        measured
-        for t, of in parts
-        for measured in quality_columns(
-            of, column, f"t = {t:.4g}{'' if t else ' (existing)'}", {"t": f"{t:.6g}"}
+    times = sorted(here["time"].unique())
+    parts = {f"{t:.6g}": averages(here[here["time"] == t], only) for t in times}
+    columns = []
+    for t, of in parts.items():
+        title = (
+            f"t = {float(t):.4g}{'' if float(t) else ' (existing)'}, n {of.frame_count(dataset)}"
         )
-    ]
+        if column in of.metrics:
+            columns += quality_columns(of, [], column, title, {"t": t})
     table = Table(
         f"{dataset}, {metric_names(means, column)}{of_channel(channel)} by the time t between two "
-        "input frames, mean over frames and then over scenes.",
+        f"input frames, mean over n frames and then over {len(means.scenes[dataset])} scenes.",
         [TableColumn("method"), *columns],
+        signature=info.signature,
     )
     for method in means.methods:
-        cells = [label(method)]
-        for _, of in parts:
-            known = column in of.metrics
-            cells += quality_cells(of, only, column, method) if known else [EMPTY]
-        table.rows.append(Row(cells, keys=own_keys(method)))
+
+        def quality(of: Mapping[str, str], method: str = method) -> Cell:
+            return quality_cell(parts[of["t"]], only, of, method)
+
+        table.rows.append(row_of(table, label(method), quality, keys=own_keys(method)))
     return table

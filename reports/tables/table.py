@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
+from ..averages import Rank
+from ..errors import ReportError
 from ..formatting import NOTHING
-from ..scores import Rank
 
 Value = float | int | str | None
 RowKind = Literal["own", "subrow", "quoted", "mean"]
@@ -60,6 +61,13 @@ class TableColumn:
     measured: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
 
+    @property
+    def names(self) -> list[str]:
+        """The names that choose it, the first by its head: vid4, psnr, vid4:psnr; time."""
+        title = self.title.split(",")[0]
+        metric = self.measured.get("metric")
+        return [title, *([metric, f"{title}:{metric}"] if metric else [])]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -78,12 +86,17 @@ class Row:
 
 @dataclass
 class Table:
-    """Rows of cells under a head, a caption above, and remarks below that no cell refers to."""
+    """Rows of cells under a head, a caption above, and remarks below that no cell refers to.
+
+    signature: of the protocol of all its scores. split: a head for each part of a column.
+    """
 
     caption: str
     columns: Sequence[TableColumn]
     rows: list[Row] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    signature: str = ""
+    split: bool = False
 
     def notes(self) -> dict[str, int]:
         """The notes of all cells with their numbers, in the order of the cells."""
@@ -101,9 +114,9 @@ class Table:
 
     def legend(self) -> str:
         """The meaning of the marks, where there are any."""
-        marks = self.marks()
-        second = ", second underlined" if "second" in marks else ""
-        return f"Best in bold{second}." if "best" in marks else ""
+        words = {"best": "best in bold", "second": "second underlined"}
+        listed = ", ".join(text for mark, text in words.items() if mark in self.marks())
+        return f"{listed.capitalize()}." if listed else ""
 
     def titled(self) -> str:
         """The caption, and what the marks mean."""
@@ -112,13 +125,46 @@ class Table:
     def groups(self) -> Iterator[tuple[str, slice]]:
         """The heads, and the columns that stand under each."""
         start = 0
-        for title, same in groupby(self.columns, lambda c: c.title if c.part else c):
-            stop = start + len(list(same))
-            yield title if isinstance(title, str) else title.title, slice(start, stop)
-            start = stop
+        for title, same in self.titles():
+            for part in [[column] for column in same] if self.split else [same]:
+                stop = start + len(part)
+                yield f"{title} {part[0].part}".strip() if self.split else title, slice(start, stop)
+                start = stop
 
-    def of_part(self, part: str) -> Table:
-        """The table with only those of its columns that have this part, or none."""
-        places = [place for place, c in enumerate(self.columns) if c.part in ("", part)]
+    def titles(self) -> Iterator[tuple[str, list[TableColumn]]]:
+        """The titles of the columns, and the neighbours that share each."""
+        for _, same in groupby(self.columns, lambda c: c.title if c.part else c):
+            columns = list(same)
+            yield columns[0].title, columns
+
+    def choose(self, names: Sequence[str]) -> Table:
+        """The table with the columns of these names (`TableColumn.names`), in this order.
+
+        Raises ReportError for a name that no column has.
+        """
+        chosen = [0]
+        for name in names:
+            places = [place for place, column in enumerate(self.columns) if name in column.names]
+            if not places:
+                has = ", ".join(dict.fromkeys(column.names[0] for column in self.columns[1:]))
+                raise ReportError(f"no column '{name}' in the table; it has {has}")
+            chosen += [place for place in places if place not in chosen]
+        return self._of(chosen)
+
+    def without_empty(self) -> Table:
+        """The table without columns that have nothing in any row."""
+        columns = range(len(self.columns))
+        texts = [{row.cells[place].text for row in self.rows} for place in columns]
+        return self._of([place for place in columns if not place or texts[place] - {NOTHING}])
+
+    def highlight(self, marks: Collection[str]) -> Table:
+        """The table with no other marks than these."""
+        rows = [
+            replace(row, cells=[c if c.mark in marks else replace(c, rank=None) for c in row.cells])
+            for row in self.rows
+        ]
+        return replace(self, rows=rows)
+
+    def _of(self, places: Sequence[int]) -> Table:
         rows = [replace(row, cells=[row.cells[place] for place in places]) for row in self.rows]
         return replace(self, columns=[self.columns[place] for place in places], rows=rows)

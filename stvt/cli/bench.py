@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
 from stvt.cli.options import natural, positive, size
+from stvt.cli.output import note, table
 
 if TYPE_CHECKING:
     from stvt.profiling.stream import Comparison, FormName
@@ -37,7 +36,7 @@ def add(commands: Any) -> None:
         help="model: by part, for each megapixel made; stream: the whole, against one window "
         "after another",
     )
-    command.add_argument("--methods", metavar="A,B", default=METHODS, help=f"(default: {METHODS})")
+    options.add_methods(command, "of `stvt list methods`", default=METHODS)
     command.add_argument(
         "--size",
         type=lambda text: [size(part) for part in text.split(",")],
@@ -46,7 +45,7 @@ def add(commands: Any) -> None:
         help="of the outputs, or several: 960x540,1920x1080 (default: 960x540)",
     )
     command.add_argument(
-        "--times", type=natural, default=1, metavar="N", help="new frames between two (default: 1)"
+        "--times", type=natural, default=1, metavar="N", help="new frames between two"
     )
     command.add_argument(
         "--forms",
@@ -54,15 +53,16 @@ def add(commands: Any) -> None:
         type=_forms,
         help="to compare: windows, stream, moments (each output by itself), published (window by "
         "window, float32, PyTorch's convolutions), compiled (the stream by torch.compile), graphs "
-        "(that with CUDA graphs); the first is what ratios are to",
+        "(that with CUDA graphs); the first is what ratios are to (default: those that "
+        "differ; of stream published, too)",
     )
-    command.add_argument(
-        "--rounds", type=positive, default=3, metavar="N", help="timed, of each (default: 3)"
-    )
+    command.add_argument("--rounds", type=positive, default=3, metavar="N", help="timed, of each")
     command.add_argument("--float64", action="store_true", help="to compare outputs exactly")
     options.add_device(command)
     options.add_precision(command)
-    command.add_argument("--json", type=Path, metavar="FILE", help="every number, for programs")
+    options.add_out(
+        command, "FILE.json", words="none", text="every number, written after each method"
+    )
 
 
 def _what(text: str) -> str:
@@ -83,8 +83,6 @@ def _forms(text: str) -> tuple[str, ...]:
 
 
 def bench(args: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
     from stvt import baselines
     from stvt.core.files import write_json
     from stvt.device import usable_device
@@ -128,19 +126,20 @@ def bench(args: argparse.Namespace) -> int:
                 facts[-1] |= {"peak_memory_bytes": needed, "memory_is": memory_is}
                 mebibytes = None if needed is None else needed >> 20
                 peaks.append({"method": method.name, "peak MiB": mebibytes, "": memory_is})
-            if args.json:  # after each, for all of them may take hours
-                ceiling = {"multiply_accumulates_a_second": product, "bytes_a_second": copy}
-                write_json(args.json, {"what": args.what, "ceilings": ceiling, "methods": facts})
-            print(_outputs(spec, comparison), file=sys.stderr)
+            ceiling = {"multiply_accumulates_a_second": product, "bytes_a_second": copy}
+            args.facts = {"what": args.what, "ceilings": ceiling, "methods": facts}
+            if args.out:  # after each, for all of them may take hours
+                write_json(args.out, args.facts)
+            note(_outputs(spec, comparison))
         clock = "processor time of all threads" if facts[0]["on_cpu"] else "time by the clock"
         print(f"{width}x{height}, {facts[0]['precision']}, {facts[0]['device']}; ms are {clock}")
         print(
             f"in the same run: {product / 1e9:.0f} GMAC/s in {args.precision} matrix products, "
             f"{copy / 1e9:.1f} GB/s copied"
         )
-        print(tabulate(rows, headers="keys", tablefmt="simple"))
+        table(rows)
         if peaks:
-            print(tabulate(peaks, headers="keys", tablefmt="simple"))
+            table(peaks)
     return 0
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
+from stvt.cli.options import names
 from stvt.core.formatting import plain
 
 HELP = "what changed between two runs, and whether it is significant"
@@ -22,24 +25,20 @@ scenes of RUN_A; 2: the runs cannot be compared.
 
 def add(commands: Any) -> None:
     """Add the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser(
-        "compare",
-        help=HELP,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = commands.add_parser("compare", help=HELP, description=DESCRIPTION)
     command.set_defaults(run=compare)
-    command.add_argument("first", type=Path, metavar="RUN_A")
-    command.add_argument("second", type=Path, metavar="RUN_B")
-    command.add_argument(
-        "--method",
-        action="append",
+    command.add_argument("first", type=Path, metavar="RUN_A", help="the folder of a run")
+    command.add_argument("second", type=Path, metavar="RUN_B", help="that of another, or the same")
+    options.add_methods(
+        command,
+        "method A of RUN_A with B of RUN_B; or the one that both have; again for more (default: "
+        "all of those)",
+        action="extend",
         default=[],
-        type=_pair,
-        metavar="A=B",
-        help="method A of RUN_A with B of RUN_B; or the one that both have (default: all of those)",
+        type=_pairs,
+        metavar="A=B,...",
     )
-    command.add_argument("--metric", default="", metavar="A,B", help="(default: all of both)")
+    options.add_metrics(command, "which (default: all of both)", type=names, default=())
     command.add_argument(
         "--tolerance",
         type=float,
@@ -48,13 +47,13 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--allow",
-        default="",
+        type=names,
+        default=(),
         metavar="A,B",
-        help="parts of the protocol that may differ (precision, window ...), and data, metrics",
+        help="parts of the protocol that may differ (precision, window ...), and data, metrics "
+        "(default: none)",
     )
-    command.add_argument(
-        "--format", default="terminal", help="terminal, markdown, csv, html, latex"
-    )
+    options.add_format(command)
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -66,22 +65,31 @@ def compare(args: argparse.Namespace) -> int:
     comparison = reports.Comparison(
         first,
         second,
-        methods=args.method,
-        metrics=[metric for metric in args.metric.split(",") if metric],
+        methods=args.methods,
+        metrics=args.metrics,
         tolerance=args.tolerance,
-        allow=[part for part in args.allow.split(",") if part],
+        allow=args.allow,
     )
-    table = comparison.table(args.format)
+    table, changes = comparison.table(args.format), provenance.changes(first[1], second[1])
+    args.facts = {
+        "first": args.first,
+        "second": args.second,
+        "changes": changes,
+        "worse": comparison.worse,
+        "verdict": comparison.verdict(),
+        "differences": json.loads(comparison.table("json")),
+    }
     if args.format != "terminal":
         print(table, end="")
         return 1 if comparison.worse else 0
     print(f"first:  {args.first}\nsecond: {args.second}")
-    for line in provenance.changes(first[1], second[1]):
+    for line in changes:
         print(plain(f"changed: {line}"))
     print(f"\n{table}\n{comparison.verdict()}")
     return 1 if comparison.worse else 0
 
 
-def _pair(text: str) -> tuple[str, str]:
-    first, _, second = text.partition("=")
-    return first, second or first
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """A=B, or A for A=A, or several with commas."""
+    pairs = (name.partition("=") for name in names(text))
+    return [(first, second or first) for first, _, second in pairs]

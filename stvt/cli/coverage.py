@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
+from stvt.cli.output import table
 
 if TYPE_CHECKING:
     from stvt.datasets import Coverage, SideOverlap
@@ -32,13 +32,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--all", action="store_true", help="every missing section, not the first ten"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="everything, for programs")
 
 
 def coverage(args: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
-    from stvt.core.files import write_json
     from stvt.core.progress import progress_line
     from stvt.datasets import coverage as compare
     from stvt.datasets import read_clip_index
@@ -46,15 +42,14 @@ def coverage(args: argparse.Namespace) -> int:
     a, b = (read_clip_index(what, args.root) for what in (args.a, args.b))
     with progress_line("clip") as show:
         result = compare(a, b, args.frames, show)
-    if args.json:
-        write_json(args.json, result.as_dict())
-    print(tabulate(rows(result), headers="keys", tablefmt="simple"))
+    args.facts = result.as_dict()
+    table(rows(result))
     for letter, side, other in zip("AB", result.sides, result.sides[::-1], strict=True):
         if not side.missing:
             continue
         reasons = [{"why": w, "sections": n, "seconds": s} for w, n, s in side.reasons()]
         print(f"\nof {letter}, {side.name}, but not in {other.name}:")
-        print(tabulate(reasons, headers="keys", tablefmt="simple", maxcolwidths=[70, None, None]))
+        table(reasons, maxcolwidths=[70, None, None])
         for one in side.missing if args.all else side.missing[:SHOWN]:
             end = "its end" if one.end is None else f"{one.end:g} s"
             print(f"  {one.video}, {one.start:g} s to {end}: {one.reason}")

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from stvt.cli import options
+from stvt.cli.project import NAME, project_file
 
 
 def add(commands: Any) -> None:
@@ -29,5 +30,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     from stvt.doctor import machine
 
-    print(tabulate(machine(args.root), tablefmt="plain"))
+    rows = [*machine(args.root), ("project file", project_file() or f"no {NAME} here or above")]
+    args.facts = rows
+    print(tabulate(rows, tablefmt="plain"))
     return 0

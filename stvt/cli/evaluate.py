@@ -6,27 +6,29 @@ import argparse
 from typing import Any
 
 from stvt.cli import options
-from stvt.cli.options import positive
+from stvt.cli.options import names, positive
 
 
 def add(commands: Any) -> None:
     """Adds the command to the sub-parsers of `stvt`."""
     command = commands.add_parser("evaluate", help="score methods on prepared sets")
     command.set_defaults(run=evaluate)
-    command.add_argument("--datasets", required=True, metavar="A,B", help="prepared sets")
-    command.add_argument(
-        "--methods",
+    options.add_datasets(command, "prepared sets", required=True)
+    options.add_methods(
+        command,
+        "of `stvt list methods`; a+b composes, name=frames:FOLDER scores frames made elsewhere, "
+        "name=FILE.py:Class runs your own",
         required=True,
-        metavar="A,B",
-        help="of `stvt list methods`; a+b composes, name=frames:FOLDER scores frames made "
-        "elsewhere, name=FILE.py:Class runs your own",
+    )
+    command.add_argument(
+        "--scenes", type=names, default=(), metavar="A,B", help="only these (default: all)"
     )
     options.add_root(command)
-    options.add_out(command, "RUN", words="runs/DATASETS-PROTOCOL")
-    command.add_argument(
-        "--metrics",
+    options.add_runs(command, "RUN", "DATASETS-PROTOCOL")
+    options.add_metrics(
+        command,
+        "psnr, ssim, lpips, lpips-vgg, dists; your own: NAME=FILE.py:function",
         default="psnr,ssim",
-        help="psnr, ssim, lpips, lpips-vgg, dists; your own: NAME=FILE.py:function",
     )
     options.add_weights(command)
     options.add_untrained(command)
@@ -41,40 +43,53 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--save-frames", action="store_true", help="keep every scored frame")
     command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
-    command.add_argument("--runtime-size", type=options.size, metavar="WxH", help="of another size")
+    command.add_argument(
+        "--runtime-size", type=options.size, metavar="WxH", help="time one of it (default: 960x540)"
+    )
     rules = command.add_argument_group("protocol", "a preset, and what differs from it")
     rules.add_argument(
-        "--protocol", default="paper", choices=["paper", "zsm", "space", "videoinr", "authors"]
+        "--protocol",
+        default="paper",
+        choices=["paper", "zsm", "space", "videoinr", "authors"],
+        help="rules of a paper",
     )
-    rules.add_argument("--scale", type=int, choices=[2, 3, 4])
-    rules.add_argument("--degradation", choices=["BD", "BI", "BDC"])
-    rules.add_argument("--time-step", type=int, metavar="N", help="every N-th frame is input")
-    rules.add_argument(
-        "--frames", choices=["new", "existing", "all", "centre"], help="which are scored"
+
+    def rule(option: str, text: str, **more: Any) -> None:
+        rules.add_argument(option, help=f"{text} (default: the protocol's)", **more)
+
+    rule("--scale", "of the enlargement", type=int, choices=[2, 3, 4])
+    rule("--degradation", "of the low-resolution frames", choices=["BD", "BI", "BDC"])
+    rule("--time-step", "every N-th frame is input", type=int, metavar="N")
+    rule("--frames", "which are scored", choices=["new", "existing", "all", "centre"])
+    rule("--clip", "only frames of whole clips of N", type=int, metavar="N")
+    rule("--ends", "at a sequence's ends", choices=["valid", "replicate"])
+    rule(
+        "--common-frames",
+        "on: with --ends valid all methods are scored on the frames that each has its whole window "
+        "for; off: each on all its own",
+        choices=["on", "off"],
     )
-    rules.add_argument("--clip", type=int, metavar="N", help="only frames of whole clips of N")
-    rules.add_argument("--ends", choices=["valid", "replicate"], help="at a sequence's ends")
-    rules.add_argument("--channel", choices=["rgb", "y"])
-    rules.add_argument("--crop-border", type=int, metavar="N", help="pixels left out")
-    rules.add_argument("--limit", type=positive, metavar="N", help="input intervals a scene")
-    options.add_precision(rules, default=None)
+    rule("--channel", "that is scored", choices=["rgb", "y"])
+    rule("--crop-border", "pixels left out", type=int, metavar="N")
+    rule("--limit", "input intervals a scene", type=positive, metavar="N")
+    rule("--handover", "inside cascades", choices=["float", "uint8"])
+    options.add_precision(rules, words="the protocol's")
     options.add_tile(rules)
     options.add_chunk(rules)
-    rules.add_argument("--handover", choices=["float", "uint8"], help="inside cascades")
 
 
 def evaluate(args: argparse.Namespace) -> int:
     from stvt.baselines import check_names, parse_methods
-    from stvt.datasets import load
+    from stvt.datasets import choose_scenes, load
     from stvt.metrics import find_metric
 
     specs = parse_methods(args.methods)
     check_names(specs)
-    for name in options.names(args.metrics):
+    for name in names(args.metrics):
         if ":" not in name:  # a file's function is looked for when it is to be run
             find_metric(name)
-    for name in options.names(args.datasets):
-        load(name, args.root.resolve())  # kept: the run reads no manifest twice
+    root = args.root.resolve()  # by which the run finds the manifests that are read here
+    choose_scenes([load(name, root) for name in names(args.datasets)], args.scenes)
 
     # torch takes seconds, so only now.
     from stvt.baselines import Settings
@@ -82,17 +97,20 @@ def evaluate(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
     from stvt.evaluation.run import computed_line, evaluate
 
-    given = Settings(args.scale or 4, weights=dict(args.weights), untrained=args.untrained)
-    options.say_own_weights("evaluate", specs, given)
-    with progress_line() as show:
+    weights = options.weights(args, specs)
+    given = Settings(args.scale or 4, weights=weights, untrained=args.untrained)
+    options.say_own_weights(specs, given)
+    with progress_line() as show, progress_line("method") as show_methods:
         scores = evaluate(
             args.datasets,
             args.methods,
             root=args.root,
             out=args.out,
+            runs=args.runs,
+            scenes=args.scenes,
             protocol=args.protocol,
             metrics=args.metrics,
-            weights=dict(args.weights),
+            weights=weights,
             untrained=args.untrained,
             device=args.device,
             compiled=args.compile,
@@ -103,12 +121,14 @@ def evaluate(args: argparse.Namespace) -> int:
             save_frames=args.save_frames,
             verify=args.verify,
             progress=show,
+            cost_progress=show_methods,
             scale=args.scale,
             degradation=args.degradation,
             time_step=args.time_step,
             frames=args.frames,
             clip=args.clip,
             ends=args.ends,
+            common_frames=args.common_frames,
             channel=args.channel,
             crop_border=args.crop_border,
             limit=args.limit,
@@ -117,7 +137,8 @@ def evaluate(args: argparse.Namespace) -> int:
             chunk=args.chunk,
             handover=args.handover,
         )
-    code = print_report(scores)
+    code = print_report(args, scores)
     if line := computed_line(scores.attrs["computed"]):
         print(line)
+    args.facts["computed"] = scores.attrs["computed"]
     return code

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from stvt.cli import options
+
+FILES = "FILE.png, FILE.pdf and FILE.svg are written"
 
 
 def add(commands: Any) -> None:
@@ -16,14 +19,10 @@ def add(commands: Any) -> None:
     )
     command.set_defaults(run=confidence)
     command.add_argument("clip", type=Path, metavar="FOLDER", help="small frames, as a method gets")
-    command.add_argument(
-        "--method",
-        default="stvun-s",
-        metavar="NAME",
-        help="stvun or a form of it (default: stvun-s)",
-    )
+    options.add_methods(command, "stvun or a form of it", default="stvun-s", metavar="NAME")
     command.add_argument(
         "--weights",
+        dest="files",  # each a row of the figure, other than what a project file's weights are
         action="append",
         default=[],
         metavar="[NAME=]FILE",
@@ -33,18 +32,18 @@ def add(commands: Any) -> None:
     options.add_untrained(command)
     command.add_argument("--frame", type=int, metavar="N", help="the centre (default: the middle)")
     options.add_device(command)
-    options.add_out(command, "FILE", Path("confidence"), "confidence.png and .pdf")
+    options.add_out(command, "FILE", Path("confidence"), text=FILES)
 
     command = commands.add_parser(
         "flow", help="the optical flow from one frame to another, as colours"
     )
     command.set_defaults(run=flow)
-    command.add_argument("first", type=Path, metavar="FIRST")
-    command.add_argument("second", type=Path, metavar="SECOND")
+    command.add_argument("first", type=Path, metavar="FIRST", help="a picture")
+    command.add_argument("second", type=Path, metavar="SECOND", help="another of the same size")
     command.add_argument(
         "--fastest", type=float, metavar="PIXELS", help="of the full colour (default: the most)"
     )
-    options.add_out(command, "FILE", Path("flow"), "flow.png and .pdf")
+    options.add_out(command, "FILE", Path("flow"), text=FILES)
 
 
 def confidence(args: argparse.Namespace) -> int:
@@ -53,16 +52,14 @@ def confidence(args: argparse.Namespace) -> int:
 
     window, maps = confidence_maps(
         args.clip,
-        args.weights,
-        method=args.method,
+        args.files,
+        method=args.methods,
         untrained=args.untrained,
         frame=args.frame,
         device=args.device,
     )
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    for file in confidence_figure(window, maps, args.out):
-        print(file)
-    return 0
+    return _print_files(args, confidence_figure(window, maps, args.out))
 
 
 def flow(args: argparse.Namespace) -> int:
@@ -81,6 +78,10 @@ def flow(args: argparse.Namespace) -> int:
     levels = np.float32(255)
     motion = Flow().motion(np.divide(first, levels), np.divide(second, levels))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    for file in flow_figure(motion.transpose(2, 0, 1), args.out, args.fastest):
-        print(file)
+    return _print_files(args, flow_figure(motion.transpose(2, 0, 1), args.out, args.fastest))
+
+
+def _print_files(args: argparse.Namespace, files: Iterable[Path]) -> int:
+    args.facts = {"files": list(files)}
+    print(*args.facts["files"], sep="\n")
     return 0

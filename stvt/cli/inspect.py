@@ -8,6 +8,7 @@ from typing import Any
 
 from stvt.cli import options
 from stvt.cli.options import positive
+from stvt.cli.output import table
 
 LISTED = 40  # scenes in the terminal; the page has all
 
@@ -17,29 +18,27 @@ def add(commands: Any) -> None:
     command.set_defaults(run=inspect)
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
     options.add_root(command)
-    options.add_out(command, "FOLDER", words="runs/inspect-NAME")
-    command.add_argument(
-        "--scenes", type=positive, default=24, metavar="N", help="shown at most (default: 24)"
-    )
+    options.add_runs(command, "FOLDER", "inspect-NAME")
+    command.add_argument("--max", type=positive, default=24, metavar="N", help="scenes shown")
+    options.gone(command, "--scenes", "--scenes is --max now")
     command.add_argument(
         "--low",
         type=Path,
         metavar="FOLDER",
         help="low-resolution frames of a test set made elsewhere, FOLDER/SCENE/*.png: which "
-        "degradation are they of?",
+        "degradation are they of? (default: none)",
     )
 
 
 def inspect(args: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
     from stvt.core.progress import progress_line
     from stvt.inspection import inspect as inspect_set
 
-    out = args.out or Path("runs") / f"inspect-{args.name}"
+    out = args.out or args.runs / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        result = inspect_set(args.name, args.root, out, args.scenes, args.low, show)
-    print(tabulate(result.table[:LISTED], headers="keys", tablefmt="simple"))
+        result = inspect_set(args.name, args.root, out, args.max, args.low, show)
+    args.facts = result
+    table(result.table[:LISTED])
     if len(result.table) > LISTED:
         print(f"and {len(result.table) - LISTED} more")
     for line in result.low:

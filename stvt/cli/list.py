@@ -8,6 +8,7 @@ from textwrap import shorten
 from typing import Any
 
 from stvt.cli import options
+from stvt.cli.output import table
 
 Row = dict[str, object]
 
@@ -16,14 +17,13 @@ def add(commands: Any) -> None:
     """Adds the command to the sub-parsers of `stvt`."""
     command = commands.add_parser("list", help="the methods, data sets or metrics there are")
     command.set_defaults(run=list_)
-    command.add_argument("what", choices=["methods", "datasets", "metrics"])
+    command.add_argument("what", choices=["methods", "datasets", "metrics"], help="which of them")
     options.add_root(command)
 
 
 def list_(args: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
-    print(tabulate(rows(args.what, args.root), headers="keys", tablefmt="simple"))
+    args.facts = rows(args.what, args.root)
+    table(args.facts)
     return 0
 
 

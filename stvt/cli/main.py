@@ -7,12 +7,13 @@ import os
 import re
 import sys
 from argparse import SUPPRESS
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from stvt.cli import output
+from stvt.cli.project import defaults, project_file
 from stvt.core.errors import StvtError
-from stvt.core.formatting import plain
 from stvt.core.suggestions import did_you_mean
 from stvt.core.version import __version__
 
@@ -28,13 +29,28 @@ The benchmark and the data sets for joint space-time video upsampling.
 GROUPS = {
     "measure": ("evaluate", "report", "compare", "reproduce", "results", "figures"),
     "data sets": ("prepare", "verify", "inspect", "coverage"),
-    "methods": ("upsample", "train", "weights", "bench"),
-    "this installation": ("list", "doctor"),
+    "methods": ("upsample", "train", "weights", "export", "bench"),
+    "this installation": ("list", "doctor", "completion"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that ends with the default of an option, where it has one and does not say it itself."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        default, text = action.default, action.help or ""
+        if default is None or default is False or default in (SUPPRESS, "", (), []):
+            return text
+        if "(default" in text or not action.option_strings:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"formatter_class": _Help, **options})
+
     def error(self, message: str) -> NoReturn:
         if wrong := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             names = [name.strip(" '") for name in wrong[2].split(",")]
@@ -52,13 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # PyTorch then asks Linux for huge pages for tensors of 2 MiB and more, which a CPU reads and
     # writes up to twice as fast (docs/performance.md). It looks when it first allocates one.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    parser = build_parser()
     if not (sys.argv[1:] if argv is None else argv):
-        parser.print_help()
+        build_parser().print_help()
         return 0
-    args = parser.parse_args(argv)
+    output.begin()
     try:
-        code: int = args.run(args)
+        file = project_file()
+        settings = dict(defaults(file)) if file else {}
+        args = build_parser(settings).parse_args(argv)
+        output.begin(args.command, quiet=args.quiet, details=args.verbose, as_json=args.json)
+        if file and args.verbose:
+            given = ", ".join(f"{name} {value}" for name, value in settings.items())
+            output.note(f"{file} gives {given or 'nothing'}")
+        code = (output.with_json(args.run) if args.json else args.run)(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("\nstvt: interrupted; the same command continues where it was", file=sys.stderr)
@@ -67,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (StvtError, OSError) as error:
-        print(f"stvt {args.command}: {plain(error)}", file=sys.stderr)
+        output.fail(error)
         return 2
     return code
 
@@ -84,21 +106,37 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command line, with every sub-command's options."""
+def build_parser(settings: Mapping[str, Any] = {}) -> argparse.ArgumentParser:
+    """The parser of the command line, with every sub-command's options.
+
+    settings: defaults in the place of the options' own: those of a project file.
+    """
     parser = _Parser(
-        prog="stvt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="stvt", usage="stvt [-h] [--version] COMMAND ...", description=DESCRIPTION
     )
     parser.add_argument("--version", action="version", version=f"stvt {__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", help=SUPPRESS
+        dest="command", required=True, metavar="COMMAND", help=SUPPRESS, prog="stvt"
     )
+    listed = commands._choices_actions  # argparse would list all in one group
     for group, files in GROUPS.items():
+        before = len(listed)
         for name in files:
             import_module(f"stvt.cli.{name}").add(commands)
-        # argparse lists all commands in one group; here each has the group of its use.
-        added = commands._choices_actions
-        lines = (f"  {action.dest:<13}{action.help}" for action in added)
+        lines = (f"  {action.dest:<13}{action.help}" for action in listed[before:])
         parser.description = "\n".join([parser.description or "", f"{group}:", *lines, ""])
-        added.clear()
+    for _, one in leaves(parser):
+        output.add(one)
+        # Not of `reproduce`, whose own default is what was used then: None.
+        one.set_defaults(**{k: v for k, v in settings.items() if one.get_default(k) is not None})
     return parser
+
+
+def leaves(parser: argparse.ArgumentParser, name: str = "stvt") -> Iterator[tuple[str, Any]]:
+    """The parsers that take a command's options, by the words before these: "stvt weights list"."""
+    inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not inner:
+        yield name, parser
+    for action in inner:
+        for word, one in action.choices.items():
+            yield from leaves(one, f"{name} {word}")

@@ -4,62 +4,111 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from stvt.cli.output import note
+
 if TYPE_CHECKING:
     from stvt.baselines import Settings
 
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
-def add_root(command: Any, default: Path | None = Path("data"), words: str = "data") -> None:
-    """words: what the help says of the default."""
-    command.add_argument(
-        "--root", type=Path, default=default, help=f"folder of prepared sets (default: {words})"
-    )
+def add_root(command: Any, words: str = "") -> None:
+    """words: what the help says of the default None."""
+    text = "folder of prepared sets" + (f" (default: {words})" if words else "")
+    command.add_argument("--root", type=Path, default=None if words else Path("data"), help=text)
 
 
-def add_out(command: Any, metavar: str, default: Path | None = None, words: str = "") -> None:
-    """words: what the help says of the default; without a default or words it is required."""
-    words = words or (str(default) if default else "")
+def add_out(
+    command: Any,
+    metavar: str,
+    default: Path | None = None,
+    words: str = "",
+    text: str = "where the results go",
+) -> None:
+    """words: what the help says of the default None; without a default or words it is required."""
     command.add_argument(
         "--out",
         type=Path,
         metavar=metavar,
         default=default,
-        required=not words,
-        help="where the results go" + (f" (default: {words})" if words else ""),
+        required=default is None and not words,
+        help=f"{text} (default: {words})" if words else text,
     )
 
 
-def add_device(command: Any, default: str | None = "auto", words: str = "auto") -> None:
+def add_runs(command: Any, metavar: str, name: str) -> None:
+    """`--out` of a folder among the runs, which a project file may put elsewhere."""
+    add_out(command, metavar, words=f"runs/{name}, or in the `out` of stvt.toml")
+    command.set_defaults(runs=Path("runs"))
+
+
+def add_datasets(command: Any, text: str, **options: Any) -> None:
+    _add_both(command, "--datasets", "--dataset", text, **options)
+
+
+def add_methods(command: Any, text: str, **options: Any) -> None:
+    _add_both(command, "--methods", "--method", text, **options)
+
+
+def add_metrics(command: Any, text: str, **options: Any) -> None:
+    _add_both(command, "--metrics", "--metric", text, **options)
+
+
+def _add_both(command: Any, plural: str, singular: str, text: str, **options: Any) -> None:
+    """An option by the plural of its name and by the singular, the same for every command."""
+    dest = plural.removeprefix("--")
+    command.add_argument(plural, singular, dest=dest, help=text, **{"metavar": "A,B", **options})
+
+
+def add_format(command: Any, default: str = "terminal", text: str = "of the table") -> None:
     command.add_argument(
-        "--device", default=default, help=f"auto, cpu, cuda, cuda:1, mps (default: {words})"
+        "--format",
+        default=default,
+        metavar="FORMAT",
+        help=f"{text}: terminal, markdown (md), latex, standalone (a LaTeX document), csv, html",
     )
 
 
-def add_weights(command: Any) -> None:
+def add_device(command: Any, words: str = "") -> None:
+    text = "auto, cpu, cuda, cuda:1, mps" + (f" (default: {words})" if words else "")
+    command.add_argument("--device", default=None if words else "auto", help=text)
+
+
+def add_weights(command: Any, words: str = "") -> None:
     command.add_argument(
         "--weights",
         action="append",
-        default=[],
+        default=None if words else [],
         type=network_file,
         metavar="NETWORK=FILE",
-        help="weights of a network; again for another's (default: where they are kept)",
+        help=f"weights of a network; again for another's (default: {words or 'where they are kept'})",
     )
+    if not words:
+        command.set_defaults(project_weights={})
 
 
-def say_own_weights(command: str, methods: Sequence[str], settings: Settings) -> None:
+def weights(args: argparse.Namespace, methods: Sequence[str] | None = None) -> dict[str, Path]:
+    """The files of --weights, and of the project file for those networks that `methods` have."""
+    from stvt.baselines import networks_of
+
+    networks = args.project_weights if methods is None else networks_of(methods)
+    theirs = {name: file for name, file in args.project_weights.items() if name in networks}
+    return theirs | dict(args.weights)
+
+
+def say_own_weights(methods: Sequence[str], settings: Settings) -> None:
     """Say which methods take weights of the user's own where stvt has some, too."""
     from stvt.baselines import networks_of, weight_overrides
 
     for line in weight_overrides(networks_of(methods), settings):
-        print(f"stvt {command}: note: {line}", file=sys.stderr)
+        note(line)
 
 
 def add_untrained(command: Any) -> None:
@@ -68,10 +117,10 @@ def add_untrained(command: Any) -> None:
     )
 
 
-def add_precision(command: Any, default: str | None = "fp32") -> None:
-    command.add_argument(
-        "--precision", choices=PRECISIONS, default=default, help="of networks (default: fp32)"
-    )
+def add_precision(command: Any, words: str = "") -> None:
+    text = "of networks" + (f" (default: {words})" if words else "")
+    default = None if words else PRECISIONS[0]
+    command.add_argument("--precision", choices=PRECISIONS, default=default, help=text)
 
 
 def add_tile(command: Any) -> None:
@@ -102,18 +151,20 @@ def add_compile(command: Any) -> None:
         "--compile",
         choices=["parts", "graphs"],
         default="",
-        help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too",
+        help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too "
+        "(default: not compiled)",
     )
 
 
-def add_workers(command: Any, default: int | None = 1, words: str = "1") -> None:
-    command.add_argument(
-        "--workers", type=positive, default=default, help=f"processes (default: {words})"
-    )
+def add_workers(command: Any, words: str = "") -> None:
+    text = "processes" + (f" (default: {words})" if words else "")
+    command.add_argument("--workers", type=positive, default=None if words else 1, help=text)
 
 
 def add_cluster(command: Any) -> None:
-    command.add_argument("--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler")
+    command.add_argument(
+        "--cluster", metavar="tcp://HOST:8786", help="a Dask scheduler (default: this machine)"
+    )
 
 
 def gone(command: Any, option: str, instead: str) -> None:
@@ -161,6 +212,18 @@ def size(text: str) -> tuple[int, int]:
     if not cross:
         raise ArgumentTypeError(f"'{text}' is not of the form WIDTHxHEIGHT, as in 960x540")
     return positive(height), positive(width)
+
+
+def moments(text: str) -> tuple[float, ...]:
+    """Times between two frames, with commas.
+
+    >>> moments("0.25,0.5")
+    (0.25, 0.5)
+    """
+    times = tuple(float(part) if _NUMBER.fullmatch(part) else 0.0 for part in names(text))
+    if not times or not all(0 < t < 1 for t in times):
+        raise ArgumentTypeError(f"'{text}' is no list of times between 0 and 1, as in 0.25,0.5")
+    return times
 
 
 def byte_size(text: str) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stvt.cli import options
 from stvt.cli.options import add_cluster, byte_size, names, positive
+from stvt.cli.output import note, warn
 
 PHOTOGRAPHS = "photographs"
 NAMES = ("youtube240", PHOTOGRAPHS)
@@ -22,6 +21,7 @@ FOR_TRAINING = (
 )
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
+CUTS_GONE = "shot boundaries are found in one way now, the same on every machine; leave --cuts out"
 HELP = "make data sets: fetch, unpack, decode, blur, subsample, split"
 
 
@@ -35,16 +35,25 @@ def add(commands: Any) -> None:
         type=Path,
         metavar="PATH",
         help="where its frames are: a video, a folder of frames, of scenes, or of videos, or a "
-        "zip, tar or 7z archive of these (default for a known set: fetched)",
+        "zip, tar or 7z archive of these (default: a known set is fetched)",
     )
     options.add_root(command)
-    command.add_argument("--degradation", choices=["BD", "BI", "BDC"], default="BD")
-    command.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
-    options.add_workers(command, None, "all cores; with --list 1")
+    command.add_argument(
+        "--degradation",
+        choices=["BD", "BI", "BDC"],
+        default="BD",
+        help="of the low-resolution frames",
+    )
+    command.add_argument(
+        "--scale", type=int, choices=[2, 3, 4], default=4, help="of the true frames to these"
+    )
+    options.add_workers(command, "all cores; with --list 1")
     command.add_argument(
         "--partial", action="store_true", help="of a known set, take what is there of it"
     )
-    command.add_argument("--scenes", type=names, default=(), metavar="A,B", help="only these")
+    command.add_argument(
+        "--scenes", type=names, default=(), metavar="A,B", help="only these (default: all)"
+    )
     command.add_argument(
         "--prune",
         action="store_true",
@@ -60,13 +69,19 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="an address of the archive to ask before the published ones",
+        help="an address of the archive to ask before the published ones (default: none)",
     )
     fetching.add_argument(
-        "--cookies", type=Path, metavar="FILE", help="to send, in Netscape's format (cookies.txt)"
+        "--cookies",
+        type=Path,
+        metavar="FILE",
+        help="to send, in Netscape's format (cookies.txt) (default: none)",
     )
     fetching.add_argument(
-        "--limit-rate", type=byte_size, metavar="SIZE", help="bytes a second, as in 2MB"
+        "--limit-rate",
+        type=byte_size,
+        metavar="SIZE",
+        help="bytes a second, as in 2MB (default: as fast as they come)",
     )
     _add_training(command)
 
@@ -76,26 +91,33 @@ def _add_training(command: Any) -> None:
         "training sets", "for the name youtube240, with --list, or with --training"
     )
     group.add_argument("--training", action="store_true", help="make clips to train on")
-    group.add_argument("--list", type=Path, metavar="CSV", help="videos: ids, addresses or files")
-    group.add_argument("--template", type=Path, metavar="CSV", help="write an empty list")
-    group.add_argument("--search", metavar="WORDS", help="write a list of candidates, for review")
-    group.add_argument("--max", type=positive, default=50, metavar="N", help="of them (default 50)")
-    group.add_argument("--min-rate", metavar="FPS", help="as filmed (youtube240: 240; else 24)")
-    group.add_argument("--rate", metavar="FPS", help="as filmed, where the files do not say it")
-    group.add_argument("--height", type=positive, help="to scale down to, by areas")
-    group.add_argument("--width", type=positive)
-    group.add_argument("--clip-frames", type=positive, default=120, metavar="N", help="about")
-    group.add_argument("--min-frames", type=positive, default=24, metavar="N")
-    group.add_argument("--min-side", type=positive, default=128, metavar="PIXELS")
+    add = group.add_argument
+    add(
+        "--list",
+        type=Path,
+        metavar="CSV",
+        help="videos: ids, addresses or files (default: --source)",
+    )
+    add("--template", type=Path, metavar="CSV", help="write an empty list there (default: none)")
+    add("--search", metavar="WORDS", help="write a list of candidates, for review (default: none)")
+    add("--max", type=positive, default=50, metavar="N", help="candidates")
+    add("--min-rate", metavar="FPS", help="as filmed (default: 24, of youtube240 240)")
+    add("--rate", metavar="FPS", help="as filmed (default: what the files say)")
+    add("--height", type=positive, metavar="PIXELS", help="scale down to it (default: as it is)")
+    add("--width", type=positive, metavar="PIXELS", help="scale down to it (default: as it is)")
+    add("--clip-frames", type=positive, default=120, metavar="N", help="of a clip, about")
+    add("--min-frames", type=positive, default=24, metavar="N", help="of a clip, at least")
+    add("--min-side", type=positive, default=128, metavar="PIXELS", help="of a clip, at least")
     group.add_argument("--validation", type=_part, default=0.05, metavar="PART", help="of videos")
-    group.add_argument("--cuts", help=argparse.SUPPRESS)  # gone; says so
+    options.gone(group, "--cuts", CUTS_GONE)
     group.add_argument(
         "--photographs",
         nargs="?",
         const=True,
         type=Path,
         metavar="DIR",
-        help="put these in motion; without DIR those of scikit-image, as `prepare photographs` does",
+        help="put these in motion; without DIR those of scikit-image, as `prepare photographs` does "
+        "(default: the set is of videos)",
     )
     group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
     group.add_argument(
@@ -103,10 +125,11 @@ def _add_training(command: Any) -> None:
     )
     group.add_argument(
         "--vary",
-        type=lambda text: text.split(","),
-        default=[],
+        type=names,
+        default=(),
         metavar="WHAT,...",
-        help="occlusion, texture, rotation, blur, shake, light: more, of photographs in motion",
+        help="occlusion, texture, rotation, blur, shake, light: more of these, of photographs in "
+        "motion (default: none)",
     )
     group.add_argument(
         "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
@@ -116,19 +139,21 @@ def _add_training(command: Any) -> None:
     )
     add_cluster(group)
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
-    group.add_argument("--cookies-from", metavar="BROWSER", help="as in firefox")
-    group.add_argument("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")
-    group.add_argument("--video-format", metavar="FORMAT", help="as yt-dlp takes it")
-    group.add_argument("--js-runtime", action="append", default=[], metavar="NAME[:PATH]")
+    add = group.add_argument
+    add("--cookies-from", metavar="BROWSER", help="as in firefox (default: no cookies)")
+    add("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")
+    add("--video-format", metavar="FORMAT", help="as yt-dlp takes it (default: the largest)")
+    add(
+        "--js-runtime",
+        action="append",
+        default=[],
+        metavar="NAME[:PATH]",
+        help="that runs a site's scripts; again for another (default: those that yt-dlp finds)",
+    )
 
 
 def _misplaced_options(args: argparse.Namespace) -> str:
     """The complaint about options that a set of this kind would leave unread; empty if there are none."""
-    if args.cuts:
-        return (
-            f"--cuts {args.cuts}: shot boundaries are found in one way now, the same on every "
-            "machine; leave --cuts out"
-        )
     given = [
         name
         for name in (*FOR_TRAINING, *FOR_TESTS)
@@ -154,28 +179,35 @@ def _is_training(name: str, args: argparse.Namespace) -> bool:
 def prepare(args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.errors import StvtError
+    from stvt.core.formatting import plain
 
     for option, given in (("--source", args.source), ("--from", args.instead)):
         if given and len(args.names) > 1:
             args.parser.error(f"{option} is for one name, not {len(args.names)}")
     if misplaced := _misplaced_options(args):
         args.parser.error(misplaced)
-    code = 0
+    code, args.facts = 0, []
     for name in args.names:
         try:
             if _is_training(name, args) and args.dry_run:
-                print("\n".join(_dry_run_training(name, args)))
+                _print_plan(name, _dry_run_training(name, args), args)
             elif _is_training(name, args):
                 code = max(code, _prepare_training(name, args))
             elif args.dry_run:
                 lines = datasets.dry_run(name, args.root, args.source, args.partial, args.scenes)
-                print("\n".join(lines))
+                _print_plan(name, lines, args)
             else:
                 code = max(code, _prepare(name, args))
         except (StvtError, OSError) as error:
-            print(f"stvt prepare: {' '.join(str(error).split())}", file=sys.stderr)
+            warn(error)
+            args.facts.append({"name": name, "error": plain(error)})
             code = 2
     return code
+
+
+def _print_plan(name: str, lines: list[str], args: argparse.Namespace) -> None:
+    print("\n".join(lines))
+    args.facts.append({"name": name, "plan": lines})
 
 
 def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
@@ -193,14 +225,14 @@ def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
 def _prepare(name: str, args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.download import FetchOptions
-    from stvt.core.progress import progress_line
+    from stvt.core.progress import in_megabytes, progress_line
 
     recipe = datasets.DATASETS.get(name)
     if recipe and not recipe.render:
         from stvt.terms import show_once  # which knows where weights are, and so loads torch
 
         show_once(name, recipe.terms)
-    with progress_line() as show, progress_line("MB") as show_megabytes:
+    with progress_line() as show, progress_line("MB") as show_bytes:
         outcome = datasets.prepare(
             name,
             args.root,
@@ -216,28 +248,20 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
                 rate=args.limit_rate,
                 cookies=args.cookies,
                 mirrors=tuple(args.instead),
-                progress=_in_megabytes(show_megabytes),
-                say=lambda line: print(f"stvt prepare: note: {line}", file=sys.stderr),
+                progress=in_megabytes(show_bytes),
+                say=note,
             ),
         )
+    args.facts.append(outcome)
     for line in outcome.notes:
-        print(f"stvt prepare: note: {line}", file=sys.stderr)
+        note(line)
     for line in outcome.failures:
-        print(f"stvt prepare: {line}", file=sys.stderr)
+        warn(line)
     print(
         f"{name}: {len(outcome.prepared)} scenes prepared, {len(outcome.unchanged)} unchanged, "
         f"{len(outcome.failures)} failed, in {outcome.folder}"
     )
     return 2 if outcome.failures else 0
-
-
-def _in_megabytes(
-    show: Callable[[int, int | None, str], None],
-) -> Callable[[int, int | None, str], None]:
-    def shown(done: int, total: int | None, what: str) -> None:
-        show(done // 1_000_000, None if total is None else total // 1_000_000, what)
-
-    return shown
 
 
 def _prepare_training(name: str, args: argparse.Namespace) -> int:
@@ -269,6 +293,7 @@ def _prepare_training(name: str, args: argparse.Namespace) -> int:
             args.parser.error(f"{file} is there already; name another file")
         text = TEMPLATE if args.template else search_videos(args.search, args.max, transfer)
         file.write_text(text, encoding="utf-8")
+        args.facts.append({"name": name, "list": file})
         print(f"{file}: review it, then `stvt prepare {name} --list {file}`")
         return 0
     if args.source and args.list:
@@ -286,10 +311,11 @@ def _prepare_training(name: str, args: argparse.Namespace) -> int:
             progress=show,
             prune=args.prune,
         )
+    args.facts.append(outcome)
     for line in outcome.refused:
-        print(f"stvt prepare: refused: {line}", file=sys.stderr)
+        warn(f"refused: {line}")
     for line in outcome.failures:
-        print(f"stvt prepare: {line}", file=sys.stderr)
+        warn(line)
     print(
         f"{name}: {outcome.clips} clips ({outcome.frames} frames) of {outcome.kept} of "
         f"{outcome.videos} videos, {outcome.unchanged} unchanged, {len(outcome.refused)} refused, "
@@ -314,6 +340,7 @@ def _prepare_photographs(name: str, args: argparse.Namespace) -> int:
             storage=args.storage or "npy",
             progress=show,
         )
+    args.facts.append({"name": name, "folder": folder, "clips": args.clips})
     whose = _pictures(args) or "scikit-image"
     print(f"{name}: {args.clips} clips of the photographs of {whose} in motion, in {folder}")
     return 0

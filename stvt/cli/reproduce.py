@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from stvt.cli import options
+from stvt.cli import options, output
 from stvt.core.formatting import plain
 
 HELP = "make a run again from its run.json, and compare"
@@ -19,10 +18,10 @@ def add(commands: Any) -> None:
     command = commands.add_parser("reproduce", help=HELP, description=f"Make a run again. {EXIT}")
     command.set_defaults(run=reproduce)
     command.add_argument("run_json", type=Path, metavar="RUN/run.json", help="or the folder RUN")
-    options.add_root(command, None, "as then")
+    options.add_root(command, "as then")
     options.add_out(command, "RUN", words="RUN-again")
-    options.add_weights(command)
-    options.add_device(command, None, "as then")
+    options.add_weights(command, "as then")
+    options.add_device(command, "as then")
     options.add_workers(command)
     command.add_argument(
         "--allow-code", action="store_true", help="run the Python files that its methods name"
@@ -33,17 +32,18 @@ def reproduce(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
     from stvt.evaluation.reproduce import reproduce
 
-    with progress_line() as show:
+    with progress_line() as show, progress_line("method") as show_methods:
         reproduction = reproduce(
             args.run_json,
             root=args.root,
             out=args.out,
-            weights=dict(args.weights),
+            weights=dict(args.weights or ()),
             device=args.device,
             workers=args.workers,
             allow_code=args.allow_code,
-            tell=lambda line: print(plain(f"stvt reproduce: {line}"), file=sys.stderr),
+            tell=output.note,
             progress=show,
+            cost_progress=show_methods,
         )
     for line in reproduction.changed:
         print(plain(f"changed: {line}"))
@@ -52,4 +52,5 @@ def reproduce(args: argparse.Namespace) -> int:
     if not reproduction.differing:
         print(f"the same: {reproduction.compared} scores are equal")
     print(f"run: {reproduction.run}")
+    args.facts = reproduction
     return 1 if reproduction.differing else 0

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
+from stvt.cli.options import names
+from stvt.cli.output import warn
+from stvt.core.suggestions import did_you_mean
+
+FOLDER = Path("results")
 HELP = "a leaderboard of many runs: small files to send in, and their tables"
 
 
@@ -19,50 +25,86 @@ def add(commands: Any) -> None:
         "add", help="write a small JSON for each method and data set of runs"
     )
     action.set_defaults(run=add_runs)
-    action.add_argument("runs", nargs="+", metavar="RUN", type=Path)
-    action.add_argument("--to", type=Path, default=Path("results"), help="(default: results)")
-    action.add_argument(
-        "--method", action="append", default=[], help="only this one; again for more"
+    action.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="folders of runs")
+    action.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="of results")
+    options.add_methods(
+        action, "only these (default: all)", type=names, action="extend", default=[]
     )
     action.add_argument("--overwrite", action="store_true", help="replace other scores of a method")
 
     action = actions.add_parser("table", help="the leaderboard of a folder of results")
     action.set_defaults(run=table)
     action.add_argument(
-        "folder", nargs="?", type=Path, default=Path("results"), help="(default: results)"
+        "folder", nargs="?", type=Path, default=FOLDER, help="of results (default: results)"
     )
+    options.add_format(action, "markdown", "of the tables")
+
+    action = actions.add_parser("check", help="check files of results that were sent in")
+    action.set_defaults(run=check)
     action.add_argument(
-        "--format",
-        default="markdown",
-        help="markdown, html, latex, csv, terminal (default: markdown)",
+        "files", nargs="*", metavar="FILE", type=Path, help="(default: all in results)"
     )
+    options.add_root(action)
 
 
 def add_runs(args: argparse.Namespace) -> int:
     from stvt import reports
     from stvt.core.errors import UsageError
-    from stvt.core.suggestions import did_you_mean
     from stvt.evaluation.report import read_run
 
+    files: list[Path] = []
     left_out: list[str] = []
     for run in args.runs:
         scores, info = read_run(run)
-        for name in args.method:
+        for name in args.methods:
             if name not in info.methods:
                 has = f"it has {', '.join(info.methods)}{did_you_mean(name, info.methods)}"
                 raise UsageError(f"{run}: has no method {name!r}; {has}")
         results, lines = reports.results_of(scores, info)
-        chosen = [one for one in results if not args.method or one.method in args.method]
+        chosen = [one for one in results if not args.methods or one.method in args.methods]
         left_out += lines
-        for file in reports.add_results(chosen, args.to, args.overwrite):
-            print(file)
+        files += reports.add_results(chosen, args.to, args.overwrite)
+    for file in files:
+        print(file)
     for line in left_out:
-        print(f"stvt results: left out: {line}", file=sys.stderr)
+        warn(f"left out: {line}")
+    args.facts = {"files": files, "left_out": left_out}
     return 2 if left_out else 0
 
 
 def table(args: argparse.Namespace) -> int:
     from stvt import reports
 
-    print(reports.leaderboard_text(reports.read_results(args.folder), args.format), end="")
+    results = reports.read_results(args.folder)
+    print(reports.leaderboard_text(results, args.format), end="")
+    args.facts = results
     return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """What can be known of a file without running its command: its form, sums, place and data."""
+    from stvt import datasets, reports
+    from stvt.core.errors import StvtError
+
+    checked: dict[str, list[str]] = {}
+    for file in args.files or sorted(FOLDER.glob("*/*.json")):
+        try:
+            result, faults = reports.check_result(file)
+        except StvtError as error:
+            checked[str(file)] = [str(error)]
+            continue
+        told = "the set is not prepared here, so its data is not checked"
+        with suppress(StvtError):
+            prepared = datasets.load(result.dataset, args.root)
+            told = "its data is that of the set here"
+            digests = {prepared.digest(label) for label in prepared.degradations}
+            if result.data not in {*digests, prepared.manifest_sha256}:
+                faults.append(f"data {result.data[:12]} is not that of {prepared.folder}")
+        checked[str(file)] = [f"{file}: {fault}" for fault in faults]
+        if not faults:
+            print(f"{file}: as it should be; {told}")
+    faults = [line for lines in checked.values() for line in lines]
+    for line in faults:
+        warn(line)
+    args.facts = checked
+    return 2 if faults else 0

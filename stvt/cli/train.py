@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import sys
 import time
 from dataclasses import Field, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from stvt.cli import options
 from stvt.cli.options import natural
+from stvt.cli.output import note
 from stvt.training.recipe import TrainingRecipe, option_of, preset_recipe
 
 if TYPE_CHECKING:
@@ -39,16 +39,15 @@ def add(commands: Any) -> None:
         "train",
         help="train STVUN, its ablations and sizes, or EDVR",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run, parser=command)
-    command.add_argument("--preset", default="paper", help="paper, s, m or smoke (default: paper)")
-    command.add_argument("--stage", help="flow, space or joint")
+    command.add_argument("--preset", default="paper", help="paper, s, m or smoke")
+    command.add_argument("--stage", help="flow, space or joint (default: the preset's)")
     command.add_argument(
         "--data",
         metavar="SET[:WEIGHT],...",
         type=lambda text: tuple(filter(None, text.split(","))),
-        help="training sets, and how often each is drawn from",
+        help="training sets, and how often each is drawn from (default: the preset's)",
     )
     options.add_root(command)
     options.add_out(command, "RUN")
@@ -58,27 +57,29 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="weights to start from, or the run that made them; may be given again",
+        help="weights to start from, or the run that made them; may be given again (default: none)",
     )
     command.add_argument(
         "--flow-weights",
         metavar="pwcnet[=FILE]",
-        help="a pretrained PWC-Net to start the full STVUN's flow network from; alone, and by "
-        "default in stage joint if it is there, the one that `stvt weights` keeps",
+        help="a pretrained PWC-Net to start the full STVUN's flow network from; without FILE "
+        "the one that `stvt weights` keeps (default: that, in stage joint, if it is there)",
     )
-    command.add_argument("--validate", default="", metavar="SETS", help="test sets, prepared")
+    command.add_argument("--validate", default="", metavar="SETS", help="test sets (default: none)")
     options.add_device(command)
-    command.add_argument(
-        "--workers", type=natural, default=0, help="processes that make windows (0)"
-    )
+    command.add_argument("--workers", type=natural, default=0, help="processes that make windows")
     command.add_argument(
         "--keep-every",
         type=natural,
         default=0,
         metavar="N",
-        help="keep the checkpoint after each N steps, too, besides the last three",
+        help="keep the checkpoint after each N steps, too, besides the last three (default: no)",
     )
-    command.add_argument("--minutes", type=_minutes, help="stop after these, to be continued")
+    command.add_argument(
+        "--minutes",
+        type=_minutes,
+        help="stop after these, to be continued (default: go to the end)",
+    )
     command.add_argument(
         "--channels-last",
         action=argparse.BooleanOptionalAction,
@@ -89,7 +90,8 @@ def add(commands: Any) -> None:
     values = command.add_argument_group("in place of the preset's values")
     kinds = get_type_hints(TrainingRecipe)
     for one in _settings():
-        values.add_argument(option_of(one.name), type=kinds[one.name], help=one.metadata["help"])
+        text = f"{one.metadata['help']} (default: the preset's)"
+        values.add_argument(option_of(one.name), type=kinds[one.name], help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,8 +129,14 @@ def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress)
         test_sets=[name for name in args.validate.split(",") if name],
         pause=lambda step: bool(args.minutes) and time.monotonic() - began > 60 * args.minutes,
         progress=progress,
-        say=_say,
+        say=note,
     )
+    args.facts = {
+        "steps": result.steps,
+        "of": recipe.steps,
+        "weights": result.weights,
+        "best": result.best if result.best.exists() else None,
+    }
     print(f"{result.weights}: after {result.steps} of {recipe.steps} steps")
     if result.best.exists():
         print(f"{result.best}: the best in validation (validation.csv)")
@@ -167,7 +175,3 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < math.inf:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of minutes above 0")
     return minutes
-
-
-def _say(line: str) -> None:
-    print(f"stvt train: {line}", file=sys.stderr)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
 from stvt.cli.options import positive
+from stvt.cli.output import note, warn
 
 if TYPE_CHECKING:
     from stvt.upsampling.job import UpsampleJob
@@ -29,11 +29,11 @@ def add(commands: Any) -> None:
     command.set_defaults(run=run, parser=command)
     command.add_argument("source", metavar="IN", type=Path, help="a video or a folder of frames")
     command.add_argument("output", metavar="OUT", type=Path, help="a video, or a folder of PNG")
-    command.add_argument("--method", help="of `stvt list methods` (default: the best there is)")
-    command.add_argument("--scale", type=positive, default=4, help="1, 2, 3 or 4 (default: 4)")
+    command.add_argument("--method", "--methods", help="(default: the best there is)")
+    command.add_argument("--scale", type=positive, default=4, help="1, 2, 3 or 4")
     speed = command.add_mutually_exclusive_group()
-    speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one (2)")
-    speed.add_argument("--slow-motion", type=positive, metavar="N", help="N times as slow")
+    speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one")
+    speed.add_argument("--slow-motion", type=positive, metavar="N", help="(default: no)")
     options.add_weights(command)
     options.add_untrained(command)
     options.add_device(command)
@@ -42,16 +42,28 @@ def add(commands: Any) -> None:
     options.add_tile(command)
     options.add_chunk(command)
     part = command.add_argument_group("what is taken")
-    part.add_argument("--start", type=_seconds, default=Fraction(0), metavar="TIME")
-    part.add_argument("--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5")
-    part.add_argument("--crop", type=_crop, metavar="W:H:X:Y", help="of the input, in pixels")
-    part.add_argument("--stream", type=int, metavar="N", help="which video stream")
-    part.add_argument("--fps", metavar="RATE", help="of a folder of frames")
-    part.add_argument("--preview", type=_seconds, metavar="5s", help="so much, beside bicubic")
+    part.add_argument(
+        "--start", type=_seconds, default=Fraction(0), metavar="TIME", help="as of --end"
+    )
+    part.add_argument(
+        "--end", type=_seconds, metavar="TIME", help="90, 1:30 or 0:01:30.5 (default: all)"
+    )
+    part.add_argument(
+        "--crop", type=_crop, metavar="W:H:X:Y", help="of the input (default: all of it)"
+    )
+    part.add_argument(
+        "--stream", type=int, metavar="N", help="which (default: what a player shows)"
+    )
+    part.add_argument("--fps", metavar="RATE", help="of a folder of frames (default: none)")
+    part.add_argument(
+        "--preview", type=_seconds, metavar="5s", help="so much, beside bicubic (default: all)"
+    )
     output = command.add_argument_group("how it is written")
     output.add_argument("--codec", help="h264, hevc, av1, vp9, ffv1, prores (default: h264)")
-    output.add_argument("--crf", type=float, metavar="Q", help="quality, less is better (16)")
-    output.add_argument("--pixel-format", metavar="F", help="yuv420p, yuv444p10le ...")
+    output.add_argument(
+        "--crf", type=float, metavar="Q", help="quality, less is better (default: 16, of h264)"
+    )
+    output.add_argument("--pixel-format", metavar="F", help="as yuv444p10le (default: 4:2:0)")
     output.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
     output.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
     output.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
@@ -61,7 +73,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stvt.core.errors import UsageError
-    from stvt.core.progress import progress_line, progress_paused
+    from stvt.core.progress import progress_line
     from stvt.upsampling.choose import preferred_method
     from stvt.upsampling.video import upsample_file
 
@@ -73,22 +85,18 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
     job, settings = _job(args), _settings(args)
     method = args.method or preferred_method(settings)
-    options.say_own_weights("upsample", [method], settings)
-
-    def say(line: str) -> None:
-        with progress_paused():
-            print(f"stvt upsample: {line}", file=sys.stderr)
+    options.say_own_weights([method], settings)
 
     try:
         with progress_line() as progress:
-            result = upsample_file(job, settings, progress, say)
+            result = upsample_file(job, settings, progress, note)
     except KeyboardInterrupt:
-        print(file=sys.stderr)
         done = f"what is done is in {job.parts}, and --resume goes on there"
-        say(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
+        warn(f"interrupted; {done if job.parts.exists() else 'nothing was done yet'}")
         return 130
+    args.facts = result
     for line in result.problems:
-        say(line)
+        warn(line)
     cuts = f", {len(result.cuts)} cut{'s' * (len(result.cuts) > 1)}" if result.cuts else ""
     print(
         f"{args.output}: {result.outputs} frames at {result.rate} fps "
@@ -138,7 +146,7 @@ def _settings(args: argparse.Namespace) -> Any:
         tile=args.tile,
         chunk=args.chunk,
         compiled=args.compile,
-        weights=dict(args.weights),
+        weights=options.weights(args),
         untrained=args.untrained,
     )
 

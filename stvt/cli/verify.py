@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from stvt.cli import options
+from stvt.cli import options, output
 
 
 def add(commands: Any) -> None:
     """Adds the command to the sub-parsers of `stvt`."""
     command = commands.add_parser("verify", help="check a prepared set against its manifest")
     command.set_defaults(run=verify)
-    command.add_argument("name", metavar="NAME")
+    command.add_argument("name", metavar="NAME", help="of a prepared set")
     options.add_root(command)
     command.add_argument("--fix", action="store_true", help="rebuild missing and altered files")
 
@@ -24,8 +23,9 @@ def verify(args: argparse.Namespace) -> int:
 
     with progress_line("file") as show:
         result = datasets.verify(args.name, args.root, fix=args.fix, progress=show)
+    args.facts = result
     for line in result.problems:
-        print(f"stvt verify: {line}", file=sys.stderr)
+        output.warn(line)
     for line in result.fixed:
         print(f"fixed: {line}")
     if not result.problems:

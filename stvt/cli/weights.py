@@ -1,4 +1,4 @@
-"""The `stvt weights` command: list, fetch, add, verify, convert, join."""
+"""The `stvt weights` command: list, fetch, add, verify, convert, join, pack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HELP = "published weights: where they are, on what terms; fetch, add, verify, convert, join them"
+from stvt.cli.output import note, table, warn
+
+HELP = (
+    "published weights: where they are, on what terms; fetch, add, verify, convert, join, pack them"
+)
 
 
 def add(commands: Any) -> None:
@@ -18,21 +22,28 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("list", help="the checkpoints there are, or all about some")
     action.set_defaults(run=list_)
-    action.add_argument("names", nargs="*", metavar="NAME")
+    action.add_argument("names", nargs="*", metavar="NAME", help="all about these")
 
     action = actions.add_parser("fetch", help="get checkpoints from their authors")
     action.set_defaults(run=fetch)
-    action.add_argument("names", nargs="+", metavar="NAME", help="of `stvt weights list`")
+    action.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="of `stvt weights list`; or hf:OWNER/NAME/FILE, by extra `hub`",
+    )
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
-    action.add_argument("--from", dest="source", metavar="URL", help="from another place")
+    action.add_argument("--from", dest="source", metavar="URL", help="(default: its authors')")
     action.add_argument(
         "--renew", action="store_true", help="again, even if another file than the first time comes"
     )
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
     action.set_defaults(run=add_file)
-    action.add_argument("file", type=Path, metavar="FILE")
-    action.add_argument("--as", dest="network", metavar="NETWORK", help="whose weights it must be")
+    action.add_argument(
+        "file", type=Path, metavar="FILE", help="a checkpoint, its package, or hf:OWNER/NAME/FILE"
+    )
+    action.add_argument("--as", dest="network", metavar="NETWORK", help="(default: what it fits)")
     action.add_argument("--replace", action="store_true", help="even where another file is")
 
     action = actions.add_parser("verify", help="check files, and what they compute, against before")
@@ -49,23 +60,36 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("join", help="one file of what the stages of a training left")
     action.set_defaults(run=join)
+    _add_parts(action)
+
+    action = actions.add_parser(
+        "pack", help="a folder for the Hugging Face Hub: weights, model card"
+    )
+    action.set_defaults(run=pack)
+    _add_parts(action)
+    action.add_argument("--licence", metavar="ID", help="of the weights, as in apache-2.0")
+
+
+def _add_parts(action: Any) -> None:
+    """The weights that `join` and `pack` read."""
     action.add_argument("network", metavar="NETWORK", help="stvun-s, edvr-s ...")
     action.add_argument(
         "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
     )
-    action.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    action.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the new; of pack a folder"
+    )
     action.add_argument("--half", action="store_true", help="in float16, half the size")
-    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4)
+    action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4, help="of it")
 
 
 def list_(args: argparse.Namespace) -> int:
     from stvt.baselines import CHECKPOINTS, checkpoint, weights_folder
 
     if args.names:
-        print("\n\n".join(_description(name, checkpoint(name)) for name in args.names))
+        args.facts = {name: checkpoint(name) for name in args.names}
+        print("\n\n".join(_description(*one) for one in args.facts.items()))
         return 0
-    from tabulate import tabulate
-
     rows = [
         {
             "checkpoint": name,
@@ -77,7 +101,8 @@ def list_(args: argparse.Namespace) -> int:
         }
         for name, entry in CHECKPOINTS.items()
     ]
-    print(tabulate(rows, headers="keys", tablefmt="simple"))
+    args.facts = rows
+    table(rows)
     print(f"\nThey are kept in {weights_folder()}. All about one: stvt weights list NAME")
     return 0
 
@@ -90,20 +115,24 @@ def _origin(entry: Any) -> str:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines import checkpoint
+    from stvt.baselines import add_weights, checkpoint, is_hub_file
     from stvt.core.errors import StvtError, UsageError
 
     if args.source and len(args.names) > 1:
         raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
     for name in args.names:
-        checkpoint(name)
-    code = 0
+        if not is_hub_file(name):
+            checkpoint(name)
+    code, args.facts = 0, []
     for name in args.names:
         try:
+            if is_hub_file(name):
+                _print_stored(args, add_weights(Path(name), replace=args.renew))
+                continue
             _accept(name, accept=args.accept)
             _fetch(name, args)
         except (StvtError, OSError) as error:
-            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            warn(error)
             code = 2
     return code
 
@@ -111,12 +140,12 @@ def fetch(args: argparse.Namespace) -> int:
 def add_file(args: argparse.Namespace) -> int:
     from stvt.baselines import add_package, add_weights, is_package
 
-    file = Path(os.path.expanduser(args.file))
+    file, args.facts = Path(os.path.expanduser(args.file)), []
     if is_package(file) and file.is_file():
         for stored in add_package(file, replace=args.replace):
-            _print_stored(stored)
+            _print_stored(args, stored)
         return 0
-    _print_stored(add_weights(file, args.network, replace=args.replace))
+    _print_stored(args, add_weights(file, args.network, replace=args.replace))
     return 0
 
 
@@ -124,7 +153,7 @@ def verify(args: argparse.Namespace) -> int:
     from stvt.baselines import verify_weights, weight_files, weights_folder
     from stvt.core.errors import StvtError
 
-    code = 0
+    code, args.facts = 0, []
     files = weight_files(args.name)
     if not files:
         print(f"there are no weights in {weights_folder()}")
@@ -132,9 +161,10 @@ def verify(args: argparse.Namespace) -> int:
         try:
             result = verify_weights(network, file)
         except (StvtError, OSError) as error:
-            print(f"stvt weights: {' '.join(str(error).split())}", file=sys.stderr)
+            warn(error)
             code = 2
             continue
+        args.facts.append(result)
         verdict = (
             "computes what it did" if result.repeated else "what it computes is now remembered"
         )
@@ -148,42 +178,58 @@ def verify(args: argparse.Namespace) -> int:
 def convert(args: argparse.Namespace) -> int:
     from stvt.baselines import convert_weights
 
-    _print_stored(
-        convert_weights(args.network, Path(os.path.expanduser(args.checkpoint)), args.out)
-    )
+    args.facts, file = [], Path(os.path.expanduser(args.checkpoint))
+    _print_stored(args, convert_weights(args.network, file, args.out))
     return 0
 
 
 def join(args: argparse.Namespace) -> int:
-    from stvt.training.weights import join_weights, run_weights
-
-    files = [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
-    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=_say)
-    print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
+    args.facts = {"file": args.out, "parameters": _join(args, args.out)}
     return 0
 
 
-def _say(line: str) -> None:
-    print(f"stvt weights: {line}", file=sys.stderr)
+def pack(args: argparse.Namespace) -> int:
+    from stvt.training.model_card import check_own, model_card
+
+    check_own(_parts(args))
+    file, card = args.out / f"{args.network}.safetensors", args.out / "README.md"
+    number = _join(args, file)
+    args.facts = {"file": file, "parameters": number}
+    card.write_text(model_card(args.network, file, number, args.scale, args.licence), "utf-8")
+    print(f"{card}: to publish it, `hf upload OWNER/NAME {args.out}` (of huggingface_hub)")
+    return 0
+
+
+def _parts(args: argparse.Namespace) -> list[Path]:
+    from stvt.training.weights import run_weights
+
+    return [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
+
+
+def _join(args: argparse.Namespace, out: Path) -> int:
+    """Write the weights of all parts into one file; the number of parameters."""
+    from stvt.training.weights import join_weights
+
+    number = join_weights(
+        args.network, _parts(args), out, scale=args.scale, half=args.half, say=note
+    )
+    print(f"{out}: {number:,} parameters, {_size(out.stat().st_size)}")
+    return number
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:
     from stvt.baselines import fetch_weights
     from stvt.core.download import FetchOptions
-    from stvt.core.progress import progress_line
+    from stvt.core.progress import in_megabytes, progress_line
 
     with progress_line("MB") as show:
-
-        def in_megabytes(done: int, total: int | None, what: str) -> None:
-            show(done // 1_000_000, None if total is None else total // 1_000_000, what)
-
         stored = fetch_weights(
             name,
             [args.source] if args.source else (),
             renew=args.renew,
-            options=FetchOptions(progress=in_megabytes, say=lambda line: _say(f"note: {line}")),
+            options=FetchOptions(progress=in_megabytes(show), say=note),
         )
-    _print_stored(stored)
+    _print_stored(args, stored)
 
 
 def _accept(name: str, *, accept: bool) -> None:
@@ -233,7 +279,8 @@ def _size(number: int) -> str:
     return f"{number / 1e6:.0f} MB"
 
 
-def _print_stored(stored: Any) -> None:
+def _print_stored(args: argparse.Namespace, stored: Any) -> None:
+    args.facts.append(stored)
     print(f"{stored.network}: {stored.file}\nsha256 {stored.sha256}")
     if stored.note:
-        print(f"stvt weights: note: {stored.note}", file=sys.stderr)
+        note(stored.note)

@@ -155,7 +155,7 @@ def _locked_handle(folder: Path, busy: str, error: type[StvtError]) -> int | Non
             raise error(f"{folder}: cannot be written: {reason(fault)}") from fault
         if handle is None:
             return None
-        if not _lock(handle):
+        if not lock(handle):
             os.close(handle)
             raise error(f"{busy}; wait for that to end")
         with suppress(OSError):
@@ -169,9 +169,15 @@ def _is_open_as(handle: int, folder: Path) -> bool:
     return os.path.samestat(os.fstat(handle), folder.stat())
 
 
-def _lock(handle: int) -> bool:
-    import fcntl
+def lock(handle: int) -> bool:
+    """Locks an open file or folder until it is closed; False if another process keeps it locked.
 
+    Windows, and file systems without locks, have none: True.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
     end = time.monotonic() + WAIT_SECONDS
     while True:
         try:

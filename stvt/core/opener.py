@@ -80,38 +80,35 @@ class _PacedReader(io.RawIOBase):
         super().close()
 
 
-def _paced(connection: Callable[..., Any], pace: Pace) -> Callable[..., Any]:
-    """A kind of connection whose answers, from their first line on, keep the pace."""
+class _Paced(urllib.request.AbstractHTTPHandler):
+    """Opens connections whose answers, from their first line on, keep the pace."""
 
-    def answer(*arguments: Any, **options: Any) -> http.client.HTTPResponse:
-        response = http.client.HTTPResponse(*arguments, **options)
-        response.fp = io.BufferedReader(_PacedReader(response.fp.detach(), pace))
-        return response
-
-    def connect(*arguments: Any, **options: Any) -> Any:
-        opened = connection(*arguments, **options)
-        opened.response_class = answer
-        return opened
-
-    return connect
-
-
-class _Http(urllib.request.HTTPHandler):
     def __init__(self, pace: Pace) -> None:
         super().__init__()
-        self._connection = _paced(http.client.HTTPConnection, pace)
+        self._pace = pace
 
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._connection, req)
+    def do_open(
+        self, http_class: Callable[..., Any], req: urllib.request.Request, **options: Any
+    ) -> http.client.HTTPResponse:
+        def answer(*arguments: Any, **more: Any) -> http.client.HTTPResponse:
+            response = http.client.HTTPResponse(*arguments, **more)
+            response.fp = io.BufferedReader(_PacedReader(response.fp.detach(), self._pace))
+            return response
+
+        def connect(*arguments: Any, **more: Any) -> Any:
+            connection = http_class(*arguments, **more)
+            connection.response_class = answer
+            return connection
+
+        return super().do_open(connect, req, **options)
 
 
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, pace: Pace) -> None:
-        super().__init__()
-        self._connection = _paced(http.client.HTTPSConnection, pace)
+class _Http(_Paced, urllib.request.HTTPHandler):
+    pass
 
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._connection, req)
+
+class _Https(_Paced, urllib.request.HTTPSHandler):
+    pass
 
 
 def _with_cookies(file: Path | None) -> list[urllib.request.BaseHandler]:

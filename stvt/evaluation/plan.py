@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,9 @@ class RunOptions:
     """The options of a run besides its protocol.
 
     root:      the folder of the prepared sets.
-    out:       the run's folder, `runs/<datasets>-<protocol>` if None. Scores that are already there
-               are not made again; those of another protocol are an error.
+    out:       the run's folder, `<datasets>-<protocol>` in `runs` if None. Scores that are already
+               there are not made again; those of another protocol are an error.
+    scenes:    of the sets, only these; none: all.
     weights:   network -> file. untrained: random weights, for runtime and plumbing.
     compiled:  "parts" or "graphs": the networks by `torch.compile`, which takes minutes.
     verify:    compare the sha256 of every frame with the manifest, not only its size.
@@ -50,6 +51,8 @@ class RunOptions:
 
     root: str | Path = "data"
     out: str | Path | None = None
+    runs: str | Path = "runs"
+    scenes: Sequence[str] = ()
     metrics: Sequence[str] | str = ("psnr", "ssim")
     weights: Mapping[str, str | Path] = field(default_factory=dict)
     untrained: bool = False
@@ -61,10 +64,6 @@ class RunOptions:
     runtime_size: tuple[int, int] = (540, 960)
     save_frames: bool = False
     verify: bool = False
-
-
-def _run_folder(names: Sequence[str], protocol: Protocol) -> Path:
-    return Path("runs") / f"{'+'.join(names)}-{protocol.label()}"
 
 
 def as_list(names: Sequence[str] | str) -> tuple[str, ...]:
@@ -96,7 +95,8 @@ class Plan:
     ) -> None:
         self.protocol, self.options = protocol, options
         self.root = Path(options.root).resolve()
-        self.run = (Path(options.out) if options.out else _run_folder(names, protocol)).resolve()
+        folder = f"{'+'.join(names)}-{protocol.label()}"
+        self.run = Path(options.out or Path(options.runs) / folder).resolve()
         self.settings = Settings(
             scale=protocol.scale,
             degradation=protocol.degradation,
@@ -108,7 +108,7 @@ class Plan:
             handoff_dtype=protocol.handover,
             compiled=options.compiled,
             weights=WeightFiles(
-                {n: Path(os.path.expanduser(file)).resolve() for n, file in options.weights.items()}
+                {n: baselines.absolute(file) for n, file in options.weights.items()}
             ),
             untrained=options.untrained,
             new_frames=protocol.frames != "existing",
@@ -118,6 +118,7 @@ class Plan:
         for metric in self.metrics:
             metric.open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
+        self.scenes = datasets.choose_scenes(self.prepared.values(), options.scenes)
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)
@@ -127,8 +128,8 @@ class Plan:
             label = protocol.low_folder if protocol.inputs == "prepared" else None
             prepared.check_frames(label, hashes=options.verify)
         self.methods = self._build(specs)
-        self.supports = [method.support for method in self.methods.values()]
-        self._known_positions: dict[int, tuple[Position, ...]] = {}
+        self.supports = tuple(method.support for method in self.methods.values())
+        self._positions = cache(lambda length, of: tuple(positions(length, protocol, of)))
         self.signature = protocol.signature(common_window(protocol, self.supports))
         check_unique("methods", [method.name for method in self.methods.values()])
         self._check_weights()
@@ -168,7 +169,7 @@ class Plan:
             return
         # The common window is the methods' doing, and may change when one is added.
         old, new = (
-            {part for part in line.split("|") if not part.startswith("window:")}
+            {part for part in line.split("|") if not re.match(r"window:\d", part)}
             for line in (str(before.get("signature")), self.signature)
         )
         if old != new:
@@ -180,22 +181,22 @@ class Plan:
     @cached_property
     def is_single(self) -> bool:
         """Whether the run is of one scene."""
-        return sum(len(prepared.scenes) for prepared in self.prepared.values()) == 1
+        return sum(map(len, self.scenes.values())) == 1
 
     @cached_property
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
             self._unit(name, scene, number < thumbnails.SCENES, spec, method)
-            for name, prepared in self.prepared.items()
-            for number, scene in enumerate(prepared.scenes.values())
+            for name, scenes in self.scenes.items()
+            for number, scene in enumerate(scenes)
             for spec, method in self.methods.items()
         ]
 
     def _unit(
         self, dataset: str, scene: PreparedScene, moving: bool, spec: str, method: Method
     ) -> Unit:
-        wanted = self._positions(scene.frames)
+        wanted = self.positions(scene.frames, method)
         step = self.protocol.time_step
         told = Scene(
             dataset, scene.name, scene.frames, step, scene.height, scene.width, self.is_single
@@ -234,12 +235,25 @@ class Plan:
             key=hashlib.sha256(json.dumps(inputs).encode()).hexdigest(),
         )
 
-    def _positions(self, frames: int) -> tuple[Position, ...]:
-        """The outputs that are scored of a scene of so many frames."""
-        if frames not in self._known_positions:
-            chosen = positions(frames, self.protocol, self.supports)
-            self._known_positions[frames] = tuple(chosen)
-        return self._known_positions[frames]
+    def positions(self, frames: int, method: Method) -> tuple[Position, ...]:
+        """The outputs of a scene of so many frames that are scored of a method."""
+        if self.protocol.common_frames == "off":
+            return self.positions_alone(frames, method)
+        return self._positions(frames, self.supports)
+
+    def positions_alone(self, frames: int, method: Method) -> tuple[Position, ...]:
+        """Those that would be scored if the method were the only one of the run."""
+        return self._positions(frames, (method.support,))
+
+    def frames_alone(self, method: Method) -> dict[str, int]:
+        """Data set -> the number of `positions_alone`, where these are others than are scored."""
+        alone: dict[str, int] = {}
+        for name, scenes in self.scenes.items():
+            lengths = [scene.frames for scene in scenes]
+            own = [self.positions_alone(length, method) for length in lengths]
+            if own != [self.positions(length, method) for length in lengths]:
+                alone[name] = sum(map(len, own))
+        return alone
 
     @cached_property
     def digests(self) -> dict[str, str]:

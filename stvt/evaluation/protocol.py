@@ -23,6 +23,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "precision": ("fp32", "bf16", "fp16"),
     "handover": ("float", "uint8"),
     "inputs": ("prepared", "authors"),
+    "common_frames": ("on", "off"),
 }
 
 
@@ -48,6 +49,8 @@ class Protocol:
     limit:       score only the first so many input intervals of each scene; None is all.
     inputs:      prepared: the stored 8-bit frames. authors: made on the fly as the published
                  STVUN demonstration does (padded, unrounded; outputs truncated to 8 bits).
+    common_frames: on: with ends "valid" all methods are scored on the same frames, those for which
+                 each has its whole window; off: each method on all that its own window allows.
     """
 
     name: str = "paper"
@@ -65,6 +68,7 @@ class Protocol:
     chunk: int | None = None
     handover: Literal["float", "uint8"] = "float"
     inputs: Literal["prepared", "authors"] = "prepared"
+    common_frames: Literal["on", "off"] = "on"
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -77,6 +81,10 @@ class Protocol:
             value = getattr(self, name)
             if value not in (None, "auto") and value < 1:
                 raise UsageError(f"{name} is {value}; it is 1 or more")
+        if self.common_frames == "off" and self.ends == "replicate":
+            raise UsageError(
+                "common frames off is for ends valid; with ends replicate every frame is scored"
+            )
         if self.inputs == "authors" and (self.scale, self.degradation) != (4, "BD"):
             raise UsageError("the protocol authors is for scale 4 and degradation BD alone")
         least = 1 if self.frames == "existing" else 2
@@ -133,7 +141,7 @@ class Protocol:
         ('paper', 'zsm-new-limit2')
         """
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
-        words |= {"scale": "x", "clip": "clip"}
+        words |= {"scale": "x", "clip": "clip", "common_frames": "common"}
         return "-".join([self.name, *(f"{words.get(k, '')}{v}" for k, v in self._changed.items())])
 
     def title(self) -> str:
@@ -158,8 +166,10 @@ class Protocol:
     def signature(self, window: tuple[int, int]) -> str:
         """The line that says how a score was made. Two scores compare only if theirs agree.
 
-        window: the common margin of the methods of the run, in input frames (`common_window`).
+        window: the common margin of the methods of the run, in input frames (`common_window`);
+                "own" where each method is scored on all frames of its own.
         """
+        margin = "own" if self.common_frames == "off" else f"{window[0]}+{window[1]}"
         parts: dict[str, Any] = {
             "scale": self.scale,
             "degradation": self.degradation,
@@ -168,7 +178,7 @@ class Protocol:
             "frames": self.frames,
             "ends": self.ends,
             **({"clip": self.clip} if self.clip else {}),
-            "window": f"{window[0]}+{window[1]}" if self.ends == "valid" else "any",
+            "window": margin if self.ends == "valid" else "any",
             "limit": self.limit or "none",
             "channel": self.channel,
             "crop": self.crop_border,

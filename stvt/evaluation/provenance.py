@@ -12,7 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt import baselines
-from stvt.baselines import Method, PrecomputedFrames
 from stvt.core.errors import UsageError
 from stvt.core.files import write_json
 from stvt.core.records import from_dict
 from stvt.core.version import __version__
 from stvt.evaluation import store
+from stvt.evaluation.protocol import common_window
 
 if TYPE_CHECKING:
+    from stvt.baselines import Method
+    from stvt.datasets import Prepared
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
     from stvt.metrics import Metric
@@ -50,7 +52,7 @@ def write_run(plan: Plan) -> bool:
     file = plan.run / "run.json"
     before = file.read_bytes() if file.exists() else b""
     record = asdict(describe(plan))
-    for key in ("failures", "warnings"):  # which the units tell
+    for key in ("failures", "warnings", "date"):  # which the units and sessions tell
         del record[key]
     write_json(file, record)
     return file.read_bytes() != before
@@ -72,14 +74,14 @@ def describe(plan: Plan) -> RunInfo:
         measures={metric.name: _measure(metric) for metric in plan.metrics},
         datasets={
             name: DatasetInfo(
-                scenes=list(prepared.scenes),
+                scenes=[scene.name for scene in plan.scenes[name]],
                 manifest_sha256=plan.digests[name],
                 checked="sha256" if plan.options.verify else "sizes and times",
-                lacks=prepared.missing.share if prepared.missing else "",
+                lacks=_lacks(prepared, len(plan.scenes[name])),
             )
             for name, prepared in plan.prepared.items()
         },
-        methods={method.name: _method(spec, method) for spec, method in plan.methods.items()},
+        methods={method.name: _method(plan, spec, method) for spec, method in plan.methods.items()},
         shown=_shown(plan),
         command=command(plan),
         versions=versions(),
@@ -91,21 +93,33 @@ def describe(plan: Plan) -> RunInfo:
             untrained=plan.settings.untrained,
             compiled=plan.settings.compiled,
             save_frames=plan.options.save_frames,
+            scenes=list(plan.options.scenes),
         ),
         weights={name: WeightsInfo(file.name, sha256_of(file)) for name, file in given.items()},
     )
 
 
-def _method(spec: str, method: Method) -> MethodInfo:
+def _lacks(prepared: Prepared, chosen: int) -> str:
+    """How much of the set there is, and how much of that is scored; empty: all."""
+    share = [prepared.missing.share] if prepared.missing else []
+    if chosen < len(prepared.scenes):
+        share.append(f"{chosen} of {len(prepared.scenes)} scenes, as chosen")
+    return "; ".join(share)
+
+
+def _method(plan: Plan, spec: str, method: Method) -> MethodInfo:
     """What is known before anything runs: of precomputed frames what is stated of their method."""
     from stvt.profiling.flops import parameters
     from stvt.reports import MethodInfo
 
-    if isinstance(method, PrecomputedFrames):
-        return from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
-    stages = {stage.name: parameters(stage) for stage in method.stages}
-    mismatch = method.mismatch
-    return MethodInfo(spec, method.weights, parameters(method), stages, mismatch=mismatch)
+    if isinstance(method, baselines.PrecomputedFrames):
+        known = from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
+    else:
+        stages = {stage.name: parameters(stage) for stage in method.stages}
+        known = MethodInfo(spec, method.weights, parameters(method), stages)
+    before, after = common_window(plan.protocol, [method.support])
+    alone = plan.frames_alone(method)
+    return replace(known, mismatch=method.mismatch, window=f"{before}+{after}", frames_alone=alone)
 
 
 def _measure(metric: Metric) -> MetricInfo:
@@ -130,6 +144,7 @@ def command(plan: Plan) -> str:
     """
     words = ["stvt", "evaluate", "--datasets", ",".join(plan.prepared)]
     words += ["--methods", baselines.join_methods(plan.methods)]
+    words += ["--scenes", ",".join(plan.options.scenes)] if plan.options.scenes else []
     words += _protocol_options(plan.protocol)
     specs = ",".join(metric.spec or metric.name for metric in plan.metrics)
     words += ["--metrics", specs, "--device", plan.settings.device]
@@ -229,6 +244,12 @@ def sessions(run: Path) -> list[dict[str, Any]]:
         except UsageError as error:
             raise UsageError(f"{error}; {store.AGAIN}") from error
     return records
+
+
+def date(run: Path) -> str:
+    """The day (UTC) of the last session that scored something, nothing if there was none."""
+    scoring = [one for one in sessions(run) if one.get("computed") or "ended" not in one]
+    return str(scoring[-1]["began"])[:10] if scoring else ""
 
 
 def changes(first: RunInfo, second: RunInfo) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from pathlib import Path
+from shutil import copy
 from typing import TYPE_CHECKING, Any
 
 from stvt import reports
 from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
 from stvt.core.safe_names import name_in
-from stvt.evaluation import store, thumbnails
+from stvt.evaluation import provenance, store, thumbnails
 from stvt.evaluation.protocol import Protocol
 from stvt.reports import Failure, FrameFiles, MethodInfo, RunInfo
 
@@ -43,7 +44,7 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
         if "failure" in record
     ]
     failures += [
-        Failure(record["dataset"], record["scene"], record["method"], f"{metric}: {reason}")
+        Failure(record["dataset"], record["scene"], record["method"], f"{metric}: {reason}", metric)
         for record in records
         for metric, reason in record.get("failed_metrics", {}).items()
         if metric in info.metrics
@@ -67,7 +68,9 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
         )
         if "failure" in cost:
             warnings.append(f"{name}: its cost could not be found: {cost['failure']}")
-    info = replace(info, methods=methods, failures=failures, warnings=warnings)
+    info = replace(
+        info, methods=methods, failures=failures, warnings=warnings, date=provenance.date(run)
+    )
     return store.scores_table(records, info.metrics), info
 
 
@@ -111,17 +114,22 @@ def _unit(
 
 
 def table(
-    run: str | Path, name: str = "dataset", format: str = "terminal", quoted: bool = False
+    run: str | Path,
+    name: str = "dataset",
+    format: str = "terminal",
+    quoted: bool = False,
+    **selection: Any,
 ) -> str:
     """One table of a run, from what is stored in `run`.
 
     name:   "1", "2", "3" of the paper, "dataset", "scene", "time", "difference", "runtime".
     format: terminal, markdown, latex, standalone (a LaTeX document), csv or html (a fragment).
     quoted: with rows of later papers, where the run is under their protocol.
+    selection: methods, columns, split, highlight of `reports.run_table`.
     Raises UsageError if `run` is no run, ReportError for an unknown table or format.
     """
     scores, info = read_run(run)
-    return reports.run_table(scores, info, format, by=name, quoted=quoted)
+    return reports.run_table(scores, info, format, by=name, quoted=quoted, **selection)
 
 
 def report(
@@ -148,6 +156,15 @@ def report(
         ],
     }
     return scores
+
+
+def export(run: Path, folder: Path) -> Path:
+    """Copies the page of a run, which needs no other file, under a name that says what it is of."""
+    info = read_info(run)
+    label = run_protocol(info, run).label()
+    name = "-".join(filter(None, ("+".join(info.datasets), label, provenance.date(run))))
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(copy(run / "report" / PAGE, folder / f"{name}.html"))
 
 
 def _pictures(run: Path, info: RunInfo, scores: DataFrame) -> dict[str, dict[str, FrameFiles]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import baselines, datasets, reports
 from stvt.core.errors import UsageError
+from stvt.core.progress import Progress
 from stvt.evaluation import provenance
 from stvt.evaluation.protocol import Protocol
 from stvt.evaluation.report import read_info, read_run, run_protocol
@@ -46,7 +47,8 @@ def reproduce(
     workers: int = 1,
     allow_code: bool = False,
     tell: Callable[[str], None] = lambda line: None,
-    progress: Callable[[int, int | None, str], None] | None = None,
+    progress: Progress | None = None,
+    cost_progress: Progress | None = None,
 ) -> Reproduction:
     """Evaluates what a run.json says, in a new folder, and compares the scores.
 
@@ -80,7 +82,9 @@ def reproduce(
     for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
-    files = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
+    files = {
+        name: file for name, file in used.items() if baselines.is_hub_file(file) or file.is_file()
+    } | dict(weights or {})
     lost = [name for name in info.weights if name not in files]
     if lost:
         raise UsageError(
@@ -103,7 +107,9 @@ def reproduce(
         compiled=settings.compiled,
         workers=workers,
         save_frames=settings.save_frames,
+        scenes=settings.scenes,
         progress=progress,
+        cost_progress=cost_progress,
     )
     compared, differing = differences(scores, again)
     return Reproduction(out, compared, differing, provenance.changes(info, read_info(out)))

@@ -15,6 +15,7 @@ from stvt.baselines import Method, PrecomputedFrames
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, write_json
 from stvt.core.formatting import plain
+from stvt.core.progress import Progress
 from stvt.core.version import __version__
 from stvt.device import device_name
 from stvt.evaluation import provenance, store
@@ -29,7 +30,6 @@ from stvt.profiling.flops import count, device_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Progress = Callable[[int, int | None, str], None]
 TIMED = 5.0  # seconds that a method is timed for: its median moves by less than other programs do
 
 
@@ -39,6 +39,7 @@ def evaluate(
     *,
     protocol: str | Protocol = "paper",
     progress: Progress | None = None,
+    cost_progress: Progress | None = None,
     **options: Any,
 ) -> DataFrame:
     """The scores of each method on each prepared data set, one row a frame and metric.
@@ -47,7 +48,8 @@ def evaluate(
     methods:  as on the command line: "stvun", "bicubic+flow", "mine=frames:FOLDER",
               "net=FILE.py:Class"; a list, or one string with commas.
     protocol: "paper", "zsm", "space", "videoinr", "authors" or a `Protocol`.
-    progress: called with (done, total, what).
+    progress: called with (done, total, what), of frames that are scored.
+    cost_progress: the same, of methods whose cost is measured; None: `progress`, too.
     options:  the fields of `RunOptions` (root, out, metrics, weights, device, workers, runtime ...),
               and those of the protocol that are not the preset's (frames="all", time_step=4 ...).
 
@@ -80,7 +82,7 @@ def evaluate(
             records, units = _remainder(plan.units)
             computed = _score_all(units, given.workers, given.cluster, show)
             facts["computed"] = computed
-            counted = _cost_all(plan, *given.runtime_size, given.runtime, show)
+            counted = _cost_all(plan, *given.runtime_size, given.runtime, cost_progress or show)
             scores = report(
                 plan.run, is_current=is_current and not (units or counted), known=records
             )

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stvt.core.errors import UsageError
-from stvt.core.files import write_text
+from stvt.core.files import read_json, write_json, write_text
+from stvt.core.records import from_dict
 from stvt.training.checkpoints import writing
+from stvt.training.validation import BASELINE
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The contents of `baseline.json`: a method's PSNR in dB by the columns of `validation.csv`."""
+
+    psnr: dict[str, float]
+    method: str = BASELINE
 
 
 class TrainingLog:
@@ -59,17 +71,29 @@ class TrainingLog:
         """A line of a validation."""
         self._append("validation.csv", {"step": step, **{k: f"{v:.6f}" for k, v in scores.items()}})
 
-    def plot(self) -> None:
-        """Draws `loss.png` and `validation.png`."""
+    def plot(self, title: str, baseline: Callable[[], dict[str, float]]) -> None:
+        """Draws the curves, `loss.png`, `validation.png` and the same as SVG.
+
+        baseline: the scores of BASELINE, computed once and left in `baseline.json`.
+        """
         import pandas
 
-        from stvt.reports import curves
+        from stvt.reports import training_curves
 
         for name in ("loss", "validation"):
             file = self.out / f"{name}.csv"
-            if self.enabled and file.exists() and file.stat().st_size:
-                with writing(file.with_suffix(".png")):
-                    curves(pandas.read_csv(file), name, file.with_suffix(".png"))
+            if not self.enabled or not file.exists() or not file.stat().st_size:
+                continue
+            others = Baseline({})
+            if name == "validation":
+                stored = self.out / "baseline.json"
+                if not stored.exists():
+                    with writing(stored):
+                        write_json(stored, asdict(Baseline(baseline())))
+                others = from_dict(Baseline, read_json(stored, UsageError), str(stored), UsageError)
+            with writing(file.with_suffix(".png")):
+                lines = pandas.read_csv(file)
+                training_curves(lines, name, title, self.out / name, others.method, others.psnr)
 
     def _append(self, name: str, line: dict[str, Any]) -> None:
         if not self.enabled:

@@ -28,7 +28,7 @@ from stvt.training.distributed import DistributedContext, distributed_context
 from stvt.training.log import TrainingLog
 from stvt.training.recipe import TrainingRecipe, check_stage
 from stvt.training.state import TrainingState, autocast, initial_state
-from stvt.training.validation import psnr_of_test_set, psnr_of_windows
+from stvt.training.validation import baseline_psnr, validation_psnr
 from stvt.training.weights import load_initial, load_pretrained, write_weights
 
 Progress = Callable[[int, int | None, str], None]
@@ -132,7 +132,7 @@ def train(
                 if pausing and not last:
                     say(f"paused after step {state.step}; the same command goes on")
                     break
-        log.plot()
+        log.plot(_title(recipe), lambda: baseline_psnr(recipe, data))
     last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
     return TrainingResult(last_weights, best, losses, state.step)
 
@@ -190,9 +190,7 @@ def validate(
     """Scores the averaged weights on what is held back, and keeps the best."""
     if not context.is_main or not (data.validation or data.test_sets):
         return
-    scores = psnr_of_windows(state.averaged, recipe, data, context.device)
-    for one in data.test_sets:
-        scores |= psnr_of_test_set(state.averaged.network, recipe, one, context.device)
+    scores = validation_psnr(state.averaged, recipe, data, context.device)
     log.write_scores(state.step, scores)
     mean = sum(scores.values()) / len(scores)
     if mean > state.best:
@@ -315,6 +313,12 @@ def _progress_text(
     parts = " ".join(f"{name} {value:.4f}" for name, value in losses.items())
     rate = f"rate {recipe.rate_at(state.step - 1):.1e}"
     return f"{recipe.stage}: {parts}, {rate}, {recipe.batch / seconds:.1f} windows/s"
+
+
+def _title(recipe: TrainingRecipe) -> str:
+    """The heading of the curves."""
+    data = ", ".join(name for name, _ in recipe.weighted_sets())
+    return f"{recipe.network}, stage {recipe.stage}, {recipe.degradation}x{recipe.scale}, {data}"
 
 
 def _silent(_: str) -> None:

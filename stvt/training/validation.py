@@ -1,14 +1,16 @@
-"""Validation of a training: PSNR on windows of clips held back, and on whole test sets."""
+"""Validation of a training: PSNR on windows of clips held back, and on whole test sets, of the
+network and of a baseline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from stvt.baselines import LossModule, Settings, method_of
+from stvt.baselines import LossModule, Method, Settings, build, method_of
 from stvt.datasets import Prepared, phase, read_frame
 from stvt.evaluation.unit import levels
 from stvt.metrics import psnr
@@ -16,15 +18,68 @@ from stvt.training.data import TrainingData
 from stvt.training.recipe import TrainingRecipe
 from stvt.training.state import autocast
 
+BASELINE = "bicubic+flow"  # whose scores stand beside the network's
+Predict = Callable[[Tensor, Sequence[float]], dict[str, Tensor]]
 
-def psnr_of_windows(
+
+def validation_psnr(
     losses: LossModule, recipe: TrainingRecipe, data: TrainingData, device: torch.device
 ) -> dict[str, float]:
-    """The mean PSNR in dB, RGB, on windows held back, by kind: "existing", "new", "moved"."""
+    """A network's mean PSNR in dB, RGB, by kind of frame: on the windows held back "existing", "new",
+    "moved", and on each test set "SET existing", "SET new"."""
+
+    def predict(lq: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        with autocast(recipe, device):
+            return losses.predict(lq, times)
+
+    method = method_of(recipe.network, [losses.network], _settings(recipe, str(device)))
+    return _psnr(predict, method, recipe, data, device)
+
+
+def baseline_psnr(recipe: TrainingRecipe, data: TrainingData) -> dict[str, float]:
+    """The same of BASELINE, on the CPU; "moved" is by its temporal part alone."""
+    spatial, _, temporal = BASELINE.partition("+")
+    settings = _settings(recipe, "cpu")
+    flow = build(temporal, settings)
+    method = build(BASELINE if recipe.stage == "joint" else spatial, settings)
+
+    def predict(lq: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        centre = (recipe.frames - 1) // 2
+        pairs = (lq[:, centre : centre + 2] + 1) / 2
+        if recipe.stage == "flow":
+            return {"moved": _outputs(flow, pairs, times)[:, 1:]}
+        if recipe.stage == "space":
+            return {"existing": _outputs(method, pairs[:, :1], [])}
+        outputs = _outputs(method, pairs, times)
+        return {"existing": outputs[:, :1], "new": outputs[:, 1:]}
+
+    return _psnr(predict, method, recipe, data, torch.device("cpu"))
+
+
+def _settings(recipe: TrainingRecipe, device: str) -> Settings:
+    return Settings(
+        scale=recipe.scale, phase=phase(recipe.degradation, recipe.scale), device=device
+    )
+
+
+def _outputs(method: Method, windows: Tensor, times: Sequence[float]) -> Tensor:
+    """The first frame of each window and those at `times` after it, (B, 1 + len(times), 3, H, W) in
+    [-1, 1]."""
+    streams = (method.stream(window, times, lambda time: time < 1) for window in windows)
+    return torch.stack([torch.stack([frame for _, frame in one]) for one in streams]) * 2 - 1
+
+
+def _psnr(
+    predict: Predict,
+    method: Method,
+    recipe: TrainingRecipe,
+    data: TrainingData,
+    device: torch.device,
+) -> dict[str, float]:
     values: dict[str, list[float]] = {}
     for batch in data.validation_batches(recipe.validate_windows):
-        with torch.inference_mode(), autocast(recipe, device):
-            restored = losses.predict(batch.to(device).lq, recipe.times())
+        with torch.inference_mode():
+            restored = predict(batch.to(device).lq, recipe.times())
         gt = {
             "existing": batch.gt[:, :1],
             "new": batch.gt[:, 1:],
@@ -34,19 +89,19 @@ def psnr_of_windows(
             rounded = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
             pairs = zip(_pictures(rounded), _pictures(gt[kind]), strict=True)
             values.setdefault(kind, []).extend(psnr(*pair, "rgb", 0) for pair in pairs)
-    return {kind: float(np.mean(each)) for kind, each in values.items()}
+    means = {kind: float(np.mean(each)) for kind, each in values.items()}
+    for one in data.test_sets:
+        means |= _psnr_of_test_set(method, recipe, one)
+    return means
 
 
-def psnr_of_test_set(
-    network: nn.Module, recipe: TrainingRecipe, prepared: Prepared, device: torch.device
+def _psnr_of_test_set(
+    method: Method, recipe: TrainingRecipe, prepared: Prepared
 ) -> dict[str, float]:
     """The mean PSNR over the scenes of a prepared test set, of existing and of new frames.
 
     As `stvt evaluate` has it, RGB in 8 bits, but frames near the ends count, too.
     """
-    phase_of_pixels = phase(recipe.degradation, recipe.scale)
-    settings = Settings(scale=recipe.scale, phase=phase_of_pixels, device=str(device))
-    method = method_of(recipe.network, [network], settings)
     low = f"{recipe.degradation}x{recipe.scale}"
     step = recipe.between + 1
     times = recipe.times() if recipe.stage == "joint" else []

@@ -19,6 +19,7 @@ REPLACED = {
     "upsample in.mp4 out.mp4 --memory 2G": "--tile auto",
     "prepare mine --training --source X --cuts auto": "leave --cuts out",
     "list networks": "methods",
+    "inspect sample --scenes 48": "--max",
 }
 
 

@@ -390,7 +390,9 @@ def test_where_memory_runs_out_tiles_are_smaller_and_the_scores_say_so(
         assert "out of memory; try --tile auto" in capsys.readouterr().err
         assert evaluate(root, tmp_path / "auto", *options, "--tile", "auto") == 0
         lines = [line for line in capsys.readouterr().err.splitlines() if "tiles of 8" in line]
-        assert lines == ["stvt: WARNING: edvr-s+blend: in tiles of 8 pixels, for memory ran out"]
+        assert lines == [
+            "stvt evaluate: WARNING: edvr-s+blend: in tiles of 8 pixels, for memory ran out"
+        ]
     assert evaluate(root, tmp_path / "fixed", *options, "--tile", "8") == 0
     found, expected = (
         pd.read_csv(tmp_path / name / "report" / "scores.csv").drop(columns="signature")

@@ -86,7 +86,7 @@ def test_several_sizes_are_measured_and_every_peak_is_written(
 ) -> None:
     file = tmp_path / "bench.json"
     arguments = ["model", "--methods", "bicubic+blend", "--size", "64x48,48x32", "--rounds", "1"]
-    assert run([*arguments, "--device", "cpu", "--json", str(file)]) == 0
+    assert run([*arguments, "--device", "cpu", "--out", str(file)]) == 0
     out = capsys.readouterr().out
     assert "64x48, fp32" in out and "48x32, fp32" in out and "peak MiB" in out
     first, second = json.loads(file.read_text())["methods"]

@@ -202,7 +202,7 @@ def test_the_command_prints_tables_and_writes_every_number(
 ) -> None:
     file = tmp_path / "bench.json"
     options = ["--methods", "edvr-m", "--size", "48x32", "--rounds", "1", "--device", "cpu"]
-    assert run(["bench", what, *options, "--json", str(file)]) == 0
+    assert run(["bench", what, *options, "--out", str(file)]) == 0
     printed = capsys.readouterr()
     assert "48x32, fp32" in printed.out and "edvr-m" in printed.out
     assert "GMAC/s in fp32 matrix products" in printed.out

@@ -1,6 +1,7 @@
 """Results of several runs in one leaderboard, and the command that sends them in."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 import stvt
 from stvt.cli.main import main
+from stvt.datasets.frames import write_frame
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,82 @@ def test_a_folder_without_results_says_how_to_put_some(
 ) -> None:
     assert main(["results", "table", str(tmp_path)]) == 2
     assert "stvt results add" in capsys.readouterr().err
+
+
+def test_a_part_of_a_set_has_a_table_and_a_file_of_its_own(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = (runs / "bicubic+blend" / "run.json").read_text()
+    to = str(tmp_path / "results")
+    assert main(["results", "add", str(runs / "bicubic+blend"), "--to", to]) == 0
+    shutil.copytree(runs / "bicubic+blend", tmp_path / "part")
+    part = info.replace('"lacks": ""', '"lacks": "1 of 2 scenes, as chosen"')
+    (tmp_path / "part" / "run.json").write_text(part)
+    assert main(["results", "add", str(tmp_path / "part"), "--to", to]) == 0
+    capsys.readouterr()
+    assert main(["results", "table", to]) == 0
+    table = capsys.readouterr().out
+    assert table.count("Protocol:") == 2 and "squares (1 of 2 scenes, as chosen)." in table
+
+
+def test_html_and_markdown_have_the_same_rows(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(runs / "bilinear+repeat"), str(runs / "bicubic+blend")]
+    main(["results", "add", *paths, "--to", str(tmp_path)])
+    for format, row in (("markdown", "| bicubic+blend |"), ("html", ">bicubic+blend</th>")):
+        capsys.readouterr()
+        assert main(["results", "table", str(tmp_path), "--format", format]) == 0
+        assert row in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"mean": ', '"mean": 1', "is not the mean of its scenes"),
+        ('"data": "', '"data": "x', "no sha256"),
+        ('"lacks": ""', '"lacks": "some"', "its content belongs in squares/"),
+        ('"command": "stvt evaluate', '"command": "rm', "not of stvt evaluate"),
+        ('"scenes": {', '"scenes": {"x": NaN,', "no finite number"),
+    ],
+)
+def test_a_submission_that_cannot_be_true_is_found(
+    runs: Path,
+    tmp_path: Path,
+    before: str,
+    after: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["results", "add", str(runs / "bicubic+blend"), "--to", str(tmp_path)])
+    (file,) = tmp_path.glob("squares/*.json")
+    root = ["--root", str(runs / "data")]
+    assert main(["results", "check", str(file), *root]) == 0
+    assert "its data is that of the set here" in capsys.readouterr().out
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+    assert main(["results", "check", str(file), *root]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_submission_of_other_frames_is_found_where_the_set_is_prepared(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["results", "add", str(runs / "bicubic+blend"), "--to", str(tmp_path / "results")])
+    write_frame(tmp_path / "other" / "squares" / "0.png", np.zeros((32, 32, 3), np.uint8))
+    write_frame(tmp_path / "other" / "squares" / "1.png", np.zeros((32, 32, 3), np.uint8))
+    stvt.prepare("squares", tmp_path / "other", root=tmp_path / "data")
+    (file,) = tmp_path.glob("results/squares/*.json")
+    assert main(["results", "check", str(file), "--root", str(tmp_path / "data")]) == 2
+    assert "is not that of" in capsys.readouterr().err
+
+
+def test_the_results_of_this_repository_are_as_they_should_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert main(["results", "check", "--root", "nowhere"]) == 0
+    assert capsys.readouterr().out.count("\n") >= 6
+    assert main(["results", "table"]) == 0
+    assert Path("results/README.md").read_text().endswith(capsys.readouterr().out)

@@ -97,8 +97,8 @@ def test_single_precision_is_within_its_rounding(
 @pytest.mark.parametrize(
     ("inputs", "outputs", "kernel", "size"),
     [
-        (96, 128, 3, (37, 51)),
-        (128, 64, 3, (130, 9)),
+        (192, 256, 3, (37, 51)),
+        (256, 192, 3, (130, 9)),
         (64, 2, 3, (37, 51)),
         (30, 33, 7, (40, 45)),
     ],
@@ -119,13 +119,54 @@ def test_single_precision_with_channels_last_is_within_its_rounding(
 
 @pytest.mark.usefixtures("with_amx")
 def test_where_bfloat16_tiles_are_multiplied_pytorchs_own_is_taken() -> None:
-    x, (weight, bias) = torch.randn(1, 96, 40, 40).bfloat16(), layer(96, 128)
+    x, (weight, _) = torch.randn(1, 192, 40, 40).bfloat16(), layer(192, 256)
     x, half = x.contiguous(memory_format=LAST), weight.bfloat16()
-    assert torch.equal(
-        convolve(x, half, bias.bfloat16(), negative_slope=0.1), by_pytorch(x, half, bias.bfloat16())
-    )
+    assert is_ordinary(x, half)
     with torch.autocast("cpu", torch.bfloat16):
         assert is_ordinary(x.float(), weight)
+
+
+@pytest.mark.usefixtures("with_amx")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("stride", "kernel"), [(1, 3), (2, 3), (1, 1)])
+def test_pytorchs_own_takes_the_sum_and_the_activation_along(
+    dtype: torch.dtype, stride: int, kernel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, (weight, bias) = torch.randn(2, 40, 38, 44), layer(40, 33, kernel)
+    x = x.contiguous(memory_format=LAST)
+    padding = kernel // 2
+    truth = F.conv2d(x.double(), weight.double(), bias.double(), stride, padding)
+    residual = torch.randn(truth.shape).to(dtype)
+    before = residual.clone()
+    passes: list[str] = []
+    monkeypatch.setattr(F, "conv2d", lambda *_: passes.append("conv2d"))
+    limit = 1e-6 if dtype == torch.float32 else 5e-3
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        for slope in (0.0, 0.1):
+            made = conv2d(x, weight, bias, stride, padding, negative_slope=slope)
+            assert made.dtype == dtype and made.is_contiguous(memory_format=LAST)
+            assert error(made, F.leaky_relu(truth, slope)) < limit
+        for slope_after_sum in (None, 0.0):
+            made = conv2d(
+                x, weight, bias, stride, padding, residual=residual, negative_slope=slope_after_sum
+            )
+            whole = truth + residual
+            assert error(made, whole if slope_after_sum is None else whole.relu()) < limit
+    assert not passes and torch.equal(residual, before)
+
+
+def test_memory_of_a_layer_is_kept_for_the_next() -> None:
+    resource = pytest.importorskip("resource")
+    processor.tune_allocation.__wrapped__()
+    x, (weight, bias) = torch.randn(1, 64, 144, 240).contiguous(memory_format=LAST), layer(64, 64)
+
+    def run() -> int:
+        before: int = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        convolve(convolve(x, weight, bias, negative_slope=0.0), weight, bias, residual=x)
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_minflt) - before
+
+    first = run()
+    assert min(run(), run(), run()) < max(first // 10, 100)
 
 
 def test_frames_lie_as_the_processor_reads_them_best(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +179,7 @@ def test_frames_lie_as_the_processor_reads_them_best(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 51), (130, 9)])
 def test_bfloat16_errs_by_a_few_roundings(size: tuple[int, int]) -> None:
-    x, (weight, bias) = torch.randn(2, 96, *size).bfloat16(), layer(96, 128)
+    x, (weight, bias) = torch.randn(2, 192, *size).bfloat16(), layer(192, 256)
     x = x.contiguous(memory_format=torch.channels_last)
     made = convolve(x, weight.bfloat16(), bias.bfloat16(), negative_slope=0.1)
     assert made.dtype == torch.bfloat16
@@ -154,7 +195,7 @@ def by_pytorch(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def test_under_autocast_single_precision_is_read_and_bfloat16_made() -> None:
-    x, (weight, bias) = torch.randn(1, 96, 32, 40), layer(96, 128)
+    x, (weight, bias) = torch.randn(1, 192, 32, 40), layer(192, 256)
     with torch.autocast("cpu", torch.bfloat16):
         made = convolve(x, weight, bias, negative_slope=0.1)
         wide = convolve(x[:, :30], *layer(30, 32, 7))
@@ -173,7 +214,7 @@ def test_without_padding_only_whole_kernels_count() -> None:
     [
         (32, 40, 1, False, False),  # by NNPACK
         (32, 32, 2, False, False),  # of its phases
-        (96, 128, 1, True, True),  # by tiles
+        (192, 256, 1, True, True),  # by tiles
         (64, 3, 1, True, True),  # by taps
         (8, 8, 1, False, False),  # PyTorch's own
     ],
@@ -207,9 +248,9 @@ def test_what_is_added_comes_before_the_activation(
 def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == torch.float32:
         monkeypatch.setattr(processor, "has_amx", lambda: True)
-    x = torch.randn(1, 96, 70, 40).to(kind).contiguous(memory_format=LAST)
-    weight, bias = (one.to(kind) for one in layer(96, 96))
-    few = layer(96, 3)[0].to(kind)
+    x = torch.randn(1, 208, 70, 40).to(kind).contiguous(memory_format=LAST)
+    weight, bias = (one.to(kind) for one in layer(208, 208))
+    few = layer(208, 3)[0].to(kind)
     whole, thin = convolve(x, weight, bias), convolve(x, few)
     planes = x.contiguous()  # which NNPACK reads
     by_planes = convolve(planes, weight, bias)

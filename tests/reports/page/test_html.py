@@ -16,9 +16,10 @@ from PIL import Image
 from stvt.evaluation import thumbnails
 from stvt.evaluation.protocol import Position
 from stvt.reports import ClipFiles, write_report
+from stvt.reports.averages import averages
 from stvt.reports.page import scene_data
 from stvt.reports.page.html import html_page
-from stvt.reports.scores import averages, checked
+from stvt.reports.scores import checked
 from tests.builders.reports import NASTY, example_info, example_picture, example_scores, run_info
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"
@@ -100,6 +101,19 @@ def test_all_views_of_a_scene_have_the_same_frames(tmp_path: Path) -> None:
     assert [view["kind"] for view in scene["views"]] == ["truth", "input", "method", "method"]
     assert all(all(view["images"]) and len(view["images"]) == 6 for view in scene["views"])
     assert all(len(view["errors"]) == 6 for view in scene["views"][2:])
+
+
+def test_why_a_method_failed_stands_in_the_table_and_with_the_scene(tmp_path: Path) -> None:
+    failure = {"dataset": "vid4", "scene": "t", "method": "b", "reason": "out of memory"}
+    info = {"failures": [failure], "datasets": {"vid4": {"scenes": ["s", "t"]}}}
+    rows = checked(example_scores(["a"], ["s", "t"]))
+    facts = example_info(["a", "b"], **info)
+    page = html_page(rows, averages(rows, facts), facts, {}, tmp_path)
+    summary = page[
+        page.index('id="summary"') : page.index("</figure>") if "</figure>" in page else None
+    ]
+    assert "failed<sup>" in summary and "t: out of memory.</p>" in summary
+    assert [scene["failed"] for scene in embedded(page)[1:]] == [[], ["b failed: out of memory."]]
 
 
 def test_three_hundred_scenes_are_capped_with_a_sentence(tmp_path: Path) -> None:
@@ -298,6 +312,7 @@ def test_zooming_one_view_zooms_all(page: Any) -> None:
 
     before = [pixels(page, f"views[{n}].canvas") for n in range(5)]
     canvas = page.find_element("css selector", "#views canvas")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     ActionChains(page).double_click(canvas).perform()
     wait(page, "return state.zoom === 4")
     after = [pixels(page, f"views[{n}].canvas") for n in range(5)]
@@ -324,9 +339,102 @@ def test_scenes_change_and_one_without_pictures_still_has_curves(page: Any) -> N
     wait(page, "return state.scene.scene === 't'")
     assert not by_id(page, "moving").is_displayed()
     assert page.find_elements("css selector", "#curves svg path")
-    click(page, "a[data-scene='0']")
+    click(page, "a[data-scene='vid4: s']")
     wait(page, "return state.scene.scene === 's'")
     assert by_id(page, "moving").is_displayed()
+
+
+@pytest.mark.slow
+def test_a_key_flips_between_the_whole_of_two_methods_in_place(page: Any) -> None:
+    stage = "document.getElementById('stage')"
+    press(page, "f")
+    first = pixels(page, stage)
+    assert by_id(page, "seen").text == "shown: first" and not by_id(page, "handle").is_displayed()
+    press(page, "f")
+    assert pixels(page, stage) != first and by_id(page, "seen").text == f"shown: {HOSTILE}"
+    press(page, "f")
+    assert pixels(page, stage) == first
+
+
+@pytest.mark.slow
+def test_methods_hide_and_come_back(page: Any) -> None:
+    def seen() -> tuple[int, int, int]:
+        views = page.find_elements("css selector", "#views .view")
+        curves = page.find_elements("css selector", "#curves path[stroke]")
+        readings = page.find_elements("css selector", "#reading .swatch")
+        return sum(view.is_displayed() for view in views), len(curves), len(readings)
+
+    assert seen() == (5, 3, 3)
+    click(page, "#legend button")
+    assert seen() == (4, 2, 2)
+    press(page, "2")
+    press(page, "3")
+    assert seen() == (2, 0, 0)
+    press(page, "]", "[")
+    assert seen() == (2, 0, 0)
+    press(page, "1")
+    assert seen() == (3, 1, 1)
+
+
+@pytest.mark.slow
+def test_buttons_and_keys_enlarge_and_move(page: Any) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    click(page, "#larger")
+    press(page, "+")
+    wait(page, "return state.zoom === 4")
+    ActionChains(page).key_down("\ue008").send_keys("\ue014").key_up("\ue008").perform()
+    assert page.execute_script("return state.x") > 0.5
+    page.execute_script("document.activeElement.blur()")
+    press(page, "-")
+    click(page, "#smaller")
+    wait(page, "return state.zoom === 1 && state.x === 0.5")
+    press(page, ">")
+    assert page.execute_script("return state.fps") == 15
+
+
+@pytest.mark.slow
+def test_a_link_opens_the_same_scene_frame_and_view_again(page: Any) -> None:
+    page.execute_script("seek(1); setMode('compare'); setSplit(0.25); zoomAt(4, 0.2, 0.3)")
+    page.execute_script("$('left').value = 1; $('right').value = 4; toggle(1); showMetric(1)")
+    wait(page, "return location.hash.includes('metric=SSIM')")
+    link = by_id(page, "link").get_attribute("href")
+    look = "return [state.at, state.mode, state.split, state.zoom, state.x, state.y, "
+    look += "$('left').value, $('right').value, [...state.hidden], $('metric').value]"
+    before = page.execute_script(look)
+    page.get("about:blank")
+    page.get(link)
+    assert page.execute_script(look) == before
+    page.execute_script("location.hash = '#scene=vid4%3A t&frame=none&zoom=x&view=nothing'")
+    wait(page, "return state.scene.scene === 't'")
+    page.execute_script("location.hash = '#scene=nowhere'")
+    assert page.execute_script("return state.scene.scene") == "t"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 640, 1920])
+def test_the_page_fits_any_width_in_any_view(page: Any, width: int) -> None:
+    screen = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        for mode in ("frames", "errors", "compare", "slices"):
+            page.execute_script(f"setMode('{mode}')")
+            assert page.execute_script("return document.documentElement.scrollWidth") <= width, mode
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+def test_print_is_light_and_keeps_the_colours_of_the_legend(page: Any) -> None:
+    page.execute_script("document.documentElement.dataset.theme = 'dark'")
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        assert page.execute_script(style, "body", "backgroundColor") == "rgb(255, 255, 255)"
+        assert page.execute_script(style, "#legend .swatch", "printColorAdjust") == "exact"
+        assert by_id(page, "legend").is_displayed() and not by_id(page, "zooming").is_displayed()
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 @pytest.mark.slow

@@ -160,7 +160,7 @@ def test_the_crop_is_where_trained_methods_err_most(tmp_path: Path) -> None:
     shown = FrameFiles(1, tmp_path / "truth.png", None, files)
     out = tmp_path / "out.png"
     assert scene_picture(shown, "t", out, ["wrong", "wild"], frozenset({"wild"}), {}) == []
-    picture = np.asarray(Image.open(out)).astype(int)
+    picture = np.asarray(Image.open(out).convert("RGB")).astype(int)
     assert picture.shape[1] <= 2100
     # The colour of the error fills much of a tile only if the crop was put on it.
     assert (np.abs(picture - 200).max(axis=2) < 3).sum() > 10_000

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from stvt.reports import COLUMNS
+from stvt.reports.averages import Rank, averages
 from stvt.reports.page.html import html_page
-from stvt.reports.scores import Rank, averages, checked
+from stvt.reports.scores import checked
 from tests.builders.reports import run_info, table
 
 NUMBER = r"\d+\.\d+"
@@ -22,7 +23,7 @@ NUMBER = r"\d+\.\d+"
 MARKS = {
     "markdown": {"best": rf"\*\*{NUMBER}\*\*", "second": rf"<ins>{NUMBER}</ins>"},
     "latex": {"best": rf"\\textbf{{{NUMBER}}}", "second": rf"\\underline{{{NUMBER}}}"},
-    "html": {"best": rf"<strong>{NUMBER}</strong>", "second": rf"<u>{NUMBER}</u>"},
+    "html": {"best": rf"<b>{NUMBER}</b>", "second": rf"<u>{NUMBER}</u>"},
     "terminal": {"best": rf"{NUMBER}\*", "second": rf"{NUMBER}°"},
     "page": {"best": rf"<b>{NUMBER}</b>", "second": rf"<u>{NUMBER}</u>"},
 }
@@ -38,7 +39,7 @@ def scored(values: Mapping[str, float], metric: str) -> pd.DataFrame:
 
 def marked(text: str, format: str, methods: Mapping[str, float]) -> dict[str, str]:
     """The mark of each method, from the line of the text that its row is."""
-    found = {}
+    found, text = {}, re.sub(r"\n<td", "<td", text)
     for method in methods:
         (row,) = [line for line in text.splitlines() if re.search(rf"\b{method}\b.*{NUMBER}", line)]
         hits = [mark for mark, pattern in MARKS[format].items() if re.search(pattern, row)]
@@ -67,7 +68,7 @@ def test_all_formats_mark_the_same(
     rows = checked(scored(values, "psnr"))
     info = run_info(methods={method: {} for method in values})
     page = html_page(rows, averages(rows, info), info, {}, tmp_path)
-    page = re.sub(r"\n<td", "<td", page[page.index('id="summary"') : page.index("</table>")])
+    page = page[page.index('id="summary"') : page.index("</table>")]
     facts: dict[str, Any] = {"methods": {method: {} for method in values}}
     texts = {name: table(rows, facts, name) for name in MARKS if name != "page"} | {"page": page}
     for name, text in texts.items():

@@ -22,7 +22,8 @@ ENDS = {
 CHANNELS = {"rgb": "of RGB", "y": "of luma (Y, BT.601 limited range)"}
 INPUTS = {"authors": "Frames are prepared and stored as the authors' published program does."}
 # Options that have a sentence, or a part of one.
-TOLD = ("name", "scale", "degradation", "time_step", "frames", "ends", "channel", "crop_border")
+TOLD = {"name", "scale", "degradation", "time_step", "frames", "ends", "common_frames", "channel"}
+TOLD |= {"crop_border"}
 
 
 def protocol_sentences(protocol: Mapping[str, object]) -> str:
@@ -34,6 +35,8 @@ def protocol_sentences(protocol: Mapping[str, object]) -> str:
     words = [f"{reduced}, {how.format(nth=_ordinal(scale))}." if how else f"{reduced}."]
     if frames := FRAMES.get(str(protocol.get("frames"))):
         ends = ENDS.get(str(protocol.get("ends")))
+        if protocol.get("common_frames") == "off":
+            ends = "each method where it has its own window inside the sequence"
         words.append(f"{frames.capitalize()}{f', {ends}' if ends else ''}.")
     if channel := CHANNELS.get(str(protocol.get("channel"))):
         border = protocol.get("crop_border")
@@ -45,6 +48,24 @@ def protocol_sentences(protocol: Mapping[str, object]) -> str:
     if rest:
         words.append(f"Further: {', '.join(f'{key} {value}' for key, value in rest.items())}.")
     return " ".join(word for word in words if word)
+
+
+def protocol_phrase(protocol: Mapping[str, object]) -> str:
+    """The task and the frames of a protocol, for a caption.
+
+    >>> protocol_phrase({"scale": 4, "time_step": 2, "degradation": "BD", "frames": "new"})
+    'x4 in space and x2 in time (BD, new frames)'
+    """
+    times = [
+        f"x{protocol[key]} in {what}"
+        for key, what in (("scale", "space"), ("time_step", "time"))
+        if protocol.get(key, 1) != 1
+    ]
+    kinds = {"centre": "existing and halfway"}
+    frames = protocol.get("frames")
+    details = [protocol.get("degradation"), frames and f"{kinds.get(str(frames), frames)} frames"]
+    listed = ", ".join(str(detail) for detail in details if detail)
+    return " and ".join(times) + (f" ({listed})" if times and listed else "")
 
 
 def _ordinal(number: object) -> str:

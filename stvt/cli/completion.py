@@ -1,0 +1,40 @@
+"""`stvt completion`: the completion of commands and options for a shell."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+DESCRIPTION = """\
+Print what a shell sources to complete commands and options with the tab key.
+
+  stvt completion bash > ~/.local/share/bash-completion/completions/stvt
+  stvt completion zsh > ~/.zfunc/_stvt       # a folder of $fpath
+"""
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the sub-parsers of `stvt`."""
+    command = commands.add_parser(
+        "completion", help="tab completion for bash and zsh", description=DESCRIPTION
+    )
+    command.set_defaults(run=completion)
+    command.add_argument("shell", choices=["bash", "zsh"], help="which shell")
+
+
+def completion(args: argparse.Namespace) -> int:
+    from stvt.cli.main import build_parser
+    from stvt.core.errors import UsageError
+
+    try:
+        import shtab
+    except ImportError as error:
+        raise UsageError("needs shtab; type pip install 'stvt[completion]'") from error
+    parser = build_parser()
+    for action in parser._actions:
+        if action.dest == "command":
+            action.help = None  # shtab, too, leaves out what help does not show
+    script = shtab.complete(parser, args.shell)
+    args.facts = {"shell": args.shell, "script": script}
+    print(script)
+    return 0
