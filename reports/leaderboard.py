@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from stvt.core.files import read_json, write_json
 from stvt.core.records import from_dict
 
+from .averages import Rank, averages
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
 from .run_info import DECLARED, MetricInfo, RunInfo, declared
-from .scores import Rank, averages, checked, decimals, of_frames, one_signature
+from .scores import checked, decimals, of_frames, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
+from ..averages import Averages, Column
 from ..formatting import name, of_channel
-from ..scores import Averages, Column, of_frames
+from ..scores import of_frames
 from .style import (
     COLUMN_WIDTH,
     TEXT_WIDTH,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from stvt.core.formatting import plain
 
+from ..averages import Averages, Column
 from ..formatting import count, name, of_channel
 from ..run_info import RunInfo
-from ..scores import Averages, Column
 from ..tables.run_tables import missing_reason
 from .style import (
     COLUMN_WIDTH,

@@ -23,7 +23,7 @@ from .templates import data_uri, render_html
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..scores import Averages, Column
+    from ..averages import Averages, Column
 
 LISTED = 200  # failures and warnings
 MANY_SCENES = 12  # whose table is folded

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from stvt.core.files import write_text
 
+from ..averages import Averages, averages
 from ..figures.crops import scene_picture
 from ..figures.per_frame import frame_plots
 from ..figures.quality_speed import runtime_plot
 from ..protocol import protocol_sentences
 from ..run_info import Clips, FrameFiles, Pictures, RunInfo
-from ..scores import Averages, averages, checked, of_frames, one_signature, write_scores
+from ..scores import checked, of_frames, one_signature, write_scores
 from ..tables.paper_tables import main_table
-from ..tables.render import as_latex, as_markdown
+from ..tables.render import as_latex, as_markdown, as_standalone
 from ..tables.run_tables import UNTRAINED, cost_table, metric_table, scene_table, summary_table
 from .html import html_page
 from .scene_data import scene_file
-from .templates import render_markdown
+from .templates import render
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 FIGURES = "figures"
 PICTURES_A_DATASET = 40
 FAILURES_LISTED = 200
-STANDALONE = r"""\documentclass{article}
-\usepackage[a4paper,landscape,margin=15mm]{geometry}
-\usepackage{booktabs}
-\begin{document}
-\input{table1}
-\end{document}
-"""
 
 
 def write_report(
@@ -63,7 +57,7 @@ def write_report(
     table = main_table(means, info)
     _write(folder / "table1.md", as_markdown(table))
     _write(folder / "table1.tex", as_latex(table))
-    _write(folder / "table1_standalone.tex", STANDALONE)
+    _write(folder / "table1_standalone.tex", as_standalone([table]))
     page = folder / "report.md"
     _write(page, _markdown(rows, means, info, pictures, figures))
     _write(folder / "report.html", html_page(rows, means, info, clips or {}, folder))
@@ -98,7 +92,7 @@ def _markdown(
 
     cost_files, not_drawn = runtime_plot(means, info, figures)
     plots = [(c[0], *frame_plots(rows, means, c, figures)) for c in means.columns]
-    return render_markdown(
+    return render(
         "report.md.j2",
         info=info,
         protocol=protocol_sentences(info.protocol),
@@ -142,22 +136,16 @@ def _kind_tables(rows: DataFrame, info: RunInfo) -> Iterator[tuple[str, Markup]]
     for kind in ("new", "existing"):
         means = averages(rows[rows["kind"] == kind], info)
         table = summary_table(means, info)
-        quality = [c for c in table.columns if c.measured]
-        table = table.choose([column.title for column in quality])
+        columns = [c.names[0] for c in table.columns[1:] if c.measured or c.key == "n"]
+        table.remarks = [UNTRAINED] * bool(means.untrained)
+        table = table.choose(columns)
         yield kind.capitalize(), Markup(as_markdown(table))
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """A scene's picture, and what could not be shown in it."""
-
-    figure: _Figure | None
-    missing: list[str]
 
 
 def _pictures(
     rows: DataFrame, means: Averages, pictures: Pictures, figures: Path
-) -> Iterator[_Picture]:
+) -> Iterator[tuple[_Figure | None, list[str]]]:
+    """The picture of each scene, and what could not be shown in it."""
     for dataset, scenes in pictures.items():
         for scene in list(scenes)[:PICTURES_A_DATASET]:
             files: FrameFiles = scenes[scene]
@@ -165,7 +153,7 @@ def _pictures(
             psnr = psnr_of_frame(rows, dataset, scene, files.frame)
             title = f"{dataset}, {scene}, frame {files.frame}"
             missing = scene_picture(files, title, file, means.methods, means.untrained, psnr)
-            yield _Picture(_figure(title, [file]) if file.exists() else None, missing)
+            yield (_figure(title, [file]) if file.exists() else None, missing)
 
 
 def psnr_of_frame(rows: DataFrame, dataset: str, scene: str, frame: int) -> dict[str, float]:

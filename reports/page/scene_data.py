@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from stvt.core.formatting import plain
 from stvt.core.safe_names import file_name
 
+from ..averages import Averages
 from ..formatting import name, of_channel
 from ..run_info import ClipFiles, Clips
-from ..scores import Averages, decimals
+from ..scores import decimals
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -33,21 +33,16 @@ def render_html(template: str, script: tuple[str, ...] = (), **values: Any) -> s
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src {_digest(style)}{f'; script-src {_digest(code)}' if code else ''}"
     )
-    return (
-        _environment(True)
-        .get_template(template)
-        .render(values, policy=Markup(policy), style=Markup(style), script=Markup(code))
-    )
+    ours = {"policy": Markup(policy), "style": Markup(style), "script": Markup(code)}
+    return render(template, **values, **ours)
 
 
-def render_fragment(template: str, **values: Any) -> str:
-    """A part of an HTML page."""
-    return _environment(True).get_template(template).render(values)
+def render(template: str, **values: Any) -> str:
+    """A page, or a part of one, of a template of HTML or Markdown.
 
-
-def render_markdown(template: str, **values: Any) -> str:
-    """A page of Markdown. `Markup` in the values is Markdown already."""
-    return _environment(False).get_template(template).render(values)
+    `Markup` in the values is of that language already; all else is escaped.
+    """
+    return _environment(".html." in template).get_template(template).render(values)
 
 
 def data_uri(data: bytes, kind: str) -> str:

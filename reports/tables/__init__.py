@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..averages import averages
 from ..errors import ReportError
 from ..published.stvun import TABLES
 from ..run_info import RunInfo
-from ..scores import averages, checked, one_signature
+from ..scores import checked, one_signature
 from .paper_tables import main_table, paper_table
 from .render import render
 from .run_tables import cost_table, scene_table

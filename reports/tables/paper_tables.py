@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ..averages import Averages, Column
 from ..formatting import NOTHING, count, name, number, seconds, signed
 from ..published.later_papers import TABLES, ZSM, QuotedMethod
 from ..published.stvun import (
@@ -21,7 +22,6 @@ from ..published.stvun import (
     PrintedTable,
 )
 from ..run_info import MethodInfo, RunInfo
-from ..scores import Averages, Column
 from .run_tables import frame_numbers, metric_names, missing_reason, row_of, summary_table
 from .table import EMPTY, Cell, Row, RowKind, Table, label
 

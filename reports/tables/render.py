@@ -196,7 +196,7 @@ def _latex_width(table: Table, rows: Sequence[Sequence[str]]) -> float:
     """About how wide a table in \\small letters is, in points."""
     texts = [re.split(", ?", title) for title, _ in table.groups()]
     if table.split:
-        texts = [[column.part or column.title] for column in table.columns]
+        texts = [re.split(", ?", column.part or column.title) for column in table.columns]
     for cells in rows:
         for column, cell in zip(texts, cells, strict=True):
             column.append(re.sub(r"\\[a-z]+\{?|[{}\\]", "", cell))
@@ -225,9 +225,9 @@ def as_standalone(tables: Sequence[Table]) -> str:
 
 def as_html(tables: Sequence[Table]) -> str:
     """Fragments as on report.html, without style or script; all text escaped."""
-    from ..page.templates import render_fragment
+    from ..page.templates import render as render_template
 
-    return render_fragment("fragment.html.j2", tables=tables)
+    return render_template("fragment.html.j2", tables=tables)
 
 
 def as_terminal(table: Table) -> str:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..averages import Averages, Column, Mean
 from ..formatting import NOTHING, count, memory_size, name, number, of_channel, seconds, with_unit
 from ..protocol import protocol_phrase
 from ..run_info import MethodInfo, RunInfo, Runtime
-from ..scores import Averages, Column, Mean, signature_parts
+from ..scores import signature_parts
 from .table import EMPTY, Cell, Row, Table, TableColumn, label
 
 UNTRAINED = (
@@ -54,13 +55,14 @@ def summary_table(
     )
     for method in means.methods:
         about = info.method(method)
+        numbers = "/".join(str(means.frame_count(d, None, method)) for d in datasets)
         table.rows.append(
             row_of(
                 table,
                 label(method, *[f"{about.mismatch}."] if about.mismatch else ()),
                 lambda column, method=method: quality_cell(means, info, column, method),
                 {
-                    "n": label("/".join(str(means.frame_count(d, None, method)) for d in datasets)),
+                    "n": Cell(numbers, numbers),
                     "parameters": _parameters(about),
                     "seconds": time_cell(about, size),
                 },

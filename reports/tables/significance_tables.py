@@ -8,9 +8,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from ..averages import Averages, Column, averages
 from ..formatting import NOTHING, name, number, of_channel, signed
 from ..run_info import DatasetInfo, RunInfo
-from ..scores import Averages, Column, averages, of_frames
+from ..scores import of_frames
 from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
 from .run_tables import (
     frame_numbers,

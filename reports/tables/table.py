@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
+from ..averages import Rank
 from ..errors import ReportError
 from ..formatting import NOTHING
-from ..scores import Rank
 
 Value = float | int | str | None
 RowKind = Literal["own", "subrow", "quoted", "mean"]

@@ -113,10 +113,14 @@ def remove_temporaries(folder: Path, name: str = "") -> None:
 
     name: of the file that was to be written; "" for all.
     """
-    for file in folder.glob(".*.tmp"):
-        ours = is_temporary(file.name) and file.name.startswith(f".{name}.stvt-" if name else ".")
-        if ours and file.is_file() and not file.is_symlink():
-            file.unlink(missing_ok=True)
+    if not folder.is_dir():
+        return
+    start = f".{name}.stvt-" if name else "."
+    with os.scandir(folder) as entries:  # in a third of the time of Path.glob
+        for entry in entries:
+            ours = entry.name.startswith(start) and is_temporary(entry.name)
+            if ours and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
 
 
 @contextmanager

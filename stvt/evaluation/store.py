@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
 MOST_FRAMES = 10**9
-FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
+Records = Mapping[tuple[str, str, str], dict[str, Any]]  # by data set, scene and method
+# Of a run's folder, in which files are written whole or not at all.
+FOLDERS = ("", "units/*/*", "runtime", "seconds", "report", "report/videos")
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:

@@ -60,7 +60,10 @@ NETWORKS = {  # name -> golden case, fast classes
     "basicvsr": ("odd_33x45", None),
     "dain": ("quarters_64x128", DAIN_SWAPS),
 }
+SPATIAL = ("edvr", "edvr-s", "basicvsr")
 PAPER_VID4 = "26.49 dB, 0.8231"  # STVUN's, of the paper
+ONE = ["--limit", "1"]  # interval of `stvt evaluate` in the dry run
+LONGEST = 150  # seconds of a piece that cannot pause
 RESERVE = 20  # seconds at the end of a session for a checkpoint and the page
 
 
@@ -77,7 +80,7 @@ class Session:
 
     @property
     def on_gpu(self) -> bool:
-        return torch.device(self.device).type == "cuda"
+        return self.device.startswith("cuda")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -87,10 +90,6 @@ class Session:
     @property
     def test_set(self) -> str:
         return "tiny" if self.tiny else "vid4"
-
-    @property
-    def precisions(self) -> list[Precision]:
-        return ["bf16"] if self.tiny else ["bf16", "fp16"]
 
 
 def golden(session: Session, name: str) -> Rows:
@@ -122,8 +121,7 @@ def _golden_outputs(
         made = network(frames[None], case["times"].tolist())[0]
         return {"out_space": made[0], "out_times": made[1:]}
     if name == "dain":
-        first, second = frames[:, None]
-        return {"out": network(first, second, torch.from_numpy(case["times"]).to(frames))[0]}
+        return {"out": network(*frames[:, None], torch.from_numpy(case["times"]).to(frames))[0]}
     step = int(case.get("step", 1))
     return {"out": network(frames[None])[0][..., ::step, ::step]}
 
@@ -134,23 +132,18 @@ def quality(session: Session, kind: Precision) -> Rows:
     compared = precision_bench.measure(
         "stvun-s", session.test_set, session.root, kind, device=session.device, frames=2
     )
-    rows = precision_bench.table(compared)
-    return [{"precision": kind, **row, "passes": _is_near(compared)} for row in rows]
-
-
-def _is_near(compared: list[precision_bench.Compared]) -> bool:
-    return abs(float(np.mean([one.difference for one in compared]))) <= 0.01
+    passes = abs(float(np.mean([one.difference for one in compared]))) <= 0.01
+    return [{"precision": kind, **row, "passes": passes} for row in precision_bench.table(compared)]
 
 
 def speed(session: Session, name: str, times: int, precision: Precision) -> Rows:
     """The forms of a method side by side, and their share of the measured product rate."""
     method = available_method(name, session.device, precision)
-    device = device_of(method)
     forms: tuple[FormName, ...] = ("published", "stream")
     if session.on_gpu and precision == "bf16" and times == 1:
         forms = ("published", "stream", "compiled", "graphs")
     moments = tuple((k + 1) / (times + 1) for k in range(times))
-    products, copying = ceilings(device, precision, rounds=2 if session.tiny else 20)
+    products, copying = ceilings(device_of(method), precision, rounds=2 if session.tiny else 20)
     rounds = 1 if session.tiny else 5
     compared = compare(
         name, method, *session.size, moments, forms=forms, rounds=rounds, precision=precision
@@ -165,43 +158,42 @@ def paper_measure(session: Session, name: str, precision: Precision) -> Rows:
     """One jointly upsampled frame; the paper: 0.30 s on a Titan X."""
     method = available_method(name, session.device, precision)
     few: dict[str, Any] = {"warm_up": 1, "min_repeats": 1, "max_repeats": 1} if session.tiny else {}
-    time = 0.0 if _is_spatial(name) else 0.5
+    time = 0.0 if name in SPATIAL else 0.5
     timing = measure(method, *session.size, time, precision=precision, **few)
     row: dict[str, Any] = {"method": name, "precision": precision, "frames": timing.n}
     for key in ("p10", "median", "p90", "device_median"):
-        value = getattr(timing, key)
-        row[f"{key} ms"] = None if value is None else round(1e3 * value, 2)
+        row[f"{key} ms"] = round(1e3 * (getattr(timing, key) or 0), 2)
     memory = timing.peak_memory_bytes
     return [row | {"peak MiB": memory and memory >> 20, "out of memory": timing.out_of_memory}]
-
-
-def _is_spatial(name: str) -> bool:
-    return baselines.METHODS[name].kind == "spatial"
 
 
 def end_to_end(session: Session, command: str) -> Rows:
     """`stvt evaluate` or `stvt upsample` as a user runs them, start-up included."""
     method = "stvun-s" if session.tiny else "stvun"
-    count = 8 if session.tiny else 60
+    count = 4 if session.tiny else 60
     common = ["--device", session.device, "--precision", "bf16"]
     if method != "stvun-s":
         common.append("--untrained")  # its weights are not to be had; they cost the same
     work = session.out / "work"
     if command == "upsample":
         height, width = session.size
-        for k, frame in enumerate(moving_scene(count, height // 4, width // 4)):
-            picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
-            write_frame(work / "frames" / f"{k:08d}.png", picture)
+        _write_scene(work / "frames", count, height // 4, width // 4)
         output = [str(work / "frames"), str(work / "upsampled.mp4"), "--overwrite", "--fps", "24"]
         arguments = [*output, "--method", method]
     else:
         _make_test_set(session)
-        data = ["--datasets", session.test_set, "--root", str(session.root), "--verify"]
+        data = [
+            "--datasets",
+            session.test_set,
+            "--root",
+            str(session.root),
+            *(ONE if session.tiny else []),
+        ]
         arguments = [*data, "--methods", method, "--out", str(work / "run"), "--metrics", "psnr"]
-    begun = clock.perf_counter()
     with _utilization(session) as busy:
+        begun = clock.perf_counter()
         text = _stvt(command, *arguments, *common)
-    seconds = clock.perf_counter() - begun
+        seconds = clock.perf_counter() - begun
     row: dict[str, Any] = {"command": command, "method": method, "seconds": round(seconds, 1)}
     if command == "upsample":
         row["frames/s"] = round(2 * count / seconds, 2)
@@ -210,7 +202,7 @@ def end_to_end(session: Session, command: str) -> Rows:
 
 
 def _stvt(*arguments: str) -> str:
-    """What the command prints. Raises RuntimeError with its last lines if it fails."""
+    """What the command prints."""
     command = [sys.executable, "-P", "-m", "stvt", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
@@ -242,15 +234,12 @@ def training(session: Session, network: str, stage: str) -> Rows | None:
         small: dict[str, Any] = {"clips": 2, "frames": 16, "side": 96} if session.tiny else {}
         prepare_photographs(session.root, **small)
     values: dict[str, Any] = {"network": network, "data": ("photographs",), "steps": session.steps}
-    preset = "smoke" if session.tiny else "paper"
     if session.tiny:
         values |= {"batch": 1, "log_every": 1, "save_every": 1, "validate_windows": 1}
     else:
         values |= {"precision": "bf16", "log_every": 50, "save_every": 500, "average": 0.999}
-    recipe = preset_recipe(preset, stage, **values)
-    out = _run_folder(session, network, stage)
-    before = _run_folder(session, network, "space")
-    begun = clock.monotonic()
+    recipe = preset_recipe("smoke" if session.tiny else "paper", stage, **values)
+    out, before = (session.out / "training" / f"{network}-{one}" for one in (stage, "space"))
     result = train(
         recipe,
         session.root,
@@ -260,9 +249,7 @@ def training(session: Session, network: str, stage: str) -> Rows | None:
         workers=0 if session.tiny else 12,
         pause=lambda step: clock.monotonic() > session.deadline,
     )
-    print(
-        f"{network}, {stage}: {result.steps} steps, {clock.monotonic() - begun:.0f} s", flush=True
-    )
+    print(f"{network}, {stage}: {result.steps} steps", flush=True)
     if result.steps < recipe.steps:
         return None
     with (out / "loss.csv").open() as file:
@@ -270,23 +257,18 @@ def training(session: Session, network: str, stage: str) -> Rows | None:
     return [{"network": network, "stage": stage, "batch": recipe.batch, **last}]
 
 
-def _run_folder(session: Session, network: str, stage: str) -> Path:
-    return session.out / "training" / f"{network}-{stage}"
-
-
 def scores(session: Session, network: str, stage: str) -> Rows:
     """The test set by what was trained here."""
     _make_test_set(session)
     recipe = preset_recipe("paper", stage, network=network, data=("photographs",))
-    weights = weights_file(_run_folder(session, network, stage), recipe, "last")
-    out = session.out / "work" / f"{network}-scores"
-    # With the paper's protocol STVUN makes every second frame; EDVR the existing ones alone.
+    weights = weights_file(session.out / "training" / f"{network}-{stage}", recipe, "last")
     rule = ["--protocol", "space"] if stage == "space" else []
     arguments = ["--datasets", session.test_set, "--root", str(session.root), "--methods", network]
-    arguments += ["--weights", f"{network}={weights}", "--device", session.device, *rule]
-    text = _stvt("evaluate", *arguments, "--out", str(out), "--metrics", "psnr,ssim")
-    paper = PAPER_VID4 if network == "stvun" else ""
-    return [{"network": network, "set": session.test_set, "scores": text.strip(), "paper": paper}]
+    arguments += ["--weights", f"{network}={weights}", "--device", session.device]
+    arguments += [*rule, *(ONE if session.tiny else [])]
+    text = _stvt("evaluate", *arguments, "--out", str(session.out / "scores" / network))
+    row = {"network": network, "set": session.test_set, "scores": text.strip()}
+    return [row | {"paper's STVUN": PAPER_VID4}]
 
 
 def _make_test_set(session: Session) -> None:
@@ -294,95 +276,90 @@ def _make_test_set(session: Session) -> None:
     if not session.tiny or (session.root / "tiny" / "manifest.json").exists():
         return
     source = session.out / "work" / "source" / "scene"
-    for k, frame in enumerate(moving_scene(17, 64, 64)):
-        picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
-        write_frame(source / f"{k:08d}.png", picture)
+    _write_scene(source, 17, 64, 64)
     stvt.prepare("tiny", source.parent, root=session.root)
 
 
+def _write_scene(folder: Path, count: int, height: int, width: int) -> None:
+    for k, frame in enumerate(moving_scene(count, height, width)):
+        picture = (255 * frame).round().byte().permute(1, 2, 0).contiguous().numpy()
+        write_frame(folder / f"{k:08d}.png", picture)
+
+
 def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
-    """What is asked, in this order: name -> function."""
-    tiny = session.tiny
+    """Name -> function, in order."""
+    tiny, named = session.tiny, dict[str, Callable[[], Rows | None]]()
     methods = ["stvun-s", "edvr-s"] if tiny else ["stvun", "edvr", "dain", "basicvsr"]
     networks = ["edvr_m"] if tiny else list(NETWORKS)
     trained = ["stvun-s"] if tiny else ["stvun", "edvr"]
-    named: dict[str, Callable[[], Rows | None]] = {}
     for name in networks:
         named[f"truth {name}"] = partial(golden, session, name)
-    for kind in session.precisions:
+    kinds: list[Precision] = ["bf16", "fp16"]
+    for kind in kinds[: 1 if tiny else 2]:
         named[f"truth stvun-s {kind}"] = partial(quality, session, kind)
     for precision in ("bf16",) if tiny else ("bf16", "fp32"):
         for name in methods:
-            for times in (1,) if tiny or _is_spatial(name) else (1, 3):
-                run = partial(speed, session, name, times, precision)
-                named[f"speed {name} N={times} {precision}"] = run
-            run = partial(paper_measure, session, name, precision)
-            named[f"paper {name} {precision}"] = run
+            for times in (1,) if tiny or name in SPATIAL else (1, 3):
+                key = f"speed {name} N={times} {precision}"
+                named[key] = partial(speed, session, name, times, precision)
+            named[f"paper {name} {precision}"] = partial(paper_measure, session, name, precision)
     for command in ("evaluate", "upsample"):
         named[f"whole {command}"] = partial(end_to_end, session, command)
     for network in trained:
-        for stage in ("space",) if network == "edvr" else ("space", "joint"):
+        stages = ("space",) if tiny or network == "edvr" else ("space", "joint")
+        for stage in stages:
             named[f"training {network} {stage}"] = partial(training, session, network, stage)
-        named[f"scores {network}"] = partial(scores, session, network, stage)
+        named[f"scores {network}"] = partial(scores, session, network, stages[-1])
     return named
 
 
 def run(session: Session) -> list[str]:
-    """Runs what is missing, as far as the minutes go; returns the pieces that are left."""
+    """Runs what is missing or failed, as far as the minutes go; returns the pieces that are left."""
     left = []
     for name, piece in pieces(session).items():
-        file = session.out / "pieces" / f"{name}.json"
-        if file.exists() and "failed" not in read_json(file):
+        file = _file(session, name)
+        if file.exists() and not any("failed" in row for row in read_json(file)):
             continue
-        if clock.monotonic() > session.deadline:
-            left.append(name)
+        left.append(name)
+        longest = 0 if session.tiny or name.startswith("training") else LONGEST
+        if clock.monotonic() + longest > session.deadline:
             continue
-        begun, result = clock.monotonic(), {}
+        begun = clock.monotonic()
         try:
             rows = piece()
+            if rows is not None:
+                left.pop()
         except Exception as problem:  # noqa: BLE001  # a lease is short: the other pieces go on
             traceback.print_exc()
-            rows, result = [], {"failed": f"{type(problem).__name__}: {problem}"[:500]}
-        if rows is None or "failed" in result:
-            left.append(name)
+            rows = [{"piece": name, "failed": f"{type(problem).__name__}: {problem}"[:500]}]
         if rows is not None:
-            seconds = round(clock.monotonic() - begun, 1)
-            write_json(file, {"rows": rows, "seconds": seconds, **result})
-            print(f"{name}: {seconds} s {result.get('failed', '')}", flush=True)
+            write_json(file, rows)
+        print(f"{name}: {clock.monotonic() - begun:.1f} s", flush=True)
         if session.on_gpu:
             torch.cuda.empty_cache()
     return left
 
 
+def _file(session: Session, name: str) -> Path:
+    return session.out / "pieces" / f"{name}.json"
+
+
 def report(session: Session, left: list[str]) -> str:
-    """The page, in Markdown: what was asked, one table for each kind of piece."""
-    tables: dict[str, Rows] = {}
-    failures = []
+    """The page, in Markdown: one table for rows of the same kind and columns."""
+    tables: dict[tuple[str, ...], Rows] = {}
     for name in pieces(session):
-        file = session.out / "pieces" / f"{name}.json"
-        if not file.exists():
-            continue
-        result = read_json(file)
-        tables.setdefault(name.split()[0] + _kind(result["rows"]), []).extend(result["rows"])
-        if "failed" in result:
-            failures.append(f"- {name}: {result['failed']}")
+        if _file(session, name).exists():
+            for row in read_json(_file(session, name)):
+                tables.setdefault((name.split()[0], *row), []).append(row)
     about = f"{device_name(session.device)}, driver {_driver()}, torch {torch.__version__}"
     parts = [
         f"# A session on {about}",
         f"stvt {stvt.__version__}; left: {', '.join(left) or 'none'}",
     ]
-    for name, rows in tables.items():
-        if rows:
-            table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
-            parts.append(f"## {name.split(',')[0].capitalize()}\n\n{table}")
-    if failures:
-        parts.append("## Failures\n\n" + "\n".join(failures))
+    for (kind, *_), rows in tables.items():
+        table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+        parts.append(f"## {kind.capitalize()}\n\n{table}")
     return "\n\n".join(parts) + "\n"
-
-
-def _kind(rows: Rows) -> str:
-    """Rows of the same columns share a table."""
-    return "," + ",".join(rows[0]) if rows else ""
 
 
 def _driver() -> str:
@@ -402,10 +379,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tiny", action="store_true", help="sizes of a dry run")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1 if args.tiny else torch.get_num_threads())
-    deadline = clock.monotonic() + 60 * args.minutes - (0 if args.tiny else RESERVE)
-    steps = args.steps or (1 if args.tiny else 10_000)
-    device = usable_device(args.device)
-    session = Session(args.out, args.root, device, args.tiny, deadline, steps)
+    session = Session(
+        out=args.out,
+        root=args.root,
+        device=usable_device(args.device),
+        tiny=args.tiny,
+        deadline=clock.monotonic() + 60 * args.minutes - (0 if args.tiny else RESERVE),
+        steps=args.steps or (1 if args.tiny else 10_000),
+    )
     left = run(session)
     write_text(args.out / "report.md", report(session, left))
     print(f"{args.out / 'report.md'}; left: {', '.join(left) or 'none'}")

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from stvt.reports import COLUMNS, Comparison, ReportError, RunInfo, run_table
-from stvt.reports.scores import averages
+from stvt.reports.averages import averages
 from stvt.reports.significance import difference, interval
 from tests.builders.reports import run_info
 

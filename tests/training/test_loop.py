@@ -67,7 +67,10 @@ def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path:
     recipe = tiny("joint")
     whole = train(recipe, data, tmp_path / "whole", say=quiet)
     train(recipe, data, tmp_path / "parts", pause=lambda step: step == 3, say=quiet)
+    killed = tmp_path / "parts" / "checkpoints" / ".step-00000009.pt.stvt-4321-0123abcd.tmp"
+    killed.write_text("half of a checkpoint")
     parts = train(recipe, data, tmp_path / "parts", say=quiet)
+    assert not killed.exists()
     assert whole.weights.read_bytes() == parts.weights.read_bytes()
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 

@@ -11,9 +11,10 @@ from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from stvt.reports import Crop, FrameFiles, scene_picture, strip_figure, training_curves
+from stvt.reports.averages import averages
 from stvt.reports.figures.quality_speed import runtime_plot
 from stvt.reports.figures.style import COLOURS, method_colour, method_styles, wrapped
-from stvt.reports.scores import averages, checked
+from stvt.reports.scores import checked
 from tests.builders.reports import example_info, example_scores
 
 COMPARED = [  # together in the documentation and in papers

@@ -16,9 +16,10 @@ from PIL import Image
 from stvt.evaluation import thumbnails
 from stvt.evaluation.protocol import Position
 from stvt.reports import ClipFiles, write_report
+from stvt.reports.averages import averages
 from stvt.reports.page import scene_data
 from stvt.reports.page.html import html_page
-from stvt.reports.scores import averages, checked
+from stvt.reports.scores import checked
 from tests.builders.reports import NASTY, example_info, example_picture, example_scores, run_info
 
 HOSTILE = "</script><img src=x onerror=alert(1)>_&%\"'"

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from stvt.reports import COLUMNS
+from stvt.reports.averages import Rank, averages
 from stvt.reports.page.html import html_page
-from stvt.reports.scores import Rank, averages, checked
+from stvt.reports.scores import checked
 from tests.builders.reports import run_info, table
 
 NUMBER = r"\d+\.\d+"

@@ -23,7 +23,8 @@ from stvt.reports import (
     read_scores,
     write_scores,
 )
-from stvt.reports.scores import averages, checked
+from stvt.reports.averages import averages
+from stvt.reports.scores import checked
 from stvt.reports.tables.escape import code, latex, markdown
 from tests.builders.reports import run_info, table
 
