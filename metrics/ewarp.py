@@ -34,10 +34,11 @@ class EWarp(TemporalMeasure):
     @torch.inference_mode()
     def add_pair(self, restored: Frame, truth: Frame) -> None:
         b, g = (image_tensor(frame, self.like) for frame in (truth, restored))
-        self.values.append(self._error(*self.before, b, g) if self.values else None)
+        self.values.append(self._error((*self.before, b, g)) if self.values else None)
         self.before = b, g
 
-    def _error(self, b1: Tensor, g1: Tensor, b2: Tensor, g2: Tensor) -> float | None:
+    def _error(self, frames: tuple[Tensor, Tensor, Tensor, Tensor]) -> float | None:
+        b1, g1, b2, g2 = frames
         forward, backward = self.flow(b1, b2), self.flow(b2, b1)
         visible = ~occluded(forward, backward)
         number = int(visible.sum())

@@ -139,9 +139,9 @@ def ffmpeg() -> str:
     Raises MetricError where there is none.
     """
     try:
-        from imageio_ffmpeg import get_ffmpeg_exe
+        from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[attr-defined]
 
-        return str(get_ffmpeg_exe())
+        return str(get_ffmpeg_exe())  # type: ignore[no-untyped-call]
     except ImportError as error:
         raise MetricError(
             f"VMAF needs the extra `vmaf`: pip install 'stvt[vmaf]' ({error})"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -194,7 +194,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
         total=total,
         scene=per_scene,
-        frames=scored.nunique().to_dict(),
+        frames=cast(dict[tuple[str, str, str], int], scored.nunique().to_dict()),
         infinite=_infinite(scores),
         measures={metric: info.metric(metric) for of in metrics.values() for metric in of},
     )
@@ -259,8 +259,8 @@ def _scene_means(
     means = grouped.agg(
         value=("value", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
     )
-    result = {}
-    for key, of in means.to_dict("index").items():
+    result: dict[tuple[str, str, str, str, str], Mean] = {}
+    for key, of in cast(dict[Any, dict[str, Any]], means.to_dict("index")).items():
         dataset, channel, scene, _, metric = key
         whole = not common_frames or of["frames"] == most[dataset, channel, scene, metric]
         value = math.inf if of["identical"] == of["frames"] else of["value"]

@@ -13,9 +13,8 @@ from .processor import memory_format_of
 @cache
 def has_fused() -> bool:
     """Whether PyTorch was built with oneDNN; the operators are those that its compiler calls."""
-    return torch.backends.mkldnn.is_available() and hasattr(
-        torch.ops.mkldnn, "_convolution_pointwise"
-    )
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def can_fuse(x: Tensor, residual: Tensor | None, negative_slope: float | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -143,10 +143,11 @@ def mark_repeats(
         return detector.result()[k - first]
 
     for number, item in enumerate(items):
-        frame = picture(item)
+        frame: Any = picture(item)
         levels = np.float32(1 if frame.dtype == np.uint8 else 255)
         small = cv2.cvtColor(small_picture(frame), cv2.COLOR_RGB2GRAY) * levels
-        change, same = math.inf, False
+        change = math.inf
+        same: bool | None = False
         if before is not None:
             change = float(cv2.absdiff(small, before[1]).mean())
             same = not change and np.array_equal(frame, before[0])

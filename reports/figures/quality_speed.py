@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stvt.core.formatting import plain
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MOST_PANELS = 12
-FRONT = {"color": "#9A9A9A", "linewidth": 0.9}
+FRONT: dict[str, Any] = {"color": "#9A9A9A", "linewidth": 0.9}
 
 
 def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Path], list[str]]:
@@ -184,5 +184,5 @@ def _panel(
     axes.set_ylabel(f"{name(metric)}{of_channel(channel)}{unit}")
     if not quality:
         axes.set_yticks([])
-        look = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        look: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, "no mean to compare", **look)

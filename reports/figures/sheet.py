@@ -33,7 +33,7 @@ def read(file: Any) -> Frame | None:
         return None
 
 
-def coloured(values: NDArray[np.float32], colours: str) -> Frame:
+def coloured(values: NDArray[np.floating[Any]], colours: str) -> Frame:
     """Values in [0, 1] by a colour map of matplotlib, (H, W, 3)."""
     from matplotlib import colormaps
 

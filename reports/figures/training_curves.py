@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stvt.core.formatting import plain
 
@@ -58,7 +58,11 @@ def training_curves(
             colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
             values = lines[name] * (LEVELS if loss else 1)
             marked = marker if len(lines) <= 2 * FEWEST else ""
-            raw = {"color": colour, "linewidth": 0.6, "alpha": 0.4 if span > 1 else 1}
+            raw: dict[str, Any] = {
+                "color": colour,
+                "linewidth": 0.6,
+                "alpha": 0.4 if span > 1 else 1,
+            }
             axes.plot(lines["step"], values, marker=marked, markersize=2.5, **raw)
             if span > 1:
                 smooth = values.ewm(span=span).mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..averages import Averages, Column, Mean
@@ -60,7 +61,7 @@ def summary_table(
             row_of(
                 table,
                 label(method, *[f"{about.mismatch}."] if about.mismatch else ()),
-                lambda column, method=method: quality_cell(means, info, column, method),
+                partial(quality_cell, means, info, method=method),
                 {
                     "n": Cell(numbers, numbers),
                     "parameters": _parameters(about),
@@ -154,7 +155,7 @@ def scene_table(means: Averages, info: RunInfo, column: Column) -> Table:
             row_of(
                 table,
                 label("mean of scenes" if scene is None else scene),
-                lambda of, scene=scene: quality_cell(means, info, of, of["method"], scene),
+                partial(quality_cell, means, info, scene=scene),
                 {"n": Cell(number, number)},
                 kind="mean" if scene is None else "own",
                 keys={} if scene is None else {"scene": scene},
@@ -280,7 +281,7 @@ def time_cell(about: MethodInfo, size: str = "") -> Cell:
     runtime = about.runtime
     if runtime is None:
         return EMPTY
-    notes = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
+    notes: tuple[str, ...] = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
     notes = (STATED,) if "seconds" in about.stated else notes
     if runtime.size not in ("", size):
         notes += (f"Of a frame of {runtime.size}.",)
@@ -338,13 +339,14 @@ def quality_cell(
     means: Averages,
     info: RunInfo,
     measured: Mapping[str, str],
-    method: str,
+    method: str | None = None,
     scene: str | None = None,
 ) -> Cell:
     """A method's mean of a metric on a data set, or one scene of it, or why there is none.
 
-    measured: what the column says of itself (`quality_columns`).
+    measured: what the column says of itself (`quality_columns`), its method if none is given.
     """
+    method = method or measured["method"]
     column, metric = (measured["dataset"], measured["channel"]), measured["metric"]
     if column not in means.metrics:
         return label("not run")

@@ -8,6 +8,7 @@ ONNX Runtime and OpenVINO take part where they are installed (pip install onnx o
 from __future__ import annotations
 
 import argparse
+import importlib
 import time as clock
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -45,7 +46,7 @@ def trunk(width: int) -> nn.Sequential:
 
 def by_pytorch(network: nn.Sequential, x: Tensor, precision: str) -> Trunk:
     """Eager, channels last."""
-    network = network.to(PRECISIONS[precision], memory_format=torch.channels_last)
+    network = network.to(PRECISIONS[precision]).to(memory_format=torch.channels_last)
 
     def run(x: Tensor) -> Tensor:
         with reference_kernels():
@@ -93,7 +94,7 @@ def _onnx(network: nn.Sequential, shape: Sequence[int]) -> bytes:
 
 
 def by_onnxruntime(network: nn.Sequential, x: Tensor, precision: str) -> Trunk:
-    import onnxruntime
+    onnxruntime: Any = importlib.import_module("onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -103,7 +104,7 @@ def by_onnxruntime(network: nn.Sequential, x: Tensor, precision: str) -> Trunk:
 
 
 def by_openvino(network: nn.Sequential, x: Tensor, precision: str) -> Trunk:
-    import openvino
+    openvino: Any = importlib.import_module("openvino")
 
     core = openvino.Core()
     hint = {"fp32": "f32", "bf16": "bf16"}[precision]

@@ -297,7 +297,8 @@ def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
     kinds: list[Precision] = ["bf16", "fp16"]
     for kind in kinds[: 1 if tiny else 2]:
         named[f"truth stvun-s {kind}"] = partial(quality, session, kind)
-    for precision in ("bf16",) if tiny else ("bf16", "fp32"):
+    precisions: list[Precision] = ["bf16", "fp32"]
+    for precision in precisions[: 1 if tiny else 2]:
         for name in methods:
             for times in (1,) if tiny or name in SPATIAL else (1, 3):
                 key = f"speed {name} N={times} {precision}"

@@ -82,7 +82,7 @@ def test_the_colours_of_every_clip_survive_being_coded_again(shared: Path, tmp_p
         job = job_of(source.path, tmp_path / "out.mp4", method=None, factor=1, overwrite=True)
         job = replace(job, pixel_format=coded, lossless=True, part=Part(end=2 / source.when.rate))
         carry_out(job, scale=1)
-        (_, before), after = next(source.frames()), next(iter(open_video(job.output)))
+        (_, before, *_), after = next(source.frames()), next(iter(open_video(job.output)))
         before = np.rint(before * 255) if before.dtype != np.uint8 else before
         height, width = before.shape[:2]
         error = np.abs(before.astype(float) - after[:height, :width]).mean()
