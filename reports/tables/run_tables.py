@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..averages import Averages, Column, Mean
@@ -60,7 +61,7 @@ def summary_table(
             row_of(
                 table,
                 label(method, *[f"{about.mismatch}."] if about.mismatch else ()),
-                lambda column, method=method: quality_cell(means, info, column, method),
+                partial(quality_cell, means, info, method=method),
                 {
                     "n": Cell(numbers, numbers),
                     "parameters": _parameters(about),
@@ -154,7 +155,7 @@ def scene_table(means: Averages, info: RunInfo, column: Column) -> Table:
             row_of(
                 table,
                 label("mean of scenes" if scene is None else scene),
-                lambda of, scene=scene: quality_cell(means, info, of, of["method"], scene),
+                partial(_of_own_method, means, info, scene),
                 {"n": Cell(number, number)},
                 kind="mean" if scene is None else "own",
                 keys={} if scene is None else {"scene": scene},
@@ -267,7 +268,7 @@ def time_cell(about: MethodInfo, size: str = "") -> Cell:
     runtime = about.runtime
     if runtime is None:
         return EMPTY
-    notes = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
+    notes: tuple[str, ...] = (f"Median on {runtime.conditions}.",) if runtime.conditions else ()
     notes = (STATED,) if "seconds" in about.stated else notes
     if runtime.size not in ("", size):
         notes += (f"Of a frame of {runtime.size}.",)
@@ -351,6 +352,13 @@ def quality_cell(
     notes = (_identical(mean),) if mean.identical else ()
     rank = means.ranks(column, metric, scene).get(method)
     return Cell(mean.value, number(metric, mean.value), notes, rank, details)
+
+
+def _of_own_method(
+    means: Averages, info: RunInfo, scene: str | None, measured: Mapping[str, str]
+) -> Cell:
+    """The `quality_cell` of a column that is of one method."""
+    return quality_cell(means, info, measured, measured["method"], scene)
 
 
 def _listed(scenes: Sequence[str]) -> str:
