@@ -3,6 +3,7 @@ from .acceleration.reference import reference_kernels
 from .classical.flow_interpolation import Flow
 from .custom import FailedMethod
 from .errors import CustomMethodError, MethodError
+from .export import export_onnx
 from .expression import (
     check_names,
     check_weights,
@@ -41,6 +42,7 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
+from .weights.hub import absolute, is_hub_file, local_file
 from .weights.load import init_weights, load_network, published_network
 from .weights.package_index import is_package
 from .weights.read import State, read_state
@@ -50,6 +52,7 @@ from .weights.store import (
     find_weights,
     home,
     terms_accepted,
+    trained_on,
     weight_overrides,
     weights_folder,
 )
@@ -82,6 +85,7 @@ __all__ = [
     "StvunMethod",
     "WeightFiles",
     "WindowMethod",
+    "absolute",
     "accept_terms",
     "add_package",
     "add_weights",
@@ -93,16 +97,19 @@ __all__ = [
     "compile_networks",
     "convert_weights",
     "deform_conv",
+    "export_onnx",
     "fetch_weights",
     "find_weights",
     "home",
     "init_weights",
     "installed",
     "is_custom",
+    "is_hub_file",
     "is_out_of_memory",
     "is_package",
     "join_methods",
     "load_network",
+    "local_file",
     "loss_module",
     "method_of",
     "network",
@@ -121,6 +128,7 @@ __all__ = [
     "stream_in_tiles",
     "terms_accepted",
     "tile_in_use",
+    "trained_on",
     "verify_weights",
     "weight_files",
     "weight_overrides",

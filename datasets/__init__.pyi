@@ -11,7 +11,7 @@ from .clips.storage import STORAGES, Clip, suffix, write_clip
 from .collect.overlap import Coverage, SideOverlap, coverage, read_clip_index
 from .collect.video_list import TEMPLATE
 from .collect.ytdlp import FORMAT, YtdlpOptions, missing_tools, search_videos
-from .curation.duplicates import HoldDetector
+from .curation.duplicates import mark_repeats, usual_hold
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
@@ -53,7 +53,6 @@ __all__ = [
     "DatasetError",
     "DegradationMatch",
     "Frame",
-    "HoldDetector",
     "MotionPreview",
     "Outcome",
     "Pixels",
@@ -88,6 +87,7 @@ __all__ = [
     "is_training",
     "load",
     "load_training",
+    "mark_repeats",
     "match_degradation",
     "missing_tools",
     "numbering_fault",
@@ -104,6 +104,7 @@ __all__ = [
     "search_videos",
     "shots",
     "suffix",
+    "usual_hold",
     "verify",
     "write_clip",
     "write_frame",

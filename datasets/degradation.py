@@ -49,18 +49,19 @@ def phase(degradation: str, scale: int) -> float:
 
 def parameters(degradation: str, scale: int) -> dict[str, Any]:
     """The parameters of a degradation, as a manifest records them."""
-    taps, _ = _taps(checked(degradation, scale), scale)
     kind = checked(degradation, scale)
+    taps, _ = _taps(kind, scale)
     filters: dict[str, dict[str, Any]] = {
-        "BD": {"filter": "gaussian", "sigma": round(0.4 * scale, 6), "kernel_size": 13},
-        "BI": {"filter": "bicubic, antialiased", "a": -0.5, "kernel_size": len(taps)},
-        "BDC": {"filter": "gaussian", "sigma": _BDC_SIGMA, "kernel_size": len(taps)},
+        "BD": {"filter": "gaussian", "sigma": round(0.4 * scale, 6)},
+        "BI": {"filter": "bicubic, antialiased", "a": -0.5},
+        "BDC": {"filter": "gaussian", "sigma": _BDC_SIGMA},
     }
     return {
         "kind": kind,
         "scale": scale,
         "phase": phase(degradation, scale),
         **filters[kind],
+        "kernel_size": len(taps),
         "border": BORDERS[kind][1],
         "rounding": ROUNDING,
     }

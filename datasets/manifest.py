@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import json_text, reason, write_bytes, write_json
+from stvt.core.files import json_text, reading, reason, write_bytes, write_json
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
@@ -106,9 +106,13 @@ class TestSetManifest(Manifest):
                 if len(lr.frames) != len(scene.gt.frames):
                     raise DatasetError(f"{file}: scenes.{name}.lr.{label}.frames: are not as many")
         for kind in (GT, *self.degradations):
-            for name in ("", *self.scenes):
-                if (file.parent / kind / name).is_symlink():  # realpath of each would take seconds
-                    path_in(file.parent, f"{kind}/{name}".rstrip("/"), file, "scenes")
+            folder = path_in(file.parent, kind, file, "degradations")
+            if folder.is_dir():
+                # The path of each scene would take seconds.
+                with reading(folder, DatasetError), os.scandir(folder) as entries:
+                    links = [one.name for one in entries if one.is_symlink()]
+                for name in self.scenes.keys() & links:
+                    path_in(file.parent, f"{kind}/{name}", file, "scenes")
 
     def meta_info(self) -> str:
         """BasicSR's list of scenes: name, number of frames, shape."""

@@ -1,4 +1,4 @@
-"""Metrics of a restored frame against the true one. Light to import: a metric loads when opened."""
+"""Metrics of restored frames against the true ones. Light to import: a metric loads when opened."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric
 from .preprocess import Channel
 from .psnr import psnr
-from .registry import DISTS, LPIPS, LPIPS_VGG, METRICS, PSNR, SSIM, find_metric, installed
+from .registry import METRICS, find_metric, installed
+from .sequence import SequenceMeasure
 from .ssim import ssim
 
 __all__ = [
-    "DISTS",
-    "LPIPS",
-    "LPIPS_VGG",
     "METRICS",
-    "PSNR",
-    "SSIM",
     "Channel",
     "LoadNetwork",
     "Measure",
     "Metric",
     "MetricError",
+    "SequenceMeasure",
     "find_metric",
     "installed",
     "psnr",

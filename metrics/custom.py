@@ -1,4 +1,4 @@
-"""Custom metrics: a function in a user's file, or an entry point of an installed package."""
+"""Custom metrics: a function or class in a user's file, or an entry point of an installed package."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from stvt.core import custom_code
 from stvt.core.custom_modules import CustomModules, digest, files_digest, load_file
 
 from .errors import MetricError
-from .metric import LoadNetwork, Measure, Metric
+from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .preprocess import Frame, cropped
+from .sequence import Scores, SequenceMeasure
 
+SEQUENCE = ("add", "result")  # what a class has that scores sequences
 guarded = partial(custom_code.guarded, error=MetricError, passes=MetricError, ours=__file__)
 
 
@@ -56,6 +58,9 @@ def _described(
         raise MetricError(f"--metrics {spec}: {name!r} is no name; letters, digits, _ . - make one")
     if not callable(function):
         raise MetricError(f"{spec}: {type(function).__name__} is no function of (restored, truth)")
+    is_sequence = inspect.isclass(function)
+    if is_sequence and not all(callable(getattr(function, word, None)) for word in SEQUENCE):
+        raise MetricError(f"{spec}: a class scores sequences, by add(restored, truth) and result()")
     higher = getattr(function, "higher_is_better", True)
     unit = getattr(function, "unit", "")
     if not isinstance(higher, bool):
@@ -67,11 +72,11 @@ def _described(
         name=name,
         unit=" ".join(unit.split()),
         higher_is_better=higher,
-        channels=("rgb",),
         summary=next(iter((inspect.getdoc(function) or "").splitlines()), ""),
         definition=" ".join(filter(None, ("custom", spec_end(spec), fingerprint[:16], also[:16]))),
         open=opener,
         spec=spec,
+        input="sequence" if is_sequence else "frame",
     )
 
 
@@ -101,9 +106,9 @@ class FromFile:
             raise MetricError(f"{self.file} defines no {self.function!r}; write FILE.py:function")
         return modules, getattr(modules.main, self.function)
 
-    def __call__(self, device: str, load: LoadNetwork) -> Measure:
+    def __call__(self, device: str, load: LoadNetwork) -> Measure | NewSequence:
         modules, function = self.load()
-        return CustomMeasure(self.name, function, modules)
+        return _opened(self.name, function, modules)
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,14 @@ class FromPackage:
         with guarded(f"{self.name} ({self.value})"):
             return EntryPoint(self.name, self.value, "stvt.metrics").load()
 
-    def __call__(self, device: str, load: LoadNetwork) -> Measure:
-        return CustomMeasure(self.name, self.load(), None)
+    def __call__(self, device: str, load: LoadNetwork) -> Measure | NewSequence:
+        return _opened(self.name, self.load(), None)
+
+
+def _opened(name: str, found: Any, modules: CustomModules | None) -> Measure | NewSequence:
+    if inspect.isclass(found):
+        return partial(CustomSequence, name, found, modules)
+    return CustomMeasure(name, found, modules)
 
 
 class CustomMeasure:
@@ -143,14 +154,7 @@ class CustomMeasure:
         pair = cropped(self.name, restored, truth, crop_border)
         with self._guarded():
             returned = self.function(*(np.array(frame) for frame in pair))
-        try:
-            if isinstance(returned, str | bytes):
-                raise TypeError
-            value = float(returned)
-        except (TypeError, ValueError) as error:
-            raise MetricError(
-                f"{self.name} returned {type(returned).__name__}, not one number"
-            ) from error
+        value = _number(self.name, returned)
         equal = self.higher_is_better and value == math.inf and np.array_equal(*pair)
         if not (math.isfinite(value) or equal):
             raise MetricError(
@@ -161,3 +165,45 @@ class CustomMeasure:
 
     def _guarded(self) -> AbstractContextManager[None]:
         return guarded(self.name, self.modules)
+
+
+class CustomSequence(SequenceMeasure):
+    """A user's class as a measure of sequences: an object of it for each scene."""
+
+    def __init__(self, name: str, kind: Any, modules: CustomModules | None) -> None:
+        super().__init__()
+        self.name, self.modules = name, modules
+        self.higher_is_better = getattr(kind, "higher_is_better", True)
+        self.equal: list[bool] = []
+        with self._guarded():
+            self.inner = kind()
+
+    def add_pair(self, restored: Frame, truth: Frame) -> None:
+        self.equal.append(self.higher_is_better and np.array_equal(restored, truth))
+        with self._guarded():
+            self.inner.add(np.array(restored), np.array(truth))
+
+    def result(self) -> Scores:
+        with self._guarded():
+            returned = self.inner.result()
+            single = np.ndim(returned) == 0
+            listed = [returned] if single else list(returned)
+        values = [None if one is None else _number(self.name, one) for one in listed]
+        return values[0] if single and values[0] is not None else values
+
+    def is_valid(self, value: float, place: int | None) -> bool:
+        equal = all(self.equal) if place is None else self.equal[place]
+        return math.isfinite(value) or (equal and value == math.inf)
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        return guarded(self.name, self.modules)
+
+
+def _number(name: str, returned: object) -> float:
+    """What a user's code returned. Raises MetricError if it is no number."""
+    try:
+        if isinstance(returned, str | bytes):
+            raise TypeError
+        return float(returned)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise MetricError(f"{name} returned {type(returned).__name__}, not one number") from error

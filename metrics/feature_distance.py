@@ -20,9 +20,9 @@ class FeatureDistance(ABC):
     """
 
     def __init__(self, network: Any, device: str, name: str, smallest: int) -> None:
-        self.network, self.device = network.eval().to(device), device
+        self.network = network.eval().to(device)
         self.name, self.smallest = name, smallest
-        self.dtype = next(network.parameters()).dtype
+        self.like = next(self.network.parameters())
 
     @torch.inference_mode()
     def __call__(
@@ -36,13 +36,14 @@ class FeatureDistance(ABC):
         if channel != "rgb":
             raise ValueError(f"{self.name}: channel is {channel!r}, it is defined for 'rgb' only")
         pair = cropped(self.name, restored, truth, crop_border, smallest=self.smallest)
-        return float(self.distance(*map(self._tensor, pair)))
+        return float(self.distance(*(image_tensor(frame, self.like) for frame in pair)))
 
     @abstractmethod
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
         """The distance of images (B, 3, h, w) in [0, 1], (B,)."""
 
-    def _tensor(self, frame: Frame) -> Tensor:
-        """(1, 3, h, w) in [0, 1] from uint8 (h, w, 3)."""
-        pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
-        return pixels.permute(2, 0, 1).unsqueeze(0).to(self.dtype) / 255
+
+def image_tensor(frame: Frame, like: Tensor) -> Tensor:
+    """(1, 3, h, w) in [0, 1] from uint8 (h, w, 3); of the device and type of another tensor."""
+    pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(like.device)
+    return pixels.permute(2, 0, 1).unsqueeze(0).to(like.dtype) / 255

@@ -27,13 +27,19 @@ class Lpips(FeatureDistance):
         super().__init__(network, device, name, smallest)
 
     def distance(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.compare(self.features(x), self.features(y))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Those of each layer, every pixel's of length 1."""
         # In single precision, as the published program has them.
         shift, scale = (torch.tensor(one).view(1, 3, 1, 1).to(x) for one in (SHIFT, SCALE))
-        a, b = (self.network.features((2 * image - 1 - shift) / scale) for image in (x, y))
-        total = x.new_zeros(len(x))
+        return [unit_length(layer) for layer in self.network.features((2 * x - 1 - shift) / scale)]
+
+    def compare(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+        """The distance of images by their features, (B,)."""
+        total = a[0].new_zeros(len(a[0]))
         for a_l, b_l, lin in zip(a, b, self.network.lin, strict=True):
-            difference = (unit_length(a_l) - unit_length(b_l)).square()
-            total = total + (lin * difference).sum(1).mean((1, 2))
+            total = total + (lin * (a_l - b_l).square()).sum(1).mean((1, 2))
         return total
 
 

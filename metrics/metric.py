@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from .sequence import SequenceMeasure
 
 # (restored, truth, channel, crop_border): two uint8 RGB frames (H, W, 3), to a number.
 Measure = Callable[[Any, Any, str, int], float]
+# Of one sequence; a new one for each scene.
+NewSequence = Callable[[], SequenceMeasure]
 # Name -> a network with its weights (baselines.published_network); raises StvtError if they are not here.
 LoadNetwork = Callable[[str], Any]
 
@@ -19,15 +23,19 @@ class Metric:
     unit:       "dB", or "" for a plain number.
     channels:   those it is defined for: "rgb", "y".
     definition: the part of a score's signature that says which of the variants in use it is.
+    open:       (device, load) -> the measure, a `Measure` for the input "frame", a `NewSequence` for
+                "sequence"; raises StvtError, before any work, if it cannot be had.
     spec:       what names it on the command line, where that is not its name alone.
-    open:       (device, load) -> the measure; raises StvtError, before any work, if it cannot be had.
+    input:      what it scores: a pair of frames, or two sequences: the scored frames of a scene and
+                the true ones, in the order of time.
     """
 
     name: str
-    unit: str
     higher_is_better: bool
-    channels: tuple[str, ...]
     summary: str
     definition: str
-    open: Callable[[str, LoadNetwork], Measure]
+    open: Callable[[str, LoadNetwork], Any]
+    unit: str = ""
+    channels: tuple[str, ...] = ("rgb",)
     spec: str = ""
+    input: Literal["frame", "sequence"] = "frame"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
 from stvt.core.suggestions import did_you_mean
 
 from .errors import MetricError
-from .metric import LoadNetwork, Measure, Metric
+from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .psnr import psnr
 from .ssim import ssim
 
@@ -40,6 +42,36 @@ def _open_dists(device: str, load: LoadNetwork) -> Measure:
     return Dists(load("lpips-vgg"), load("dists"), device)
 
 
+def _open_tof(device: str, load: LoadNetwork) -> NewSequence:
+    from .tof import Tof
+
+    return Tof
+
+
+def _open_tlpips(device: str, load: LoadNetwork) -> NewSequence:
+    from .tlpips import TLpips
+
+    return partial(TLpips, _open_lpips(device, load))  # type: ignore[arg-type]
+
+
+def _open_ewarp(device: str, load: LoadNetwork) -> NewSequence:
+    from .ewarp import EWarp
+
+    return partial(EWarp, load("spynet").eval().to(device))
+
+
+@dataclass(frozen=True)
+class _OpenVmaf:
+    """Opens a model of VMAF, in any process."""
+
+    name: str
+
+    def __call__(self, device: str, load: LoadNetwork) -> NewSequence:
+        from .vmaf import open_vmaf
+
+        return open_vmaf(self.name)
+
+
 PSNR = Metric(
     name="psnr",
     unit="dB",
@@ -51,7 +83,6 @@ PSNR = Metric(
 )
 SSIM = Metric(
     name="ssim",
-    unit="",
     higher_is_better=True,
     channels=("rgb", "y"),
     summary="structural similarity, Gaussian 11x11 window of sigma 1.5 where it fits",
@@ -60,33 +91,75 @@ SSIM = Metric(
 )
 LPIPS = Metric(
     name="lpips",
-    unit="",
     higher_is_better=False,
-    channels=("rgb",),
     summary="learned perceptual distance, AlexNet, version 0.1; equal frames give 0",
     definition="lpips alex v0.1 443c5bc3",
     open=_open_lpips,
 )
 LPIPS_VGG = Metric(
     name="lpips-vgg",
-    unit="",
     higher_is_better=False,
-    channels=("rgb",),
     summary="learned perceptual distance, VGG16, version 0.1; equal frames give 0",
     definition="lpips vgg v0.1 2ecbe4ce",
     open=_open_lpips_vgg,
 )
 DISTS = Metric(
     name="dists",
-    unit="",
     higher_is_better=False,
-    channels=("rgb",),
     summary="distance of structure and texture, not resized; equal frames give 0",
     definition="dists v0.1 2ecbe4ce f5e65c96",
     open=_open_dists,
 )
+TOF = Metric(
+    name="tof",
+    unit="pixels",
+    higher_is_better=False,
+    summary="difference of motion, Farneback's flow as in TecoGAN's metrics.py; equal frames give 0",
+    definition="tof farneback 0.5 3 15 3 5 1.2 0 grey tecogan-crop",
+    open=_open_tof,
+    input="sequence",
+)
+TLPIPS = Metric(
+    name="tlpips",
+    higher_is_better=False,
+    summary="difference of perceptual change as in TecoGAN's metrics.py, not times 100",
+    definition="tlpips alex v0.1 443c5bc3 tecogan-crop",
+    open=_open_tlpips,
+    input="sequence",
+)
+EWARP = Metric(
+    name="ewarp",
+    unit="1e-3",
+    higher_is_better=False,
+    summary="warping error by SPyNet's flow of the true frames where it is visible, times 1000",
+    definition="ewarp spynet 2a29695a truth-flow lai-occlusion",
+    open=_open_ewarp,
+    input="sequence",
+)
 
-METRICS = {metric.name: metric for metric in (PSNR, SSIM, LPIPS, LPIPS_VGG, DISTS)}
+
+def _vmaf(name: str, version: str, sha256: str, summary: str) -> Metric:
+    return Metric(
+        name=name,
+        higher_is_better=True,
+        summary=summary,
+        definition=f"vmaf {version} {sha256} bt601 444 8bit",
+        open=_OpenVmaf(name),
+        input="sequence",
+    )
+
+
+VMAF = (
+    _vmaf("vmaf", "vmaf_v0.6.1", "5950d61f", "VMAF v0.6.1, 0 to 100"),
+    _vmaf("vmaf-neg", "vmaf_v0.6.1neg", "1fcda193", "VMAF v0.6.1, no enhancement gain"),
+    _vmaf("vmaf-v1", "vmaf_v1.0.16_3d0h", "e4cf8c14", "VMAF v1, seen from 3 heights"),
+    _vmaf("vmaf-v1-hfr", "vmaf_v1.0.16_hfr_3d0h", "dcfdfab1", "VMAF v1 of high frame rates"),
+)
+
+METRICS = {
+    metric.name: metric
+    for metric in (PSNR, SSIM, LPIPS, LPIPS_VGG, DISTS, TOF, TLPIPS, EWARP, *VMAF)
+}
 
 
 def installed() -> dict[str, EntryPoint]:

@@ -8,7 +8,6 @@ from .figures.motion import SceneOverview, motion_figure
 from .figures.training_curves import training_curves
 from .figures.videos import scene_videos
 from .figures.xt_slices import slice_figure
-from .joining import join_runs
 from .leaderboard import (
     Result,
     add_results,
@@ -17,6 +16,7 @@ from .leaderboard import (
     read_results,
     results_of,
 )
+from .multiple_runs import join_runs
 from .page.inspect_page import inspect_page
 from .page.report import psnr_of_frame, write_report
 from .published.stvun import PAPER, TABLE_1, TABLE_2, TABLE_3
@@ -32,7 +32,7 @@ from .run_info import (
     RunSettings,
     WeightsInfo,
 )
-from .scores import COLUMNS, read_scores, write_scores
+from .scores import COLUMNS, WHOLE_SCENE, read_scores, write_scores
 from .tables import NAMES, run_table
 from .tables.render import FORMATS
 
@@ -44,6 +44,7 @@ __all__ = [
     "TABLE_1",
     "TABLE_2",
     "TABLE_3",
+    "WHOLE_SCENE",
     "ClipFiles",
     "Comparison",
     "Crop",

@@ -13,6 +13,13 @@ NAMES = {
     "lpips": "LPIPS",
     "lpips-vgg": "LPIPS-VGG",
     "dists": "DISTS",
+    "tlpips": "tLPIPS",
+    "tof": "tOF",
+    "ewarp": "E*warp",
+    "vmaf": "VMAF",
+    "vmaf-neg": "VMAF NEG",
+    "vmaf-v1": "VMAF v1",
+    "vmaf-v1-hfr": "VMAF v1 HFR",
     "rgb": "RGB",
     "y": "Y",
 }

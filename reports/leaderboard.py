@@ -18,8 +18,8 @@ from stvt.core.records import from_dict
 from .averages import Rank, averages
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
-from .run_info import MetricInfo, RunInfo, declared
-from .scores import checked, decimals, one_signature
+from .run_info import DECLARED, MetricInfo, RunInfo, declared
+from .scores import checked, decimals, of_frames, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -36,7 +36,7 @@ _HASH = re.compile("[0-9a-f]{64}")
 class Score:
     """A metric's mean over frames, then over scenes; of each scene in `scenes`.
 
-    about: what a custom metric declares; None for one of stvt.
+    about: what the metric declares; None for those that `declared` knows.
     """
 
     metric: str
@@ -99,7 +99,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
     rows = checked(scores)
     signature = one_signature(rows, info.signature)
     means = averages(rows, info)
-    scored_frames = rows.drop_duplicates(["dataset", "scene", "method", "frame"])
+    scored_frames = of_frames(rows).drop_duplicates(["dataset", "scene", "method", "frame"])
     frames = scored_frames.groupby(["dataset", "method"]).size().to_dict()
     results: list[Result] = []
     left_out: list[str] = []
@@ -125,7 +125,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                             column[1],
                             round(mean.value, 6),
                             by_scene,
-                            replace(definition, spec="") if definition.spec else None,
+                            None if metric in DECLARED else replace(definition, spec=""),
                         )
                     )
             if reasons or not scored:
@@ -140,7 +140,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                     data=about.manifest_sha256,
                     signature=signature,
                     scores=scored,
-                    frames=int(frames[dataset, method]),
+                    frames=int(frames.get((dataset, method), 0)),
                     lacks=about.lacks,
                     weights=of.weights,
                     parameters=of.parameters,

@@ -82,21 +82,28 @@ class MethodInfo:
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """A metric of a run as it declares itself; spec: what names it, of a custom one."""
+    """A metric of a run as it declares itself.
+
+    spec:  what names it, of a custom one. input: it scores frames, or the sequence of them.
+    """
 
     higher_is_better: bool = True
     unit: str = ""
     definition: str = ""
     spec: str = ""
+    input: Literal["frame", "sequence"] = "frame"
 
     @property
     def better(self) -> Literal["low", "high"]:
         return "high" if self.higher_is_better else "low"
 
 
+DECLARED = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")  # known by their names
+
+
 def declared(metric: str) -> MetricInfo:
     """What is known of a metric by its name: runs and results of earlier versions say no more."""
-    distance = metric in ("lpips", "lpips-vgg", "dists")
+    distance = metric in DECLARED[2:]
     return MetricInfo(not distance, "dB" if metric == "psnr" else "")
 
 

@@ -32,8 +32,10 @@ COLUMNS = (
 )
 TEXT = ("dataset", "scene", "method", "kind", "metric", "channel", "weights", "signature")
 ORDER = ("dataset", "scene", "method", "frame", "time", "metric", "channel")
+WHOLE_SCENE = -1  # the frame of a score of a whole scene; its kind is "scene", its time undefined
 LARGEST = 1e100  # of a score; no metric gives more, and no plot could show it
-METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")
+VMAF = ("vmaf", "vmaf-neg", "vmaf-v1", "vmaf-v1-hfr")
+METRIC_ORDER = ("psnr", "ssim", "lpips", "lpips-vgg", "dists", "tlpips", "tof", "ewarp", *VMAF)
 
 
 def read_scores(file: Path) -> DataFrame:
@@ -43,8 +45,11 @@ def read_scores(file: Path) -> DataFrame:
     if not file.is_file():
         raise ReportError(f"{file}: no scores there; run `stvt evaluate` first")
     text = dict.fromkeys(TEXT, str)
+    empty = {column: [""] for column in ("frame", "time", "value")}
     with reading(file, ReportError):
-        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values={"value": [""]})
+        rows = pd.read_csv(file, dtype=text, keep_default_na=False, na_values=empty)
+        if "frame" in rows:
+            rows["frame"] = rows["frame"].fillna(WHOLE_SCENE)
         for column in set(TEXT).intersection(rows.columns):
             rows[column] = _mapped(rows[column], from_csv_text)
         return checked(rows)
@@ -55,10 +60,14 @@ def _mapped(column: Series[str], convert: Callable[[str], str]) -> Series[str]:
 
 
 def write_scores(scores: DataFrame, file: Path) -> None:
-    """One row a frame and metric, in a fixed order and with six decimals; identical frames: inf."""
+    """One row a frame and metric, in a fixed order and with six decimals; identical frames: inf.
+
+    A score of a whole scene has neither frame nor time.
+    """
     rows = checked(scores)
+    rows["frame"] = ["" if frame == WHOLE_SCENE else str(frame) for frame in rows["frame"]]
     rows["value"] = ["" if math.isnan(value) else f"{value:.6f}" for value in rows["value"]]
-    rows["time"] = [f"{time:.6g}" for time in rows["time"]]
+    rows["time"] = ["" if math.isnan(time) else f"{time:.6g}" for time in rows["time"]]
     for column in TEXT:
         rows[column] = _mapped(rows[column], csv_text)
     file.write_text(rows.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
@@ -101,6 +110,11 @@ def checked(scores: DataFrame) -> DataFrame:
     return rows
 
 
+def of_frames(scores: DataFrame) -> DataFrame:
+    """The rows of single frames: without the scores of whole scenes."""
+    return scores[scores["kind"] != "scene"]
+
+
 def one_signature(scores: DataFrame, stated: str = "") -> str:
     """The signature that all rows share.
 
@@ -137,5 +151,5 @@ def signature_parts(signature: str) -> dict[str, str]:
 
 
 def decimals(metric: str) -> int:
-    """How many decimals the paper prints of a metric."""
-    return 2 if metric == "psnr" else 4
+    """How many decimals papers print of a metric."""
+    return 2 if metric in ("psnr", *VMAF) else 4

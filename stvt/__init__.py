@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from stvt.core.version import __version__
 
-__all__ = ["__version__", "evaluate", "load_method", "prepare", "report", "upsample"]
+__all__ = ["__version__", "evaluate", "export", "load_method", "prepare", "report", "upsample"]
 
 if TYPE_CHECKING:
-    from stvt.api import load_method, prepare
+    from stvt.api import export, load_method, prepare
     from stvt.evaluation.report import report
     from stvt.evaluation.run import evaluate
     from stvt.upsampling.frames import upsample
 
 _HOMES = {
     "evaluate": "evaluation.run",
+    "export": "api",
     "load_method": "api",
     "prepare": "api",
     "report": "evaluation.report",

@@ -1,13 +1,14 @@
-"""The functions for notebooks: `stvt.prepare` and `stvt.load_method`."""
+"""The functions for notebooks: `stvt.prepare`, `stvt.load_method` and `stvt.export`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from stvt import baselines, datasets
 from stvt.baselines import Compiled, Method, Precision, Settings, WeightFiles
+from stvt.core.errors import UsageError
 from stvt.datasets import phase
 from stvt.device import usable_device
 
@@ -42,7 +43,7 @@ def load_method(
     tile:    side of the pieces that networks work in, in low-resolution pixels.
     compiled: "parts" or "graphs": its networks by `torch.compile`, which takes minutes.
     weights: a file for its only network or that of its name, or network -> file; None looks in
-             `$STVT_HOME/weights`.
+             `$STVT_HOME/weights`. A file may be `hf:OWNER/NAME/FILE` (extra `hub`).
     degradation: what the inputs were made with; it says where their pixels lie, and which of
                  several published weights are taken.
     chunk:   frames that a recurrent network computes together; None: as many as its method says.
@@ -70,3 +71,36 @@ def load_method(
     method = baselines.build(spec, settings)
     baselines.check_weights([spec], settings)
     return method
+
+
+def export(
+    method: str | Method,
+    format: Literal["onnx"] = "onnx",
+    *,
+    size: tuple[int, int],
+    out: str | Path,
+    times: Sequence[float] = (0.5,),
+    frames: int = 5,
+    **options: Any,
+) -> Path:
+    """A method as a file for other runtimes (extra `onnx`), for inputs of one size.
+
+    The graph takes `frames`, float32 (n, 3, height, width), RGB in [0, 1]: the window of the method
+    (7 frames of stvun-s, of which the fourth is the centre), or a sequence of `frames` frames that
+    basicvsr enlarges as a whole. It gives `outputs`, (m, 3, scale * height, scale * width) in
+    [0, 1]: the centre frame, then those at `times` between it and the next where the method makes
+    any; of basicvsr every frame.
+
+    method:  a name as in `load_method`, which takes the `options` (weights, scale, untrained ...), or
+             what that gave for device "cpu".
+    size:    (height, width) of the inputs.
+
+    Before the file is in its place ONNX Runtime computes it, and must agree with PyTorch to 1e-3.
+    Raises MethodError, one line, for a method that cannot be exported.
+    """
+    if format != "onnx":
+        raise UsageError(f"there is no export to {format!r}, only to onnx")
+    if isinstance(method, str):
+        method = load_method(method, device="cpu", **options)
+    baselines.export_onnx(method, Path(out), size, times, frames)
+    return Path(out)

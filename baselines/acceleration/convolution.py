@@ -155,9 +155,9 @@ def _kernel(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int)
     amx = processor.has_amx()
     if half and amx:
         return None
-    if size == 3 and (half or (channels_last and amx)):
-        if inputs * outputs / (inputs + outputs) > WIDE and padding and dilation == 1:
-            return partial(winograd, dtype=dtype)
+    wide = inputs * outputs / (inputs + outputs) > WIDE and padding and dilation == 1
+    if size == 3 and wide and (half or (channels_last and amx)):
+        return partial(winograd, dtype=dtype)
     if not half and outputs <= FEW and padding and dilation == 1 and inputs > outputs:
         return few_outputs
     if channels_last and not half and (size == 3 or not amx):

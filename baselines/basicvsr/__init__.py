@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from ..spec import Checkpoint, NetworkSpec, PackageMember, Variant
 
 PAGE = "https://github.com/XPixelGroup/BasicSR/blob/master/docs/ModelZoo.md"
@@ -75,12 +79,22 @@ SPEC = NetworkSpec(
     },
 )
 
+
+def only_spynet(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """SPyNet's part of BasicVSR's state; any other state as it is."""
+    part = {key.removeprefix("spynet."): state[key] for key in state if key.startswith("spynet.")}
+    return part or state
+
+
 FLOW_SPEC = NetworkSpec(
     name="spynet",
     kind="temporal",
     scales=(1,),
     summary="SPyNet, the flow network of BasicVSR",
     network="basicvsr.spynet:SPyNet",
+    rename=only_spynet,
+    own_file_name=False,  # the metric E*warp looks for the published file alone
+    checkpoints={"spynet": replace(SPEC.checkpoints["basicvsr"], network="spynet")},
     key_prefix="basic_module.",
     optional_keys=r"^(mean|std)$",
     probe=lambda pattern, _: tuple(pattern(2, 1, 3, 32, 32)),

@@ -24,6 +24,8 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     first, second: (B, C, h, w).
     Returns (B, 81, h, w).
     """
+    if torch.onnx.is_in_onnx_export():  # which has no strides
+        return _by_rows(first, second)
     # Each 8 x 8 tile of `first` is multiplied as a matrix with the 16 x 16 around it in `second`,
     # and the wanted 81 of its 256 products are picked. That is twice as fast as 81 products of
     # whole maps on a large map and ten times on a small one (CPU, one thread).
@@ -50,3 +52,13 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     picked = picked.permute(0, 5, 6, 1, 3, 2, 4)
     volume = picked.reshape(batch, side * side, rows * TILE, columns * TILE)
     return volume[..., :height, :width]
+
+
+def _by_rows(first: Tensor, second: Tensor) -> Tensor:
+    """The same by slices: the nine displacements of a row at a time."""
+    height, width = first.shape[-2:]
+    side = 2 * RADIUS + 1
+    around = functional.pad(second, (RADIUS,) * 4)
+    shifted = torch.stack([around[..., dx : dx + width] for dx in range(side)], 1)
+    rows = [(first[:, None] * shifted[..., dy : dy + height, :]).mean(2) for dy in range(side)]
+    return torch.cat(rows, 1)

@@ -47,6 +47,8 @@ def deform(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor
     mask:   (B, 9 G, h, w): what each group's tap is multiplied by.
     weight: (O, C, 3, 3), bias: (O,).
     """
+    if torch.onnx.is_in_onnx_export():
+        return _by_sampling(x, offset, mask, weight, bias)
     dtype = weight.dtype if torch.is_autocast_enabled(x.device.type) else x.dtype
     form = _form(x, offset, mask, weight, dtype)
     offset = offset.to(dtype)

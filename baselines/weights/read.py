@@ -83,8 +83,6 @@ def read_state(file: Path, name: str) -> State:
             )
         if start.startswith(b"version https://git-lfs"):
             raise _Unfit("only points to the weights; fetch it with git lfs pull")
-        if start.startswith(array_pickle.START):
-            return array_pickle.read_arrays(file)
         if size > FILE_LIMIT:
             raise _Unfit(f"has {size >> 30} GiB; no file of weights has {FILE_LIMIT >> 30}")
         state = _unwrap(_content(file, start, size))

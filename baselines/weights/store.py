@@ -23,6 +23,7 @@ from stvt.core.records import from_dict
 
 from ..errors import MethodError
 from ..registry import CHECKPOINTS, NETWORKS
+from .hub import local_file
 
 if TYPE_CHECKING:
     from ..method import Settings
@@ -143,7 +144,7 @@ def find_weights(network: str, settings: Settings) -> Path:
     Raises MethodError, which says where to get it and where to put it, if there is none.
     """
     if network in settings.weights:
-        file = Path(os.path.expanduser(settings.weights[network]))
+        file = local_file(settings.weights[network])
         if not file.is_file():
             raise MethodError(f"{network}: --weights {network}={file}: there is no such file")
         return file
@@ -197,7 +198,7 @@ def trained_on(file: Path, sha256: str) -> str:
         return ""
     with safe_open(file, "numpy") as opened:
         about = (opened.metadata() or {}).get("stvt", "")
-    trained = re.search(r", ([A-Z]+)x\d$", about)  # as `stvt train` leaves it
+    trained = re.search(r", ([A-Z+]+)x\d$", about)  # as `stvt train` and `weights join` leave it
     return trained[1] if trained else ""
 
 

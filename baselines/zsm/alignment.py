@@ -37,20 +37,20 @@ class PairAlignment(nn.Module):
         return torch.cat([self.sample(1, F_1, F_3), self.sample(2, F_3, F_1)], 1)
 
     def sample(self, side: int, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
-        """T(x, offsets) (3): x sampled by offsets made of both, level by level from the coarsest."""
+        """x sampled by offsets made of both, level by level from the coarsest."""
 
         def layer(name: str) -> Any:
             return getattr(self, f"{name}_{side}")
 
         dp = lrelu(layer("L3_offset_conv1")(x[2], y[2]))
-        dp = lrelu(layer("L3_offset_conv2")(dp))  # (2)
+        dp = lrelu(layer("L3_offset_conv2")(dp))
         s: Tensor = lrelu(layer("L3_dcnpack")(x[2], dp))
         for level, x_l, y_l in (("L2", x[1], y[1]), ("L1", x[0], y[0])):
             here = lrelu(layer(f"{level}_offset_conv1")(x_l, y_l))
             # A displacement of one pixel at half the size is one of two here.
             here = torch.cat([here, 2 * upsample(dp)], 1)
             here = lrelu(layer(f"{level}_offset_conv2")(here))
-            dp = lrelu(layer(f"{level}_offset_conv3")(here))  # (2)
+            dp = lrelu(layer(f"{level}_offset_conv3")(here))
             s = torch.cat([layer(f"{level}_dcnpack")(x_l, dp), upsample(s)], 1)
             s = layer(f"{level}_fea_conv")(s)
             if level == "L2":
@@ -59,7 +59,7 @@ class PairAlignment(nn.Module):
 
 
 class Interpolation(nn.Module):
-    """The features between two others, or a state brought to a frame: alignment and a blend (1).
+    """The features between two others, or a state brought to a frame: alignment and a blend.
 
     The layers are added by `add_interpolation`, for their place among others is part of the state.
     """
@@ -80,5 +80,5 @@ class Interpolation(nn.Module):
 
     def between(self, F_1: Sequence[Tensor], F_3: Sequence[Tensor]) -> Tensor:
         """F_2, full size, from two pyramids."""
-        F_2: Tensor = self.fusion(self.pcd_align(F_1, F_3))  # (4)
+        F_2: Tensor = self.fusion(self.pcd_align(F_1, F_3))
         return F_2

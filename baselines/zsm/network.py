@@ -1,6 +1,7 @@
 """Zooming Slow-Mo, one-stage space-time video super-resolution (Xiang et al., CVPR 2020).
 
-Numbers of equations are the paper's, names of parameters the authors'.
+F are features, h and c the states of the recurrence, as in the paper; names of parameters are the
+authors'.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class ZSM(Interpolation):
         return self.pyramid(self.feature_extraction(lrelu(self.conv_first(x))))
 
     def sequence(self, F: Sequence[Pyramid]) -> list[Tensor]:
-        """The features of 2n - 1 frames: those of the inputs, and the interpolated between them (1)."""
+        """The features of 2n - 1 frames: those of the inputs, and the interpolated between them."""
         new = [self.between(F_1, F_3) for F_1, F_3 in pairwise(F)]
         return [F[0][0], *(f for F_2, F_3 in zip(new, F[1:]) for f in (F_2, F_3[0]))]
 
@@ -86,7 +87,7 @@ class BidirectionalConvLSTM(nn.Module):
 
 
 class DeformableConvLSTM(nn.Module):
-    """A convolutional LSTM whose states are aligned to the frame before they are used (5)."""
+    """A convolutional LSTM whose states are aligned to the frame before they are used."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from .storage import Clip
 
 Frames = NDArray[np.uint8]
 
-MARGIN = 8  # full-size pixels around a crop, so that the blur reads what is there; 6 are needed
+MARGIN = 8  # full-size pixels around a crop at least: the filters read up to 6 beyond it
 OPEN = 64  # clips that a worker keeps open
 
 
@@ -69,6 +69,17 @@ class Sampling:
         """Consecutive frames of a clip that a sample covers."""
         return (self.frames - 1) * (self.between + 1) + 1
 
+    @property
+    def margin(self) -> int:
+        """Full-size pixels that are read around the crop, so that its low-resolution frames are
+        those of the whole frame: a multiple of the scale."""
+        return -(-MARGIN // self.scale) * self.scale
+
+    @property
+    def side(self) -> int:
+        """Side of the crop with its margins."""
+        return self.patch + 2 * self.margin
+
 
 class Sampler:
     """All samples of some clips; `sampler(step, place)` is one.
@@ -88,7 +99,7 @@ class Sampler:
         for clips, weight in parts:
             usable = [clip for clip in clips if self._starts(clip) > 0]
             if not usable:
-                least = sampling.patch + 2 * MARGIN
+                least = sampling.side
                 raise DatasetError(
                     f"no clip of {sampling.span} frames of {least}x{least} at least; take a "
                     "smaller patch, or prepare the clips larger"
@@ -105,7 +116,7 @@ class Sampler:
         return _sample(chosen, start, self.sampling, random)
 
     def _starts(self, clip: TrainingClip) -> int:
-        room = min(clip.height, clip.width) >= self.sampling.patch + 2 * MARGIN
+        room = min(clip.height, clip.width) >= self.sampling.side
         return max(clip.frames - self.sampling.span + 1, 0) if room else 0
 
 
@@ -114,8 +125,7 @@ def _sample(
 ) -> Sample:
     step, scale = sampling.between + 1, sampling.scale
     stored = _open(clip)
-    side = sampling.patch + 2 * MARGIN
-    box = _draw_box(stored, start + sampling.centre * step, side, sampling.tries, random)
+    box = _draw_box(stored, start + sampling.centre * step, sampling.side, sampling.tries, random)
     inputs = [start + k * step for k in range(sampling.frames)]
     backwards = sampling.augment and random.random() < 0.5
     centre = inputs[sampling.centre]
@@ -127,7 +137,7 @@ def _sample(
     frames = stored.read(numbers, box)
     if sampling.augment:
         frames = _augment(frames, random)
-    edge, fine = MARGIN // scale, slice(MARGIN, -MARGIN)
+    edge, fine = sampling.margin // scale, slice(sampling.margin, -sampling.margin)
     lq = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
     lq = lq[:, edge:-edge, edge:-edge]
     gt = frames[[sampling.centre, *range(sampling.frames, len(numbers))], fine, fine]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_stats import FrameStats, FrameStatsMeter, small_picture
+from .frame_stats import BLOCK, FrameStats, small_picture
+
+Item = TypeVar("Item")
+Picture = NDArray[np.uint8] | NDArray[np.float32]
 
 LONGEST = 12  # frames that one picture is shown: 24 fps in 240 takes 10; more is a still
 JUMP = 2.5  # times the largest of the steps before and after it: no pan starts and stops so fast
@@ -19,6 +26,9 @@ JUMP_AROUND = 3  # steps on either side
 # Odd holds that must be seen before uneven spacing is taken for a rule (24 in 60: 2 3 2 3).
 CYCLES = 3
 HELD = 4  # pictures at least in a run that makes a rule
+NEAR = 0.6  # levels of change: a near duplicate is no more
+CODED = 16.0  # levels by which coding changes a block of 8x8 pixels at most: usually 2 to 7
+AHEAD = 3  # frames after one that tell whether it repeats the one before
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class DuplicateDetector:
     """
 
     def __init__(
-        self, same: float = 0.02, near: float = 0.6, part: float = 0.25, loose: float = 0.4
+        self, same: float = 0.02, near: float = NEAR, part: float = 0.25, loose: float = 0.4
     ) -> None:
         self.same, self.near, self.part, self.loose = same, near, part, loose
         self._changes: list[float] = []
@@ -107,33 +117,65 @@ class DuplicateDetector:
         return max(changes[begin : end + 1]) <= part * min(banks)
 
 
-class HoldDetector:
-    """Tells whether most frames of a video are shown for longer than one, as drawings on twos are.
+def mark_repeats(
+    items: Iterable[Item], picture: Callable[[Item], Picture]
+) -> Iterator[tuple[bool, Item]]:
+    """Each item with whether its frame repeats the one before, `AHEAD` frames behind.
 
-    rate: frames a second as shown.
+    A repeat is the very same picture, or one that only coding changed: a duplicate by
+    `DuplicateDetector` among the frames around it, no block of which differs by more than `CODED`.
+    In light that changes there is none: brightness counts.
+
+    picture: the frame of an item, (H, W, 3), RGB: uint8, or floats in [0, 1].
     """
+    changes: list[float] = []
+    alike: list[bool | None] = []  # None: as far as a small picture tells
+    waiting: deque[Item] = deque()
+    before: tuple[Picture, NDArray[np.float32]] | None = None
 
-    def __init__(self, rate: Fraction) -> None:
-        self._meter, self._detector = FrameStatsMeter(rate), DuplicateDetector()
-        self._count = 0
+    def is_repeat(k: int) -> bool:
+        if alike[k] is not None:
+            return bool(alike[k])
+        first = max(k - AHEAD - 1, 0)
+        detector = DuplicateDetector()
+        for change in changes[first : k + AHEAD + 1]:
+            detector.process_frame(FrameStats(0, Fraction(0), change, 0, 0))
+        return detector.result()[k - first]
 
-    def process_frame(self, picture: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-        """picture: (H, W, 3), RGB: uint8, or floats in [0, 1]."""
-        if picture.dtype == np.uint8:
-            small = small_picture(np.asarray(picture, np.uint8))
-        else:
-            unit = small_picture(np.asarray(picture, np.float32))
-            small = (unit.clip(0, 1) * 255).round().astype(np.uint8)
-        self._detector.process_frame(self._meter(self._count, Fraction(0), small))
-        self._count += 1
+    for number, item in enumerate(items):
+        frame = picture(item)
+        levels = np.float32(1 if frame.dtype == np.uint8 else 255)
+        small = cv2.cvtColor(small_picture(frame), cv2.COLOR_RGB2GRAY) * levels
+        change, same = math.inf, False
+        if before is not None:
+            change = float(cv2.absdiff(small, before[1]).mean())
+            same = not change and np.array_equal(frame, before[0])
+            if not same and change <= NEAR:
+                size = [max(side // BLOCK, 1) for side in frame.shape[1::-1]]
+                blocks = cv2.resize(
+                    cv2.absdiff(frame, before[0]), size, interpolation=cv2.INTER_AREA
+                )
+                same = None if float(blocks.max()) * levels <= CODED else False
+        changes.append(change if number else 0.0)
+        alike.append(same)
+        before = frame, small
+        waiting.append(item)
+        if len(waiting) > AHEAD:
+            yield is_repeat(number - AHEAD), waiting.popleft()
+    for k, item in enumerate(waiting, len(changes) - len(waiting)):
+        yield is_repeat(k), item
 
-    def result(self) -> tuple[int, str] | None:
-        """How many frames repeat the one before, and how long most are held; None for no rule."""
-        duplicate = self._detector.result()
-        held = [run for run in uniform_runs(duplicate) if run.duration > len(run.frames) >= HELD]
-        if 2 * sum(run.duration for run in held) <= len(duplicate):
-            return None
-        return sum(duplicate), max(held, key=lambda run: run.duration).hold
+
+def usual_hold(duplicate: Sequence[bool]) -> str | None:
+    """How many frames most pictures are held for, as drawings on twos are; None for no rule.
+
+    >>> usual_hold([False, True] * 6), usual_hold([False] * 11 + [True])
+    ('2', None)
+    """
+    held = [run for run in uniform_runs(duplicate) if run.duration > len(run.frames) >= HELD]
+    if 2 * sum(run.duration for run in held) <= len(duplicate):
+        return None
+    return max(held, key=lambda run: run.duration).hold
 
 
 def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) -> list[UniformRun]:

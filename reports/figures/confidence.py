@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .sheet import GAP, LINE, POINTS, Sheet, Tile, TileGrid, coloured
-from .style import TEXT_WIDTH, figure_style, wrapped
+from .sheet import GAP, Sheet, Tile, TileGrid, coloured
+from .style import TEXT_WIDTH, figure_style
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,18 +38,12 @@ def confidence_figure(
             tiles += [Tile(_overlay(*pair)) for pair in zip(window, maps, strict=True)]
     cell = (TEXT_WIDTH - LABELS - SCALE) / len(window) - GAP
     height = cell * window[0].shape[0] / window[0].shape[1]
-    grid = TileGrid(tiles, len(window), cell, height)
-    top = LINE + 0.03
+    middle = len(window) // 2
+    heads = [f"{k - middle:+d}" if k != middle else "centre" for k in range(len(window))]
+    grid = TileGrid(tiles, len(window), cell, height, labels, LABELS, heads)
     with figure_style():
-        sheet = Sheet(TEXT_WIDTH, top + grid.height)
-        for place in range(len(window)):
-            offset = place - len(window) // 2
-            middle = LABELS + place * (cell + GAP) + cell / 2
-            sheet.text(f"{offset:+d}" if offset else "centre", middle, 0.01)
-        for label, y in zip(labels, grid.tops, strict=True):
-            name = "\n".join(wrapped(label, LABELS - GAP, POINTS))
-            sheet.text(name, LABELS - GAP, top + y + height / 2, ha="right", va="center")
-        grid.draw(sheet, LABELS, top)
+        sheet = Sheet(TEXT_WIDTH, grid.height)
+        grid.draw(sheet, 0, 0)
         sheet.colour_bar(COLOURS, 1, "confidence")
         return sheet.save(file, formats)
 

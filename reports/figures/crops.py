@@ -94,7 +94,8 @@ def scene_picture(
         frames[method] = output
     small = read(files.input) if files.input else None
     scale = max(1, round(gt.shape[1] / small.shape[1])) if small is not None else 1
-    rows, width = _layout(len(frames) + 1 + (small is not None), gt.shape)
+    aspect = gt.shape[0] / gt.shape[1]
+    columns, width = _layout(len(frames) + 1 + (small is not None), aspect)
     dots = width * DOTS
     if crop is None:
         zoom = max(1, round(dots / max(32, gt.shape[1] / 6)))
@@ -115,10 +116,8 @@ def scene_picture(
         note = "untrained" if method in untrained else _decibels(psnr.get(method))
         image = None if frame is None else crop.of(frame)
         tiles.append(Tile(image, method, note, style[method].colour))
-    columns = math.ceil(len(tiles) / rows)
     size = (crop.width * zoom / DOTS, crop.height * zoom / DOTS)
     grid = TileGrid(tiles, columns, *size)
-    aspect = gt.shape[0] / gt.shape[1]
     left = min(TEXT_WIDTH - grid.width - GAP, grid.height / aspect)
     words = wrapped(f"{title}; {PSNR_NOTE}" if psnr else title, left, POINTS)
     bottom = max(grid.height, left * aspect + BAR + len(words) * LINE)
@@ -161,6 +160,7 @@ def strip_figure(
             crop.check(gt)
         truths.append(gt)
     rows = ["truth", *(m for m in methods if any(m in one.methods for one in frames))]
+    shape = max(crop.height / crop.width for crop in crops)
     style = method_styles(methods)
     tiles = []
     for row in rows:
@@ -169,20 +169,12 @@ def strip_figure(
             shown = frame is not None and frame.shape == truths[n].shape
             tiles.append(
                 Tile(
-                    crop.of(frame) if frame is not None and shown else None,
+                    _padded(crop.of(frame), shape) if frame is not None and shown else None,
                     note="" if row == "truth" else _decibels(psnr[n].get(row)),
                     colour=None if row == "truth" else style[row].colour,
                 )
             )
-    names = min(1.1, max(text_width(plain(row), POINTS) for row in rows)) + GAP
-    shape = max(crop.height / crop.width for crop in crops)
-    aspect = truths[0].shape[0] / truths[0].shape[1]
-    most = (PAGE_HEIGHT - FRAME_HEIGHT - 4 * LINE) / len(rows) - BAR - LINE - GAP
-    cell = min(1.6, (TEXT_WIDTH - names) / len(places) - GAP, most / shape)
-    grid = TileGrid(tiles, len(places), cell, cell * shape)
-    width = max(names + grid.width, COLUMN_WIDTH)
-    frame_width = min(width, FRAME_HEIGHT / aspect)
-    words = wrapped(f"{title}; {PSNR_NOTE}" if any(psnr) else title, width, POINTS)
+    names = min(1.1, max(text_width(plain(row), POINTS) for row in rows)) + 2 * GAP
     heads = [
         ", ".join(
             [f"crop {number + 1}"] * (len(crops) > 1)
@@ -190,21 +182,26 @@ def strip_figure(
         )
         for n, number, _ in places
     ]
-    head = max(len(wrapped(text, cell, POINTS)) for text in heads) * LINE + 0.03
-    top = frame_width * aspect + BAR + len(words) * LINE + 0.06 + head
-    x = (width - names - grid.width) / 2 + names
+    aspect = truths[0].shape[0] / truths[0].shape[1]
+    most = (PAGE_HEIGHT - FRAME_HEIGHT - 4 * LINE) / len(rows) - BAR - LINE - GAP
+    cell = min(1.6, (TEXT_WIDTH - names) / len(places) - GAP, most / shape)
+    grid = TileGrid(tiles, len(places), cell, cell * shape, rows, names, heads)
+    width = max(grid.width, COLUMN_WIDTH)
+    frame_width = min(width, FRAME_HEIGHT / aspect)
+    words = wrapped(f"{title}; {PSNR_NOTE}" if any(psnr) else title, width, POINTS)
+    top = frame_width * aspect + BAR + len(words) * LINE + 0.06
     with figure_style():
         sheet = Sheet(width, top + grid.height + 0.02)
         _whole_frame(sheet, truths[0], crops, (width - frame_width) / 2, 0, frame_width)
         sheet.text("\n".join(words), width / 2, frame_width * aspect + BAR + 0.01)
-        for place, text in enumerate(heads):
-            middle = x + place * (cell + GAP) + cell / 2
-            sheet.text("\n".join(wrapped(text, cell, POINTS)), middle, top - 0.02, va="bottom")
-        for row, y in zip(rows, grid.tops, strict=True):
-            name = "\n".join(wrapped(row, names - GAP, POINTS))
-            sheet.text(name, x - GAP, top + y + cell * shape / 2, ha="right", va="center")
-        grid.draw(sheet, x, top)
+        grid.draw(sheet, (width - grid.width) / 2, top)
         return sheet.save(file, formats)
+
+
+def _padded(image: Frame, shape: float) -> Frame:
+    """With white below, so that it is `shape` times as high as wide: crops of several shapes."""
+    white = max(0, round(image.shape[1] * shape) - image.shape[0])
+    return np.pad(image, ((0, white), (0, 0), (0, 0)), constant_values=255)
 
 
 def _whole_frame(
@@ -230,24 +227,14 @@ def _decibels(value: float | None) -> str:
     return "identical" if math.isinf(value) else f"{value:.2f}"
 
 
-def _layout(tiles: int, shape: tuple[int, ...]) -> tuple[int, float]:
-    """How many rows of tiles stand beside the frame, and the width of a tile in inches.
-
-    The frame is as high as the tiles together and all fill the width. Of the ways to do so, the
-    one with the largest tiles and few empty places, the frame about 0.25 to 0.5 of the width.
-    """
-    aspect = shape[0] / shape[1]
-    options = []
-    for rows in range(1, tiles + 1):
-        columns = math.ceil(tiles / rows)
-        text = rows * (BAR + 2 * LINE + GAP) - GAP
-        width = ((TEXT_WIDTH - columns * GAP) * aspect - text) / (SHAPE * rows + columns * aspect)
-        width = min(max(width, 0.2), 0.75 * TEXT_WIDTH / columns - GAP)
-        share = 1 - columns * (width + GAP) / TEXT_WIDTH
-        off = max(0.0, 0.25 - share, share - 0.5)
-        options.append((width * tiles / (rows * columns) * (1 - off) ** 3, rows, width))
-    _, rows, width = max(options)
-    return rows, width
+def _layout(tiles: int, aspect: float) -> tuple[int, float]:
+    """How many tiles stand in a row beside the frame, and the width of each in inches: the frame is
+    as high as all rows, and both fill the width."""
+    rows = max(1, round(math.sqrt(tiles / 2.5)))
+    columns = math.ceil(tiles / rows)
+    text = rows * (BAR + 2 * LINE + GAP) - GAP
+    width = ((TEXT_WIDTH - columns * GAP) * aspect - text) / (SHAPE * rows + columns * aspect)
+    return columns, min(max(width, 0.2), 0.75 * TEXT_WIDTH / columns - GAP)
 
 
 def _worst_crop(gt: Frame, outputs: Sequence[Frame], width: int, step: int) -> Crop:

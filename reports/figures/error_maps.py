@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..run_info import FrameFiles
-from .sheet import GAP, Sheet, Tile, TileGrid, coloured, read
-from .style import TEXT_WIDTH, figure_style, method_styles
+from .sheet import Tile, coloured, read, tile_sheet
+from .style import figure_style, method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,11 +48,7 @@ def error_figure(
             tiles.append(Tile(image, method, colour=style[method].colour))
     if len(tiles) == 1:
         return []
-    columns = min(4, len(tiles))
-    cell = (TEXT_WIDTH - 0.6) / columns - GAP
-    grid = TileGrid(tiles, columns, cell, cell * gt.shape[0] / gt.shape[1])
     with figure_style():
-        sheet = Sheet(TEXT_WIDTH, grid.height + 0.02)
-        grid.draw(sheet, 0, 0)
+        sheet = tile_sheet(tiles, gt.shape[0] / gt.shape[1], right=0.65)
         sheet.colour_bar(COLOURS, SHOWN, "error in levels of 255", extend="max")
         return sheet.save(file, formats)

@@ -12,6 +12,7 @@ from stvt.core.safe_names import file_name
 
 from ..averages import Averages, Column
 from ..formatting import name, of_channel
+from ..scores import of_frames
 from .style import (
     COLUMN_WIDTH,
     TEXT_WIDTH,
@@ -42,7 +43,9 @@ def frame_plots(
     page is drawn as PDF too; of many pages a PDF each would take as long as all else together.
     """
     dataset, channel = column
-    metric = (*means.metrics[column], "")[0]
+    scores = of_frames(scores)
+    measured = set(scores["metric"])
+    metric = next((metric for metric in means.metrics[column] if metric in measured), "")
     trained = [method for method in means.methods if method not in means.untrained]
     rows = scores[
         (scores["dataset"] == dataset)

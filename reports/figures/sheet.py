@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import DOTS, save, wrapped
+from .style import DOTS, TEXT_WIDTH, save, wrapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def read(file: Any) -> Frame | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=("PNG", "JPEG", "WEBP")) as image:  # no others' plug-ins
             return np.asarray(image.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError):
         return None
@@ -97,38 +97,70 @@ class Tile:
 
 
 class TileGrid:
-    """Tiles in rows, each `width` x `height` inches, with captions that are never cut."""
+    """Tiles in rows, each `width` x `height` inches, with captions that are never cut.
 
-    def __init__(self, tiles: Sequence[Tile], columns: int, width: float, height: float) -> None:
+    names: of the rows, in `left` inches before them. heads: of the columns, above them.
+    """
+
+    def __init__(
+        self,
+        tiles: Sequence[Tile],
+        columns: int,
+        width: float,
+        height: float,
+        names: Sequence[str] = (),
+        left: float = 0.0,
+        heads: Sequence[str] = (),
+    ) -> None:
         self.rows = [tiles[k : k + columns] for k in range(0, len(tiles), columns)]
-        self.columns, self.tile = columns, (width, height)
-        self.tops, y = [], 0.0
+        self.tile, self.left = (width, height), left
+        self.names = [wrapped(name, left - GAP, POINTS) for name in names]
+        self.heads = [wrapped(head, width, POINTS) for head in heads]
+        self.tops, y = [], max(map(len, self.heads), default=0) * LINE + 0.03 * bool(heads)
         for row in self.rows:
             self.tops.append(y)
             lines = max(len(self._caption(tile)) for tile in row)
-            y += height + BAR + lines * LINE + GAP
-        self.width, self.height = columns * (width + GAP) - GAP, y - GAP
+            y += height + (BAR + lines * LINE if lines else 0) + GAP
+        self.width, self.height = left + columns * (width + GAP) - GAP, y - GAP
 
     def _caption(self, tile: Tile) -> list[str]:
-        return [
-            line
-            for text in (tile.name, tile.note)
-            if text
-            for line in wrapped(text, self.tile[0], POINTS)
-        ]
+        texts = [text for text in (tile.name, tile.note) if text]
+        return [line for text in texts for line in wrapped(text, self.tile[0], POINTS)]
 
     def draw(self, sheet: Sheet, x: float, y: float) -> None:
+        """Puts its upper left corner at (x, y)."""
         width, height = self.tile
-        for top, row in zip(self.tops, self.rows, strict=True):
-            for place, tile in enumerate(row):
-                left, upper = whole_dots(x + place * (width + GAP)), whole_dots(y + top)
-                middle = left + width / 2
+        lefts = [whole_dots(x + self.left + k * (width + GAP)) for k in range(len(self.rows[0]))]
+        tops = [whole_dots(y + top) for top in self.tops]
+        for lines, left in zip(self.heads, lefts, strict=False):
+            sheet.text("\n".join(lines), left + width / 2, tops[0] - 0.02, va="bottom")
+        for lines, top in zip(self.names, tops, strict=False):
+            right = x + self.left - GAP
+            sheet.text("\n".join(lines), right, top + height / 2, ha="right", va="center")
+        for top, row in zip(tops, self.rows, strict=True):
+            for left, tile in zip(lefts, row, strict=False):
                 if tile.image is None:
-                    sheet.box(left, upper, width, height, facecolor="#EEEEEE")
-                    sheet.text("no frame", middle, upper + height / 2, va="center")
+                    sheet.box(left, top, width, height, facecolor="#EEEEEE")
+                    sheet.text("no frame", left + width / 2, top + height / 2, va="center")
                 else:
-                    sheet.picture(tile.image, left, upper, width, height)
+                    sheet.picture(tile.image, left, top, width, height)
                 if tile.colour:
-                    sheet.box(left, upper + height, width, BAR, facecolor=tile.colour)
+                    sheet.box(left, top + height, width, BAR, facecolor=tile.colour)
                 caption = "\n".join(self._caption(tile))
-                sheet.text(caption, middle, upper + height + BAR + 0.01)
+                sheet.text(caption, left + width / 2, top + height + BAR + 0.01)
+
+
+def tile_sheet(tiles: Sequence[Tile], shape: float, title: str = "", right: float = 0.0) -> Sheet:
+    """Tiles in up to four columns, `shape` times as high as wide, as wide as a page.
+
+    title: above them. right: inches that stay free beside them.
+    """
+    columns = min(4, len(tiles))
+    cell = (TEXT_WIDTH - right + GAP) / columns - GAP
+    grid = TileGrid(tiles, columns, cell, cell * shape)
+    words = wrapped(title, TEXT_WIDTH, POINTS)
+    top = len(words) * LINE + 0.04 if title else 0.0
+    sheet = Sheet(TEXT_WIDTH, top + grid.height + 0.02)
+    sheet.text("\n".join(words), TEXT_WIDTH / 2, 0.01)
+    grid.draw(sheet, 0, top)
+    return sheet

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..run_info import ClipFiles
-from .sheet import GAP, LINE, POINTS, Sheet, Tile, TileGrid, read
-from .style import TEXT_WIDTH, figure_style, method_styles, wrapped
+from .sheet import Tile, read, tile_sheet
+from .style import figure_style, method_styles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,13 +47,5 @@ def slice_figure(
         whole = len(frames) == len(common) and len({frame.shape for frame in frames}) == 1
         colour = style[label].colour if label in style else None
         tiles.append(Tile(time_slice(frames, row) if whole else None, label, colour=colour))
-    columns = min(4, len(views))
-    cell = (TEXT_WIDTH + GAP) / columns - GAP
-    grid = TileGrid(tiles, columns, cell, 0.55 * cell)
-    words = wrapped(title, TEXT_WIDTH, POINTS)
-    top = len(words) * LINE + 0.04
     with figure_style():
-        sheet = Sheet(TEXT_WIDTH, top + grid.height + 0.02)
-        sheet.text("\n".join(words), TEXT_WIDTH / 2, 0.01)
-        grid.draw(sheet, 0, top)
-        return sheet.save(file, formats)
+        return tile_sheet(tiles, 0.55, title).save(file, formats)

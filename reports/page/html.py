@@ -13,8 +13,9 @@ from ..figures.style import method_styles
 from ..formatting import NOTHING, name
 from ..protocol import protocol_sentences
 from ..run_info import Clips, RunInfo
+from ..scores import of_frames
 from ..tables.paper_tables import main_table
-from ..tables.run_tables import scene_table
+from ..tables.run_tables import metric_table, scene_table
 from ..tables.table import Table
 from .scene_data import Key, frames_shown, scene_data, scenes_shown
 from .templates import data_uri, render_html
@@ -51,6 +52,7 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
         moving=bool(frames),
         left_out=f"{capped} {thinned}",
         scene_tables=list(_scene_tables(means, info, scenes)),
+        metric_table=metric_table(info),
         listed=LISTED,
         provenance=list(_provenance(info)),
         data=[
@@ -93,7 +95,7 @@ def _scene_data(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     of_scene = {
         (str(key[0]), str(key[1])): group
-        for key, group in rows.groupby(["dataset", "scene"], sort=False)
+        for key, group in of_frames(rows).groupby(["dataset", "scene"], sort=False)
         if isinstance(key, tuple)
     }
     for place, key in enumerate(scenes):

@@ -16,10 +16,10 @@ from ..figures.per_frame import frame_plots
 from ..figures.quality_speed import runtime_plot
 from ..protocol import protocol_sentences
 from ..run_info import Clips, FrameFiles, Pictures, RunInfo
-from ..scores import checked, one_signature, write_scores
+from ..scores import checked, of_frames, one_signature, write_scores
 from ..tables.paper_tables import main_table
 from ..tables.render import as_latex, as_markdown, as_standalone
-from ..tables.run_tables import UNTRAINED, cost_table, scene_table, summary_table
+from ..tables.run_tables import UNTRAINED, cost_table, metric_table, scene_table, summary_table
 from .html import html_page
 from .scene_data import scene_file
 from .templates import render
@@ -102,6 +102,7 @@ def _markdown(
         untrained_note=UNTRAINED,
         main_table=Markup(as_markdown(main_table(means, info))),
         kind_tables=list(_kind_tables(rows, info)),
+        metric_table=Markup(as_markdown(metric_table(info))),
         cost_table=Markup(as_markdown(cost_table(info))),
         cost_figure=_figure("", cost_files) if cost_files else None,
         not_drawn=not_drawn,
@@ -129,6 +130,7 @@ def _kind_tables(rows: DataFrame, info: RunInfo) -> Iterator[tuple[str, Markup]]
     """The main table for new and for existing frames alone, where both were scored."""
     from markupsafe import Markup
 
+    rows = of_frames(rows)
     if rows["kind"].nunique() < 2:
         return
     for kind in ("new", "existing"):

@@ -225,6 +225,19 @@ def _costs(about: MethodInfo) -> list[Cell]:
     ]
 
 
+def metric_table(info: RunInfo) -> Table:
+    """What each metric of a run is; its definition is part of the signature of its scores."""
+    heads = ("metric", "better", "unit", "scores", "definition")
+    table = Table("Metrics.", [TableColumn(head) for head in heads])
+    for metric in info.metrics:
+        about = info.metric(metric)
+        better = "higher" if about.higher_is_better else "lower"
+        scores = "each frame" if about.input == "frame" else "the sequence of scored frames"
+        texts = (name(metric), better, about.unit, scores, about.definition)
+        table.rows.append(Row([label(text or NOTHING) for text in texts], keys={"metric": metric}))
+    return table
+
+
 def own_keys(method: str) -> dict[str, str]:
     """The keys of a method of this run, in CSV."""
     return {"method": method, "source": "this run"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..averages import Averages, Column, averages
 from ..formatting import NOTHING, name, number, of_channel, signed
 from ..run_info import DatasetInfo, RunInfo
+from ..scores import of_frames
 from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
 from .run_tables import (
     frame_numbers,
@@ -114,7 +115,7 @@ def comparison_table(
 def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) -> Table:
     """Methods x positions between two input frames (t = 0 is in register with one)."""
     dataset, channel = column
-    here = rows[rows["dataset"] == dataset]
+    here = of_frames(rows[rows["dataset"] == dataset])
     only = replace(info, datasets={dataset: info.datasets.get(dataset, DatasetInfo([]))})
     times = sorted(here["time"].unique())
     parts = {f"{t:.6g}": averages(here[here["time"] == t], only) for t in times}

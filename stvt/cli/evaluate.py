@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     options.add_runs(command, "RUN", "DATASETS-PROTOCOL")
     options.add_metrics(
         command,
-        "psnr, ssim, lpips, lpips-vgg, dists; your own: NAME=FILE.py:function",
+        "of `stvt list metrics`; your own: NAME=FILE.py:function, or :Class for sequences",
         default="psnr,ssim",
     )
     options.add_weights(command)

@@ -98,7 +98,7 @@ def _metrics() -> list[Row]:
             "metric": name,
             "unit": metric.unit,
             "better": "higher" if metric.higher_is_better else "lower",
-            "channels": " ".join(metric.channels),
+            "of": "sequence" if metric.input == "sequence" else " ".join(metric.channels),
             "what it is": metric.summary,
         }
         for name, metric in metrics.METRICS.items()

@@ -29,7 +29,7 @@ The benchmark and the data sets for joint space-time video upsampling.
 GROUPS = {
     "measure": ("evaluate", "report", "compare", "reproduce", "results", "figures"),
     "data sets": ("prepare", "verify", "inspect", "coverage"),
-    "methods": ("upsample", "train", "weights", "bench"),
+    "methods": ("upsample", "train", "weights", "export", "bench"),
     "this installation": ("list", "doctor", "completion"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

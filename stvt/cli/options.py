@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stvt.baselines import Settings
 
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -211,6 +212,18 @@ def size(text: str) -> tuple[int, int]:
     if not cross:
         raise ArgumentTypeError(f"'{text}' is not of the form WIDTHxHEIGHT, as in 960x540")
     return positive(height), positive(width)
+
+
+def moments(text: str) -> tuple[float, ...]:
+    """Times between two frames, with commas.
+
+    >>> moments("0.25,0.5")
+    (0.25, 0.5)
+    """
+    times = tuple(float(part) if _NUMBER.fullmatch(part) else 0.0 for part in names(text))
+    if not times or not all(0 < t < 1 for t in times):
+        raise ArgumentTypeError(f"'{text}' is no list of times between 0 and 1, as in 0.25,0.5")
+    return times
 
 
 def byte_size(text: str) -> int:

@@ -21,6 +21,7 @@ FOR_TRAINING = (
 )
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
+CUTS_GONE = "shot boundaries are found in one way now, the same on every machine; leave --cuts out"
 HELP = "make data sets: fetch, unpack, decode, blur, subsample, split"
 
 
@@ -108,7 +109,7 @@ def _add_training(command: Any) -> None:
     add("--min-frames", type=positive, default=24, metavar="N", help="of a clip, at least")
     add("--min-side", type=positive, default=128, metavar="PIXELS", help="of a clip, at least")
     group.add_argument("--validation", type=_part, default=0.05, metavar="PART", help="of videos")
-    group.add_argument("--cuts", help=argparse.SUPPRESS)  # gone; says so
+    options.gone(group, "--cuts", CUTS_GONE)
     group.add_argument(
         "--photographs",
         nargs="?",
@@ -127,7 +128,8 @@ def _add_training(command: Any) -> None:
         type=names,
         default=(),
         metavar="WHAT,...",
-        help="occlusion, texture, rotation, blur, shake, light: more, of photographs in motion (default: none)",
+        help="occlusion, texture, rotation, blur, shake, light: more of these, of photographs in "
+        "motion (default: none)",
     )
     group.add_argument(
         "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
@@ -152,11 +154,6 @@ def _add_training(command: Any) -> None:
 
 def _misplaced_options(args: argparse.Namespace) -> str:
     """The complaint about options that a set of this kind would leave unread; empty if there are none."""
-    if args.cuts:
-        return (
-            f"--cuts {args.cuts}: shot boundaries are found in one way now, the same on every "
-            "machine; leave --cuts out"
-        )
     given = [
         name
         for name in (*FOR_TRAINING, *FOR_TESTS)

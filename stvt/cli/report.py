@@ -30,12 +30,8 @@ def add(commands: Any) -> None:
         "(default: dataset, and the report's page is written)",
     )
     options.add_format(command)
-    command.add_argument(
-        "--methods",
-        type=options.names,
-        default=(),
-        metavar="A,B",
-        help="of the table, in this order (default: all)",
+    options.add_methods(
+        command, "of the table, in this order (default: all)", type=options.names, default=()
     )
     command.add_argument(
         "--columns",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -30,10 +31,24 @@ def add(commands: Any) -> None:
     command.add_argument("source", metavar="IN", type=Path, help="a video or a folder of frames")
     command.add_argument("output", metavar="OUT", type=Path, help="a video, or a folder of PNG")
     command.add_argument("--method", "--methods", help="(default: the best there is)")
-    command.add_argument("--scale", type=positive, default=4, help="1, 2, 3 or 4")
+    command.add_argument(
+        "--scale",
+        type=_scale,
+        default=Fraction(4),
+        metavar="S",
+        help="1 to 4, 1.5 too; a network that has a larger scale only is reduced (default: 4)",
+    )
     speed = command.add_mutually_exclusive_group()
-    speed.add_argument("--time", type=positive, default=2, metavar="N", help="frames for one")
-    speed.add_argument("--slow-motion", type=positive, metavar="N", help="(default: no)")
+    speed.add_argument("--time", type=positive, metavar="N", help="frames for one (default: 2)")
+    speed.add_argument(
+        "--slow-motion", type=positive, metavar="N", help="N times as slow (default: no)"
+    )
+    command.add_argument(
+        "--fps",
+        metavar="RATE",
+        help="frames a second of OUT, in place of --time: 60, 23.976, 60000/1001; of a folder of "
+        "frames without --source-fps: those of IN (default: by --time)",
+    )
     options.add_weights(command)
     options.add_untrained(command)
     options.add_device(command)
@@ -54,7 +69,7 @@ def add(commands: Any) -> None:
     part.add_argument(
         "--stream", type=int, metavar="N", help="which (default: what a player shows)"
     )
-    part.add_argument("--fps", metavar="RATE", help="of a folder of frames (default: none)")
+    part.add_argument("--source-fps", metavar="RATE", help="of a folder of frames (default: none)")
     part.add_argument(
         "--preview", type=_seconds, metavar="5s", help="so much, beside bicubic (default: all)"
     )
@@ -66,7 +81,22 @@ def add(commands: Any) -> None:
     output.add_argument("--pixel-format", metavar="F", help="as yuv444p10le (default: 4:2:0)")
     output.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
     output.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
-    output.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
+    cuts = output.add_mutually_exclusive_group()
+    cuts.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
+    cuts.add_argument(
+        "--cuts",
+        type=Path,
+        metavar="FILE",
+        help="take these, do not look: frame numbers from 0 or times, a CSV of PySceneDetect's "
+        "list-scenes, or what FFmpeg's scdet prints (default: none)",
+    )
+    output.add_argument(
+        "--repeats",
+        choices=["hold", "even", "compute"],
+        default="hold",
+        help="frames that only repeat the one before (drawings on twos): hold: shown again, not "
+        "computed; even: left out, motion spread evenly; compute: as any other (default: hold)",
+    )
     output.add_argument("--resume", action="store_true", help="go on where it was interrupted")
     output.add_argument("--overwrite", action="store_true", help="replace OUT, or begin anew")
 
@@ -83,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         args.end = args.start + args.preview
     if args.end is not None and args.end <= args.start:
         raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
+    if args.fps is not None and args.time is not None and not args.source.is_dir():
+        raise UsageError("--time and --fps both say how many frames; give one")
     job, settings = _job(args), _settings(args)
     method = args.method or preferred_method(settings)
     options.say_own_weights([method], settings)
@@ -97,16 +129,18 @@ def run(args: argparse.Namespace) -> int:
     args.facts = result
     for line in result.problems:
         warn(line)
+    repeats = f", {result.repeats} repeats not computed" if result.repeats else ""
     cuts = f", {len(result.cuts)} cut{'s' * (len(result.cuts) > 1)}" if result.cuts else ""
     print(
         f"{args.output}: {result.outputs} frames at {result.rate} fps "
-        f"({float(result.outputs / result.rate):.3f} s) from {result.frames}{cuts}"
+        f"({float(result.outputs / result.rate):.3f} s) from {result.frames}{repeats}{cuts}"
     )
     return 2 if result.problems else 0
 
 
 def _job(args: argparse.Namespace) -> UpsampleJob:
     from stvt.datasets import checked_rate
+    from stvt.upsampling.cuts import read_cuts
     from stvt.upsampling.job import UpsampleJob
     from stvt.upsampling.sources import Part
 
@@ -114,14 +148,17 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
         source=args.source,
         output=args.output,
         method=args.method,
-        factor=args.slow_motion or args.time,
+        scale=args.scale,
+        factor=args.slow_motion or args.time or 2,
         slow=args.slow_motion is not None,
         hold=not args.no_hold,
-        cuts=not args.no_cuts,
+        cuts=not args.no_cuts if args.cuts is None else read_cuts(args.cuts),
+        repeats=args.repeats,
         preview=args.preview is not None,
         part=Part(args.start, args.end, args.crop),
         stream=args.stream,
         fps=None if args.fps is None else checked_rate(args.fps),
+        source_fps=None if args.source_fps is None else checked_rate(args.source_fps),
         codec=args.codec,
         crf=args.crf,
         pixel_format=args.pixel_format,
@@ -133,14 +170,12 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
 
 def _settings(args: argparse.Namespace) -> Any:
     from stvt.baselines import Settings
-    from stvt.core.errors import UsageError
     from stvt.device import usable_device
 
-    if args.scale > 4:
-        raise UsageError(f"--scale {args.scale}: take 1, 2, 3 or 4")
+    scale = math.ceil(args.scale)
     return Settings(
-        scale=args.scale,
-        phase=(args.scale - 1) / 2,  # where cameras and scalers have the pixels of small videos
+        scale=scale,
+        phase=(scale - 1) / 2,  # where cameras and scalers have the pixels of small videos
         device=usable_device(args.device),
         precision=args.precision,
         tile=args.tile,
@@ -149,6 +184,17 @@ def _settings(args: argparse.Namespace) -> Any:
         weights=options.weights(args),
         untrained=args.untrained,
     )
+
+
+def _scale(text: str) -> Fraction:
+    """A scale from 1 to 4.
+
+    >>> _scale("2"), _scale("1.5"), _scale("4/3")
+    (Fraction(2, 1), Fraction(3, 2), Fraction(4, 3))
+    """
+    if re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text) and 1 <= Fraction(text) <= 4:
+        return Fraction(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is no scale from 1 to 4, as in 2, 1.5 or 4/3")
 
 
 def _seconds(text: str) -> Fraction:

@@ -1,4 +1,4 @@
-"""The `stvt weights` command: list, fetch, add, verify, convert, join."""
+"""The `stvt weights` command: list, fetch, add, verify, convert, join, pack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 from stvt.cli.output import note, table, warn
 
-HELP = "published weights: where they are, on what terms; fetch, add, verify, convert, join them"
+HELP = (
+    "published weights: where they are, on what terms; fetch, add, verify, convert, join, pack them"
+)
 
 
 def add(commands: Any) -> None:
@@ -24,7 +26,12 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("fetch", help="get checkpoints from their authors")
     action.set_defaults(run=fetch)
-    action.add_argument("names", nargs="+", metavar="NAME", help="of `stvt weights list`")
+    action.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="of `stvt weights list`; or hf:OWNER/NAME/FILE, by extra `hub`",
+    )
     action.add_argument("--accept", action="store_true", help="accept the terms without asking")
     action.add_argument("--from", dest="source", metavar="URL", help="(default: its authors')")
     action.add_argument(
@@ -33,7 +40,9 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("add", help="put a file that you have where its network looks")
     action.set_defaults(run=add_file)
-    action.add_argument("file", type=Path, metavar="FILE", help="a checkpoint, or its package")
+    action.add_argument(
+        "file", type=Path, metavar="FILE", help="a checkpoint, its package, or hf:OWNER/NAME/FILE"
+    )
     action.add_argument("--as", dest="network", metavar="NETWORK", help="(default: what it fits)")
     action.add_argument("--replace", action="store_true", help="even where another file is")
 
@@ -51,12 +60,24 @@ def add(commands: Any) -> None:
 
     action = actions.add_parser("join", help="one file of what the stages of a training left")
     action.set_defaults(run=join)
+    _add_parts(action)
+
+    action = actions.add_parser(
+        "pack", help="a folder for the Hugging Face Hub: weights, model card"
+    )
+    action.set_defaults(run=pack)
+    _add_parts(action)
+    action.add_argument("--licence", metavar="ID", help="of them, as apache-2.0 (default: unsaid)")
+
+
+def _add_parts(action: Any) -> None:
+    """The weights that `join` and `pack` read."""
     action.add_argument("network", metavar="NETWORK", help="stvun-s, edvr-s ...")
     action.add_argument(
         "parts", nargs="+", type=Path, metavar="RUN", help="or a file; later ones go before others"
     )
     action.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.safetensors", help="the new"
+        "--out", type=Path, required=True, metavar="FILE", help="the new; of pack a folder"
     )
     action.add_argument("--half", action="store_true", help="in float16, half the size")
     action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4, help="of it")
@@ -94,16 +115,20 @@ def _origin(entry: Any) -> str:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    from stvt.baselines import checkpoint
+    from stvt.baselines import add_weights, checkpoint, is_hub_file
     from stvt.core.errors import StvtError, UsageError
 
     if args.source and len(args.names) > 1:
         raise UsageError(f"--from is for one checkpoint, not {len(args.names)}")
     for name in args.names:
-        checkpoint(name)
+        if not is_hub_file(name):
+            checkpoint(name)
     code, args.facts = 0, []
     for name in args.names:
         try:
+            if is_hub_file(name):
+                _print_stored(args, add_weights(Path(name), replace=args.renew))
+                continue
             _accept(name, accept=args.accept)
             _fetch(name, args)
         except (StvtError, OSError) as error:
@@ -159,13 +184,37 @@ def convert(args: argparse.Namespace) -> int:
 
 
 def join(args: argparse.Namespace) -> int:
-    from stvt.training.weights import join_weights, run_weights
-
-    files = [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
-    number = join_weights(args.network, files, args.out, scale=args.scale, half=args.half, say=note)
-    args.facts = {"file": args.out, "parameters": number}
-    print(f"{args.out}: {number:,} parameters, {_size(args.out.stat().st_size)}")
+    args.facts = {"file": args.out, "parameters": _join(args, args.out)}
     return 0
+
+
+def pack(args: argparse.Namespace) -> int:
+    from stvt.training.model_card import check_own, model_card
+
+    check_own(_parts(args))
+    file, card = args.out / f"{args.network}.safetensors", args.out / "README.md"
+    number = _join(args, file)
+    args.facts = {"file": file, "parameters": number}
+    card.write_text(model_card(args.network, file, number, args.scale, args.licence), "utf-8")
+    print(f"{card}: to publish it, `hf upload OWNER/NAME {args.out}` (of huggingface_hub)")
+    return 0
+
+
+def _parts(args: argparse.Namespace) -> list[Path]:
+    from stvt.training.weights import run_weights
+
+    return [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
+
+
+def _join(args: argparse.Namespace, out: Path) -> int:
+    """Write the weights of all parts into one file; the number of parameters."""
+    from stvt.training.weights import join_weights
+
+    number = join_weights(
+        args.network, _parts(args), out, scale=args.scale, half=args.half, say=note
+    )
+    print(f"{out}: {number:,} parameters, {_size(out.stat().st_size)}")
+    return number
 
 
 def _fetch(name: str, args: argparse.Namespace) -> None:

@@ -113,10 +113,14 @@ def remove_temporaries(folder: Path, name: str = "") -> None:
 
     name: of the file that was to be written; "" for all.
     """
-    for file in folder.glob(".*.tmp"):
-        ours = is_temporary(file.name) and file.name.startswith(f".{name}.stvt-" if name else ".")
-        if ours and file.is_file() and not file.is_symlink():
-            file.unlink(missing_ok=True)
+    if not folder.is_dir():
+        return
+    start = f".{name}.stvt-" if name else "."
+    with os.scandir(folder) as entries:  # in a third of the time of Path.glob
+        for entry in entries:
+            ours = entry.name.startswith(start) and is_temporary(entry.name)
+            if ours and entry.is_file(follow_symlinks=False):
+                Path(entry.path).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -151,7 +155,7 @@ def _locked_handle(folder: Path, busy: str, error: type[StvtError]) -> int | Non
             raise error(f"{folder}: cannot be written: {reason(fault)}") from fault
         if handle is None:
             return None
-        if not _lock(handle):
+        if not lock(handle):
             os.close(handle)
             raise error(f"{busy}; wait for that to end")
         with suppress(OSError):
@@ -165,9 +169,15 @@ def _is_open_as(handle: int, folder: Path) -> bool:
     return os.path.samestat(os.fstat(handle), folder.stat())
 
 
-def _lock(handle: int) -> bool:
-    import fcntl
+def lock(handle: int) -> bool:
+    """Locks an open file or folder until it is closed; False if another process keeps it locked.
 
+    Windows, and file systems without locks, have none: True.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
     end = time.monotonic() + WAIT_SECONDS
     while True:
         try:

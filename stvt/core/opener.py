@@ -100,7 +100,7 @@ class _Paced(urllib.request.AbstractHTTPHandler):
             connection.response_class = answer
             return connection
 
-        return super().do_open(connect, req, **options)  # type: ignore[arg-type]
+        return super().do_open(connect, req, **options)
 
 
 class _Http(_Paced, urllib.request.HTTPHandler):

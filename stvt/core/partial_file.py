@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from .errors import DownloadError, StvtError
-from .files import read_json, write_json
+from .files import lock, read_json, write_json
 from .records import from_dict
 
 
@@ -113,7 +113,11 @@ class PartialFile:
     def _open(self) -> None:
         while True:
             self._handle = self.file.open("a+b", buffering=0)
-            _lock(self._handle, self.target)
+            if not lock(self._handle.fileno()):
+                self._close()
+                raise DownloadError(
+                    f"{self.target} is being fetched by another process; wait for it"
+                )
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(self._handle.fileno()), self.file.stat()):
                     break
@@ -137,17 +141,3 @@ def _writing(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DownloadError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def _lock(handle: BinaryIO, target: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # on Windows, where nothing is locked
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.close()
-        raise DownloadError(f"{target} is being fetched by another process; wait for it") from error
-    except OSError:
-        return  # a file system without locks

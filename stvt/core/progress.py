@@ -90,7 +90,8 @@ class _LogLines:
         rate = (done - self.first) / (now - self.start) if now > self.start else 0
         left = f", {(total - done) / rate / 60:.1f} min left" if total and rate else ""
         of = f" of {total}" if total else ""
-        counted = f"{done}{of} {plural(self.unit)}, {pace(rate, self.unit)}{left}"
+        speed = f", {pace(rate, self.unit)}" if rate else ""
+        counted = f"{done}{of} {plural(self.unit)}{speed}{left}"
         text = f"{plain(what)[:LONGEST]}: {counted}"
         print(text, file=sys.stderr, flush=True)
 

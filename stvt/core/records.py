@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import StvtError
@@ -29,81 +29,124 @@ def from_dict(cls: type[T], value: object, where: str, error: type[StvtError] = 
     stvt.core.errors.StvtError: a.json: width: is 'x', expected int
     """
     try:
-        record: T = _convert(cls, value, "")
+        record: T = _reader(cls)(value)
     except _Fault as fault:
         raise error(f"{where}: {fault}") from None
     return record
 
 
 class _Fault(Exception):
-    pass
+    """What is wrong with a value, and the parts of its place, from the inside out."""
+
+    def __init__(self, said: str) -> None:
+        self.said, self.place = said, list[str]()
+
+    def __str__(self) -> str:
+        place = "".join(reversed(self.place)).removeprefix(".")
+        return f"{place or 'the whole'}: {self.said}"
 
 
-@cache
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return get_type_hints(cls)
+Reader = Callable[[Any], Any]  # checks and converts a value, or raises _Fault
 
 
-def _convert(kind: Any, value: Any, place: str) -> Any:
+def _reader(kind: Any) -> Reader:
+    """The reader of a type. Types are looked at once, values by the ten thousand."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return value
     if is_dataclass(kind):
-        return _dataclass(kind, value, place)
-    if origin is Literal and value in arguments:
-        return value
+        return partial(_dataclass, kind)
     if origin in (Union, types.UnionType):
-        return _union(arguments, value, place)
-    if origin in (list, tuple) and isinstance(value, list):
-        if origin is tuple and arguments[-1:] != (...,):
-            if len(value) == len(arguments):
-                pairs = zip(arguments, value)
-                return tuple(_convert(k, v, f"{place}[{i}]") for i, (k, v) in enumerate(pairs))
-        else:
-            items = (_convert(arguments[0], v, f"{place}[{i}]") for i, v in enumerate(value))
-            return origin(items)
-    if origin in (dict, Mapping) and isinstance(value, dict):
-        return {k: _convert(arguments[1], v, _at(place, k)) for k, v in value.items()}
+        return partial(_union, [_reader(one) for one in arguments])
+    if origin is tuple and arguments[-1] is not ...:
+        return partial(_pair, kind, [_reader(one) for one in arguments])
+    if origin in (list, tuple):
+        return partial(_list, kind, _reader(arguments[0]))
+    if origin in (dict, Mapping):
+        return partial(_dict, kind, _reader(arguments[1]))
+    return partial(_plain, kind, arguments if origin is Literal else ())
+
+
+def _plain(kind: Any, allowed: tuple[Any, ...], value: Any) -> Any:
+    if type(value) is kind or kind is Any or value in allowed:
+        return value
     if kind is float and type(value) is int and abs(value) < 1 << 1023:
         return float(value)
-    if kind in (str, int, float, bool) and type(value) is kind:
-        return value
-    if kind in (None, type(None)) and value is None:
-        return None
-    raise _Fault(f"{place or 'the whole'}: is {_short(value)}, expected {_name(kind)}")
+    raise _unexpected(kind, value)
 
 
-def _dataclass(kind: Any, value: Any, place: str) -> Any:
+def _list(kind: Any, reader: Reader, value: Any) -> Any:
+    if not isinstance(value, list):
+        raise _unexpected(kind, value)
+    return get_origin(kind)([_read(reader, one, index) for index, one in enumerate(value)])
+
+
+def _pair(kind: Any, readers: list[Reader], value: Any) -> Any:
+    if not isinstance(value, list) or len(value) != len(readers):
+        raise _unexpected(kind, value)
+    return tuple(map(_read, readers, value, range(len(value))))
+
+
+def _dict(kind: Any, reader: Reader, value: Any) -> Any:
     if not isinstance(value, dict):
-        raise _Fault(f"{place or 'the whole'}: is {_short(value)}, expected an object")
-    hints, given = _hints(kind), {}
-    for field in fields(kind):
-        if field.name in value:
-            at = _at(place, field.name)
-            given[field.name] = _convert(hints[field.name], value[field.name], at)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise _Fault(f"{_at(place, field.name)}: is missing")
+        raise _unexpected(kind, value)
+    return {name: _read(reader, one, name) for name, one in value.items()}
+
+
+def _dataclass(kind: Any, value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise _unexpected("an object", value)
+    given = {}
+    for name, reader, is_needed in _fields(kind):
+        if name in value:
+            given[name] = _read(reader, value[name], name)
+        elif is_needed:
+            fault = _Fault("is missing")
+            fault.place.append(f".{name}")
+            raise fault
     return kind(**given)
 
 
-def _union(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
+@cache
+def _fields(kind: Any) -> list[tuple[str, Reader, bool]]:
+    """Name, reader and whether it has no default, of each field of a dataclass."""
+    hints = get_type_hints(kind)
+    return [
+        (
+            field.name,
+            _reader(hints[field.name]),
+            field.default is MISSING and field.default_factory is MISSING,
+        )
+        for field in fields(kind)
+    ]
+
+
+def _union(readers: list[Reader], value: Any) -> Any:
     faults = []
-    for kind in kinds:
+    for reader in readers:
         try:
-            return _convert(kind, value, place)
+            return reader(value)
         except _Fault as fault:
             faults.append(fault)
     # The fault of the kind that came nearest: a dataclass or list rather than "is no null".
-    raise max(faults, key=lambda fault: len(str(fault).partition(":")[0]))
+    raise max(faults, key=lambda fault: len(fault.place))
 
 
-def _at(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
+def _read(reader: Reader, value: Any, at: str | int) -> Any:
+    try:
+        return reader(value)
+    except _Fault as fault:
+        fault.place.append(f".{at}" if isinstance(at, str) else f"[{at}]")
+        raise
+
+
+def _unexpected(kind: Any, value: Any) -> _Fault:
+    return _Fault(f"is {_short(value)}, expected {_name(kind)}")
 
 
 def _name(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(repr, get_args(kind)))
+    if isinstance(kind, str):
+        return kind
     return "null" if kind in (None, type(None)) else str(getattr(kind, "__name__", kind))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import StvtError
@@ -27,6 +28,7 @@ def name_in(value: object, file: Path, field: str) -> str:
     return value
 
 
+@lru_cache(maxsize=1 << 12)
 def file_name(text: object) -> str:
     """A file name for any text: one part of a path, without surprises, that no other text gives.
 

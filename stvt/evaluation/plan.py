@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +108,7 @@ class Plan:
             handoff_dtype=protocol.handover,
             compiled=options.compiled,
             weights=WeightFiles(
-                {n: Path(os.path.expanduser(file)).resolve() for n, file in options.weights.items()}
+                {n: baselines.absolute(file) for n, file in options.weights.items()}
             ),
             untrained=options.untrained,
             new_frames=protocol.frames != "existing",

@@ -44,6 +44,7 @@ LIBRARIES = (
     "opencv-python",
     "pillow",
     "scikit-image",
+    "imageio-ffmpeg",
 )
 
 
@@ -125,7 +126,9 @@ def _method(plan: Plan, spec: str, method: Method) -> MethodInfo:
 def _measure(metric: Metric) -> MetricInfo:
     from stvt.reports import MetricInfo
 
-    return MetricInfo(metric.higher_is_better, metric.unit, metric.definition, metric.spec)
+    return MetricInfo(
+        metric.higher_is_better, metric.unit, metric.definition, metric.spec, metric.input
+    )
 
 
 def _shown(plan: Plan) -> dict[str, dict[str, int]]:

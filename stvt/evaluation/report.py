@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from shutil import copy
@@ -21,15 +20,14 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 LONGEST = 1e9  # seconds that a frame may be said to take
+NOTHING: store.Records = {}
 COST = ("runtime", "multiply_accumulates", "uncounted", "counted_at")  # what RUN/runtime holds
 
 
-def read_run(
-    run: str | Path, known: Mapping[Path, dict[str, Any]] = {}
-) -> tuple[DataFrame, RunInfo]:
+def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame, RunInfo]:
     """The scores of a run, and what is known of it: run.json, failures, warnings, cost.
 
-    known: records that were read already, by file.
+    known: records that were read already.
     Raises UsageError if `run` is no folder of a run, or its run.json is damaged.
     """
     run = Path(run)
@@ -102,14 +100,14 @@ def run_protocol(info: RunInfo, run: Path) -> Protocol:
 def _unit(
     run: Path,
     info: RunInfo,
-    known: Mapping[Path, dict[str, Any]],
+    known: store.Records,
     dataset: str,
     scene: str,
     method: str,
 ) -> dict[str, Any]:
     """What is stored of a scene by a method, with a "failure" where it has no scores."""
-    record = known.get(store.unit_file(run, dataset, scene, method))
-    record = record or store.read_unit(run, dataset, scene, method)
+    name = (dataset, scene, method)
+    record = known.get(name) or store.read_unit(run, *name)
     if record.get("signature", info.signature) != info.signature:
         record = {**record, "failure": "not run yet under this protocol", "scores": []}
     return record
@@ -135,7 +133,7 @@ def table(
 
 
 def report(
-    run: str | Path, *, is_current: bool = False, known: Mapping[Path, dict[str, Any]] = {}
+    run: str | Path, *, is_current: bool = False, known: store.Records = NOTHING
 ) -> DataFrame:
     """Writes `run`/report from what is stored in `run`, and returns the table of scores.
 

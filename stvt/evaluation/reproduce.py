@@ -82,7 +82,9 @@ def reproduce(
     for line in _other_data(info, root, protocol):
         tell(line)
     used = {name: Path(file) for name, file in (last.get("weights") or {}).items()}
-    files = {name: file for name, file in used.items() if file.is_file()} | dict(weights or {})
+    files = {
+        name: file for name, file in used.items() if baselines.is_hub_file(file) or file.is_file()
+    } | dict(weights or {})
     lost = [name for name in info.weights if name not in files]
     if lost:
         raise UsageError(

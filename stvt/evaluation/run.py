@@ -30,6 +30,8 @@ from stvt.profiling.flops import count, device_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+TIMED = 5.0  # seconds that a method is timed for: its median moves by less than other programs do
+
 
 def evaluate(
     datasets: Sequence[str] | str,
@@ -109,15 +111,16 @@ def _is_reported(run: Path) -> bool:
     return bool(sessions) and "ended" in sessions[-1] and (run / "report" / PAGE).exists()
 
 
-def _remainder(units: Iterable[Unit]) -> tuple[dict[Path, dict[str, Any]], list[Unit]]:
-    """The records that are whole, by file, and the other units with the metrics that theirs lack."""
+def _remainder(units: Iterable[Unit]) -> tuple[store.Records, list[Unit]]:
+    """The records that are whole, and the other units with the metrics that theirs lack."""
     records, left = {}, []
     for unit in units:
-        record = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
+        name = (unit.dataset, unit.scene, unit.label)
+        record = store.read_unit(unit.run, *name)
         if missing := unit.missing_metrics(record):
             left.append(replace(unit, metrics=missing))
         else:
-            records[unit.file] = record
+            records[name] = record
     return records, left
 
 
@@ -214,6 +217,7 @@ def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) ->
                 precision=plan.settings.precision,
                 warm_up=1,
                 min_repeats=2,
+                budget_seconds=TIMED,
             )
             cost["runtime"] = timed.facts()
         operations = count(method, height, width, time)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +14,16 @@ from stvt.core.errors import UsageError
 from stvt.core.records import from_dict
 from stvt.core.safe_names import file_name
 from stvt.metrics import METRICS
-from stvt.reports import COLUMNS
+from stvt.reports import COLUMNS, WHOLE_SCENE
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 AGAIN = "delete it, and the same `stvt evaluate` writes it again"
 MOST_FRAMES = 10**9
-FOLDERS = ("", "units/*/*", "runtime", "seconds")  # of a run's folder, in which records lie
+Records = Mapping[tuple[str, str, str], dict[str, Any]]  # by data set, scene and method
+# Of a run's folder, in which files are written whole or not at all.
+FOLDERS = ("", "units/*/*", "runtime", "seconds", "report", "report/videos")
 
 
 def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
@@ -47,7 +49,8 @@ def picture_file(run: Path, dataset: str, scene: str, method: str) -> Path:
 class UnitRecord:
     """The stored record of a unit: its scores, or why it has none.
 
-    scores: frame, time, metric, channel and value ("inf" where it is not finite) of each.
+    scores: frame, time, metric, channel and value ("inf" where it is not finite) of each; of a whole
+            scene the frame is `WHOLE_SCENE`.
     metrics: the definitions of those of the scores. failed_metrics: others, and why.
     """
 
@@ -115,7 +118,7 @@ def _check(record: UnitRecord, file: Path) -> None:
                 str(),
                 int() | float() | "inf" | "-inf" | "nan",
             ]:
-                if 0 <= frame < MOST_FRAMES:
+                if WHOLE_SCENE <= frame < MOST_FRAMES:
                     continue
         raise UsageError(f"{file}: scores[{place}]: is {str(row)[:60]}, no score of a frame")
 
@@ -158,8 +161,8 @@ def scores_table(records: Iterable[dict[str, Any]], metrics: Sequence[str] = ())
             record["scene"],
             record["method"],
             frame,
-            t,
-            "new" if t else "existing",
+            math.nan if frame == WHOLE_SCENE else t,
+            "scene" if frame == WHOLE_SCENE else "new" if t else "existing",
             metric,
             channel,
             float(value),

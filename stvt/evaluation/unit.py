@@ -6,7 +6,7 @@ import random
 import time as clock
 import traceback
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from stvt import baselines, datasets, metrics
+from stvt import baselines, datasets
 from stvt.baselines import (
     Method,
     PrecomputedFrames,
@@ -33,9 +32,10 @@ from stvt.baselines import (
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
 from stvt.core.formatting import plain
-from stvt.core.safe_names import file_name
-from stvt.datasets import authors_finish, authors_low_resolution, read_frame, write_frame
+from stvt.datasets import read_frame
 from stvt.evaluation import store, thumbnails
+from stvt.evaluation.frames import Frame, inputs
+from stvt.evaluation.judge import Judge, Judged
 from stvt.evaluation.protocol import Position, Protocol
 from stvt.evaluation.threads import ordered_pool, prefetch
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from stvt.datasets import PreparedScene
     from stvt.metrics import Metric
 
-Frame = NDArray[np.uint8]
 THREADS = 4  # that score, at most: each holds some frames
 
 
@@ -161,24 +160,29 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     computed = method.seconds
     protocol = unit.protocol
     method.begin(unit.told)
-    judge = _Judge(unit, scene, thumbnails.middle_positions(unit.positions) if unit.moving else ())
+    judge = Judge(unit, thumbnails.middle_positions(unit.positions) if unit.moving else ())
     if isinstance(method, PrecomputedFrames):
         judge.observer = method.observe
     scores: list[list[object]] = []
 
-    def done(rows: list[list[object]]) -> None:
-        scores.extend(rows)
+    def done(judged: Judged) -> None:
+        scores.extend(judged.rows)
+        if judge.sequences:
+            follow(partial(judge.follow, judged))
         if on_frame:
             on_frame()
 
-    # Frames are read ahead, and truths read, scores made and pictures written by other threads,
-    # while this one computes.
-    with (
-        closing(prefetch(_inputs(scene, protocol, unit.settings.device))) as inputs,
-        ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
-    ):
-        for position, restored in _restored(unit, method, inputs, judge):
-            submit(partial(judge, position, restored))
+    with closing(judge):
+        # Frames are read ahead, and truths read, scores made and pictures written by other threads,
+        # while this one computes; one more takes the frames in their order, for metrics of sequences.
+        with (
+            ordered_pool(lambda _: None) as follow,
+            closing(prefetch(inputs(scene, protocol, unit.settings.device))) as frames,
+            ordered_pool(done, min(torch.get_num_threads(), THREADS)) as submit,
+        ):
+            for position, restored in _restored(unit, method, frames, judge):
+                submit(partial(judge, position, restored))
+        scores += judge.sequence_rows()
     if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: read_frame(scene.gt_path(index)))
     warnings = [warning for stage in method.stages for warning in stage.warnings]
@@ -198,7 +202,7 @@ def _restored(
     unit: Unit,
     method: Method,
     inputs: Iterator[Tensor],
-    judge: _Judge,
+    judge: Judge,
 ) -> Iterator[tuple[Position, Callable[[], Frame]]]:
     """Each wanted output as the method makes it, and a function that gives it as it is scored.
 
@@ -237,75 +241,8 @@ def _restored(
         )
 
 
-def _read_restored(method: PrecomputedFrames, frame: int, judge: _Judge) -> Frame:
+def _read_restored(method: PrecomputedFrames, frame: int, judge: Judge) -> Frame:
     return judge.checked(read_precomputed(method.files[frame], method.name))
-
-
-class _Judge:
-    """Scores single frames of a unit, and keeps pictures of those that are to be kept.
-
-    moving: the positions of which the report's players keep a copy.
-    observer:    told of each frame's index, the frame and the truth, if set.
-    """
-
-    def __init__(self, unit: Unit, scene: PreparedScene, moving: Sequence[Position]) -> None:
-        self.unit, self.scene, self.moving = unit, scene, moving
-        self.measures = {
-            one.name: (_measure(one, unit.settings.device), _channel(one, unit.protocol))
-            for one in unit.metrics
-        }
-        self.failed: dict[str, str] = {}  # a user's metric -> why
-        self.size = _scored_size(scene, unit.protocol)
-        self.clip = unit.run / "clips" / unit.dataset / unit.scene
-        self.observer: Callable[[int, Frame, Frame], None] | None = None
-        if moving:
-            thumbnails.remove_copies(self.clip, unit.label)
-
-    def __call__(self, position: Position, restored: Callable[[], Frame]) -> list[list[object]]:
-        """One row a metric: frame, time, metric, channel, value. From any thread."""
-        height, width = self.size
-        protocol = self.unit.protocol
-        frame = restored()
-        truth = read_frame(self.scene.gt_path(position.frame))[:height, :width]
-        rows: list[list[object]] = []
-        for name, (measure, channel) in self.measures.items():
-            if name in self.failed:
-                continue
-            try:
-                value = measure(frame, truth, channel, protocol.crop_border)
-            except metrics.MetricError as error:
-                if name in metrics.METRICS:
-                    raise
-                # One's own metric must not cost the scores of the others.
-                self.failed.setdefault(name, f"frame {position.frame}: {plain(str(error))}")
-                continue
-            number = round(value, 6) if np.isfinite(value) else str(value)
-            rows.append([position.frame, position.t, name, channel, number])
-        _keep_frames(self.unit, self.scene, position, frame, truth)
-        if self.observer:
-            self.observer(position.frame, frame, truth)
-        if position in self.moving:
-            low = _low(self.scene, protocol, position.k)
-            thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
-        return rows
-
-    def finished(self, large: Tensor) -> Frame:
-        """A method's output as it is scored: 8 bits, of the truth's size."""
-        height, width = self.size
-        if self.unit.protocol.inputs == "authors":
-            frame = authors_finish(2 * large.float().cpu().numpy() - 1, height, width)
-            return frame[:height, :width]  # for an odd size there is one row or column more
-        return self.checked(levels(large))
-
-    def checked(self, frame: Frame) -> Frame:
-        """The frame, if it is of the truth's size."""
-        height, width = self.size
-        if frame.shape[:2] != (height, width):
-            raise baselines.MethodError(
-                f"made a frame of {frame.shape[1]}x{frame.shape[0]} where the truth is "
-                f"{width}x{height}"
-            )
-        return frame
 
 
 def seed(text: str) -> None:
@@ -322,70 +259,5 @@ def _method(spec: str, settings: Settings, fingerprint: str) -> Method:
     return baselines.build(spec, settings)
 
 
-@cache
-def _measure(metric: Metric, device: str) -> metrics.Measure:
-    return metric.open(device, baselines.published_network)
-
-
-def _channel(metric: Metric, protocol: Protocol) -> str:
-    """The protocol's channel, or the first that the metric is defined for."""
-    return protocol.channel if protocol.channel in metric.channels else metric.channels[0]
-
-
 def _frame_at(time: float, protocol: Protocol) -> int:
     return round(time * protocol.time_step)
-
-
-def _inputs(scene: PreparedScene, protocol: Protocol, device: str) -> Iterator[Tensor]:
-    """The scene's input frames as a method takes them: (3, h, w), RGB in [0, 1]."""
-    for k in range((scene.frames - 1) // protocol.time_step + 1):
-        yield _input(scene, protocol, device, k)
-
-
-def _input(scene: PreparedScene, protocol: Protocol, device: str, k: int) -> Tensor:
-    index = k * protocol.time_step
-    if protocol.inputs == "authors":
-        low = authors_low_resolution(read_frame(scene.gt_path(index)))
-        return torch.from_numpy((low + 1) / 2).to(device, torch.float32)
-    stored = read_frame(scene.lr_path(index, protocol.low_folder))
-    return torch.from_numpy(stored).to(device).permute(2, 0, 1).to(torch.float32) / 255
-
-
-def _low(scene: PreparedScene, protocol: Protocol, k: int) -> Frame:
-    """An input frame as it is shown."""
-    if protocol.inputs == "authors":
-        return levels(_input(scene, protocol, "cpu", k))
-    return read_frame(scene.lr_path(k * protocol.time_step, protocol.low_folder))
-
-
-def _scored_size(scene: PreparedScene, protocol: Protocol) -> tuple[int, int]:
-    """Height and width of the part of the true frames that the inputs show."""
-    if protocol.inputs == "authors":
-        return scene.height, scene.width
-    return scene.gt_size(protocol.low_folder)
-
-
-def levels(frame: Tensor) -> Frame:
-    """(3, h, w) in [0, 1] as 8 bits, (h, w, 3), rounded."""
-    # Halves up, also those that float arithmetic left a hair below: enlarging 8-bit frames makes
-    # many, and which way they fall must not depend on the machine.
-    shifted = (frame.float() * 255).add_(0.5).add_(1e-4).clamp_(0, 255)
-    return shifted.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def _keep_frames(
-    unit: Unit, scene: PreparedScene, position: Position, restored: Frame, truth: Frame
-) -> None:
-    """Writes the frames asked for, and those that the report shows."""
-    files: dict[Path, Frame] = {}
-    if unit.save_frames:
-        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
-        files[folder / f"{position.frame:08d}.png"] = restored
-    if position == unit.shown:
-        picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
-        files[picture] = restored
-        files[picture.parents[1] / "truth.png"] = truth
-        files[picture.parents[1] / "input.png"] = _low(scene, unit.protocol, position.k)
-    for file, frame in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_frame(file, frame)

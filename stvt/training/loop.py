@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from torch.nn.utils import clip_grad_norm_
 from stvt import baselines
 from stvt.baselines import init_weights
 from stvt.core.errors import UsageError
-from stvt.core.files import locked, read_json, write_json
+from stvt.core.files import locked, read_json, remove_temporaries, write_json
 from stvt.core.records import from_dict
 from stvt.training import checkpoints
 from stvt.training.data import Batch, TrainingData, killed_workers, load_data
@@ -86,7 +86,7 @@ def train(
         )
     if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
-    with killed_workers(), distributed_context(device) as context, _locked(out, context):
+    with killed_workers(), distributed_context(device) as context, _alone(out, context):
         if not context.is_main:
             say = _silent
         _check_shares(recipe, context)
@@ -295,9 +295,16 @@ def _check_shares(recipe: TrainingRecipe, context: DistributedContext) -> None:
         )
 
 
-def _locked(out: Path, context: DistributedContext) -> AbstractContextManager[object]:
-    """The folder of a run for this command alone."""
-    return locked(out, "being trained", UsageError) if context.is_main else nullcontext()
+@contextmanager
+def _alone(out: Path, context: DistributedContext) -> Iterator[None]:
+    """The folder of a run for this command alone, without what a killed one had half written."""
+    if not context.is_main:
+        yield
+        return
+    with locked(out, "being trained", UsageError):
+        for folder in (out, out / "checkpoints", out / "weights"):
+            remove_temporaries(folder)
+        yield
 
 
 def _progress_text(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stvt.baselines import LossModule, Method, Settings, build, method_of
 from stvt.datasets import Prepared, phase, read_frame
-from stvt.evaluation.unit import levels
+from stvt.evaluation.frames import levels
 from stvt.metrics import psnr
 from stvt.training.data import TrainingData
 from stvt.training.recipe import TrainingRecipe

@@ -19,9 +19,10 @@ from stvt.baselines import (
     network_spec,
     read_state,
     spec_of,
+    trained_on,
 )
 from stvt.core.errors import UsageError
-from stvt.core.files import write_bytes
+from stvt.core.files import sha256_of, write_bytes
 from stvt.training.checkpoints import writing
 
 
@@ -121,6 +122,7 @@ def join_weights(
     half: in float16, half the size. Returns the number of parameters.
     Raises UsageError if a part is in none of the files, or does not fit; nothing is written then.
     """
+    kinds = {trained_on(file, sha256_of(file)) for file in files if file.is_file()} - {""}
     network = baselines.network(name, scale)
     given = load_initial(network, files, say)
     spec = network_spec(name)
@@ -133,7 +135,8 @@ def join_weights(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"
         )
-    write_weights(out, state, f"{name}, x{scale}", torch.float16 if half else torch.float32)
+    about = f"{name}, {'+'.join(sorted(kinds))}x{scale}"  # as `trained_on` reads it
+    write_weights(out, state, about, torch.float16 if half else torch.float32)
     return sum(one.numel() for one in state.values())
 
 

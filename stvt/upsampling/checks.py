@@ -60,8 +60,9 @@ def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
         "method": [method.name, method.weights, method.fingerprint],
         "settings": [settings.scale, settings.precision, settings.tile, settings.chunk],
         "options": [
-            *(job.factor, job.slow, job.hold, job.cuts, job.preview, str(job.part)),
-            *(job.stream, str(job.fps), job.codec, job.crf, job.pixel_format, job.lossless),
+            *(job.factor, job.slow, job.hold, str(job.cuts), job.repeats, job.preview),
+            *(str(job.part), job.stream, str(job.scale), str(job.fps), str(job.source_fps)),
+            *(job.codec, job.crf, job.pixel_format, job.lossless),
         ],
     }
     file = job.parts / "job.json"

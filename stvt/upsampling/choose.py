@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import tee
 
 import torch
@@ -22,6 +23,7 @@ from stvt.baselines import (
 PREFERRED = ("stvun", "v2f", "stvun-s")
 FALLBACK = "bicubic+flow"  # which needs no weights
 IDENTITY = "repeat"  # at scale 1 and without new frames
+LARGEST_SCALE = 4
 
 
 class SideBySide(Method):
@@ -57,6 +59,7 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
 
     new: whether new frames are made. Of a composition only the part that is needed is
     built: scale 1 needs no spatial one, and no new frames need no temporal one.
+    A method that has a larger scale only is built for that; see its `scale`.
 
     Raises MethodError if it cannot be built.
     """
@@ -72,6 +75,8 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
         needed = "temporal" if new else "spatial"
         parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
         expression = "+".join(parts)
+    if settings.scale > 1 and (scale := _nearest_scale(expression, settings)) != settings.scale:
+        settings = replace(settings, scale=scale, phase=(scale - 1) / 2)
     method = baselines.build(expression, settings, larger=settings.scale > 1, new=new)
     if isinstance(method, PrecomputedFrames):
         raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
@@ -84,17 +89,30 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
 
 def preferred_method(settings: Settings) -> str:
     """The best method whose weights are there."""
-    return next((name for name in PREFERRED if _has_weights(name, settings)), FALLBACK)
-
-
-def _has_weights(name: str, settings: Settings) -> bool:
-    parts = [baselines.METHODS[part] for part in baselines.ALIASES.get(name, name).split("+")]
-    if any(p.kind != "temporal" and settings.scale not in p.scales for p in parts):
-        return False
     if settings.untrained:
-        return False
+        return FALLBACK
+    names = (n for n in PREFERRED if _has_scale(baselines.ALIASES.get(n, n), settings.scale))
+    return next((name for name in names if _has_weights(name, settings)), FALLBACK)
+
+
+def _nearest_scale(expression: str, settings: Settings) -> int:
+    """The least scale, from the one asked for on, that a method has, if possible with weights."""
+    scales = [
+        scale for scale in range(settings.scale, LARGEST_SCALE + 1) if _has_scale(expression, scale)
+    ]
+    ready = (scale for scale in scales if _has_weights(expression, replace(settings, scale=scale)))
+    return next(ready, scales[0] if scales else settings.scale)
+
+
+def _has_scale(expression: str, scale: int) -> bool:
+    """Whether those of a method's parts that stvt knows enlarge by so much."""
+    specs = [baselines.METHODS.get(part) for part in expression.split("+")]
+    return all(spec is None or spec.kind == "temporal" or scale in spec.scales for spec in specs)
+
+
+def _has_weights(expression: str, settings: Settings) -> bool:
     try:
-        for network in networks_of([name]):
+        for network in () if settings.untrained else networks_of([expression]):
             find_weights(network, settings)
     except MethodError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -17,7 +18,8 @@ from stvt.baselines import Method, Precision, Settings
 from stvt.datasets import Pixels
 from stvt.device import usable_device
 from stvt.upsampling.choose import choose_method
-from stvt.upsampling.sequence import Placement, Upsampling, as_picture
+from stvt.upsampling.sequence import Upsampling, as_picture, resized
+from stvt.upsampling.timeline import Placement, TimedFrame
 
 Frames = TypeVar("Frames", Tensor, NDArray[np.uint8], NDArray[np.floating])
 STRAY = 1e-3  # so far from [0, 1] rounding may have put a float
@@ -27,7 +29,7 @@ def upsample(
     frames: Frames,
     method: str | Method | None = None,
     *,
-    scale: int = 4,
+    scale: float = 4,
     times: Sequence[float] = (0.5,),
     cuts: bool = True,
     device: str = "auto",
@@ -40,6 +42,7 @@ def upsample(
 
     frames: an array (n, H, W, 3) or a Tensor (n, 3, H, W), RGB: uint8, or floats in [0, 1].
     method: as `stvt upsample --method`, or one from `stvt.load_method`; None: the best there is.
+    scale:  1 to 4; where the method has a larger one only, its frames are reduced.
     times:  of the new frames, each in (0, 1), rising; () for none.
     cuts:   find cuts; across one the earlier frame is repeated.
     tile:   side of the pieces that networks work in, in low-resolution pixels; "auto": whole frames
@@ -53,8 +56,8 @@ def upsample(
     pictures = _pictures(frames)
     if not isinstance(method, Method):
         settings = Settings(
-            scale=scale,
-            phase=(scale - 1) / 2,
+            scale=math.ceil(scale),
+            phase=(math.ceil(scale) - 1) / 2,
             device=usable_device(device),
             precision=precision,
             tile=tile,
@@ -62,14 +65,17 @@ def upsample(
             untrained=untrained,
         )
         method = choose_method(method, settings, new=bool(times))
+    else:
+        scale = method.scale
     upsampling = Upsampling(
         method, Placement(tuple(times), hold=False), cuts, warnings.warn if tile == "auto" else None
     )
-    timed = ((Fraction(k), picture) for k, picture in enumerate(pictures))
+    height, width = (round(side * scale) for side in pictures[0].shape[:2])
+    timed = (TimedFrame(Fraction(k), picture, k) for k, picture in enumerate(pictures))
     whole = pictures[0].dtype == np.uint8
     outputs = []
     for output in upsampling.outputs(timed, lambda: Fraction(1)):
-        picture = as_picture(output)
+        picture = as_picture(resized(output, (height, width)))
         outputs.append(np.rint(picture * 255).astype(np.uint8) if whole else picture)
     if isinstance(frames, Tensor):
         return torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2).contiguous()

@@ -6,65 +6,34 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, repeat
+from itertools import groupby
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from stvt.baselines import Method, MethodError, is_out_of_memory, stream_in_tiles
 from stvt.core.errors import UsageError
-from stvt.datasets import Pixels, shots
+from stvt.datasets import Pixels, mark_repeats, shots
+from stvt.evaluation.threads import prefetch
+from stvt.upsampling.cuts import CutList
+from stvt.upsampling.timeline import Placement, TimedFrame, output_count, with_next
 
-FINE = 64  # parts of a gap in which new frames are placed where time stamps are uneven
-SNAP = Fraction(1, 20)  # of an output's time: a frame so near to an output is shown as it is
+STILL = Fraction(1, 6)  # seconds: a picture that is held for longer is meant to stand still
 
-Timed = tuple[Fraction, Pixels]  # a frame and its time in seconds
-
-
-@dataclass(frozen=True)
-class Placement:
-    """The outputs between one input frame and the next.
-
-    times: that a method is asked for between two frames, each in (0, 1).
-    step:  seconds of the input between two outputs where stamps are uneven; None: every gap
-           holds the frame and all the times.
-    hold:  whether the last frame is shown as long as the others, or as the source says.
-    period: seconds between two frames of a constant rate; a longer gap, where a frame is missing or
-           the last one stays, holds the frame that it follows. None: all gaps are alike.
-    """
-
-    times: tuple[float, ...]
-    step: Fraction | None = None
-    hold: bool = True
-    period: Fraction | None = None
-
-    def outputs(self, start: Fraction, end: Fraction, origin: Fraction) -> list[int]:
-        """For each output in the gap its index: 0 is the frame itself, i is at times[i - 1]."""
-        if self.step is None:
-            parts = len(self.times) + 1
-            held = round((end - start) / self.period) - 1 if self.period else 0
-            return [0] * (held * parts) + list(range(parts))
-        near = self.step * SNAP
-        first = math.ceil((start - near - origin) / self.step)
-        last = math.ceil((end - near - origin) / self.step)
-        parts = len(self.times) + 1
-        indices = []
-        for number in range(first, last):
-            past = origin + number * self.step - start
-            exact = round(past / (end - start) * parts)
-            indices.append(0 if past <= near else min(max(exact, 1), parts - 1))
-        return indices
+Repeats = Literal["hold", "even", "compute"]
 
 
-def even_times(parts: int) -> tuple[float, ...]:
-    """The times that cut a gap into equal parts.
+class _Held(NamedTuple):
+    """A frame that differs from the one before: its shot, and the time of the last that repeats it."""
 
-    >>> even_times(4)
-    (0.25, 0.5, 0.75)
-    """
-    return tuple(float(Fraction(part, parts)) for part in range(1, parts))
+    shot: int
+    frame: TimedFrame
+    until: Fraction
+    number: int  # among all frames, from 0
 
 
 @dataclass
@@ -92,59 +61,92 @@ NOTHING_DUE = _Schedule([], 0)
 class Upsampling:
     """The outputs of a sequence, in order: iterate over `outputs(frames, ...)`.
 
-    frames: how many input frames have been read.
-    cuts:   the numbers of the frames that begin a new shot.
-    tell:   given a line where memory runs out and the work goes on in smaller tiles; None: that is
-            an error.
+    find_cuts: whether cuts are looked for; or a list of them.
+    repeats: "hold": a frame that repeats the one before is shown again, and not computed; "even":
+             nor is it shown: motion is spread from one distinct frame to the next; "compute": it is
+             a frame like others.
+    tell:    given a line where memory runs out and the work goes on in smaller tiles; None: that is
+             an error.
+
+    frames:    how many input frames have been read; cuts: the numbers of those that begin a new shot;
+    duplicate: for each, and some ahead, whether it repeats the one before.
     """
 
     def __init__(
         self,
         method: Method,
         placement: Placement,
-        find_cuts: bool = True,
+        find_cuts: bool | CutList = True,
         tell: Callable[[str], None] | None = None,
+        repeats: Repeats = "compute",
     ) -> None:
         self.method, self.placement, self.find_cuts = method, placement, find_cuts
-        self.tell = tell
+        self.tell, self.repeats = tell, repeats
         self.frames = 0
         self.cuts: list[int] = []
+        self.duplicate: list[bool] = []
         self._origin: Fraction | None = None
         self._due = 0
         self._last: Callable[[], Fraction] = Fraction
 
     def outputs(
-        self, frames: Iterable[Timed], last: Callable[[], Fraction], skip: int = 0
+        self, frames: Iterable[TimedFrame], last: Callable[[], Fraction], skip: int = 0
     ) -> Iterator[Tensor]:
         """The outputs from number `skip` on: (3, H, W) in [0, 1], on the method's device.
 
-        frames: the time of each in seconds, rising, and the picture.
+        frames: in order of time.
         last:   how long the last is shown, in seconds; asked when all are read.
         """
         self._due, self._last = 0, last
         self._origin = None
-        numbered = (
-            shots(frames, lambda timed: timed[1]) if self.find_cuts else zip(repeat(0), frames)
-        )
-        for shot, group in groupby(_with_next(numbered), key=lambda item: item[0]):
+        for shot, group in groupby(
+            with_next(self._distinct(frames)), key=lambda pair: pair[0].shot
+        ):
             if shot:
                 self.cuts.append(self.frames)
             yield from self._shot(group, skip)
 
-    def _shot(
-        self, group: Iterable[tuple[int, Timed, Timed | None, bool]], skip: int
-    ) -> Iterator[Tensor]:
+    def _numbered(self, frames: Iterable[TimedFrame]) -> Iterator[tuple[int, TimedFrame]]:
+        """The frames with the number of their shot."""
+        if isinstance(self.find_cuts, CutList):
+            return self.find_cuts.shots(frames)
+        if self.find_cuts:
+            return shots(frames, lambda frame: frame.picture)
+        return ((0, frame) for frame in frames)
+
+    def _distinct(self, frames: Iterable[TimedFrame]) -> Iterator[_Held]:
+        """The frames that are computed, each with the time until which others repeat it."""
+        numbered = self._numbered(frames)
+        marked: Iterable[tuple[bool, tuple[int, TimedFrame]]] = (
+            ((False, item) for item in numbered)
+            if self.repeats == "compute"
+            else mark_repeats(numbered, lambda item: item[1].picture)
+        )
+        held: _Held | None = None
+        for number, (repeats, (shot, frame)) in enumerate(prefetch(marked)):
+            again = repeats and held is not None and held.shot == shot
+            self.duplicate.append(again)
+            if held is not None and again:
+                held = held._replace(until=frame.seconds)
+                continue
+            if held is not None:
+                yield held
+            held = _Held(shot, frame, frame.seconds, number)
+        if held is not None:
+            yield held
+
+    def _shot(self, group: Iterable[tuple[_Held, _Held | None]], skip: int) -> Iterator[Tensor]:
         schedules: dict[int, _Schedule] = {}
         read = 0
 
         def feed() -> Iterator[Tensor]:
             nonlocal read
-            for _, (stamp, picture), following, last in group:
-                schedule = self._schedule(stamp, following, last)
+            for held, following in group:
+                schedule = self._schedule(held, following)
                 if schedule.end > skip:
                     schedules[read] = schedule
                 read += 1
-                yield as_tensor(picture)
+                yield as_tensor(held.frame.picture)
 
         def is_wanted(time: float) -> bool:
             k, index = self._locate(time)
@@ -185,20 +187,32 @@ class Upsampling:
         if done is not None and done + 1 < self._due:
             raise UsageError(f"{self.method.name} left out output {done + 1}")
 
-    def _schedule(self, stamp: Fraction, following: Timed | None, last: bool) -> _Schedule:
+    def _schedule(self, held: _Held, following: _Held | None) -> _Schedule:
         """What is due between this frame and the next; only itself where no frame may be made."""
+        start, until = held.frame.seconds, held.until
         if self._origin is None:
-            self._origin = stamp
-        until = following[0] if following else stamp + self._last()
-        indices = self.placement.outputs(stamp, until, self._origin)
-        if last:
-            indices = [0] * len(indices)
-        if following is None and not self.placement.hold:
-            indices = indices[:1]
+            self._origin = start
+        if following is None:
+            indices = self._at_end(until + self._last() - self._origin)
+        else:
+            end = following.frame.seconds
+            if self.repeats == "even" and end - start <= max(STILL, 2 * (end - until)):
+                until = start
+            indices = self.placement.outputs(start, end, self._origin, until)
+            if following.shot != held.shot:
+                indices = [0] * len(indices)
         schedule = _Schedule(indices, self._due)
         self._due = schedule.end
-        self.frames += 1
+        self.frames = following.number if following else len(self.duplicate)
         return schedule
+
+    def _at_end(self, seconds: Fraction) -> list[int]:
+        """What is due of the last frame, in a sequence that lasts so long in all."""
+        step = self.placement.step
+        due = len(self.placement.times) + 1
+        if step is not None:
+            due = max(output_count(seconds, step) - self._due, 0)
+        return [0] * (due if self.placement.hold else min(due, 1))
 
     def _locate(self, time: float) -> tuple[int, int]:
         """The frame that an output's time follows, and the index of its time after that."""
@@ -207,23 +221,18 @@ class Upsampling:
         return k, min(range(len(times)), key=lambda i: abs(k + times[i] - time))
 
 
-def _with_next(
-    numbered: Iterable[tuple[int, Timed]],
-) -> Iterator[tuple[int, Timed, Timed | None, bool]]:
-    """Frames with their shot, the next frame, and whether they are the last of their shot."""
-    rest = iter(numbered)
-    one = next(rest, None)
-    while one is not None:
-        following = next(rest, None)
-        last = following is None or following[0] != one[0]
-        yield one[0], one[1], following[1] if following else None, last
-        one = following
-
-
 def as_tensor(picture: Pixels) -> Tensor:
     """(3, H, W) in [0, 1], float32, of a picture (H, W, 3), uint8 or floats in [0, 1]."""
     tensor = torch.from_numpy(picture).permute(2, 0, 1).contiguous()
     return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
+
+
+def resized(output: Tensor, size: tuple[int, int]) -> Tensor:
+    """The output with (height, width) pixels: reduced by a bicubic filter as wide as it has to be."""
+    if output.shape[-2:] == size:
+        return output
+    larger = output[None].detach().float()
+    return functional.interpolate(larger, size, mode="bicubic", antialias=True)[0]
 
 
 def as_picture(output: Tensor) -> NDArray[np.float32]:

@@ -13,7 +13,6 @@ import numpy as np
 from stvt.core.errors import UsageError
 from stvt.core.images import animated_webp, other_files
 from stvt.datasets import (
-    HoldDetector,
     Pixels,
     Timestamps,
     frame_files,
@@ -22,7 +21,7 @@ from stvt.datasets import (
     read_deep_frame,
 )
 from stvt.upsampling.color import VUI, source_vui
-from stvt.upsampling.sequence import Timed
+from stvt.upsampling.timeline import TimedFrame, output_count
 
 
 @dataclass(frozen=True)
@@ -78,18 +77,16 @@ class Source:
         """Width and height of the frames taken, cropped."""
         return (self.width, self.height) if self.part.crop is None else self.part.crop[:2]
 
-    def expected(self, factor: int) -> int:
-        """The expected number of outputs, about, with so many for one frame."""
+    def expected(self, step: Fraction) -> int:
+        """About how many outputs there will be, one every `step` seconds of the source."""
         end = self.when.seconds if self.part.end is None else self.part.end
-        taken = min(end, self.when.seconds) - self.part.start
-        return max(math.ceil(taken * self.when.rate), 1) * factor
+        return output_count(min(end, self.when.seconds) - self.part.start, step)
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         """The frames taken, cropped, with their times in seconds."""
         self.first, self.last = None, 1 / self.when.rate
         origin: Fraction | None = None
         last: Fraction | None = None
-        holds = HoldDetector(self.when.rate)
         for number, stamp, picture in self._all():
             if number and origin is None:
                 origin = self.when.start
@@ -112,19 +109,12 @@ class Source:
             if past < self.part.start:
                 continue
             self.first = stamp if self.first is None else self.first
-            taken = self._cropped(picture)
-            holds.process_frame(taken)
-            yield stamp, taken
+            yield TimedFrame(stamp, self._cropped(picture), number)
         else:
             if last is not None and origin is not None and not self.problems:
                 end = self.part.end
                 rest = self.when.last if end is None else min(self.when.last, origin + end - last)
                 self.last = max(rest, self.last if self.when.constant_rate else rest)
-        if held := holds.result():
-            self.notes.append(
-                f"{held[0]} frames repeat the one before (each picture is held for {held[1]}), and so "
-                "do those made between them: motion is as uneven as before"
-            )
         if self.first is None:
             start, end = float(self.part.start), self.part.end
             until = "" if end is None else f" and before {float(end):g} s"
@@ -160,8 +150,8 @@ class VideoSource(Source):
         self.notes += video.notes
         if not when.constant_rate:
             self.notes.append(
-                f"variable frame rate: new frames are placed by time stamp, the result is steady, "
-                f"from {float(when.rate):g} frames a second"
+                f"variable frame rate, {float(when.rate):g} frames a second usually: new frames are "
+                "placed by time stamp, the result is steady"
             )
         if facts["hdr"]:
             self.notes.append("what its screen was (mastering metadata) is not handed on")

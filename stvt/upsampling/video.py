@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy as np
 from stvt.baselines import Method, Settings
 from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import locked, reason
+from stvt.datasets import usual_hold
 from stvt.upsampling.checks import check_places, check_record
 from stvt.upsampling.choose import SideBySide, choose_method
+from stvt.upsampling.cuts import CutList
 from stvt.upsampling.encoder import (
     EncoderSettings,
     encoder_settings,
@@ -20,9 +23,10 @@ from stvt.upsampling.encoder import (
     pad_to_even,
 )
 from stvt.upsampling.job import UpsampleJob, UpsampleResult
-from stvt.upsampling.sequence import FINE, Placement, Upsampling, as_picture, even_times
+from stvt.upsampling.sequence import Upsampling, as_picture, resized
 from stvt.upsampling.sinks import FolderSink, Sink, VideoSink
 from stvt.upsampling.sources import FolderSource, Source, VideoSource
+from stvt.upsampling.timeline import FINE, SNAP, Placement, even_times
 
 Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]
@@ -46,11 +50,12 @@ def upsample_file(
         encoder = encoder_settings(
             job.output, source.bits, job.codec, job.crf, job.pixel_format, job.lossless
         )
-    method = build_method(job, settings)
+    rate, placement = timing(job, source)
+    method = build_method(job, settings, new=bool(placement.times))
     with locked(job.parts, "being written", UsageError):
         check_places(job)  # another process may have ended meanwhile
         check_record(job, settings, method)
-        return _run(job, settings, method, source, encoder, progress, say)
+        return _run(job, settings, method, source, encoder, rate, placement, progress, say)
 
 
 def _run(
@@ -59,30 +64,43 @@ def _run(
     method: Method,
     source: Source,
     encoder: EncoderSettings | None,
+    rate: Fraction,
+    placement: Placement,
     progress: Progress,
     say: Say,
 ) -> UpsampleResult:
     say(f"method: {method.name}" + (f", weights {method.weights[:12]}" if method.weights else ""))
-    rate = source.when.rate * (1 if job.slow else job.factor)
-    sink: Sink = VideoSink(job, encoder, source, rate) if encoder else FolderSink(job)
-    notes = [*source.notes, *output_notes(job, source, encoder, settings.scale)]
+    scale = job.scale or Fraction(settings.scale)
+    width, height = (max(round(side * scale), 1) for side in source.size)
+    width *= 2 if job.preview else 1
+    notes = [*source.notes, *output_notes(job, source, encoder, (height, width))]
+    notes += timing_notes(job, source, rate)
+    if method.scale != scale:
+        notes.append(
+            f"{method.name} enlarges by {method.scale}: its frames are reduced to {width}x{height} by "
+            "an antialiased bicubic filter"
+        )
     for note in notes:
         say(note)
+    sink: Sink = VideoSink(job, encoder, source, rate) if encoder else FolderSink(job)
     if sink.done:
         say(f"{sink.done} frames are done: going on after them")
-    upsampling = Upsampling(
-        method, placement(job, source), job.cuts, say if settings.tile == "auto" else None
-    )
-    done, total, known = sink.done, source.expected(job.factor), len(source.notes)
+    cuts = job.cuts
+    if isinstance(cuts, CutList):
+        cuts = cuts.at(source.when.start, source.when.opening)
+    tell = say if settings.tile == "auto" else None
+    upsampling = Upsampling(method, placement, cuts, tell, job.repeats)
+    done, total, known = sink.done, source.expected(placement.step or 1 / rate), len(source.notes)
     try:
         for output in upsampling.outputs(source.frames(), lambda: source.last, done):
-            sink.write(as_picture(output))
+            sink.write(as_picture(resized(output, (height, width))))
             done += 1
             progress(done, total, job.output.name)
         sink.close()
         check_places(job)  # what came to be at the output meanwhile is not replaced
         warned = [line for stage in method.stages for line in stage.warnings]
-        left_out = [*source.notes[known:], *warned, *sink.finish(source)]
+        told = [*source.notes[known:], *repeat_notes(job, upsampling.duplicate), *warned]
+        left_out = [*told, *sink.finish(source)]
     except (StvtError, OSError) as error:
         sink.close()
         kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
@@ -97,51 +115,90 @@ def _run(
     for note in left_out:
         say(note)
     shutil.rmtree(job.parts, ignore_errors=True)
+    repeats = sum(upsampling.duplicate)
     return UpsampleResult(
-        upsampling.frames, done, rate, upsampling.cuts, notes + left_out, source.problems
+        upsampling.frames, repeats, done, rate, upsampling.cuts, notes + left_out, source.problems
     )
 
 
 def open_source(job: UpsampleJob) -> Source:
     """The source of a job, opened."""
     if job.source.is_dir():
-        if job.fps is None and job.to_video:
+        rate = job.source_fps or job.fps
+        if rate is None and job.to_video:
             raise UsageError(f"{job.source}: how fast are its frames shown? give --fps")
-        return FolderSource(job.source, job.part, job.fps or FOLDER_RATE)
-    if job.fps is not None:
-        raise UsageError("--fps is for folders of frames; a video knows its own")
+        return FolderSource(job.source, job.part, rate or FOLDER_RATE)
+    if job.source_fps is not None:
+        raise UsageError("--source-fps is for folders of frames; a video knows its own")
     return VideoSource(job.source, job.part, job.stream)
 
 
-def build_method(job: UpsampleJob, settings: Settings) -> Method:
-    """The method of a job; for a preview beside bicubic."""
-    new = job.factor > 1
+def build_method(job: UpsampleJob, settings: Settings, new: bool) -> Method:
+    """The method of a job; for a preview beside bicubic. new: whether it makes new frames."""
     method = choose_method(job.method, settings, new=new)
     if not job.preview:
         return method
+    settings = replace(settings, scale=method.scale, phase=(method.scale - 1) / 2)
     return SideBySide(choose_method("bicubic+repeat", settings, new=new), method)
 
 
-def placement(job: UpsampleJob, source: Source) -> Placement:
-    """The times of a job's outputs: equal parts of each gap, or by time stamps where these vary."""
-    if source.when.constant_rate:
-        return Placement(even_times(job.factor), hold=job.hold, period=1 / source.when.rate)
-    step = 1 / (source.when.rate * job.factor)
-    return Placement(even_times(FINE) if job.factor > 1 else (), step, job.hold)
+def timing(job: UpsampleJob, source: Source) -> tuple[Fraction, Placement]:
+    """The rate of a job's output, and where its frames lie between those of the source."""
+    usual, slower = source.when.rate, job.factor if job.slow else 1
+    rate = usual * (1 if job.slow else job.factor)
+    if job.fps is not None and not (job.source.is_dir() and job.source_fps is None):
+        rate = job.fps
+    step = 1 / (rate * slower)
+    if not source.when.constant_rate:
+        new = job.fps is not None or job.factor > 1 or job.repeats == "even"
+        near = SNAP * min(step, 1 / usual)
+        return rate, Placement(even_times(FINE if new else 1), step, job.hold, near=near)
+    parts = (step * usual).denominator
+    if parts > FINE or job.repeats == "even":
+        parts = FINE
+    period = None if job.repeats == "even" else 1 / usual
+    return rate, Placement(even_times(parts), step, job.hold, period, near=1 / usual / (2 * FINE))
+
+
+def timing_notes(job: UpsampleJob, source: Source, rate: Fraction) -> list[str]:
+    """Notes on rates and cuts that may not be what was meant."""
+    notes = []
+    if source.when.rate > rate * (job.factor if job.slow else 1):
+        notes.append(
+            f"{float(rate):g} frames a second are fewer than the source's {float(source.when.rate):g}: "
+            "some are left out"
+        )
+    if isinstance(job.cuts, CutList):
+        beyond = job.cuts.beyond(source.when.frames, source.when.seconds)
+        if beyond:
+            notes.append(
+                f"{beyond} of the {len(job.cuts.cuts)} cuts of {job.cuts.path} lie after the last "
+                f"frame of {source.path}: is the list another video's?"
+            )
+    return notes
+
+
+def repeat_notes(job: UpsampleJob, duplicate: Sequence[bool]) -> list[str]:
+    """A note on frames that repeat the one before, where most pictures are held so."""
+    hold = usual_hold(duplicate)
+    if hold is None:
+        return []
+    line = f"{sum(duplicate)} frames repeat the one before (each picture is held for {hold})"
+    if job.repeats == "even":
+        return [f"{line}: left out, and motion spread evenly"]
+    return [f"{line}, and so motion is as uneven as before; --repeats even spreads it evenly"]
 
 
 def output_notes(
-    job: UpsampleJob, source: Source, encoder: EncoderSettings | None, scale: int
+    job: UpsampleJob, source: Source, encoder: EncoderSettings | None, size: tuple[int, int]
 ) -> list[str]:
-    """Notes on what the output will lack of the source, or have besides."""
+    """Notes on what the output, of so many pixels down and across, will lack or have besides."""
     if encoder is None:
         return [f"frames of {source.bits} bits become PNG files of 8"] if source.bits > 8 else []
     notes = [encoder.note] if encoder.note else []
-    width, height = (side * scale for side in source.size)
-    width *= 2 if job.preview else 1
-    blank = np.broadcast_to(np.uint8(0), (height, width, 3))
+    blank = np.broadcast_to(np.uint8(0), (*size, 3))
     if pad_to_even(blank, encoder).shape != blank.shape:
-        notes.append(f"{width}x{height} is odd: its last column or row is there twice")
+        notes.append(f"{size[1]}x{size[0]} is odd: its last column or row is there twice")
     if source.vui.aspect != 1 and loses_aspect(job.output, encoder):
         notes.append(
             f"the sample aspect ratio {source.vui.aspect} is lost: {job.output.suffix} keeps none "

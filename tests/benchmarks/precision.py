@@ -25,7 +25,7 @@ from stvt.cli.options import positive
 from stvt.core.files import write_json
 from stvt.datasets import read_frame
 from stvt.device import usable_device
-from stvt.evaluation.unit import levels
+from stvt.evaluation.frames import levels
 from stvt.metrics import psnr
 from stvt.profiling.flops import reach
 from stvt.profiling.synthetic import available_method

@@ -1,13 +1,15 @@
-"""What many scenes cost `stvt evaluate`: a set of tiny frames, scored, and given again.
+"""The cost of many scenes and methods in `stvt evaluate`: tiny frames, scored, and given again.
 
-    python -P tests/benchmarks/scenes.py [8000]
+    python -P tests/benchmarks/scenes.py [8000 [METHODS]]
 
-All scenes are links to one. Prints processor seconds of this process, imports left out.
+All scenes are hard links to one's frames. With a number of methods, each is `frames:` of the true
+ones. Prints processor seconds of this process, imports left out, of the report among them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -17,6 +19,7 @@ import numpy as np
 
 import stvt
 from stvt.datasets.frames import write_frame
+from stvt.evaluation.report import report
 from stvt.evaluation.run import evaluate
 
 SIZE = (16, 16, 3)
@@ -37,35 +40,44 @@ def many_scenes(root: Path, count: int) -> None:
         name = f"s{number:04d}"
         manifest["scenes"][name] = json.loads(scene.replace("s0000", name))
         for kind in ("GT", "BDx4"):
-            (folder / kind / name).symlink_to("s0000")
+            (folder / kind / name).mkdir()
+            for frame in (folder / kind / "s0000").iterdir():
+                os.link(frame, folder / kind / name / frame.name)
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def measure(count: int) -> tuple[float, float]:
-    """Processor seconds to score the scenes by one method, and to find nothing to do."""
+def measure(count: int, methods: int = 0) -> dict[str, float]:
+    """Processor seconds to score the scenes, to find nothing to do, and to write the report."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         many_scenes(root, count)
-        seconds = []
-        for _ in range(2):
+        frames = [f"m{number}=frames:{root / 'tiny' / 'GT'}" for number in range(methods)]
+        seconds = {}
+        for what in ("scored", "nothing to do"):
             begun = time.process_time()
             scores = evaluate(
                 "tiny",
-                "bicubic+blend",
+                frames or "bicubic+blend",
                 root=root,
                 out=root / "run",
                 metrics=["psnr"],
                 ends="replicate",
             )
-            seconds.append(time.process_time() - begun)
-            assert len(scores) == count and not scores.attrs["failures"]
-    return seconds[0], seconds[1]
+            seconds[what] = time.process_time() - begun
+            assert len(scores) == count * (methods or 1) and not scores.attrs["failures"]
+        begun = time.process_time()
+        report(root / "run")
+        seconds["report"] = time.process_time() - begun
+    return seconds
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    scored, nothing = measure(count)
-    print(f"{count} scenes: {scored:.1f} s to score, {nothing:.1f} s with nothing to do")
+    import pandas  # noqa: F401  # loaded before the clock runs
+
+    count, methods = (int(text) for text in (*sys.argv[1:], *("8000", "0")[len(sys.argv) - 1 :]))
+    measure(1, methods)  # what is loaded where it is first used
+    for what, spent in measure(count, methods).items():
+        print(f"{count} scenes, {methods or 1} methods, {what}: {spent:.1f} s")
 
 
 if __name__ == "__main__":

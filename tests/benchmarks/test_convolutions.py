@@ -12,5 +12,7 @@ def test_every_engine_that_is_installed_computes_the_same_trunk(
         measured = convolutions.measure(16, 24, 32, precision, rounds=1)
         assert {"PyTorch", "stvt"} <= set(measured)
         assert all(error < limit and len(laps) == 1 for laps, error in measured.values())
-    convolutions.main("--size 32x24 --widths 16 --rounds 1 --precisions fp32".split())
+    convolutions.main(
+        ["--size", "32x24", "--widths", "16", "--rounds", "1", "--precisions", "fp32"]
+    )
     assert "of PyTorch" in capsys.readouterr().out

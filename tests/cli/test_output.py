@@ -106,7 +106,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter(range(0, 1000, 20))
-    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("stvt.core.progress.time.monotonic", lambda: float(next(clock)))
     with progress.progress_line("method") as show:
         for done in range(5):
             show(done, 4, "timing edvr")

@@ -7,7 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt.datasets.degradation import (
+    DEGRADATIONS,
     SCALES,
+    Degradation,
     _filtered,
     authors_finish,
     authors_low_resolution,
@@ -117,6 +119,20 @@ def test_bicubic_reads_sixteen_pixels_at_scale_4_and_the_blur_thirteen() -> None
     assert parameters("BD", 4)["kernel_size"] == 13
     small = blur_downsample(impulse.astype(float), 4)[..., 0]
     assert np.flatnonzero(small[8]).tolist() == [7, 8, 9]  # pixels 28, 32 and 36 are within 6
+
+
+@pytest.mark.parametrize("degradation", DEGRADATIONS)
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_recorded_size_of_the_kernel_is_the_number_of_pixels_that_a_sample_reads(
+    degradation: Degradation, scale: int
+) -> None:
+    impulses = np.eye(16 * scale)[:, None].repeat(scale, 1)
+    reads = [
+        row
+        for row in range(16 * scale)
+        if _filtered(impulses[..., row : row + 1], degradation, scale)[8, 0, 0] != 0
+    ]
+    assert parameters(degradation, scale)["kernel_size"] == reads[-1] - reads[0] + 1
 
 
 @pytest.mark.parametrize("degradation", ["BD", "BI"])

@@ -186,6 +186,8 @@ def test_only_half_written_files_of_a_run_itself_are_removed(root: Path, tmp_pat
             (run / "runtime", "a%2Fb.json"),
             (run / "seconds", "run.json"),
             (run, "run.json"),
+            (run / "report", "report.html"),
+            (run / "report" / "videos", "left.mp4"),
         )
     ]
     theirs = [

@@ -14,8 +14,10 @@ import stvt
 from stvt import baselines
 from stvt.baselines.weights.load import init_weights
 from stvt.core.errors import StvtError, UsageError
+from stvt.training.data import load_data
 from stvt.training.loop import train
 from stvt.training.state import exponential_average
+from stvt.training.validation import baseline_psnr
 
 from .runs import quiet, rows, tiny
 
@@ -41,16 +43,34 @@ def test_a_training_learns_and_leaves_its_plan_log_curves_and_weights(
     assert set(recipe["data"]) == {"photographs"}
     assert (tmp_path / "run" / "loss.png").stat().st_size > 5000
     assert (tmp_path / "run" / "validation.csv").read_text().startswith("step,existing\n6,")
+    baseline = json.loads((tmp_path / "run" / "baseline.json").read_text())
+    assert baseline["method"] == "bicubic+flow" and 10 < baseline["psnr"]["existing"] < 50
+    assert "bicubic+flow" in (tmp_path / "run" / "validation.svg").read_text()
     names = set(load_file(trained.weights))
     assert not any(name.startswith("pwcnet") for name in names), "only what the stage trained"
     assert trained.best.exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "kinds"),
+    [("flow", {"moved"}), ("space", {"existing"}), ("joint", {"existing", "new"})],
+)
+def test_the_baseline_is_scored_on_what_the_network_is(
+    data: Path, stage: str, kinds: set[str]
+) -> None:
+    recipe = tiny(stage)
+    scores = baseline_psnr(recipe, load_data(recipe, data, []))
+    assert set(scores) == kinds and all(10 < value < 60 for value in scores.values())
 
 
 def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path: Path) -> None:
     recipe = tiny("joint")
     whole = train(recipe, data, tmp_path / "whole", say=quiet)
     train(recipe, data, tmp_path / "parts", pause=lambda step: step == 3, say=quiet)
+    killed = tmp_path / "parts" / "checkpoints" / ".step-00000009.pt.stvt-4321-0123abcd.tmp"
+    killed.write_text("half of a checkpoint")
     parts = train(recipe, data, tmp_path / "parts", say=quiet)
+    assert not killed.exists()
     assert whole.weights.read_bytes() == parts.weights.read_bytes()
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 

@@ -14,7 +14,9 @@ from stvt.baselines.flow_networks.pwcnet import PWCNet
 from stvt.baselines.registry import loss_module
 from stvt.baselines.stvun.pretrained import convert_pwcnet
 from stvt.baselines.weights.load import initialise
+from stvt.baselines.weights.store import trained_on
 from stvt.cli.main import main
+from stvt.core.files import sha256_of
 from stvt.training.loop import train
 from stvt.training.weights import write_weights
 
@@ -44,6 +46,7 @@ def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
     whole = out.stat().st_size
     assert main([*command, str(flow), str(space), "--half"]) == 0
     assert out.stat().st_size < 0.6 * whole
+    assert trained_on(out, sha256_of(out)) == "BD"  # as its parts were
     method = stvt.load_method("stvun-s", weights={"stvun-s": out})
     frames = [torch.rand(3, 16, 16) for _ in range(3)]
     assert [time for time, _ in method.stream(frames, [0.5])] == [0.0, 0.5, 1.0, 1.5, 2.0]

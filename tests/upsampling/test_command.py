@@ -24,7 +24,7 @@ from .clips import carry_out, job_of, scenery, video
         ({"method": "bicubic"}, "makes no new frames"),
         ({"method": "nonsense"}, "no method is called"),
         ({"part": Part(start=Fraction(60))}, "nothing comes after"),
-        ({"fps": Fraction(3)}, "is for folders"),
+        ({"source_fps": Fraction(3)}, "is for folders"),
         ({"codec": "nonsense"}, "no such encoder"),
         ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
         ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),
@@ -68,6 +68,16 @@ def test_the_command_line_carries_it_out(
     said = capsys.readouterr()
     assert said.out.endswith("out.mkv: 30 frames at 10 fps (3.000 s) from 10, 1 cut\n")
     assert "method: bicubic+blend" in said.err
-    for wrong in (["--time", "0"], ["--crop", "0:1:2:3"], ["--end", "soon"], ["--memory", "much"]):
+    with pytest.raises(StvtError, match="--time and --fps both"):
+        args = parsed(str(source), str(tmp_path / "o.mkv"), "--time", "2", "--fps", "60")
+        args.run(args)
+    for wrong in (
+        ["--scale", "5"],
+        ["--scale", "0.5"],
+        ["--time", "0"],
+        ["--crop", "0:1:2:3"],
+        ["--end", "soon"],
+        ["--memory", "much"],
+    ):
         with pytest.raises(SystemExit):
             parsed(str(source), "out.mp4", *wrong)

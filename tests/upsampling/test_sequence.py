@@ -12,9 +12,10 @@ from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.tiling.tiles import Tiles
 from stvt.core.errors import UsageError
 from stvt.upsampling.frames import upsample
-from stvt.upsampling.sequence import Placement, Upsampling, even_times
+from stvt.upsampling.sequence import Upsampling
+from stvt.upsampling.timeline import Placement, TimedFrame, even_times
 
-from .clips import Frame, scenery
+from .clips import scenery
 
 
 @pytest.mark.parametrize("method", ["bicubic+blend", "blend+bicubic", "bicubic+flow"])
@@ -41,11 +42,11 @@ class Window(WindowMethod):
         return window[2:3].expand(1 + len(times), -1, -1, -1)
 
 
-def numbered(count: int, cut: int) -> list[tuple[Fraction, Frame]]:
+def numbered(count: int, cut: int) -> list[TimedFrame]:
     frames = [*scenery(3, cut), *scenery(4, count - cut)]
     for number, frame in enumerate(frames):
         frame[0, 0] = number
-    return [(Fraction(number), frame) for number, frame in enumerate(frames)]
+    return [TimedFrame(Fraction(number), frame, number) for number, frame in enumerate(frames)]
 
 
 def test_windows_end_at_a_cut_and_repeat_the_end_frame() -> None:
@@ -66,7 +67,7 @@ def test_what_is_done_is_skipped_without_computing_it() -> None:
 
 
 def test_a_gap_holds_its_outputs_and_a_frame_that_is_nearly_in_place_is_shown_as_it_is() -> None:
-    placement = Placement(even_times(64), Fraction(1, 20))
+    placement = Placement(even_times(64), Fraction(1, 20), near=Fraction(1, 400))
     assert placement.outputs(Fraction(1, 1000), Fraction(1, 10), Fraction(0)) == [0, 32]
     assert placement.outputs(Fraction(1, 100), Fraction(3, 100), Fraction(0)) == []
     assert Placement(even_times(3)).outputs(Fraction(0), Fraction(1), Fraction(0)) == [0, 1, 2]
@@ -99,7 +100,7 @@ class Crowded(WindowMethod):
 
 
 def test_where_memory_runs_out_the_work_goes_on_in_tiles_or_says_what_to_give() -> None:
-    frames = [(Fraction(k, 10), np.full((16, 64, 3), 20 * k, np.uint8)) for k in range(4)]
+    frames = [TimedFrame(Fraction(k, 10), np.full((16, 64, 3), 20 * k, np.uint8)) for k in range(4)]
 
     def outputs(method: Crowded, tell: Callable[[str], None] | None) -> list[Tensor]:
         upsampling = Upsampling(method, Placement((0.5,)), False, tell)

@@ -119,7 +119,7 @@ def test_single_precision_with_channels_last_is_within_its_rounding(
 
 @pytest.mark.usefixtures("with_amx")
 def test_where_bfloat16_tiles_are_multiplied_pytorchs_own_is_taken() -> None:
-    x, (weight, bias) = torch.randn(1, 192, 40, 40).bfloat16(), layer(192, 256)
+    x, (weight, _) = torch.randn(1, 192, 40, 40).bfloat16(), layer(192, 256)
     x, half = x.contiguous(memory_format=LAST), weight.bfloat16()
     assert is_ordinary(x, half)
     with torch.autocast("cpu", torch.bfloat16):

@@ -14,7 +14,7 @@ from stvt.baselines.registry import CHECKPOINTS
 from stvt.baselines.weights.load import init_weights
 from stvt.baselines.weights.store import find_weights, trained_on
 from stvt.core.files import sha256_of
-from stvt.training.weights import write_weights
+from stvt.training.weights import join_weights, write_weights
 from tests.builders.checkpoints import saved
 
 BI = CHECKPOINTS["basicvsr"].file
@@ -72,6 +72,17 @@ def test_weights_of_a_training_know_their_degradation(tmp_path: Path) -> None:
     assert "trained on BD frames, and these are BDC" in build("basicvsr", settings).mismatch
     write_weights(file, state, "basicvsr, x4")
     assert trained_on(file, sha256_of(file)) == ""
+
+
+def test_joined_weights_know_the_degradations_of_all_their_parts(tmp_path: Path) -> None:
+    state = baselines.network("edvr-s").state_dict()
+    parts = [tmp_path / f"{kind}.safetensors" for kind in ("BI", "BD", "unknown")]
+    for file, about in zip(parts, (", BIx4", ", BDx4", "")):
+        write_weights(file, state, f"edvr-s, stage space, after 5 steps{about}")
+    out = tmp_path / "whole.safetensors"
+    for files, trained in ((parts[:1], "BI"), (parts, "BD+BI"), (parts[2:], "")):
+        join_weights("edvr-s", files, out, say=lambda _: None)
+        assert trained_on(out, sha256_of(out)) == trained
 
 
 def test_the_weights_that_come_with_stvt_are_of_bd(home: Path) -> None:

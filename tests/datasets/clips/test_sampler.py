@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stvt.datasets import DatasetError
-from stvt.datasets.clips.sampler import MARGIN, Sampler, Sampling, collate
+from stvt.datasets.clips.sampler import Sampler, Sampling, collate
 from stvt.datasets.clips.storage import open_clip, write_clip
 from stvt.datasets.clips.synthetic import clip, photographs
 from stvt.datasets.degradation import degrade
@@ -64,14 +64,22 @@ def test_three_moments_between_two_frames_are_in_order(stored: TrainingClip) -> 
     assert np.array_equal(moments, np.linspace(inputs[3], inputs[4], 4)[:3])
 
 
-def test_small_frames_are_the_degraded_large_ones(stored: TrainingClip) -> None:
-    one = drawn(stored, augment=False, frames=7)(0, 0)
-    number = int(one.gt[0, 0, 0, 0]) // 5
-    whole = open_clip(stored.file).read([number])[0]
+@pytest.mark.parametrize("degradation", ["BD", "BI", "BDC"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_small_frames_are_the_degraded_large_ones(
+    stored: TrainingClip, scale: int, degradation: str
+) -> None:
+    patch = 16 * scale
+    sampling = Sampling(7, patch=patch, scale=scale, degradation=degradation, augment=False)
+    one = Sampler([([stored], 1.0)], sampling, 0)(0, 0)
+    whole = open_clip(stored.file).read([int(one.gt[0, 0, 0, 0]) // 5])[0]
     # The slopes say where the crop is.
     top, left = int(one.gt[0, 0, 0, 1]) // 2, int(one.gt[0, 0, 0, 2]) // 2
-    around = whole[top - MARGIN : top + 64 + MARGIN, left - MARGIN : left + 64 + MARGIN]
-    assert np.array_equal(one.lq[3], degrade(around, "BD", 4)[2:-2, 2:-2])
+    whole = whole[top % scale :, left % scale :]  # as the phase of the crop
+    whole = whole[: len(whole) // scale * scale, : whole.shape[1] // scale * scale]
+    small = degrade(whole, degradation, scale)[top // scale :, left // scale :]
+    assert np.array_equal(one.lq[3], small[:16, :16])
+    assert one.gt.shape == (2, patch, patch, 3)
 
 
 def test_windows_are_a_function_of_seed_step_and_place(stored: TrainingClip) -> None:

@@ -1,0 +1,123 @@
+"""Methods as ONNX graphs of one input size, compared with ONNX Runtime before they get their name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stvt.core.files import atomic_write
+from stvt.core.formatting import plain
+
+from .acceleration.reference import reference_kernels
+from .basicvsr.method import BasicVsrMethod
+from .errors import MethodError
+from .method import Method, WindowMethod
+
+OPSET = 18
+TOLERANCE = 1e-3  # a quarter of a level of 8 bits
+
+
+class _Graph(nn.Module):
+    """Frames in, frames out: (n, 3, h, w), RGB in [0, 1], (m, 3, scale * h, scale * w) in [0, 1]."""
+
+    def __init__(self, method: WindowMethod | BasicVsrMethod, times: Sequence[float]) -> None:
+        super().__init__()
+        self.method, self.times = method, times
+        self.parts = nn.ModuleList(method.networks())  # so that their weights become initialisers
+
+    def forward(self, frames: Tensor) -> Tensor:
+        if isinstance(self.method, BasicVsrMethod):
+            outputs: Tensor = self.method.network(frames[None])[0]
+            return outputs.clamp(0, 1)
+        return self.method(frames, self.times)
+
+
+def export_onnx(
+    method: Method,
+    out: Path,
+    size: tuple[int, int],
+    times: Sequence[float] = (0.5,),
+    frames: int = 5,
+) -> float:
+    """Write a method as an ONNX graph from `frames` to `outputs`, float32 RGB in [0, 1].
+
+    size:   (height, width) of the input frames; the graph takes no other.
+    times:  of a method that makes new frames: outputs are the centre frame and these.
+    frames: of a sequence that BasicVSR enlarges as a whole. The window of other methods says itself
+            how many there are.
+
+    Returns the largest difference between what ONNX Runtime and PyTorch compute of other frames
+    than the graph was traced with. Raises MethodError, one line, for a method that cannot be
+    exported or computes something else there; no file is left then.
+    """
+    onnx, runtime = _extra("onnx"), _extra("onnxruntime")
+    if not isinstance(method, WindowMethod | BasicVsrMethod):
+        raise MethodError(
+            f"{method.name}: only a method that reads a window of frames (stvun-s, edvr-s), or "
+            "basicvsr, is exported to ONNX; export the parts of a cascade one by one"
+        )
+    if method.device.type != "cpu" or method.precision != "fp32":
+        raise MethodError(f"{method.name}: build it for the CPU in fp32 to export it")
+    if isinstance(method, WindowMethod):
+        frames = method.before + 1 + method.after
+    graph = _Graph(method, times).eval()
+    traced, other = (torch.rand(frames, 3, *size, generator=_generator(i)) for i in (0, 1))
+    with atomic_write(out) as temporary:
+        try:
+            with reference_kernels(), torch.no_grad(), warnings.catch_warnings(action="ignore"):
+                expected = graph(other).numpy()
+                torch.onnx.export(
+                    graph,
+                    (traced,),
+                    str(temporary),
+                    input_names=["frames"],
+                    output_names=["outputs"],
+                    opset_version=OPSET,
+                    dynamo=False,
+                )
+            _describe(onnx, temporary, method, times)
+            options = runtime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            session = runtime.InferenceSession(
+                temporary, options, providers=["CPUExecutionProvider"]
+            )
+            (outputs,) = session.run(None, {"frames": other.numpy()})
+        except MethodError:
+            raise
+        except Exception as error:  # the exporter's and the runtime's own, of many kinds
+            raise MethodError(
+                f"{method.name} cannot be exported to ONNX ({plain(error, 200)})"
+            ) from error
+        difference = float(np.abs(outputs - expected).max())
+        if not difference < TOLERANCE:
+            raise MethodError(
+                f"{method.name} cannot be exported to ONNX: its graph computes something else than "
+                f"PyTorch (by {difference:.2g})"
+            )
+    return difference
+
+
+def _describe(onnx: Any, file: Path, method: Method, times: Sequence[float]) -> None:
+    """Write into the graph what it is."""
+    model = onnx.load(file)
+    about = {"method": method.name, "weights": method.weights, "times": ", ".join(map(str, times))}
+    onnx.helper.set_model_props(model, {f"stvt.{key}": value for key, value in about.items()})
+    onnx.save(model, file)
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _extra(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MethodError(f"{name} is not installed; type pip install 'stvt[onnx]'") from error
