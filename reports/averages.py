@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -175,6 +175,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
     weights = scores.groupby("method")["weights"].first()
     used = {name: of.weights for name, of in info.methods.items()}
     used.update({str(method): str(w) for method, w in weights.items()})
+    counts: Any = scored.nunique().to_dict()
     total = {}
     for column in columns:
         dataset, channel = column
@@ -194,7 +195,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
         total=total,
         scene=per_scene,
-        frames=cast(dict[tuple[str, str, str], int], scored.nunique().to_dict()),
+        frames=counts,
         infinite=_infinite(scores),
         measures={metric: info.metric(metric) for of in metrics.values() for metric in of},
     )
@@ -259,8 +260,9 @@ def _scene_means(
     means = grouped.agg(
         value=("value", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
     )
-    result: dict[tuple[str, str, str, str, str], Mean] = {}
-    for key, of in cast(dict[Any, dict[str, Any]], means.to_dict("index")).items():
+    result = {}
+    by_key: Any = means.to_dict("index")
+    for key, of in by_key.items():
         dataset, channel, scene, _, metric = key
         whole = not common_frames or of["frames"] == most[dataset, channel, scene, metric]
         value = math.inf if of["identical"] == of["frames"] else of["value"]

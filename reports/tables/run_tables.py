@@ -155,7 +155,7 @@ def scene_table(means: Averages, info: RunInfo, column: Column) -> Table:
             row_of(
                 table,
                 label("mean of scenes" if scene is None else scene),
-                partial(quality_cell, means, info, scene=scene),
+                partial(_of_own_method, means, info, scene),
                 {"n": Cell(number, number)},
                 kind="mean" if scene is None else "own",
                 keys={} if scene is None else {"scene": scene},
@@ -339,14 +339,13 @@ def quality_cell(
     means: Averages,
     info: RunInfo,
     measured: Mapping[str, str],
-    method: str | None = None,
+    method: str,
     scene: str | None = None,
 ) -> Cell:
     """A method's mean of a metric on a data set, or one scene of it, or why there is none.
 
-    measured: what the column says of itself (`quality_columns`), its method if none is given.
+    measured: what the column says of itself (`quality_columns`).
     """
-    method = method or measured["method"]
     column, metric = (measured["dataset"], measured["channel"]), measured["metric"]
     if column not in means.metrics:
         return label("not run")
@@ -366,6 +365,13 @@ def quality_cell(
     notes = (_identical(mean),) if mean.identical else ()
     rank = means.ranks(column, metric, scene).get(method)
     return Cell(mean.value, number(metric, mean.value), notes, rank, details)
+
+
+def _of_own_method(
+    means: Averages, info: RunInfo, scene: str | None, measured: Mapping[str, str]
+) -> Cell:
+    """The `quality_cell` of a column that is of one method."""
+    return quality_cell(means, info, measured, measured["method"], scene)
 
 
 def _listed(scenes: Sequence[str]) -> str:

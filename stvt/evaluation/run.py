@@ -23,7 +23,8 @@ from stvt.evaluation.plan import Plan, RunOptions, as_list
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.protocol import Protocol, with_options
 from stvt.evaluation.report import PAGE, report
-from stvt.evaluation.unit import Unit, score
+from stvt.evaluation.scoring import score
+from stvt.evaluation.unit import Unit
 from stvt.profiling import timing
 from stvt.profiling.flops import count, device_of
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from stvt.core.errors import UsageError
 from stvt.core.files import reason
-from stvt.upsampling.timeline import TimedFrame, with_next
+from stvt.upsampling.placement import TimedFrame, with_next
 
 LARGEST = 1 << 24  # bytes of a file that may be a list of cuts
 NUMBER = re.compile(r"\d+")

@@ -18,8 +18,8 @@ from stvt.baselines import Method, Precision, Settings
 from stvt.datasets import Pixels
 from stvt.device import usable_device
 from stvt.upsampling.choose import choose_method
+from stvt.upsampling.placement import Placement, TimedFrame
 from stvt.upsampling.sequence import Upsampling, as_picture, resized
-from stvt.upsampling.timeline import Placement, TimedFrame
 
 Frames = TypeVar("Frames", Tensor, NDArray[np.uint8], NDArray[np.floating])
 STRAY = 1e-3  # so far from [0, 1] rounding may have put a float

@@ -20,7 +20,7 @@ from stvt.core.errors import UsageError
 from stvt.datasets import Pixels, mark_repeats, shots
 from stvt.evaluation.threads import prefetch
 from stvt.upsampling.cuts import CutList
-from stvt.upsampling.timeline import Placement, TimedFrame, output_count, with_next
+from stvt.upsampling.placement import Placement, TimedFrame, output_count, with_next
 
 STILL = Fraction(1, 6)  # seconds: a picture that is held for longer is meant to stand still
 

@@ -21,7 +21,7 @@ from stvt.datasets import (
     read_deep_frame,
 )
 from stvt.upsampling.color import VUI, source_vui
-from stvt.upsampling.timeline import TimedFrame, output_count
+from stvt.upsampling.placement import TimedFrame, output_count
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from stvt.upsampling.encoder import (
     pad_to_even,
 )
 from stvt.upsampling.job import UpsampleJob, UpsampleResult
+from stvt.upsampling.placement import FINE, SNAP, Placement, even_times
 from stvt.upsampling.sequence import Upsampling, as_picture, resized
 from stvt.upsampling.sinks import FolderSink, Sink, VideoSink
 from stvt.upsampling.sources import FolderSource, Source, VideoSource
-from stvt.upsampling.timeline import FINE, SNAP, Placement, even_times
 
 Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]

@@ -140,7 +140,9 @@ def test_means_by_time_tell_the_positions_apart() -> None:
     saw = {"s": [30.0, 22.0, 20.0, 22.0] * 2, "t": [32.0, 24.0, 22.0, 24.0] * 2}
     made = scored({"a": saw, "b": saw}, times=(0.0, 0.25, 0.5, 0.75))
     text = run_table(made, info("a", "b"), "markdown", by="time")
-    assert "| method | t = 0 (existing) | t = 0.25 | t = 0.5 | t = 0.75 |" in text
+    assert (
+        "| method | t = 0 (existing), n 4 | t = 0.25, n 4 | t = 0.5, n 4 | t = 0.75, n 4 |" in text
+    )
     assert "| a | **31.00** | **23.00** | **21.00** | **23.00** |" in text
 
 

@@ -10,8 +10,8 @@ import pytest
 from stvt.core.errors import UsageError
 from stvt.datasets.video.reader import open_video
 from stvt.upsampling.cuts import read_cuts
+from stvt.upsampling.placement import TimedFrame
 from stvt.upsampling.sources import Part
-from stvt.upsampling.timeline import TimedFrame
 
 from .clips import carry_out, job_of, scenery, video
 

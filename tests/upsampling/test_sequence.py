@@ -12,8 +12,8 @@ from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.tiling.tiles import Tiles
 from stvt.core.errors import UsageError
 from stvt.upsampling.frames import upsample
+from stvt.upsampling.placement import Placement, TimedFrame, even_times
 from stvt.upsampling.sequence import Upsampling
-from stvt.upsampling.timeline import Placement, TimedFrame, even_times
 
 from .clips import scenery
 
