@@ -14,6 +14,7 @@ from torch import Tensor
 from ..method import IsWanted, Outputs, Settings, WindowMethod, everything
 
 Floats = NDArray[np.float64]
+BLOCK = 16  # pixels of an axis that one small matrix enlarges: a tenth of the time of one for all
 
 
 def nearest(distance: Floats) -> Floats:
@@ -57,21 +58,29 @@ KERNELS = {
 
 
 @lru_cache(maxsize=64)
-def resampling(kernel: str, size: int, scale: int, phase: float) -> Tensor:
-    """The matrix (scale * size, size) that enlarges one axis, float32; its rows sum to 1.
+def resampling(kernel: str, scale: int, phase: float) -> tuple[Tensor, int]:
+    """The matrix (scale * BLOCK, taps) that enlarges a block of an axis, and where its taps begin.
 
-    Pixel x of the result reads coordinate (x - phase) / scale; pixels beyond an end are the
-    end pixel.
+    float32; its rows sum to 1. Pixel x of the result reads coordinate (x - phase) / scale; the first
+    tap is so many pixels after the first of the block (before it, where negative).
     """
     weight, reach = KERNELS[kernel].weight, KERNELS[kernel].reach
-    centre = (np.arange(scale * size) - phase) / scale
+    centre = (np.arange(scale * BLOCK) - phase) / scale
     taps = np.floor(centre).astype(np.intp)[:, None] + np.arange(1 - reach, 1 + reach)
     weights = weight(centre[:, None] - taps)
     weights /= weights.sum(axis=1, keepdims=True)
-    matrix = np.zeros((scale * size, size))
-    rows = np.broadcast_to(np.arange(scale * size)[:, None], taps.shape)
-    np.add.at(matrix, (rows, taps.clip(0, size - 1)), weights)
-    return torch.from_numpy(matrix.astype(np.float32))
+    first = int(taps.min())
+    matrix = np.zeros((scale * BLOCK, int(taps.max()) - first + 1))
+    np.put_along_axis(matrix, taps - first, weights, axis=1)
+    return torch.from_numpy(matrix.astype(np.float32)), first
+
+
+def blocks(frame: Tensor, dim: int, first: int, taps: int) -> Tensor:
+    """What each block along an axis reads, in a new last axis; beyond an end it is the end pixel."""
+    size = frame.shape[dim]
+    number = -(-size // BLOCK)
+    places = torch.arange(first, first + (number - 1) * BLOCK + taps, device=frame.device)
+    return frame.index_select(dim, places.clamp(0, size - 1)).unfold(dim, taps, BLOCK)
 
 
 class Enlarge(WindowMethod):
@@ -83,11 +92,12 @@ class Enlarge(WindowMethod):
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
         frame = window.to(self.device, torch.float32)
-        down, across = (
-            resampling(self.kernel, size, self.scale, self.phase).to(self.device)
-            for size in frame.shape[-2:]
-        )
-        return (down @ frame @ across.T).clamp(0, 1)
+        height, width = (self.scale * size for size in frame.shape[-2:])
+        matrix, first = resampling(self.kernel, self.scale, self.phase)
+        matrix = matrix.to(self.device)
+        wide = (blocks(frame, -1, first, matrix.shape[1]) @ matrix.T).flatten(-2)[..., :width]
+        tall = matrix @ blocks(wide, -2, first, matrix.shape[1]).mT
+        return tall.flatten(-3, -2)[..., :height, :].clamp_(0, 1)
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything

@@ -32,7 +32,7 @@ class Blend(WindowMethod):
 
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
         first, second = window
-        return torch.stack([first, *((1 - t) * first + t * second for t in times)])
+        return torch.stack([first, *(torch.lerp(first, second, t) for t in times)])
 
 
 def repeat(settings: Settings) -> Repeat:

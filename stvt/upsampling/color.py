@@ -141,7 +141,7 @@ class ToFrame:
         kind = "<u2" if self.bits > 8 else "u1"
         rows = np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)
         most = np.float32(2**self.bits - 1)
-        rows[:, : values.shape[1]] = np.rint(np.clip(values, 0, most))
+        np.rint(np.clip(values, 0, most), out=rows[:, : values.shape[1]], casting="unsafe")
 
 
 def to_float(values: Pixels) -> NDArray[np.float32]:
@@ -159,6 +159,14 @@ def downsample_chroma(chroma: NDArray[np.float32], across: int, down: int) -> ND
     lost up to 4 levels on saturated edges.
     """
     output: Any = chroma
+    if down == 2:  # first, for rows are next to each other in memory
+        height = output.shape[0]
+        count = -(-height // 2)
+        tall = np.pad(output, ((1, 2 + height % 2), (0, 0)), "edge")
+        far, near = (
+            tall[i : i + 2 * count : 2] + tall[3 - i : 3 - i + 2 * count : 2] for i in (0, 1)
+        )
+        output = (3 * near - far) / 4
     if across == 2:
         width = output.shape[1]
         count = -(-width // 2)
@@ -168,12 +176,4 @@ def downsample_chroma(chroma: NDArray[np.float32], across: int, down: int) -> ND
             for i in (0, 1, 2)
         )
         output = (3 * here + 2 * near - far) / 8
-    if down == 2:
-        height = output.shape[0]
-        count = -(-height // 2)
-        tall = np.pad(output, ((1, 2 + height % 2), (0, 0)), "edge")
-        far, near = (
-            tall[i : i + 2 * count : 2] + tall[3 - i : 3 - i + 2 * count : 2] for i in (0, 1)
-        )
-        output = (3 * near - far) / 4
     return np.asarray(output, np.float32)

@@ -172,10 +172,10 @@ def test_what_a_room_keeps_in_a_cached_function_has_numbers_after_counting() -> 
 
     class Cached(Convolution):
         def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
-            return super().__call__(window, times) + enlarge.resampling("bicubic", 8, 4, 0.0).sum()
+            return super().__call__(window, times) + enlarge.resampling("bicubic", 4, 0.0)[0].sum()
 
     count(Cached(), 32, 32)
-    assert type(enlarge.resampling("bicubic", 8, 4, 0.0)) is Tensor
+    assert type(enlarge.resampling("bicubic", 4, 0.0)[0]) is Tensor
 
 
 class Spatial(Convolution):
