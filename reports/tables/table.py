@@ -160,7 +160,10 @@ class Table:
     def highlight(self, marks: Collection[str]) -> Table:
         """The table with no other marks than these."""
         rows = [
-            replace(row, cells=[c if c.mark in marks else replace(c, rank=None) for c in row.cells])
+            replace(
+                row,
+                cells=[c if c.mark in ("", *marks) else replace(c, rank=None) for c in row.cells],
+            )
             for row in self.rows
         ]
         return replace(self, rows=rows)

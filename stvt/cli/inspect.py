@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     options.add_root(command)
     options.add_runs(command, "FOLDER", "inspect-NAME")
     command.add_argument("--max", type=positive, default=24, metavar="N", help="scenes shown")
-    options.gone(command, "--scenes", "--scenes is --max now")
+    options.gone(command, "--scenes", "is --max now")
     command.add_argument(
         "--low",
         type=Path,

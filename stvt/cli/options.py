@@ -178,7 +178,7 @@ def gone(command: Any, option: str, instead: str) -> None:
             values: str | Sequence[Any] | None,
             option_string: str | None = None,
         ) -> NoReturn:
-            parser.error(instead)
+            parser.error(f"{option}{f' {values}' if values else ''}: {instead}")
 
     command.add_argument(option, action=Gone, nargs="?", help=argparse.SUPPRESS)
 

@@ -263,7 +263,7 @@ def test_two_workers_find_the_same_scores_as_one(root: Path, tmp_path: Path) -> 
         (["--methods", "bicubik+blend"], "bicubic"),
         (["--methods", "bicubic"], "bicubic+blend"),
         (["--methods", "stvun"], "--untrained"),
-        (["--methods", METHODS, "--metrics", "vmaf"], "psnr"),
+        (["--methods", METHODS, "--metrics", "vmaff"], "psnr"),
         (["--methods", METHODS, "--scale", "2"], "stvt prepare"),
         (["--methods", METHODS, "--degradation", "BI"], "stvt prepare"),
         (["--methods", METHODS, "--time-step", "1"], "time step"),
