@@ -32,8 +32,8 @@ def from_file(spec: str) -> Metric:
     place, _, function = spec.rpartition(":")
     name, _, file = place.rpartition("=")
     opener = FromFile(name or function, os.path.abspath(os.path.expanduser(file)), function)
-    modules, function = opener.load()
-    return _described(opener.name, function, modules.digest(), modules, opener, spec)
+    modules, loaded = opener.load()
+    return _described(opener.name, loaded, modules.digest(), modules, opener, spec)
 
 
 def from_entry_point(point: EntryPoint) -> Metric:

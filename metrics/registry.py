@@ -12,6 +12,7 @@ from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .psnr import psnr
 from .ssim import ssim
+from .vmaf_models import MODELS
 
 GROUP = "stvt.metrics"  # entry points of installed packages
 
@@ -138,23 +139,17 @@ EWARP = Metric(
 )
 
 
-def _vmaf(name: str, version: str, sha256: str, summary: str) -> Metric:
-    return Metric(
+VMAF = [
+    Metric(
         name=name,
         higher_is_better=True,
-        summary=summary,
-        definition=f"vmaf {version} {sha256} bt601 444 8bit",
+        summary=model.summary,
+        definition=f"vmaf {model.version} {model.sha256} bt601 444 8bit",
         open=_OpenVmaf(name),
         input="sequence",
     )
-
-
-VMAF = (
-    _vmaf("vmaf", "vmaf_v0.6.1", "5950d61f", "VMAF v0.6.1, 0 to 100"),
-    _vmaf("vmaf-neg", "vmaf_v0.6.1neg", "1fcda193", "VMAF v0.6.1, no enhancement gain"),
-    _vmaf("vmaf-v1", "vmaf_v1.0.16_3d0h", "e4cf8c14", "VMAF v1, seen from 3 heights"),
-    _vmaf("vmaf-v1-hfr", "vmaf_v1.0.16_hfr_3d0h", "dcfdfab1", "VMAF v1 of high frame rates"),
-)
+    for name, model in MODELS.items()
+]
 
 METRICS = {
     metric.name: metric

@@ -16,6 +16,7 @@ from stvt.datasets import degrade, phase, read_frame
 from stvt.evaluation.frames import levels
 from stvt.metrics import METRICS, MetricError, SequenceMeasure
 from stvt.metrics import vmaf as module
+from stvt.metrics.vmaf_models import MODELS, Model
 from tests.metrics.test_sequences import load, moving, scores, texture
 
 # shared/specs/perceptual_backbones.md: frames 0 to 11 of Vid4 `walk`, bicubic of BI.
@@ -74,8 +75,8 @@ def test_what_ffmpeg_cannot_do_is_one_line(ffmpeg: None, monkeypatch: pytest.Mon
     with pytest.raises(MetricError, match="^vmaf: ffmpeg.* ended: it does not say why$"):
         scores(dead, moving(1), moving(1))
     dead.close()
-    unknown = module.Model("vmaf_of_tomorrow", "", 0)
-    monkeypatch.setitem(module.MODELS, "vmaf", unknown)
+    unknown = Model("vmaf_of_tomorrow", "", 0, "")
+    monkeypatch.setitem(MODELS, "vmaf", unknown)
     with pytest.raises(MetricError, match="vmaf_of_tomorrow"):
         sequence("vmaf")
 
@@ -92,9 +93,8 @@ def test_another_ffmpeg_is_refused_before_any_work(
         sequence("vmaf")
     module.ffmpeg.cache_clear()
     monkeypatch.delenv("IMAGEIO_FFMPEG_EXE")
-    monkeypatch.setitem(
-        module.MODELS, "vmaf", module.Model("vmaf_v0.6.1neg", "", module.MODELS["vmaf"].probe)
-    )
+    other = Model("vmaf_v0.6.1neg", "", MODELS["vmaf"].probe, "")
+    monkeypatch.setitem(MODELS, "vmaf", other)
     with pytest.raises(MetricError, match="gives .* for a test pattern, not 64.397: its vmaf_v0"):
         sequence("vmaf")
 
