@@ -202,7 +202,13 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def reset(self) -> None:
-        """Forgets what was counted."""
+        """Forgets what was counted.
+
+        torchvision takes seconds to load, so its operator has its formula once a method brought it.
+        """
+        if "torchvision" in sys.modules:
+            operator = torch.ops.torchvision.deform_conv2d
+            self.flops.flop_registry[operator] = _deformable_convolution
         self.flops.flop_counts.clear()
         self.bytes = self.sums = 0
         self.uncounted: dict[str, int] = defaultdict(int)
@@ -305,12 +311,5 @@ FORMULAS: dict[Any, Callable[..., int]] = {
 }
 
 
-def _deformable_operator() -> Any:
-    import torchvision  # noqa: F401  # registers torch.ops.torchvision
-
-    return torch.ops.torchvision.deform_conv2d
-
-
-FORMULAS[_deformable_operator()] = _deformable_convolution
 for _formula in FORMULAS.values():
     _formula._get_raw = True  # type: ignore[attr-defined]  # the tensors, not their shapes alone
