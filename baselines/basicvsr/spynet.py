@@ -31,7 +31,7 @@ class SPyNet(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(B, 2, h, w) in pixels, horizontal first, from RGB in [0, 1], (B, 3, h, w) each."""
         h, w = first.shape[-2:]
-        H, W = (-(-size // MULTIPLE) * MULTIPLE for size in (h, w))
+        H, W = ((size + MULTIPLE - 1) // MULTIPLE * MULTIPLE for size in (h, w))
         pyramids = [self.pyramid(resize(image, H, W)) for image in (first, second)]
         v = first.new_zeros(len(first), 2, H // MULTIPLE, W // MULTIPLE)
         for k, (image, other) in enumerate(zip(*pyramids, strict=True)):

@@ -262,7 +262,7 @@ def scores(session: Session, network: str, stage: str) -> Rows:
     _make_test_set(session)
     recipe = preset_recipe("paper", stage, network=network, data=("photographs",))
     weights = weights_file(session.out / "training" / f"{network}-{stage}", recipe, "last")
-    rule = ["--protocol", "space"] if stage == "space" else []
+    rule = ["--protocol", "space", "--degradation", "BD"] if stage == "space" else []
     arguments = ["--datasets", session.test_set, "--root", str(session.root), "--methods", network]
     arguments += ["--weights", f"{network}={weights}", "--device", session.device]
     arguments += [*rule, *(ONE if session.tiny else [])]
@@ -291,7 +291,7 @@ def pieces(session: Session) -> dict[str, Callable[[], Rows | None]]:
     tiny, named = session.tiny, dict[str, Callable[[], Rows | None]]()
     methods = ["stvun-s", "edvr-s"] if tiny else ["stvun", "edvr", "dain", "basicvsr"]
     networks = ["edvr_m"] if tiny else list(NETWORKS)
-    trained = ["stvun-s"] if tiny else ["stvun", "edvr"]
+    trained = ["edvr-s"] if tiny else ["stvun", "edvr"]
     for name in networks:
         named[f"truth {name}"] = partial(golden, session, name)
     kinds: list[Precision] = ["bf16", "fp16"]

@@ -151,7 +151,7 @@ def check(file: Path, method: str, output: Path) -> str:
     outputs, rate, frames = int(found[1]), Fraction(found[2]), int(found[4])
 
     after = read(output, 0)
-    varies = any("variable frame rate: new frames" in line for line in said)
+    varies = any("new frames are placed by time stamp" in line for line in said)
     assert len(after.stamps) == outputs
     assert after.rate == rate and abs(
         max(abs(stamp - after.stamps[0] - k / rate) for k, stamp in enumerate(after.stamps))
