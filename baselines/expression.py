@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stvt.core.formatting import plain
+
 from . import registry
 from .errors import MethodError
 from .registry import ALIASES, METHODS
@@ -37,7 +39,11 @@ def parse_methods(text: str | Sequence[str]) -> list[str]:
     """
     lines = [text] if isinstance(text, str) else list(text)
     specs: list[str] = []
-    for entry in (e.strip() for line in csv.reader(lines, skipinitialspace=True) for e in line):
+    try:
+        entries = [e.strip() for line in csv.reader(lines, skipinitialspace=True) for e in line]
+    except csv.Error as error:  # a line break, or a name without end
+        raise MethodError(f"--methods {plain(','.join(lines), 60)!r}: {error}") from error
+    for entry in entries:
         if specs and is_stated(entry) and FRAMES in specs[-1]:
             specs[-1] += f",{entry}"
         else:

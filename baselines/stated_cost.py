@@ -9,7 +9,7 @@ from stvt.core.files import read_json
 
 from .errors import MethodError
 
-STATED = re.compile(r"(params|operations|seconds)=(\d+(?:\.\d+)?) ?([kMGT]?)")
+STATED = re.compile(r"(params|operations|seconds)=(\d{1,30}(?:\.\d+)?(?:e[+-]?\d\d?)?) ?([kMGT]?)")
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 

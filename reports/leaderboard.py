@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +18,7 @@ from .averages import Rank, averages
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
 from .run_info import DECLARED, MetricInfo, RunInfo, declared
-from .scores import checked, decimals, of_frames, one_signature
+from .scores import LARGEST, checked, decimals, of_frames, one_signature
 from .tables.render import render
 from .tables.run_tables import missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
@@ -182,14 +181,10 @@ def check_result(file: Path) -> tuple[Result, list[str]]:
         faults.append(f"weights is {result.weights!r}, no sha256")
     if "|stvt:" not in result.signature or not result.command.startswith("stvt evaluate "):
         faults.append("its signature or its command is not of stvt evaluate")
-    if not result.scores:
-        faults.append("it has no scores")
     for score in result.scores:
         label = f"{score.metric} {score.channel}"
         values = list(score.scenes.values())
-        if not all(map(math.isfinite, [score.mean, *values])):
-            faults.append(f"{label}: a score is no finite number")
-        elif not values or abs(fmean(values) - score.mean) > ROUNDING:
+        if not values or abs(fmean(values) - score.mean) > ROUNDING:
             faults.append(f"{label}: {score.mean} is not the mean of its scenes")
         if score.scenes.keys() != result.scores[0].scenes.keys():
             faults.append(f"{label}: is of other scenes than {result.scores[0].metric}")
@@ -198,16 +193,26 @@ def check_result(file: Path) -> tuple[Result, list[str]]:
 
 def read_results(folder: Path) -> list[Result]:
     """All results below a folder. Raises ReportError if there are none, or for a file that is none."""
-    results = [_read(file) for file in sorted(folder.glob("*/*.json"))]
+    results: dict[str, Result] = {}
+    for file in sorted(folder.glob("*/*.json")):
+        result = _read(file)
+        if result.file in results:
+            raise ReportError(f"{file}: is {folder / result.file} once more; delete one of them")
+        results[result.file] = result
     if not results:
         raise ReportError(f"{folder}: no results there; `stvt results add RUN` puts some")
-    return results
+    return list(results.values())
 
 
 def _read(file: Path) -> Result:
     result = from_dict(Result, read_json(file), str(file), ReportError)
     if result.schema != SCHEMA:
         raise ReportError(f"{file}: is of schema {result.schema}; this version reads {SCHEMA}")
+    if not result.scores:
+        raise ReportError(f"{file}: it has no scores")
+    for score in result.scores:
+        if not all(abs(value) <= LARGEST for value in (score.mean, *score.scenes.values())):
+            raise ReportError(f"{file}: {score.metric}: a score is no finite number")
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stvt.core.formatting import plain
 
 from ..registry import NETWORKS
-from .load import differences, match
+from .load import differences, match, without_prefix
 from .read import State
 
 
@@ -22,7 +22,7 @@ def describe(state: State) -> str:
 
 def _fits(name: str, state: State) -> bool:
     spec = NETWORKS[name]
-    if not any(key.startswith(spec.key_prefix) for key in state):
+    if not any(key.startswith(spec.key_prefix) for key in without_prefix(state, spec.key_prefix)):
         return False
     try:
         renamed, _, own = match(name, state)

@@ -90,7 +90,7 @@ def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, A
     """
     spec = registry.network_spec(name)
     try:
-        state = load(spec.rename)(state)
+        state = load(spec.rename)(without_prefix(state, spec.key_prefix))
         arguments = {**spec.arguments_in(name, state), **arguments}
         with torch.device("meta"):  # shapes without numbers
             own = spec.build(name, **arguments).state_dict()
@@ -99,6 +99,17 @@ def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, A
     if spec.extra_keys:
         state = {key: value for key, value in state.items() if key in own}
     return state, arguments, own
+
+
+def without_prefix(state: State, start: str) -> State:
+    """A state without what comes before a network's names, "edvr." of all, if some name then has `start`."""
+    inner = state
+    while not any(key.startswith(start) for key in inner):
+        parts = [key.partition(".") for key in inner]
+        if len({first for first, _, _ in parts}) != 1 or not all(rest for _, _, rest in parts):
+            return state
+        inner = {rest: inner[first + dot + rest] for first, dot, rest in parts}
+    return inner
 
 
 def differences(own: State, state: State, optional_keys: str = "") -> dict[str, list[str]]:

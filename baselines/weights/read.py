@@ -30,13 +30,6 @@ State = dict[str, Tensor]
 
 # Keys and prefixes under which files hold a network; the averaged one (EMA) goes before the raw one.
 WRAPPINGS = (
-    "params_ema",
-    "state_dict_ema",
-    "model_ema",
-    "ema_state_dict",
-    "ema_model",
-    "ema",
-    "average",
     "params",
     "state_dict",
     "model_state_dict",
@@ -46,6 +39,7 @@ WRAPPINGS = (
     "network",
     "netG",
 )
+_AVERAGED = re.compile(r"(?<![a-z])(ema|average|averaged|swa)(?![a-z])", re.IGNORECASE)
 PREFIXES = (
     "generator_ema.",
     "model_ema.",
@@ -59,6 +53,7 @@ PREFIXES = (
     "netG.",
 )
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+MOST_WRAPPED = 4  # dictionaries in one another
 FILE_LIMIT = 4 << 30  # bytes of a file
 
 
@@ -157,10 +152,10 @@ def _unwrap(content: Any) -> State:
         if id(state) in seen:
             raise _Unfit("holds no weights: its dictionary contains itself")
         seen.add(id(state))
-        inner = [key for key in WRAPPINGS if isinstance(state.get(key), Mapping)]
-        if not inner:
+        inner = _inner(state)
+        if inner is None:
             break
-        state = state[inner[0]]
+        state = inner
     if not isinstance(state, Mapping) or not state:
         raise _Unfit(f"holds no weights by name but {_kind(state)}")
     for key, value in state.items():
@@ -174,6 +169,36 @@ def _unwrap(content: Any) -> State:
             if key.startswith(prefix)
         }
     return {key: value for key, value in tensors.items() if key not in untrained}
+
+
+def _inner(state: Mapping[Any, Any]) -> Any:
+    """What a dictionary holds the network in; None if it is the network itself.
+
+    That is the averaged one, one under a usual name, or else the only one.
+    Raises _Unfit if it is not known which.
+    """
+    held = [key for key, value in state.items() if _has_weights(value)]
+    averaged = [key for key in held if _AVERAGED.search(str(key))]
+    usual = [key for key in WRAPPINGS if key in held]
+    if any(_is_weight(value) and value.is_floating_point() for value in state.values()):
+        held = []  # the network itself, and something beside it
+    if len(found := averaged or usual[:1] or held) > 1:
+        names = plain(", ".join(map(str, found)), 200)
+        raise _Unfit(f"holds several networks ({names}); save one of them alone")
+    return state[found[0]] if found else None
+
+
+def _has_weights(value: Any, depth: int = 0) -> bool:
+    """Whether a value is a dictionary with tensors at some depth, and no optimizer's state."""
+    if not isinstance(value, Mapping) or "param_groups" in value:
+        return False
+    return depth > MOST_WRAPPED or any(
+        _is_weight(one) or _has_weights(one, depth + 1) for one in value.values()
+    )
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim > 0
 
 
 def _untrained(content: Any) -> set[str]:
@@ -221,4 +246,5 @@ def _unusual(tensor: Tensor) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "nothing" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+    is_empty = isinstance(value, Mapping) and not value
+    return "nothing" if is_empty else f"a {type(value).__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stvt.core.suggestions import did_you_mean
@@ -49,7 +50,7 @@ def dry_run(
         raise DatasetError(
             f"{name}: no data set of that name is known; give --source{did_you_mean(name, DATASETS)}"
         )
-    return lines + _taken(name, recipe, Path(source).expanduser(), selection)
+    return lines + _taken(name, recipe, Path(os.path.expanduser(source)), selection)
 
 
 def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelection) -> list[str]:

@@ -16,6 +16,7 @@ from ..errors import DatasetError
 from ..sources.scenes import VIDEOS, safe_name
 from ..video.timestamps import checked_rate
 
+LONGEST = 10_000  # characters of a line
 COLUMNS = ("video", "start", "end", "rate", "split", "sha256")
 SAME_AS_VIDEO = ("id", "url")  # what other lists call that column
 FOR_READERS = ("title", "channel", "seconds", "note")  # written by a search, and not read
@@ -57,6 +58,8 @@ def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
     """
     with reading(path, DatasetError):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
+        if any("\0" in line or len(line) > LONGEST for line in lines):
+            raise ValueError("it is no list of videos")
     rows = [
         (number, line)
         for number, line in enumerate(lines, 1)
@@ -83,7 +86,10 @@ def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
         if len(cells) > len(columns):
             raise DatasetError(f"{where}: has {len(cells)} fields, the first line {len(columns)}")
         row = dict(zip(columns, (cell.strip() for cell in cells)))
-        _add(videos, taken, row, path, where, number, strict)
+        try:
+            _add(videos, taken, row, path, where, number, strict)
+        except ValueError as error:  # no address, or a number of more digits than Python reads
+            raise DatasetError(f"{where}: cannot be read: {error}") from error
     if not videos:
         raise DatasetError(f"{path}: names no video yet; docs/training_data.md says how to fill it")
     return list(videos.values())

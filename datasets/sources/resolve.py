@@ -175,7 +175,7 @@ def _resolve(
     recipe: Recipe | None, source: Path, folder: Path, selection: SceneSelection
 ) -> Iterator[ResolvedSource]:
     """What is taken of a folder, a video or an archive."""
-    source = Path(os.path.abspath(source.expanduser()))
+    source = Path(os.path.abspath(os.path.expanduser(source)))
     if folder.resolve() in (source.resolve(), *source.resolve().parents):
         raise DatasetError(f"{source}: lies inside the set that it would be the source of")
     is_video, suffix = source.suffix.lower() in VIDEOS, source.suffix.lower()

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
     options.add_metrics(command, "which (default: all of both)", type=names, default=())
     command.add_argument(
         "--tolerance",
-        type=float,
+        type=options.non_negative,
         metavar="X",
         help="smaller differences are none (default: half the last digit of a table: 0.005 dB)",
     )

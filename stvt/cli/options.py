@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
@@ -195,6 +196,17 @@ def natural(text: str) -> int:
     if not text.isdecimal():
         raise ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
     return int(text)
+
+
+def non_negative(text: str) -> float:
+    """A finite number from 0 on."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < math.inf:
+        raise ArgumentTypeError(f"'{text}' is not a finite number from 0 on")
+    return number
 
 
 def tile(text: str) -> int | Literal["auto"]:

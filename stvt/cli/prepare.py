@@ -141,7 +141,7 @@ def _add_training(command: Any) -> None:
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     add = group.add_argument
     add("--cookies-from", metavar="BROWSER", help="as in firefox (default: no cookies)")
-    add("--pause", type=float, default=2.0, metavar="SECONDS", help="between videos")
+    add("--pause", type=options.non_negative, default=2.0, metavar="SECONDS", help="between videos")
     add("--video-format", metavar="FORMAT", help="as yt-dlp takes it (default: the largest)")
     add(
         "--js-runtime",

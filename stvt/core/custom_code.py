@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from .errors import StvtError
 
@@ -46,7 +46,15 @@ def guarded(
     import torch
 
     with _ALONE:
-        folder, dtype = os.getcwd(), torch.get_default_dtype()
+        folder, dtype, leave = os.getcwd(), torch.get_default_dtype(), os._exit
+        here = os.getpid(), threading.get_ident()
+
+        def leave_as_exit(code: int) -> NoReturn:
+            if here != (os.getpid(), threading.get_ident()):
+                leave(code)  # a child, or a thread of ours
+            raise SystemExit(code)
+
+        os._exit = leave_as_exit
         try:
             with modules.active() if modules else nullcontext():
                 yield
@@ -64,6 +72,7 @@ def guarded(
         except BaseException as wrong:
             raise error(f"{name}: {one_line(wrong, ours)}") from wrong
         finally:
+            os._exit = leave
             os.chdir(folder)
             torch.set_default_dtype(dtype)
 

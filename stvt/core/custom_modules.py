@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -84,15 +83,30 @@ class CustomModules:
         return digest({*sources(self.file), *(Path(file) for file in loaded if file)})
 
 
+_loaded: dict[Path, tuple[str, CustomModules]] = {}  # by file: the digest of its sources
+_stale: set[Path] = set()
+
+
 def load_file(path: Path) -> CustomModules:
-    """The modules of a file, run once in a process unless one of them has changed since."""
+    """The modules of a file, run once in a process unless one has changed, or after `forget_state`."""
     path = path.resolve()
-    return _loaded(path, digest(sources(path)))
+    now, (before, known) = digest(sources(path)), _loaded.get(path, ("", None))
+    if known is not None and now == before and path not in _stale:
+        return known
+    try:
+        modules = CustomModules(path)
+    except Exception:
+        if known is None or now != before:
+            raise
+        modules = known  # it cannot be run twice: a registry of its classes knows them already
+    _stale.discard(path)
+    _loaded[path] = now, modules
+    return modules
 
 
-@cache
-def _loaded(path: Path, _: str) -> CustomModules:
-    return CustomModules(path)
+def forget_state() -> None:
+    """Lets each file be run anew when it is loaded next: its globals and classes may hold a state."""
+    _stale.update(_loaded)
 
 
 def files_digest(stated: object, modules: CustomModules | None) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ class RunOptions:
     root: str | Path = "data"
     out: str | Path | None = None
     runs: str | Path = "runs"
-    scenes: Sequence[str] = ()
+    scenes: Sequence[str] | str = ()
     metrics: Sequence[str] | str = ("psnr", "ssim")
     weights: Mapping[str, str | Path] = field(default_factory=dict)
     untrained: bool = False
@@ -93,7 +93,8 @@ class Plan:
         protocol: Protocol,
         options: RunOptions,
     ) -> None:
-        self.protocol, self.options = protocol, options
+        self.protocol = protocol
+        self.options = replace(options, scenes=as_list(options.scenes))
         self.root = Path(options.root).resolve()
         folder = f"{'+'.join(names)}-{protocol.label()}"
         self.run = Path(options.out or Path(options.runs) / folder).resolve()
@@ -118,7 +119,7 @@ class Plan:
         for metric in self.metrics:
             metric.open(self.settings.device, baselines.published_network)
         self.prepared = {name: datasets.load(name, self.root) for name in names}
-        self.scenes = datasets.choose_scenes(self.prepared.values(), options.scenes)
+        self.scenes = datasets.choose_scenes(self.prepared.values(), self.options.scenes)
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)

@@ -27,6 +27,7 @@ from stvt.baselines import (
     stream_in_tiles,
     tile_in_use,
 )
+from stvt.core.custom_modules import forget_state
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
 from stvt.core.formatting import plain
@@ -87,6 +88,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     scene = unit.prepared
     seed(f"{unit.dataset}/{unit.scene}")  # for a method that draws numbers
     if is_custom(unit.method):  # it may carry something from one scene to the next
+        forget_state()
         method = baselines.build(unit.method, unit.settings)
     else:
         method = _method(unit.method, unit.settings, unit.fingerprint)

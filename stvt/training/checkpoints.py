@@ -51,7 +51,9 @@ def load_newest(folder: Path, say: Callable[[str], None]) -> dict[str, Any] | No
                 "the same command goes on once it can be read"
             ) from error
         if state is not None:
-            return dict(state)
+            if not isinstance(state, dict):
+                raise UsageError(f"{file}: is no checkpoint of a training; move it away")
+            return state
         say(f"{file.name} is damaged ({fault}); it is kept, and the one before is taken")
     if files:
         raise UsageError(

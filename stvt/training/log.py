@@ -15,6 +15,9 @@ from stvt.core.records import from_dict
 from stvt.training.checkpoints import writing
 from stvt.training.validation import BASELINE
 
+# A step, then numbers.
+_LINE = re.compile(r"[0-9]{1,18}(,-?([0-9.]+(e[-+]?[0-9]+)?|inf|nan))*\n")
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -126,7 +129,11 @@ def _truncate(file: Path, step: int) -> None:
     """Leaves the header and the lines until a step; a line that was not written whole goes."""
     lines = file.read_text(errors="replace").splitlines(keepends=True)
     header, *whole = [line for line in lines if line.endswith("\n")] or [""]
-    if strange := [line for line in whole if not re.match(r"\d+,", line)]:
+    columns = header.count(",")
+    strange = [line for line in whole if not _LINE.fullmatch(line) or line.count(",") > columns]
+    if header and not header.startswith("step,"):
+        strange.insert(0, header)
+    if strange:
         raise UsageError(
             f"{file}: {strange[0].strip()[:40]!r} is no line of a log; move the file away, and the "
             "same command begins a new one"

@@ -215,7 +215,12 @@ def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
     """Loads the newest checkpoint, if there is one, and cuts the log to it."""
     saved = checkpoints.load_newest(out / "checkpoints", say)
     if saved is not None:
-        state.load_state_dict(saved)
+        try:
+            state.load_state_dict(saved)
+        except Exception as error:  # what is missing or of another shape, in any of its parts
+            raise UsageError(
+                f"{out / 'checkpoints'}: are of another training; take another --out"
+            ) from error
         say(f"goes on after step {state.step}")
     log.truncate(state.step)
 

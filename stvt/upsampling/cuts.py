@@ -90,11 +90,14 @@ def read_cuts(path: Path) -> CutList:
         raise _refusal(path, "is no list of cuts")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
-    if FFMPEG.search(text):
-        return CutList(path, _ffmpeg(path, text), from_opening=True)
-    if any(START in line for _, line in lines[:2]):
-        return CutList(path, _pyscenedetect(path, lines))
-    return CutList(path, _plain(path, lines))
+    try:
+        if FFMPEG.search(text):
+            return CutList(path, _ffmpeg(path, text), from_opening=True)
+        if any(START in line for _, line in lines[:2]):
+            return CutList(path, _pyscenedetect(path, lines))
+        return CutList(path, _plain(path, lines))
+    except (ValueError, csv.Error):  # a number, or a field, that is longer than Python reads
+        raise _refusal(path, "is no list of cuts") from None
 
 
 def _refusal(path: Path, what: str) -> UsageError:

@@ -112,6 +112,7 @@ def test_values_beyond_0_to_1_are_warned_of(tmp_path: Path, result: str) -> None
     "code,said",
     [
         ("import sys; sys.exit(0)", "ends the process"),
+        ("import os; os._exit(0)", "ends the process"),
         ("import os; os.chdir('/')", "changes the working folder"),
         ("raise BaseException('odd')", "BaseException: odd"),
     ],

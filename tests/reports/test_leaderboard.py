@@ -78,6 +78,36 @@ def test_another_protocol_is_another_table(
     assert capsys.readouterr().out.count("Protocol:") == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("scores", [], "it has no scores"),
+        ("mean", float("nan"), "no finite number"),
+        ("mean", 1e308, "no finite number"),
+        ("", None, "once more; delete one of them"),
+    ],
+)
+def test_what_cannot_be_ranked_is_in_no_table(
+    runs: Path,
+    tmp_path: Path,
+    key: str,
+    value: object,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["results", "add", str(runs / "bicubic+blend"), "--to", str(tmp_path)])
+    (file,) = tmp_path.glob("squares/*.json")
+    result = json.loads(file.read_text())
+    where = result["scores"][0] if key == "mean" else result
+    where |= {key: value}
+    file.with_name("other.json").write_text(json.dumps(result))
+    if key:
+        file.unlink()
+    capsys.readouterr()
+    assert main(["results", "table", str(tmp_path)]) == 2
+    assert said in (told := capsys.readouterr().err) and "other.json" in told
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"method": 3}'])
 def test_a_damaged_result_is_one_line(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
@@ -131,6 +161,7 @@ def test_html_and_markdown_have_the_same_rows(
         ('"lacks": ""', '"lacks": "some"', "its content belongs in squares/"),
         ('"command": "stvt evaluate', '"command": "rm', "not of stvt evaluate"),
         ('"scenes": {', '"scenes": {"x": NaN,', "no finite number"),
+        ('"scenes": {', '"scenes": {"x": 1e308, "y": 1.7e308,', "no finite number"),
     ],
 )
 def test_a_submission_that_cannot_be_true_is_found(

@@ -93,6 +93,29 @@ def test_a_log_that_was_cut_goes_on(data: Path, tmp_path: Path, text: str) -> No
     assert [line["step"] for line in rows(out)][-4:] == ["3", "4", "5", "6"]
 
 
+@pytest.mark.parametrize("line", ["9" * 5000 + ",1", "1,x", "1,2,3,4,5,6,7", "epoch,2\n1,2"])
+def test_a_line_that_is_none_of_a_log_is_said(data: Path, tmp_path: Path, line: str) -> None:
+    out = tmp_path / "run"
+    train(tiny(), data, out, pause=lambda step: step == 2, say=quiet)
+    head = (out / "loss.csv").read_text().splitlines()[0]
+    (out / "loss.csv").write_text(line + "\n" if "epoch" in line else f"{head}\n{line}\n")
+    with pytest.raises(UsageError, match=r"loss\.csv: .* is no line of a log; move the file away"):
+        train(tiny(), data, out, say=quiet)
+
+
+@pytest.mark.parametrize("content", [{"step": 2}, [1, 2], {"step": 2, "network": {}}])
+def test_a_checkpoint_of_something_else_is_one_line_and_stays(
+    data: Path, tmp_path: Path, content: object
+) -> None:
+    out = tmp_path / "run"
+    train(tiny(), data, out, pause=lambda step: step == 2, say=quiet)
+    (file,) = (out / "checkpoints").iterdir()
+    torch.save(content, file)
+    with pytest.raises(UsageError, match=r"checkpoints.*; (move it away|take another --out)$"):
+        train(tiny(), data, out, say=quiet)
+    assert file.exists()
+
+
 def test_lambda_m_is_of_the_moved_frame_which_only_the_flow_can_mend(
     data: Path, tmp_path: Path
 ) -> None:

@@ -100,6 +100,13 @@ def test_anything_else_is_one_line(tmp_path: Path, data: bytes, says: str) -> No
         read_cuts(tmp_path / "none")
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "Start Frame\n" + "9" * 5000, "x" * 200_000])
+def test_what_is_longer_than_python_reads_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cuts.csv").write_text(f"{text}\n")
+    with pytest.raises(UsageError, match=r"cuts\.csv: .*give frame numbers or times"):
+        read_cuts(tmp_path / "cuts.csv")
+
+
 def test_a_time_is_a_cut_at_the_frame_next_to_it(tmp_path: Path) -> None:
     (tmp_path / "cuts").write_text("0.19 0.34 0.36")
     cuts = read_cuts(tmp_path / "cuts").at(Fraction(5), Fraction(4))

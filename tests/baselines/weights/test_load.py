@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
+from stvt.baselines.registry import network
 from stvt.baselines.stvun import published_names
 from stvt.baselines.weights.detect import detect
 from stvt.baselines.weights.load import initialise, load_network, load_weights, ready_network
@@ -85,6 +86,14 @@ def refusal(file: Path) -> str:
         lambda state: {"state_dict": other(state), "state_dict_ema": state},
         lambda state: {"model": other(state), "model_ema": state},
         lambda state: {"model": other(state), "ema": state},
+        lambda state: {"net_g": other(state), "net_d": other(state), "net_g_ema": state},
+        lambda state: {"model": other(state), "EMA": {"module": state, "decay": 0.9}},
+        lambda state: {"weights": state, "rng": torch.get_rng_state()},
+        lambda state: {"state_dict": state, "ema": {"decay": 0.9}, "params_ema": None},
+        lambda state: {
+            "module": state,
+            "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": []},
+        },
         lambda state: {
             "state_dict": {"generator." + key: value for key, value in other(state).items()}
             | {"generator_ema." + key: value for key, value in state.items()}
@@ -106,6 +115,11 @@ def refusal(file: Path) -> str:
         "state_dict_ema",
         "model_ema",
         "model and ema",
+        "BasicSR's training",
+        "ema and module",
+        "another name",
+        "an ema without weights",
+        "DeepSpeed",
         "generator_ema",
     ],
 )
@@ -115,6 +129,19 @@ def test_the_common_wrappings_are_taken_off(tmp_path: Path, wrap: Any) -> None:
     assert loaded(module, file) == hashlib.sha256(file.read_bytes()).hexdigest()
     for key, value in module.state_dict().items():
         assert torch.equal(value, trained()[key]), key
+
+
+def test_of_several_networks_none_is_taken(tmp_path: Path) -> None:
+    torch.save({"net_a": trained(), "net_b": other(trained())}, file := tmp_path / "tiny.pth")
+    assert "several networks (net_a, net_b)" in refusal(file)
+
+
+def test_a_prefix_of_all_names_is_taken_off(tmp_path: Path) -> None:
+    """As of a network that is a part of somebody else's."""
+    own = network("edvr-s").state_dict()
+    save_file({f"restorer.edvr.{key}": value for key, value in own.items()}, tmp_path / "net.pth")
+    assert load_network("edvr-s", tmp_path / "net.pth")[1]
+    assert detect(read_state(tmp_path / "net.pth", "net")) == "edvr-s"
 
 
 def test_safetensors_and_the_old_format_of_torch_are_read(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ def test_ids_and_addresses_of_one_video_are_one_video(tmp_path: Path) -> None:
         ("nowhere,,", ":2: 'nowhere' is no id"),
         ("abcdefghij1,1,4\nabcdefghij1,3,5", ":3: overlaps"),
         ("abcdefghij1,1,4,9", ":2: has 4 fields"),
+        ("http://[::1,1,4", ":2: cannot be read: Invalid IPv6"),
+        (f"abcdefghij1,{'9' * 5000},", ":2: cannot be read: "),
+        ("x" * 200_000, "list.csv: is damaged: it is no list"),
+        ("a\0b.mp4,1,4", "list.csv: is damaged: it is no list"),
     ],
 )
 def test_a_mistake_in_a_list_is_told_with_its_line(tmp_path: Path, rows: str, said: str) -> None:
