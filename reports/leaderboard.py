@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from stvt.core.files import read_json, write_json
+from stvt.core.files import read_json, reading, write_json
 from stvt.core.records import from_dict
 
 from .averages import Rank, averages
@@ -206,6 +207,8 @@ def read_results(folder: Path) -> list[Result]:
 
 def _read(file: Path) -> Result:
     result = from_dict(Result, read_json(file), str(file), ReportError)
+    with reading(file, ReportError):  # half a surrogate pair is no text
+        json.dumps(asdict(result), ensure_ascii=False).encode()
     if result.schema != SCHEMA:
         raise ReportError(f"{file}: is of schema {result.schema}; this version reads {SCHEMA}")
     if not result.scores:

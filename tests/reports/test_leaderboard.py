@@ -84,6 +84,7 @@ def test_another_protocol_is_another_table(
         ("scores", [], "it has no scores"),
         ("mean", float("nan"), "no finite number"),
         ("mean", 1e308, "no finite number"),
+        ("method", "\ud800", "is damaged: 'utf-8' codec can't encode"),
         ("", None, "once more; delete one of them"),
     ],
 )
