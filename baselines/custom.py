@@ -266,5 +266,5 @@ def find_networks(roots: Sequence[Any]) -> list[nn.Module]:
 def whole_number(name: str, inner: Any, what: str, default: int, least: int) -> int:
     value = getattr(inner, what, default)
     if not isinstance(value, int) or value < least:
-        raise MethodError(f"{name}: {what} is {value!r}, not a whole number from {least} on")
+        raise CustomMethodError(f"{name}: {what} is {value!r}, not a whole number from {least} on")
     return value

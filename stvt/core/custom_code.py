@@ -49,10 +49,10 @@ def guarded(
         folder, dtype, leave = os.getcwd(), torch.get_default_dtype(), os._exit
         here = os.getpid(), threading.get_ident()
 
-        def leave_as_exit(code: int) -> NoReturn:
+        def leave_as_exit(status: int) -> NoReturn:
             if here != (os.getpid(), threading.get_ident()):
-                leave(code)  # a child, or a thread of ours
-            raise SystemExit(code)
+                leave(status)  # a child, or a thread of ours
+            raise SystemExit(status)
 
         os._exit = leave_as_exit
         try:

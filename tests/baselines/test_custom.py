@@ -132,6 +132,9 @@ def test_slots_are_fine_and_a_wrong_support_is_said(tmp_path: Path) -> None:
     wrong = write(tmp_path / "b.py", fields="def support(self, t, times): return 0")
     with pytest.raises(CustomMethodError, match="support.t, times. returned 0"):
         build(wrong, SETTINGS).support(0, [])
+    half = write(tmp_path / "c.py", fields="scale = 2.5")
+    with pytest.raises(CustomMethodError, match=r"scale is 2\.5, not a whole number from 1 on"):
+        build(half, SETTINGS)
 
 
 @pytest.mark.parametrize("spec", ["edvr-s", "e=edvr-s", "edvr-s+blend"])
