@@ -208,6 +208,11 @@ class ClipRecord:
     stored: FileRecord | None = None
     hashes: tuple[str, ...] = ()
 
+    @property
+    def record(self) -> FileRecord:
+        """The record of its file; one that no file has where it is not known."""
+        return self.stored or FileRecord(0, "")
+
     def check(self, folder: Path, file: Path) -> None:
         name_in(self.name, file, "clips.name")
         path_in(folder, self.file, file, "clips.file")

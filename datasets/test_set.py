@@ -105,15 +105,6 @@ class Prepared:
         self.require(label)
         return self.manifest.digest(label)
 
-    def phase(self, label: str) -> float:
-        """Low-resolution pixel k is centred on pixel scale * k + phase."""
-        self.require(label)
-        return float(self.manifest.degradations[label]["phase"])
-
-    def scale(self, label: str) -> int:
-        self.require(label)
-        return int(self.manifest.degradations[label]["scale"])
-
     def check_frames(self, label: str | None, *, hashes: bool = False) -> None:
         """Raises DatasetError if a frame is not as the manifest says, by the size of its file.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from stvt.core.errors import StvtError
 from stvt.core.files import reason, write_text
+from stvt.core.progress import Progress
 
 from ..errors import DatasetError
 from ..manifest import (
@@ -37,7 +38,6 @@ from .synthetic_set import synthetic_unit
 from .training_video import unit_again
 from .video_record import recorded_files
 
-Progress = Callable[[int, int | None, str], None]
 Again = Callable[[str, frozenset[int]], Any]  # (unit, numbers of files) -> what builds them
 
 
@@ -87,43 +87,27 @@ def verify(
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
     verification = Verification(name, folder)
-    with building(folder, _records(manifest)) if fix else nullcontext() as builder:
+    problems = verification.problems
+    records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
+    with building(folder, records) if fix else nullcontext() as builder:
         if builder:
             builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
             manifest = read_manifest(folder) or manifest  # another process may have written it
-        _verify(manifest, verification, fix, workers or cores(), progress)
+        faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
+        if fix and faults:
+            faults, fixed = _repair(manifest, folder, faults)
+            verification.fixed += [f"{fault}; made again" for fault in fixed]
+        problems += map(str, faults)
+        if isinstance(manifest, TestSetManifest):
+            _check_list(manifest, folder, verification, fix)
+        elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
+            again = f"`stvt prepare {name}` with its source or list makes it again"
+            problems.append(f"{LEDGER}: is missing; {again}")
+        if (folder / PREPARING).exists():
+            again = command(name, known_source=True)
+            problems.append(f"preparing was cut short; run `{again}`")
+        problems += [f"{extra}: is no file of the set" for extra in _extra(manifest, folder)]
     return verification
-
-
-def _verify(
-    manifest: AnyManifest,
-    verification: Verification,
-    fix: bool,
-    workers: int,
-    progress: Progress | None,
-) -> None:
-    name, folder = verification.name, verification.folder
-    faults = list(_faults(manifest, folder, verification, workers, progress))
-    if fix and faults:
-        faults, fixed = _repair(manifest, folder, faults)
-        verification.fixed += [f"{fault}; made again" for fault in fixed]
-    verification.problems += [str(fault) for fault in faults]
-    if isinstance(manifest, TestSetManifest):
-        _check_list(manifest, folder, verification, fix)
-    elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
-        again = f"`stvt prepare {name}` with its source or list makes it again"
-        verification.problems.append(f"{LEDGER}: is missing; {again}")
-    if (folder / PREPARING).exists():
-        verification.problems.append(
-            f"preparing was cut short; run `{command(name, known_source=True)}`"
-        )
-    verification.problems += [
-        f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
-    ]
-
-
-def _records(manifest: AnyManifest) -> str:
-    return VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
 
 
 def _check_list(
@@ -260,7 +244,7 @@ def _builders(
     if any(fault.unit.startswith(f"{GT}/") for fault in faults):
         try:
             sources = meanwhile.enter_context(
-                resolve(manifest.name, folder, None, manifest, look=True)
+                resolve(manifest.name, folder, None, manifest, always_open=True)
             )
         except DatasetError as error:
             sources, gone = [], str(error)
