@@ -31,8 +31,7 @@ from .schema import (
 
 SCHEMA = 2
 FILE = "manifest.json"
-TEST: Literal["test"] = "test"  # the kinds of sets
-TRAINING: Literal["training"] = "training"
+TEST, TRAINING = "test", "training"  # the kinds of sets
 GT = "GT"  # the folder of the ground-truth frames
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 LEDGER = "ledger.csv"  # of a training set: a line a video
@@ -55,8 +54,8 @@ class TestSetManifest:
     degradations: "BDx4" -> its parameters.
     """
 
-    schema: int
-    kind: Literal["test"]
+    schema: int = field(default=SCHEMA, kw_only=True)
+    kind: Literal["test"] = field(default="test", kw_only=True)
     name: str
     recipe: RecipeRecord | None
     multiple: int
@@ -130,8 +129,8 @@ class TestSetManifest:
 class TrainingManifest:
     """The manifest of a training set; `settings` are those that its clips were made with."""
 
-    schema: int
-    kind: Literal["training"]
+    schema: int = field(default=SCHEMA, kw_only=True)
+    kind: Literal["training"] = field(default="training", kw_only=True)
     name: str
     storage: str = ""
     clips: tuple[ClipRecord, ...] = ()
@@ -239,8 +238,11 @@ def read_plan(folder: Path) -> list[str]:
 
 
 def write_plan(folder: Path, scenes: Sequence[str]) -> None:
-    """Says which scenes are going to change: they may not be evaluated on for a while."""
-    write_json(folder / PREPARING, asdict(Plan(SCHEMA, tuple(scenes))))
+    """Says which scenes are going to change: they may not be evaluated on for a while; none ends that."""
+    if scenes:
+        write_json(folder / PREPARING, asdict(Plan(SCHEMA, tuple(scenes))))
+    else:
+        (folder / PREPARING).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, manifest: AnyManifest) -> None:

@@ -39,6 +39,15 @@ class CannotWrite(DatasetError):
     """The disk is full, or the set's folder may not be written: nothing more can be prepared."""
 
 
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises CannotWrite, one line, where the disk refuses what is written for the set in a folder."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be written: {reason(error)}") from error
+
+
 class Record(Protocol):
     """The record of a built unit: a dataclass of plain values."""
 
@@ -211,15 +220,13 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
     with locked(folder, "being prepared", CannotWrite):
         refuse_links_out(folder)
         inner = folder / BUILDING
-        try:
+        with writing(folder):
             remove_temporaries(folder)
             remove_temporaries(folder / records)
             for ready in sorted(inner.glob("*.ready")):
                 _move(folder, records, ready)
             for part in inner.glob("*.part"):
                 shutil.rmtree(part)
-        except OSError as error:
-            raise CannotWrite(f"{folder}: cannot be written: {reason(error)}") from error
         builder = Builder(folder, records)
         try:
             yield builder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..curation.phash import lookalikes
-from ..manifest import LEDGER, SCHEMA, TRAINING, TrainingManifest, write_changed, write_manifest
+from ..manifest import LEDGER, TrainingManifest, write_changed, write_manifest
 from ..schema import RefusedRecord
 from .video_record import VideoRecord
 
@@ -70,8 +70,6 @@ def finish(
     videos = list(dict.fromkeys(clip.video for clip in clips))
     validation = _validation(videos, splits, float(settings["validation"]))
     manifest = TrainingManifest(
-        SCHEMA,
-        TRAINING,
         outcome.name,
         str(settings["storage"]),
         tuple(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from stvt.core.files import reason, write_bytes
+from stvt.core.files import reading, reason, write_bytes
 
 from ..degradation import degrade
 from ..errors import DatasetError
@@ -30,7 +30,7 @@ from ..schema import (
 )
 from ..sources.resolve import ResolvedSource
 from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
-from .engine import CannotWrite
+from .engine import writing
 
 if TYPE_CHECKING:
     from ..video.reader import Video
@@ -295,18 +295,14 @@ def _store_lr(
 def _write(place: Path, index: int, frame: Frame) -> FileRecord:
     data = encode_png(frame)
     path = place / frame_name(index)
-    try:
+    with writing(place.parent):
         write_bytes(path, data, sync=False)
-    except OSError as error:
-        raise CannotWrite(f"{place.parent}: cannot be written: {reason(error)}") from error
     return record_of(data)
 
 
 def _source_file(file: Path) -> SourceFile:
-    try:
+    with reading(file, DatasetError):
         known = FileRecord.of(file)
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read: {reason(error)}") from error
     return SourceFile(file.name, known.bytes, known.sha256)
 
 

@@ -19,9 +19,6 @@ from ..frames import frame_files, read_frame
 from ..manifest import (
     FILE,
     GT,
-    PREPARING,
-    SCHEMA,
-    TRAINING,
     VIDEOS,
     TrainingManifest,
     kind_of,
@@ -184,11 +181,9 @@ def prepare_photographs(
         if result.built:
             write_plan(folder, [unit.name])  # half of its clips in place is no set
             builder.commit([unit.name])
-        manifest = TrainingManifest(
-            SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
-        )
-        write_manifest(folder, manifest)
-        (folder / PREPARING).unlink(missing_ok=True)
+        clips_built = result.record.clips
+        write_manifest(folder, TrainingManifest(name, storage, clips_built, (), asdict(known)))
+        write_plan(folder, ())
     return folder
 
 

@@ -18,9 +18,6 @@ from ..errors import DatasetError
 from ..manifest import (
     FILE,
     GT,
-    PREPARING,
-    SCHEMA,
-    TEST,
     TestSetManifest,
     is_training,
     meta_info_name,
@@ -34,7 +31,7 @@ from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import Scene, set_name
-from .engine import Builder, CannotWrite, are_there, building, cores, remove_files
+from .engine import Builder, CannotWrite, are_there, building, cores, remove_files, writing
 from .outcome import Outcome, missing_together, notes_on, sizes_differing
 from .scene_units import GtUnit, LrUnit
 from .video_record import is_empty_training_set, remove_records
@@ -262,10 +259,8 @@ class _Run:
     def _begin(self) -> None:
         """Says, before any file changes, which scenes may not be evaluated on for a while."""
         if self.changing:
-            try:
+            with writing(self.folder):
                 write_plan(self.folder, self.changing)
-            except OSError as error:
-                raise CannotWrite(f"{self.folder}: cannot be written: {reason(error)}") from error
 
     def _replace_all(self) -> None:
         """Takes another source, if all of its scenes can be had."""
@@ -349,10 +344,7 @@ class _Run:
             units = self.builder.known.items()
             unwanted = [(u, one) for u, one in units if u.partition("/")[2] in pruned]
             remove_files(folder, [path for u, one in unwanted for path in one.files(u)])
-            if left:
-                write_plan(folder, left)
-            else:
-                (folder / PREPARING).unlink(missing_ok=True)
+            write_plan(folder, left)
         except OSError as error:
             self.builder.keep = True
             outcome.failures.append(f"{folder / FILE}: cannot be written: {reason(error)}")
@@ -373,7 +365,7 @@ class _Run:
                     missing = replace(missing, share=f"{missing.share}; {differing}")
             facts = (name, recipe.title, recipe.licence, recipe.citation, recipe.version)
             record = RecipeRecord(*facts, missing)
-        return TestSetManifest(SCHEMA, TEST, name, record, self.multiple, degradations, scenes)
+        return TestSetManifest(name, record, self.multiple, degradations, scenes)
 
     def _missing(self, number: int | None) -> Missing | None:
         """What the set lacks of the `number` of scenes that its recipe has."""

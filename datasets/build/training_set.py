@@ -12,7 +12,6 @@ from ..collect.video_list import read_list
 from ..collect.ytdlp import YtdlpOptions
 from ..errors import DatasetError, listed
 from ..manifest import (
-    PREPARING,
     TRAINING,
     VIDEOS,
     TrainingManifest,
@@ -95,7 +94,7 @@ def prepare_training(
             stay = "not in the source, which has faults; the clips made before stay"
             outcome.failures.append(f"{listed(lost)}: {stay}")
         finish(outcome, ordered, splits, asdict(settings))
-        (folder / PREPARING).unlink(missing_ok=True)
+        write_plan(folder, ())
     return outcome
 
 

@@ -205,21 +205,15 @@ def match_recipe(
     for name in chosen:
         files, frames = layout.scenes.get(name), known.get(name)
         frames = recipe.frames if frames is None else frames
-        expected = name if frames is None else f"{name} with {frames} frames"
         if not files:
-            differences.append(f"expected {expected}, found none")
+            of = "" if frames is None else f" with {frames} frames"
+            differences.append(f"expected {name}{of}, found none")
             continue
         scene = _scene(name, files)
         if isinstance(scene, str):
             contents.failures.append(scene)
             continue
-        difference = ""
-        if isinstance(scene, Pictures):  # a video's frames are not counted yet
-            if frames not in (None, len(files)):
-                difference = f"expected {expected}, found {len(files)}"
-            elif len(files) < recipe.least:
-                least = f"at least {recipe.least} frames"
-                difference = f"expected {name} with {least}, found {len(files)}"
+        difference = _difference(recipe, name, scene, frames)
         if name in others:
             difference = f"expected no scene {name}, found {len(files)} frames of it"
         if difference:
@@ -232,8 +226,33 @@ def match_recipe(
         contents.notes.append(f"left out, being no scenes of {recipe.name}: {listed(left_out)}")
     if other and not selection.partial:
         contents.scenes.clear()
-    number = sum(scene.name not in others for scene in contents.scenes)
-    return contents, _missing(recipe, contents, number, differences, source, selection)
+    own = sum(scene.name not in others for scene in contents.scenes)
+    share, line = f"{own} of {recipe.number} scenes", listed(differences, 4, "; ")
+    missing = None
+    if differences and selection.partial:
+        missing = Missing(f"{share}: {line}", selection.scenes, True)
+    elif selection.scenes:
+        missing = Missing(f"{share}, as chosen", selection.scenes)
+    if differences and not selection.partial:
+        contents.failures.append(
+            f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
+            "is there, and for other frames choose another name"
+        )
+    if missing:
+        contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
+    return contents, missing
+
+
+def _difference(recipe: Recipe, name: str, scene: Scene, frames: int | None) -> str:
+    """How a scene differs from the published one, "" for not at all."""
+    if not isinstance(scene, Pictures):  # a video's frames are not counted yet
+        return ""
+    number = len(scene.files)
+    if frames not in (None, number):
+        return f"expected {name} with {frames} frames, found {number}"
+    if number < recipe.least:
+        return f"expected {name} with at least {recipe.least} frames, found {number}"
+    return ""
 
 
 def _other_set(recipe: Recipe, layout: Layout, source: Path) -> str | None:
@@ -263,32 +282,3 @@ def _scene(name: str, files: list[str]) -> Scene | str:
     if fault := numbering_fault(paths):
         return f"{name}: {paths[0].parent}: {fault}"
     return Pictures(called, paths[0].parent, paths)
-
-
-def _missing(
-    recipe: Recipe,
-    contents: SourceScenes,
-    number: int,
-    differences: list[str],
-    source: Path,
-    selection: SceneSelection,
-) -> Missing | None:
-    """What the manifest says of a set that is not whole; a set that ought to be whole fails.
-
-    number: of the set's own scenes that are there.
-    """
-    line = listed(differences, 4, "; ")
-    share = f"{number} of {recipe.number} scenes"
-    partial = bool(differences) and selection.partial
-    if differences and not partial:
-        contents.failures.append(
-            f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
-            "is there, and for other frames choose another name"
-        )
-    if not partial and not selection.scenes:
-        return None
-    missing = Missing(
-        f"{share}: {line}" if partial else f"{share}, as chosen", selection.scenes, partial
-    )
-    contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
-    return missing
