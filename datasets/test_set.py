@@ -157,19 +157,15 @@ def load(name: str, root: Path | str) -> Prepared:
         hint = "" if recipe else did_you_mean(name, [*DATASETS, *there])
         raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
     whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
-    missing = read_plan(folder)
+    missing, what = read_plan(folder), ""
     if recipe and whole:
         missing += [scene for scene in recipe.scenes if scene not in manifest.scenes]
+        if recipe.count not in (None, len(manifest.scenes)):
+            what = f"{len(manifest.scenes)} of {recipe.count} scenes are there"
     if missing:
-        raise DatasetError(
-            f"{name}: is not wholly prepared in {folder}: {', '.join(dict.fromkeys(missing))} missing; "
-            f"run `{again}`"
-        )
-    if recipe and whole and recipe.count not in (None, len(manifest.scenes)):
-        raise DatasetError(
-            f"{name}: is not wholly prepared in {folder}: {len(manifest.scenes)} of "
-            f"{recipe.count} scenes are there; run `{again}`"
-        )
+        what = f"{', '.join(dict.fromkeys(missing))} missing"
+    if what:
+        raise DatasetError(f"{name}: is not wholly prepared in {folder}: {what}; run `{again}`")
     return Prepared(name, folder, manifest)
 
 
