@@ -111,7 +111,7 @@ class TestSetManifest:
 
         It stays the same when another degradation is added, or the source is moved.
         """
-        held = {
+        content = {
             name: [
                 [frame.sha256 for frame in scene.gt.frames],
                 {
@@ -122,7 +122,7 @@ class TestSetManifest:
             ]
             for name, scene in sorted(self.scenes.items())
         }
-        return hashlib.sha256(json.dumps(held).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

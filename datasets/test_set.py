@@ -119,11 +119,11 @@ class Prepared:
                 folder = self.folder / kind / name
                 try:
                     with os.scandir(folder) as entries:
-                        held = {entry.name: entry.stat() for entry in entries}
+                        statuses = {entry.name: entry.stat() for entry in entries}
                 except OSError:
-                    held = {}
+                    statuses = {}
                 for index, record in enumerate(records):
-                    status = held.get(file := frame_name(index))
+                    status = statuses.get(file := frame_name(index))
                     is_right = status is not None and status.st_size == record.bytes
                     if is_right and status and (hashes or status.st_mtime_ns > written):
                         is_right = sha256_of(folder / file) == record.sha256
@@ -136,9 +136,9 @@ class Prepared:
 
     def require(self, label: str) -> None:
         """Raises DatasetError with the command to type unless every scene has the degradation."""
-        lacking = [n for n, scene in self.manifest.scenes.items() if label not in scene.lr]
-        if lacking:
-            raise _not_degraded(self.name, label, lacking)
+        missing = [n for n, scene in self.manifest.scenes.items() if label not in scene.lr]
+        if missing:
+            raise _not_degraded(self.name, label, missing)
 
 
 def load(name: str, root: Path | str) -> Prepared:
@@ -153,8 +153,8 @@ def load(name: str, root: Path | str) -> Prepared:
     if manifest is None:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
-        there = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
-        hint = "" if recipe else did_you_mean(name, [*DATASETS, *there])
+        prepared = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
+        hint = "" if recipe else did_you_mean(name, [*DATASETS, *prepared])
         raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
     whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
     missing, what = read_plan(folder), ""

@@ -25,7 +25,7 @@ from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..schema import FileRecord, stored_json
+from ..schema import FileRecord, are_there, stored_json
 
 BUILDING = ".building"
 _UNIT = "unit.json"
@@ -346,14 +346,6 @@ def _stage(folder: Path, name: str, state: str) -> Path:
 
 def _file_name(unit: str) -> str:
     return unit.replace("/", ".")
-
-
-def are_there(folder: Path, files: Mapping[str, FileRecord]) -> bool:
-    """Whether files are in a set, by their sizes alone: `verify` reads them."""
-    try:
-        return all((folder / path).stat().st_size == file.bytes for path, file in files.items())
-    except OSError:
-        return False
 
 
 def cores() -> int:

@@ -100,9 +100,9 @@ class SyntheticUnit:
 
     def build(self, folder: Path) -> SyntheticRecord:
         settings = self.settings
-        held = [*self.pictures][EVERY - 1 :: EVERY] if settings.source else HELD_BACK
-        learnt = [picture for name, picture in self.pictures.items() if name not in held]
-        others = [picture for name, picture in self.pictures.items() if name in held]
+        for_validation = [*self.pictures][EVERY - 1 :: EVERY] if settings.source else HELD_BACK
+        learnt = [picture for name, picture in self.pictures.items() if name not in for_validation]
+        others = [picture for name, picture in self.pictures.items() if name in for_validation]
         clips = []
         for number in range(settings.clips):
             held_back = number % EVERY == EVERY - 1

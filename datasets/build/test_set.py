@@ -27,11 +27,11 @@ from ..manifest import (
     write_plan,
 )
 from ..recipes import DATASETS
-from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord
+from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord, are_there
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
 from ..sources.scenes import Scene, set_name
-from .engine import Builder, CannotWrite, are_there, building, cores, remove_files, writing
+from .engine import Builder, CannotWrite, building, cores, remove_files, writing
 from .outcome import Outcome, missing_together, notes_on, sizes_differing
 from .scene_units import GtUnit, LrUnit
 from .video_record import is_empty_training_set, remove_records

@@ -113,14 +113,14 @@ def dry_run_training(
     lines, here = [], 0
     for unit in units:
         files, sections = unit.files, unit.source.sections
-        held = sum(file.stat().st_size for file in files if file.is_file())
-        here += held
+        on_disk = sum(file.stat().st_size for file in files if file.is_file())
+        here += on_disk
         if unit.path is None:
             what = f"from {unit.source.url}"
         elif unit.path.is_dir():
             what = f"{counted(len(files), 'frame')} in {unit.path}"
         else:
-            what = f"{unit.path}, {size(held)}"
+            what = f"{unit.path}, {size(on_disk)}"
         if sections != VideoSource().sections:
             what += f", {counted(len(sections), 'section')} of it"
         if read_video_record(outcome.folder, unit.name):
@@ -190,14 +190,14 @@ def _lost(folder: Path, units: Sequence[VideoUnit]) -> list[str]:
         manifest = read_manifest(folder)
     except DatasetError:
         manifest = None  # damaged: it is made anew of the records
-    held = (
+    videos = (
         {clip.video for clip in manifest.clips} if isinstance(manifest, TrainingManifest) else set()
     )
     for file in (folder / VIDEOS).glob("*.json"):
         record = read_video_record(folder, file.stem)
         if record is None or record.clips:
-            held.add(file.stem)
-    return sorted(held - {unit.name for unit in units})
+            videos.add(file.stem)
+    return sorted(videos - {unit.name for unit in units})
 
 
 def _remove_others(folder: Path, videos: Collection[str]) -> None:

@@ -195,13 +195,13 @@ def _repair(
             mine = [fault for fault in faults if fault.unit == unit]
             files = units[unit]
             try:
-                whys = _rebuilt(again, folder, unit, files, mine)
+                reasons = _rebuilt(again, folder, unit, files, mine)
             except CannotWrite:
                 raise
             except DatasetError as error:
-                whys = {fault.path: str(error) for fault in mine}
+                reasons = {fault.path: str(error) for fault in mine}
             for fault in mine:
-                if why := whys.get(fault.path):
+                if why := reasons.get(fault.path):
                     what = f"{fault.what}, and cannot be made again: {why}"
                     left.append(replace(fault, what=what))
                 else:
@@ -215,7 +215,7 @@ def _rebuilt(
     """Builds faulty files; why it was in vain, by path."""
     order = list(files)
     part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
-    whys = {}
+    reasons = {}
     try:
         part.mkdir(parents=True)
         again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
@@ -225,10 +225,10 @@ def _rebuilt(
                 place.parent.mkdir(parents=True, exist_ok=True)
                 new.replace(place)
             else:
-                whys[fault.path] = "other bytes came out; prepare the set again"
+                reasons[fault.path] = "other bytes came out; prepare the set again"
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return whys
+    return reasons
 
 
 def _builders(
@@ -240,14 +240,14 @@ def _builders(
             return lambda unit, numbers: synthetic_unit(manifest, folder)
         return lambda video, numbers: unit_again(folder.absolute(), video, manifest.settings)
     scenes: dict[str, tuple[ResolvedSource, Any]] = {}
-    gone = ""
+    unresolved = ""
     if any(fault.unit.startswith(f"{GT}/") for fault in faults):
         try:
             sources = meanwhile.enter_context(
                 resolve(manifest.name, folder, None, manifest, always_open=True)
             )
         except DatasetError as error:
-            sources, gone = [], str(error)
+            sources, unresolved = [], str(error)
         for source in sources:
             for scene in source.contents.scenes if source.contents else ():
                 scenes[scene.name] = source, scene
@@ -261,7 +261,7 @@ def _builders(
         if name not in scenes:
             why = f"{gt.source.path} is no longer there" if gt.source.path else "it is not known"
             there = gt.source.path and Path(gt.source.path).exists()
-            raise DatasetError(gone or ("the source has no such scene" if there else why))
+            raise DatasetError(unresolved or ("the source has no such scene" if there else why))
         source, scene = scenes[name]
         again = GtUnit(scene, source, manifest.multiple, 1, gt.fps, None, cores(), only=numbers)
         if not again.is_current(gt):

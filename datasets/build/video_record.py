@@ -10,8 +10,8 @@ from stvt.core.safe_names import UnsafeName
 
 from ..errors import DatasetError
 from ..manifest import LEDGER, VIDEOS, TrainingManifest, is_training, read_manifest
-from ..schema import ClipRecord, FileRecord
-from .engine import are_there, read_record
+from ..schema import ClipRecord, FileRecord, are_there
+from .engine import read_record
 
 
 @dataclass(frozen=True)

@@ -182,16 +182,18 @@ def _side(
     shared = 0.0
     missing: list[MissingRange] = []
     for video, spans in by_video.items():
-        there = others.get(video, [])
+        other_spans = others.get(video, [])
         known = [(start, end) for start, end in spans if end < ENDLESS]
-        lacking = [(low, high) for low, high in _without(known, there) if high - low > SLACK]
-        shared += _length(known) - _length(lacking)
+        uncovered = [
+            (low, high) for low, high in _without(known, other_spans) if high - low > SLACK
+        ]
+        shared += _length(known) - _length(uncovered)
         # Of what ends nobody knows where, all that can be said is whether the other has any.
         endless = spans[len(known) :]
-        lacking += [
-            s for s in endless if not any(low < s[1] and high > s[0] for low, high in there)
+        uncovered += [
+            s for s in endless if not any(low < s[1] and high > s[0] for low, high in other_spans)
         ]
-        missing += _explain(video, lacking, other, bool(there))
+        missing += _explain(video, uncovered, other, bool(other_spans))
     hashes = {clip.sha256 for clip in other.clips if clip.sha256}
     same = [clip for clip in one.clips if clip.sha256 in hashes]
     return SideOverlap(

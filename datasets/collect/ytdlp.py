@@ -205,16 +205,16 @@ def _failed(what: str, error: Exception) -> DownloadFailed:
 
 def missing_tools() -> list[str]:
     """The tools for downloading videos that this machine lacks, a line each."""
-    lacking = []
+    missing = []
     if importlib.util.find_spec("yt_dlp") is None:
-        lacking.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
+        missing.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
     elif importlib.util.find_spec("yt_dlp_ejs") is None:
-        lacking.append(
+        missing.append(
             "yt-dlp lacks its scripts for YouTube (yt-dlp-ejs): pip install 'stvt[train-data]'"
         )
     if not any(shutil.which(name) for name in RUNTIMES):
-        lacking.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
-    return lacking
+        missing.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
+    return missing
 
 
 def _youtube_dl() -> Callable[[dict[str, Any]], Any]:

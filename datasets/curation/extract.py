@@ -259,9 +259,9 @@ def write_clips(
 
 def _frames_at(numbers: Sequence[int], numbered: Iterator[tuple[int, Frame]]) -> Iterator[Frame]:
     """The frames of these numbers, in rising order, as far as they are there."""
-    for wanted in numbers:
+    for next_number in numbers:
         for number, frame in numbered:
-            if number == wanted:
+            if number == next_number:
                 yield frame
                 break
 

@@ -17,7 +17,7 @@ from ..errors import DatasetError
 from ..manifest import FILE, GT, TestSetManifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
-from ..schema import FileRecord, Missing
+from ..schema import FileRecord, Missing, are_there
 from .archives import MOST_MEMBERS, Archive, kind, open_archive
 from .archives import SUFFIXES as ARCHIVES
 from .download import fetch_archive
@@ -195,7 +195,8 @@ def _resolve(
                 yield replace(_placed(inside, into), archive=record)
             else:
                 base = into / os.path.commonpath([os.path.dirname(path) for path in paths])
-                contents = select_scenes(find_scenes(base), selection)
+                top = source.stem if base == into else ""
+                contents = select_scenes(find_scenes(base, top), selection)
                 if left_out := not_read(path for path in archive.members if not is_system(path)):
                     contents.notes.append(f"left out of {source}: {left_out}")
                 yield ResolvedSource(str(source), base, contents, record)
@@ -295,11 +296,10 @@ def _is_as_it_was(
         newer = status.st_mtime_ns > manifest_status.st_mtime_ns
         if newer and FileRecord.of(source) != archive:
             return False
-        return all(
-            (folder / path).stat().st_size == file.bytes
-            for name, scene in manifest.scenes.items()
-            if scene.gt.source.path == str(source)
-            for path, file in scene.gt.files(f"{GT}/{name}").items()
-        )
     except OSError:
         return False
+    return all(
+        are_there(folder, scene.gt.files(f"{GT}/{name}"))
+        for name, scene in manifest.scenes.items()
+        if scene.gt.source.path == str(source)
+    )

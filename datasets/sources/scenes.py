@@ -79,9 +79,10 @@ class SourceScenes:
     notes: list[str] = field(default_factory=list)
 
 
-def find_scenes(source: Path) -> SourceScenes:
+def find_scenes(source: Path, name: str = "") -> SourceScenes:
     """The scenes of a video, of a folder of frames, or of a folder of scenes and videos.
 
+    name: of the scene that the folder itself is, if not its own.
     Where a folder holds a subfolder named as true frames usually are (GT, HR, ...), that is
     looked into instead.
     Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
@@ -125,7 +126,8 @@ def find_scenes(source: Path) -> SourceScenes:
             others.append(file.name)
     pictures = frame_files(source)
     if pictures and not any(isinstance(scene, Pictures) for scene in contents.scenes):
-        _add_pictures(contents, source.resolve().name, source, pictures, names)
+        above = [part for part in source.resolve().parts if part.lower() not in TRUTHS]
+        _add_pictures(contents, name or above[-1], source, pictures, names)
     elif pictures:
         empty.append(f"{len(pictures)} pictures beside the scenes")
     if empty:

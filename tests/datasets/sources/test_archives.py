@@ -125,6 +125,11 @@ def test_an_archive_of_a_folder_of_videos_gives_them(tmp_path: Path) -> None:
     assert (outcome.prepared, outcome.failures) == (["a", "b"], [])
 
 
+def test_an_archive_of_frames_alone_is_a_scene_of_its_name(frames: Files, tmp_path: Path) -> None:
+    alone = {name.removeprefix("set/a/"): data for name, data in frames.items() if "/a/" in name}
+    assert prepare("mine", tmp_path / "root", packed(tmp_path, "zip", alone)).prepared == ["frames"]
+
+
 def test_an_archive_in_an_archive_is_named(frames: Files, tmp_path: Path) -> None:
     inner = packed(tmp_path, "zip", frames).read_bytes()
     (tmp_path / "frames.zip").unlink()
