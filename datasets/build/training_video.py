@@ -23,7 +23,7 @@ from ..curation.extract import (
     survey,
     write_clips,
 )
-from ..curation.segments import ClipRequirements, ClipSegment
+from ..curation.segments import ClipRequirements, ClipSegment, Rejection
 from ..errors import DatasetError
 from ..frames import Box, frame_files
 from ..manifest import FILE, VIDEOS
@@ -192,17 +192,14 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
+    clips: list[ClipRecord] = []
+    rejections = [segment.rejected(fault) for segment in result.segments]
+    if not fault:
+        clips, rejections = _write(unit, folder, source, result.segments, box, size)
     refused = [
         RefusedPart(_seconds(each.start), _seconds(each.end), each.frames, each.reason)
-        for each in result.rejections
+        for each in sorted([*result.rejections, *rejections], key=lambda each: each.start)
     ]
-    clips: list[ClipRecord] = []
-    if fault:
-        refused += [_refused(segment, fault) for segment in result.segments]
-    else:
-        clips, still = _write(unit, folder, source, result.segments, box, size)
-        refused += still
-    refused.sort(key=lambda each: each.start)
     return replace(
         record,
         outcome="kept" if clips else "refused",
@@ -226,10 +223,10 @@ def _write(
     segments: Sequence[ClipSegment],
     box: Box | None,
     size: tuple[int, int],
-) -> tuple[list[ClipRecord], list[RefusedPart]]:
+) -> tuple[list[ClipRecord], list[Rejection]]:
     """Writes the segments of a video as clips; those in which nothing moves are refused."""
     clips: list[ClipRecord] = []
-    refused: list[RefusedPart] = []
+    rejections: list[Rejection] = []
     place, ending = folder / "clips", suffix(unit.settings.storage)
     paths = [(each, place / f"{unit.name}_{each.frames[0]:06d}{ending}") for each in segments]
     written = write_clips(source, paths, box, size)
@@ -237,7 +234,7 @@ def _write(
         if clip.motion["p95"] < LEAST_MOTION:
             path.unlink()
             why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            refused.append(_refused(clip.segment, why))
+            rejections.append(clip.segment.rejected(why))
             continue
         clips.append(
             ClipRecord(
@@ -253,7 +250,7 @@ def _write(
                 hashes=tuple(f"{bits:016x}" for bits in clip.hashes),
             )
         )
-    return clips, refused
+    return clips, rejections
 
 
 def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
@@ -266,10 +263,6 @@ def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str])
         return Fraction(1)
     notes.append(f"filmed at {float(captured):g} frames a second, by its container")
     return captured / rate
-
-
-def _refused(segment: ClipSegment, why: str) -> RefusedPart:
-    return RefusedPart(_seconds(segment.start), _seconds(segment.end), len(segment.frames), why)
 
 
 def _is_frames(unit: VideoUnit) -> bool:

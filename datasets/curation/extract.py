@@ -178,9 +178,7 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
             box = boxes[0]
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
             result.segments.remove(segment)
-            result.rejections.append(
-                Rejection(segment.start, segment.end, len(segment.frames), why)
-            )
+            result.rejections.append(segment.rejected(why))
 
 
 def frames_of(

@@ -41,6 +41,9 @@ class ClipSegment:
     end: Fraction
     rate: Fraction
 
+    def rejected(self, reason: str) -> Rejection:
+        return Rejection(self.start, self.end, len(self.frames), reason)
+
 
 @dataclass(frozen=True)
 class Rejection:
