@@ -135,9 +135,8 @@ def _add(commands: Any, name: str) -> str:
     summary = first.partition(": ")[2].rstrip(".")
     description = f"{summary[:1].upper()}{summary[1:]}.\n\n{more}".rstrip()
     command = commands.add_parser(name, help=summary, description=description)
-    command.set_defaults(
-        run=getattr(module, "run", None), parser=command
-    )  # or each action has its own
+    run = getattr(module, "run", None)  # of `weights` and `results` each action has its own
+    command.set_defaults(run=run, parser=command)
     module.add(command)
     return summary
 
