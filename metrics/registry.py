@@ -144,7 +144,7 @@ VMAF = [
         name=name,
         higher_is_better=True,
         summary=model.summary,
-        definition=f"vmaf {model.version} {model.sha256} bt601 444 8bit",
+        definition=f"vmaf {model.version} {model.sha256} bt601 {'444' if model.colour else 'luma'} 8bit",
         open=_OpenVmaf(name),
         input="sequence",
     )

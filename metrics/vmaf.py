@@ -1,8 +1,9 @@
 """VMAF (Li et al., Netflix) by an ffmpeg with libvmaf: the extra `vmaf`.
 
 Both sequences go through one pipe, a restored frame above the true one, as y4m in Y'CbCr of BT.601,
-studio range, 8 bits, 4:4:4; the filter takes them apart. So no frame is written to disk, and no two
-pipes can wait for each other.
+studio range, 8 bits; the filter takes them apart. So no frame is written to disk, and no two pipes
+can wait for each other. A model that reads luma alone is given as few other samples as the size
+allows.
 """
 
 from __future__ import annotations
@@ -48,11 +49,13 @@ class Vmaf(SequenceMeasure):
         height, width = truth.shape[:2]
         if self.process is None:
             self._start(height, width)
-        planes = self.buffer[len(FRAME) :].reshape(3, 2, height, width)
+        weights = YCBCR if self.model.colour else YCBCR[:1]
+        samples = self.buffer[len(FRAME) :][: len(weights) * 2 * height * width]
+        planes = samples.reshape(len(weights), 2, height, width)
         for place, frame in enumerate((restored, truth)):
-            weights = YCBCR if self.model.colour else YCBCR[:1]
-            channels = cv2.split(cv2.transform(frame.astype(np.float32), weights))
-            for plane, channel in zip(planes, channels, strict=False):
+            values = cv2.transform(frame.astype(np.float32), weights)
+            channels = cv2.split(values) if self.model.colour else [values]
+            for plane, channel in zip(planes, channels, strict=True):
                 cv2.convertScaleAbs(channel, dst=plane[place])
         self._write(self.buffer)
 
@@ -78,9 +81,11 @@ class Vmaf(SequenceMeasure):
             )
         except OSError as error:
             raise MetricError(f"{self.name}: {ffmpeg()} does not start: {error}") from error
-        self.buffer = np.full(len(FRAME) + 6 * height * width, 128, np.uint8)
+        halves = not self.model.colour and height % 2 == width % 2 == 0
+        layout, samples = ("420jpeg", 3) if halves else ("444", 6)
+        self.buffer = np.full(len(FRAME) + samples * height * width, 128, np.uint8)
         self.buffer[: len(FRAME)] = FRAME
-        self._write(f"YUV4MPEG2 W{width} H{2 * height} F25:1 Ip A1:1 C444\n".encode())
+        self._write(f"YUV4MPEG2 W{width} H{2 * height} F25:1 Ip A1:1 C{layout}\n".encode())
 
     def _write(self, data: bytes | NDArray[np.uint8]) -> None:
         process = self.process

@@ -30,8 +30,9 @@ _Kernel = Callable[[Tensor, Tensor, Tensor | None, int], Iterator[tuple[int, Ten
 SMALL = 1024  # pixels of a map on which nothing is gained
 FEW = 4  # outputs, for which PyTorch's convolution fills no vector
 # Products for each number that Winograd's transforms read and write (C K to C + K): below that they
-# cost more than they save. It held for 8 layers on the Intel; on the AMD for 64, 128 and 256 channels.
-WIDE = 96
+# cost more than they save. Single precision on the Intel, 12 shapes by 3 sizes of map; bfloat16 on the
+# AMD, 64, 128 and 256 channels.
+WIDE = {torch.float32: 48, torch.bfloat16: 96}
 
 
 def conv2d(
@@ -155,7 +156,7 @@ def _kernel(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int)
     amx = processor.has_amx()
     if half and amx:
         return None
-    wide = inputs * outputs / (inputs + outputs) > WIDE and padding and dilation == 1
+    wide = inputs * outputs / (inputs + outputs) > WIDE[dtype] and padding and dilation == 1
     if size == 3 and wide and (half or (channels_last and amx)):
         return partial(winograd, dtype=dtype)
     if not half and outputs <= FEW and padding and dilation == 1 and inputs > outputs:

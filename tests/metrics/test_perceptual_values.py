@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from stvt.baselines import MethodError, fetch_weights, published_network
 from stvt.metrics import METRICS
 from stvt.metrics.dists import Dists, l2_pooling
+from tests.metrics.test_sequences import moving, scores
 
 METRIC_NAMES = ("lpips", "lpips-vgg", "dists")
 
@@ -117,3 +119,21 @@ def test_l2_pooling_of_a_plain_image_keeps_it_inside() -> None:
     pooled = l2_pooling(torch.full((1, 2, 8, 8), 3.0))
     assert pooled.shape == (1, 2, 4, 4)
     torch.testing.assert_close(pooled[..., 1:, 1:], torch.full((1, 2, 3, 3), 3.0))
+
+
+@pytest.mark.slow
+def test_ewarp_by_the_published_spynet_is_what_the_motion_does_not_explain(weights: None) -> None:
+    try:
+        fetch_weights("spynet")
+    except MethodError as error:
+        pytest.skip(str(error))
+    still, truth = moving(0), moving(3)
+    ewarp = METRICS["ewarp"].open("cpu", published_network)
+    change = np.mean([np.square((b / 255.0) - (a / 255.0)).mean() for a, b in pairwise(truth)])
+    assert np.mean(scores(ewarp(), truth, truth)[1:]) < 1000 * change / 50
+    flicker = [
+        np.clip(one.astype(int) + 20 * (t % 2), 0, 255).astype(np.uint8)
+        for t, one in enumerate(still)
+    ]
+    expected = [1000 * np.square(b / 255.0 - a / 255.0).mean() for a, b in pairwise(flicker)]
+    assert scores(ewarp(), flicker, still)[1:] == pytest.approx(expected, rel=0.01)
