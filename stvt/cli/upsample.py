@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,18 +139,19 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
     from stvt.upsampling.job import UpsampleJob
     from stvt.upsampling.sources import Part
 
-    same = "source output method scale repeats stream codec crf pixel_format lossless resume overwrite"
-    return UpsampleJob(
-        **{name: getattr(args, name) for name in same.split()},
-        factor=args.slow_motion or args.time or 2,
-        slow=args.slow_motion is not None,
-        hold=not args.no_hold,
-        cuts=not args.no_cuts if args.cuts is None else read_cuts(args.cuts),
-        preview=args.preview is not None,
-        part=Part(args.start, args.end, args.crop),
-        fps=None if args.fps is None else checked_rate(args.fps),
-        source_fps=None if args.source_fps is None else checked_rate(args.source_fps),
-    )
+    known = {one.name for one in fields(UpsampleJob)}
+    given = {name: value for name, value in vars(args).items() if name in known}
+    given |= {
+        "factor": args.slow_motion or args.time or 2,
+        "slow": args.slow_motion is not None,
+        "hold": not args.no_hold,
+        "cuts": not args.no_cuts if args.cuts is None else read_cuts(args.cuts),
+        "preview": args.preview is not None,
+        "part": Part(args.start, args.end, args.crop),
+        "fps": None if args.fps is None else checked_rate(args.fps),
+        "source_fps": None if args.source_fps is None else checked_rate(args.source_fps),
+    }
+    return UpsampleJob(**given)
 
 
 def _settings(args: argparse.Namespace) -> Any:
