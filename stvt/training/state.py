@@ -72,9 +72,7 @@ class TrainingState:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.best = state["step"], state["best"]
-        self.untrained = tuple(
-            state.get("untrained", ())
-        )  # not in checkpoints before December 2026
+        self.untrained = tuple(state.get("untrained", ()))  # older checkpoints have none
         self.losses.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
