@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.core import custom_code
-from stvt.core.custom_modules import CustomModules, digest, files_digest, load_file
+from stvt.core.custom_code import CustomModules, digest, files_digest, load_file
 
 from .errors import CustomMethodError, MethodError
 from .method import IsWanted, Method, Outputs, Scene, Settings, WindowMethod, everything

@@ -15,7 +15,7 @@ from .curation.duplicates import mark_repeats, usual_hold
 from .curation.motion import MotionPreview, preview
 from .curation.shot_boundaries import shots
 from .degradation import authors_finish, authors_low_resolution, degrade, phase
-from .degradation_match import DegradationMatch, match_degradation
+from .degradation_match import match_degradation
 from .errors import DatasetError
 from .frames import (
     Box,
@@ -34,7 +34,7 @@ from .test_set import Prepared, PreparedScene, choose_scenes, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
 from .video.reader import open_video
-from .video.timestamps import Restarts, Timestamps, checked_rate, read_timestamps
+from .video.timestamps import Restarts, Timestamps, checked_rate
 from .video_pairs import VideoPair, VideoPairs
 
 __all__ = [
@@ -51,7 +51,6 @@ __all__ = [
     "Clip",
     "Coverage",
     "DatasetError",
-    "DegradationMatch",
     "Frame",
     "MotionPreview",
     "Outcome",
@@ -100,7 +99,6 @@ __all__ = [
     "read_clip_index",
     "read_deep_frame",
     "read_frame",
-    "read_timestamps",
     "search_videos",
     "shots",
     "suffix",

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from stvt.core.errors import StvtError
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
+def listed(names: Sequence[str], most: int = 8, separator: str = ", ") -> str:
     """The first of some names, and how many more there are, for a message.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return separator.join(names[:most]) + more
 
 
 class DatasetError(StvtError):

@@ -64,12 +64,9 @@ def numbering_fault(files: list[Path]) -> str | None:
         if later == number:
             return f"frame number {number} is there twice ({name} and {following})"
         if later > number + 1:
-            last = f" to {later - 1} are" if later > number + 2 else " is"
-            plural = "s" if later > number + 2 else ""
-            return (
-                f"frame number{plural} {number + 1}{last} missing "
-                f"({name} is followed by {following})"
-            )
+            several = f"frame numbers {number + 1} to {later - 1} are"
+            missing = several if later > number + 2 else f"frame number {number + 1} is"
+            return f"{missing} missing ({name} is followed by {following})"
     return None
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stvt.core.files import json_text, reading, reason, write_bytes, write_json
+from stvt.core.files import json_text, reading, reason, write_json, write_text
 from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, name_in, path_in
 
@@ -31,8 +31,7 @@ from .schema import (
 
 SCHEMA = 2
 FILE = "manifest.json"
-TEST: Literal["test"] = "test"  # the kinds of sets
-TRAINING: Literal["training"] = "training"
+TEST, TRAINING = "test", "training"  # the kinds of sets
 GT = "GT"  # the folder of the ground-truth frames
 PREPARING = ".preparing.json"  # there while a set is being prepared, or after that was cut short
 LEDGER = "ledger.csv"  # of a training set: a line a video
@@ -48,37 +47,23 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """The fields that the manifests of all sets have."""
-
-    schema: int
-    kind: str
-    name: str
-
-    def files(self) -> dict[str, dict[str, FileRecord]]:
-        """Unit -> path in the set -> record, of every file that the set owns."""
-        raise NotImplementedError
-
-    def check(self, file: Path) -> None:
-        """Raises UnsafeName if something that it names is not inside the set of `file`."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class TestSetManifest(Manifest):
+class TestSetManifest:
     """The manifest of a test set.
 
     multiple:     the ground-truth frames were cropped to a multiple of this.
     degradations: "BDx4" -> its parameters.
     """
 
-    kind: Literal["test"]
+    schema: int = field(default=SCHEMA, kw_only=True)
+    kind: Literal["test"] = field(default="test", kw_only=True)
+    name: str
     recipe: RecipeRecord | None
     multiple: int
     degradations: dict[str, dict[str, Any]] = field(default_factory=dict)
     scenes: dict[str, SceneRecord] = field(default_factory=dict)
 
     def files(self) -> dict[str, dict[str, FileRecord]]:
+        """Unit -> path in the set -> record, of every file that the set owns."""
         return {unit: record.files(unit) for unit, record in self.units().items()}
 
     def units(self) -> dict[str, GtRecord | LrRecord]:
@@ -90,12 +75,13 @@ class TestSetManifest(Manifest):
         return units
 
     def check(self, file: Path) -> None:
+        """Raises UnsafeName if something that it names is not inside the set of `file`."""
         name_in(self.name, file, "name")
-        for label, said in self.degradations.items():
+        for label, settings in self.degradations.items():
             if not is_label(label):
                 raise UnsafeName(f"{file}: degradations: {label!r} is no degradation")
-            if label != f"{said.get('kind')}x{said.get('scale')}":
-                wrong = said.get("kind")
+            if label != f"{settings.get('kind')}x{settings.get('scale')}":
+                wrong = settings.get("kind")
                 raise UnsafeName(f"{file}: degradations.{label}.kind: {wrong!r} is another")
         for name, scene in self.scenes.items():
             name_in(name, file, "scenes")
@@ -125,7 +111,7 @@ class TestSetManifest(Manifest):
 
         It stays the same when another degradation is added, or the source is moved.
         """
-        held = {
+        content = {
             name: [
                 [frame.sha256 for frame in scene.gt.frames],
                 {
@@ -136,24 +122,26 @@ class TestSetManifest(Manifest):
             ]
             for name, scene in sorted(self.scenes.items())
         }
-        return hashlib.sha256(json.dumps(held).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class TrainingManifest(Manifest):
+class TrainingManifest:
     """The manifest of a training set; `settings` are those that its clips were made with."""
 
-    kind: Literal["training"]
+    schema: int = field(default=SCHEMA, kw_only=True)
+    kind: Literal["training"] = field(default="training", kw_only=True)
+    name: str
     storage: str = ""
     clips: tuple[ClipRecord, ...] = ()
     refused: tuple[RefusedRecord, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
     def files(self) -> dict[str, dict[str, FileRecord]]:
+        """Video -> path in the set -> record, of every clip."""
         units: dict[str, dict[str, FileRecord]] = {}
         for clip in self.clips:
-            stored = clip.stored or FileRecord(0, "")
-            units.setdefault(clip.video, {})[clip.file] = stored
+            units.setdefault(clip.video, {})[clip.file] = clip.record
         return units
 
     def check(self, file: Path) -> None:
@@ -250,28 +238,32 @@ def read_plan(folder: Path) -> list[str]:
 
 
 def write_plan(folder: Path, scenes: Sequence[str]) -> None:
-    """Says which scenes are going to change: they may not be evaluated on for a while."""
-    write_json(folder / PREPARING, asdict(Plan(SCHEMA, tuple(scenes))))
+    """Says which scenes are going to change: they may not be evaluated on for a while; none ends that."""
+    if scenes:
+        write_json(folder / PREPARING, asdict(Plan(SCHEMA, tuple(scenes))))
+    else:
+        (folder / PREPARING).unlink(missing_ok=True)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: AnyManifest) -> None:
     """Writes manifest and list of scenes, where they differ from what is there.
 
     The same for the same set, wherever and whenever prepared.
     """
-    files = {}
     if isinstance(manifest, TestSetManifest):
         manifest = replace(
             manifest,
             degradations=dict(sorted(manifest.degradations.items())),
             scenes=dict(sorted(manifest.scenes.items(), key=lambda item: natural_key(item[0]))),
         )
-        files[meta_info_name(manifest.name)] = manifest.meta_info()
-    files[FILE] = json_text(asdict(manifest))
-    for name, text in files.items():
-        data = text.encode()
-        if not (folder / name).is_file() or (folder / name).read_bytes() != data:
-            write_bytes(folder / name, data)
+        write_changed(folder / meta_info_name(manifest.name), manifest.meta_info())
+    write_changed(folder / FILE, json_text(asdict(manifest)))
+
+
+def write_changed(file: Path, text: str) -> None:
+    """Writes a text where the file does not hold it already."""
+    if not file.is_file() or file.read_bytes() != text.encode():
+        write_text(file, text)
 
 
 def meta_info_name(name: str) -> str:

@@ -208,6 +208,11 @@ class ClipRecord:
     stored: FileRecord | None = None
     hashes: tuple[str, ...] = ()
 
+    @property
+    def record(self) -> FileRecord:
+        """The record of its file; one that no file has where it is not known."""
+        return self.stored or FileRecord(0, "")
+
     def check(self, folder: Path, file: Path) -> None:
         name_in(self.name, file, "clips.name")
         path_in(folder, self.file, file, "clips.file")
@@ -233,6 +238,14 @@ def check_rate(rate: str | None, where: str) -> None:
             raise ValueError
     except (ValueError, ZeroDivisionError):
         raise DatasetError(f"{where}: {rate!r} is no frame rate; prepare the set again") from None
+
+
+def are_there(folder: Path, files: Mapping[str, FileRecord]) -> bool:
+    """Whether files are in a set, by their sizes alone: `verify` reads them."""
+    try:
+        return all((folder / path).stat().st_size == file.bytes for path, file in files.items())
+    except OSError:
+        return False
 
 
 def frame_name(index: int) -> str:

@@ -105,15 +105,6 @@ class Prepared:
         self.require(label)
         return self.manifest.digest(label)
 
-    def phase(self, label: str) -> float:
-        """Low-resolution pixel k is centred on pixel scale * k + phase."""
-        self.require(label)
-        return float(self.manifest.degradations[label]["phase"])
-
-    def scale(self, label: str) -> int:
-        self.require(label)
-        return int(self.manifest.degradations[label]["scale"])
-
     def check_frames(self, label: str | None, *, hashes: bool = False) -> None:
         """Raises DatasetError if a frame is not as the manifest says, by the size of its file.
 
@@ -128,11 +119,11 @@ class Prepared:
                 folder = self.folder / kind / name
                 try:
                     with os.scandir(folder) as entries:
-                        held = {entry.name: entry.stat() for entry in entries}
+                        statuses = {entry.name: entry.stat() for entry in entries}
                 except OSError:
-                    held = {}
+                    statuses = {}
                 for index, record in enumerate(records):
-                    status = held.get(file := frame_name(index))
+                    status = statuses.get(file := frame_name(index))
                     is_right = status is not None and status.st_size == record.bytes
                     if is_right and status and (hashes or status.st_mtime_ns > written):
                         is_right = sha256_of(folder / file) == record.sha256
@@ -145,9 +136,9 @@ class Prepared:
 
     def require(self, label: str) -> None:
         """Raises DatasetError with the command to type unless every scene has the degradation."""
-        lacking = [n for n, scene in self.manifest.scenes.items() if label not in scene.lr]
-        if lacking:
-            raise _not_degraded(self.name, label, lacking)
+        missing = [n for n, scene in self.manifest.scenes.items() if label not in scene.lr]
+        if missing:
+            raise _not_degraded(self.name, label, missing)
 
 
 def load(name: str, root: Path | str) -> Prepared:
@@ -162,23 +153,19 @@ def load(name: str, root: Path | str) -> Prepared:
     if manifest is None:
         cut = (folder / PREPARING).exists()
         what = f"preparing it in {folder} was cut short" if cut else f"is not prepared in {folder}"
-        there = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
-        hint = "" if recipe else did_you_mean(name, [*DATASETS, *there])
+        prepared = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
+        hint = "" if recipe else did_you_mean(name, [*DATASETS, *prepared])
         raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
     whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
-    missing = read_plan(folder)
+    missing, what = read_plan(folder), ""
     if recipe and whole:
         missing += [scene for scene in recipe.scenes if scene not in manifest.scenes]
+        if recipe.count not in (None, len(manifest.scenes)):
+            what = f"{len(manifest.scenes)} of {recipe.count} scenes are there"
     if missing:
-        raise DatasetError(
-            f"{name}: is not wholly prepared in {folder}: {', '.join(dict.fromkeys(missing))} missing; "
-            f"run `{again}`"
-        )
-    if recipe and whole and recipe.count not in (None, len(manifest.scenes)):
-        raise DatasetError(
-            f"{name}: is not wholly prepared in {folder}: {len(manifest.scenes)} of "
-            f"{recipe.count} scenes are there; run `{again}`"
-        )
+        what = f"{', '.join(dict.fromkeys(missing))} missing"
+    if what:
+        raise DatasetError(f"{name}: is not wholly prepared in {folder}: {what}; run `{again}`")
     return Prepared(name, folder, manifest)
 
 

@@ -1,4 +1,4 @@
-"""A training set read back: its clips, and the windows that a network learns from."""
+"""A training set read back: its clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .manifest import FILE, TrainingManifest, read_manifest, read_plan
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """One line of the manifest: frames of one shot, one after another.
+    """A clip of a training set: frames of one shot, one after another.
 
     video: what it was cut from; clips of one video are never on both sides of a split.
     motion: median and 95th percentile of the flow between frames, in pixels; empty if unknown.
@@ -37,7 +37,7 @@ class TrainingClip:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """name: of the set; sha256 of its manifest's bytes says which state of it this is."""
+    """The clips of a training set; sha256 of its manifest's bytes says which state of it this is."""
 
     name: str
     clips: tuple[TrainingClip, ...]
@@ -67,17 +67,11 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
         name,
         tuple(
             TrainingClip(
-                clip.name,
-                folder / clip.file,
-                clip.video,
-                clip.split,
-                clip.frames,
-                clip.height,
-                clip.width,
-                clip.motion,
-                rate=Fraction(clip.rate) if clip.rate else None,
+                *(one.name, folder / one.file, one.video, one.split, one.frames),
+                *(one.height, one.width, one.motion),
+                rate=Fraction(one.rate) if one.rate else None,
             )
-            for clip in manifest.clips
+            for one in manifest.clips
         ),
         sha256_of(folder / FILE),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -82,7 +83,7 @@ class VideoPairs(Dataset[VideoPair]):
             for scene in prepared.scenes.values()
             for centre in range(0, _last_input(scene, step) + (between == 0), step)
         ]
-        return cls(windows, _TestItem(label, frames // 2, step))
+        return cls(windows, partial(_test_pair, label=label, around=frames // 2, step=step))
 
     @classmethod
     def from_training_set(
@@ -110,40 +111,32 @@ class VideoPairs(Dataset[VideoPair]):
         weights = {names: 1.0} if isinstance(names, str) else names
         parts = [(load_training(one, root).part(split), weight) for one, weight in weights.items()]
         sampling = Sampling(frames, between, patch, scale, degradation, augment=augment)
-        return cls(range(length), _TrainingItem(Sampler(parts, sampling, seed)))
+        sampler = Sampler(parts, sampling, seed)
+        return cls(range(length), partial(_training_pair, sampler=sampler))
 
 
-class _TestItem:
-    """(scene, centre) -> its window, read from the frames' files."""
-
-    def __init__(self, label: str, around: int, step: int) -> None:
-        self.label, self.around, self.step = label, around, step
-
-    def __call__(self, window: tuple[PreparedScene, int]) -> VideoPair:
-        scene, centre = window
-        last = _last_input(scene, self.step)
-        offsets = range(-self.around * self.step, self.around * self.step + 1, self.step)
-        inputs = [min(max(centre + offset, 0), last) for offset in offsets]
-        outputs = list(range(centre, centre + self.step))
-        height, width = scene.gt_size(self.label)
-        gt = np.stack([read_frame(scene.gt_path(i))[:height, :width] for i in outputs])
-        lq = np.stack([read_frame(scene.lr_path(i, self.label)) for i in inputs])
-        return _pair(lq, gt, scene.name, inputs, outputs)
+def _test_pair(
+    window: tuple[PreparedScene, int], *, label: str, around: int, step: int
+) -> VideoPair:
+    """The window about an input frame of a scene, read from the frames' files."""
+    scene, centre = window
+    last = _last_input(scene, step)
+    offsets = range(-around * step, around * step + 1, step)
+    inputs = [min(max(centre + offset, 0), last) for offset in offsets]
+    outputs = list(range(centre, centre + step))
+    height, width = scene.gt_size(label)
+    gt = np.stack([read_frame(scene.gt_path(i))[:height, :width] for i in outputs])
+    lq = np.stack([read_frame(scene.lr_path(i, label)) for i in inputs])
+    return _pair(lq, gt, scene.name, inputs, outputs)
 
 
-class _TrainingItem:
-    """Number of a sample -> the sample."""
-
-    def __init__(self, sampler: Sampler) -> None:
-        self.sampler = sampler
-
-    def __call__(self, number: int) -> VideoPair:
-        sample = self.sampler(number, 0)
-        sampling = self.sampler.sampling
-        step = sampling.between + 1
-        inputs = [i * step for i in range(len(sample.lq))]
-        outputs = [sampling.centre * step + i for i in range(len(sample.gt))]
-        return _pair(sample.lq, sample.gt, sample.clip, inputs, outputs)
+def _training_pair(number: int, *, sampler: Sampler) -> VideoPair:
+    """The sample of that number."""
+    sample, sampling = sampler(number, 0), sampler.sampling
+    step = sampling.between + 1
+    inputs = [i * step for i in range(len(sample.lq))]
+    outputs = [sampling.centre * step + i for i in range(len(sample.gt))]
+    return _pair(sample.lq, sample.gt, sample.clip, inputs, outputs)
 
 
 def _last_input(scene: PreparedScene, step: int) -> int:

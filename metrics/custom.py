@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stvt.core import custom_code
-from stvt.core.custom_modules import CustomModules, digest, files_digest, load_file
+from stvt.core.custom_code import CustomModules, digest, files_digest, load_file
 
 from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric, NewSequence

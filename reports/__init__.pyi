@@ -30,6 +30,7 @@ from .run_info import (
     MetricInfo,
     RunInfo,
     RunSettings,
+    Runtime,
     WeightsInfo,
 )
 from .scores import COLUMNS, WHOLE_SCENE, read_scores, write_scores
@@ -58,6 +59,7 @@ __all__ = [
     "Result",
     "RunInfo",
     "RunSettings",
+    "Runtime",
     "SceneOverview",
     "WeightsInfo",
     "add_results",

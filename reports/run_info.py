@@ -17,7 +17,7 @@ from .errors import ReportError
 class Runtime:
     """Seconds and memory that one frame of `width` x `height` took.
 
-    median, p10, p90, mean: over `n` repetitions, by the wall clock; device_median: by the GPU's.
+    median, p10, p90, mean: over `n` repetitions, by the wall clock.
     stages: seconds of each stage of a cascade.
     """
 
@@ -25,7 +25,6 @@ class Runtime:
     p10: float | None = None
     p90: float | None = None
     mean: float | None = None
-    device_median: float | None = None
     n: int | None = None
     height: int | None = None
     width: int | None = None

@@ -11,18 +11,9 @@ import numpy as np
 
 from stvt import datasets
 from stvt.core.files import write_text
-from stvt.datasets import (
-    Frame,
-    MotionPreview,
-    TrainingClip,
-    is_training,
-    load_training,
-    preview,
-    read_frame,
-)
+from stvt.core.progress import Progress
+from stvt.datasets import Frame, TrainingClip
 from stvt.reports import SceneOverview, inspect_page, motion_figure
-
-Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ def inspect(
     Raises DatasetError if there is no such set, or a frame of it cannot be read.
     """
     lines: dict[str, str] = {}
-    if is_training(root / name):
+    if datasets.is_training(root / name):
         scenes, about = _training(name, root)
     else:
         scenes, about = _test(name, root)
@@ -83,16 +74,18 @@ def inspect(
         motions[place] = scene.motion
         if place in chosen:
             progress(len(shown), len(chosen), scene.name)
-            view = preview(scene.frames, scene.read)
+            view = datasets.preview(scene.frames, scene.read)
             motions[place] = scene.motion or view.motion()
             lengths.append(view.lengths)
-            shown.append(_look(scene, view, motions[place]))
+            facts = _facts(scene, motions[place])
+            middle = max(scene.frames - 1, 0) // 2
+            shown.append(SceneOverview(scene.name, facts, view.frames, view.flow, middle))
             progress(len(shown), len(chosen), scene.name)
     about = {"scenes": f"{len(scenes)}", "frames": f"{sum(s.frames for s in scenes):,}", **about}
     note = "" if len(shown) == len(scenes) else f"{len(shown)} of {len(scenes)} scenes are shown."
-    table = _with_all_columns(
-        [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
-    )
+    table = [{"scene": one.name, **_facts(one, motions[place])} for place, one in enumerate(scenes)]
+    columns = dict.fromkeys(name for row in table for name in row)
+    table = [{name: row.get(name, "") for name in columns} for row in table]
     out.mkdir(parents=True, exist_ok=True)
     known = [motion for motion in motions.values() if motion is not None]
     all_lengths = np.concatenate(lengths) if lengths else np.zeros(0, np.float32)
@@ -104,7 +97,7 @@ def inspect(
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
-    clips = load_training(name, root).clips
+    clips = datasets.load_training(name, root).clips
     scenes = []
     for clip in clips:
         known = "median" in clip.motion and "p95" in clip.motion
@@ -135,7 +128,7 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     for scene in prepared.scenes.values():
 
         def read(number: int, scene: datasets.PreparedScene = scene) -> Frame:
-            return read_frame(scene.gt_path(number))
+            return datasets.read_frame(scene.gt_path(number))
 
         scenes.append(
             _Scene(scene.name, scene.frames, scene.height, scene.width, scene.fps, {}, None, read)
@@ -152,13 +145,17 @@ def _low_resolution(name: str, root: Path, low: Path | None) -> dict[str, str]:
     pairs: dict[str, list[tuple[Frame, Frame]]] = {}
     for scene in prepared.scenes.values():
         middle = scene.frames // 2
-        gt = read_frame(scene.gt_path(middle))
+        gt = datasets.read_frame(scene.gt_path(middle))
         for label in scene.record.lr:
             pairs.setdefault(f"{label} frames", []).append(
-                (gt, read_frame(scene.lr_path(middle, label)))
+                (gt, datasets.read_frame(scene.lr_path(middle, label)))
             )
-        if low is not None and (files := _frames_of(low / scene.name, scene.frames)):
-            pairs.setdefault(f"frames in {low}", []).append((gt, read_frame(files[middle])))
+        if low is not None and (low / scene.name).is_dir():
+            files = datasets.frame_files(low / scene.name)
+            if len(files) == scene.frames:
+                pairs.setdefault(f"frames in {low}", []).append(
+                    (gt, datasets.read_frame(files[middle]))
+                )
     if low is not None and f"frames in {low}" not in pairs:
         raise datasets.DatasetError(
             f"{low}: holds no folder of a scene with as many frames, as {low / next(iter(prepared.scenes))}"
@@ -167,18 +164,6 @@ def _low_resolution(name: str, root: Path, low: Path | None) -> dict[str, str]:
         what: str(datasets.match_degradation(some) or "of a size that is no half, third or fourth")
         for what, some in pairs.items()
     }
-
-
-def _frames_of(folder: Path, number: int) -> list[Path]:
-    """The frames of a folder if it is there and has so many."""
-    files = datasets.frame_files(folder) if folder.is_dir() else []
-    return files if len(files) == number else []
-
-
-def _look(scene: _Scene, view: MotionPreview, motion: tuple[float, float] | None) -> SceneOverview:
-    return SceneOverview(
-        scene.name, _facts(scene, motion), view.frames, view.flow, max(scene.frames - 1, 0) // 2
-    )
 
 
 def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
@@ -194,9 +179,3 @@ def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:
         **scene.more,
     }
     return {name: text for name, text in facts.items() if text}
-
-
-def _with_all_columns(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows with the columns of all, empty where a row has none."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return [{name: row.get(name, "") for name in names} for row in rows]

@@ -12,11 +12,16 @@ from ..manifest import read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from ..sources.archive_readers import size
-from ..sources.archives import Archive, kind
 from ..sources.download import archive_path, fetch_plan
-from ..sources.layout import SceneSelection, is_frames, match_recipe
-from ..sources.resolve import layout_of, open_known_archive, scene_files
-from ..sources.scenes import VIDEOS, Pictures, SourceScenes, VideoFile, find_scenes, set_name
+from ..sources.layout import SceneSelection
+from ..sources.resolve import (
+    files_of,
+    is_archive,
+    look_into,
+    open_known_archive,
+    pictures_and_videos,
+)
+from ..sources.scenes import Pictures, SourceScenes, VideoFile, find_scenes, set_name
 
 
 def dry_run(
@@ -57,23 +62,21 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
     """What would be taken of a source that is there."""
     if not source.exists():
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
-    archive: Archive | None = None
-    if source.is_file() and kind(source) and source.suffix.lower() not in VIDEOS:
-        archive = open_known_archive(recipe, source)
+    archive = open_known_archive(recipe, source) if is_archive(source) else None
     if recipe:
-        layout = layout_of(recipe, source, archive)
-        contents, _ = match_recipe(recipe, layout, source, selection)
-        where = layout.base or "its top"
-        lines = [f"{name}: would take {_counted(contents)} of {source}, in {where}"]
+        inside = look_into(recipe, source, selection, archive)
+        contents = inside.contents or SourceScenes()
+        where = source / (inside.base or "")
+        lines = [f"{name}: would take {_counted(contents)} of {where}"]
         lines += [f"  {line}" for line in (*contents.notes, *contents.failures)]
-        files = [path.as_posix() for scene in contents.scenes for path in scene_files(scene)]
+        files = files_of(contents)
     elif archive:
-        files = [path for path in archive.members if is_frames(path)]
+        files = pictures_and_videos(archive)
         lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
     else:
         return [f"{name}: would take {_counted(find_scenes(source))} of {source}"]
     if archive:
-        total = sum(archive.members[path].bytes for path in files)
+        total = sum(archive.members[path] for path in files)
         lines.append(f"  unpacking {size(total)} for a while")
     return lines
 

@@ -25,7 +25,7 @@ from stvt.core.records import from_dict
 from stvt.core.safe_names import UnsafeName, refuse_links_out
 
 from ..errors import DatasetError
-from ..schema import FileRecord, stored_json
+from ..schema import FileRecord, are_there, stored_json
 
 BUILDING = ".building"
 _UNIT = "unit.json"
@@ -37,6 +37,15 @@ _OWNED = re.compile(
 
 class CannotWrite(DatasetError):
     """The disk is full, or the set's folder may not be written: nothing more can be prepared."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises CannotWrite, one line, where the disk refuses what is written for the set in a folder."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(f"{folder}: cannot be written: {reason(error)}") from error
 
 
 class Record(Protocol):
@@ -131,17 +140,11 @@ class Builder:
         self.keep = False  # what is in `.building`, after the run
 
     def done(self, unit: Unit) -> Any | None:
-        """The record of a unit that is in its place; None if it is to be built.
-
-        Sizes alone are looked at: `verify` reads the files.
-        """
+        """The record of a unit that is in its place, by `are_there`; None if it is to be built."""
         for record in self._recorded(unit):
-            if unit.is_current(record) and self.are_there(record.files(unit.name)):
+            if unit.is_current(record) and are_there(self.folder, record.files(unit.name)):
                 return record
         return None
-
-    def are_there(self, files: Mapping[str, FileRecord]) -> bool:
-        return all(_has_size(self.folder / path, file.bytes) for path, file in files.items())
 
     def build(
         self,
@@ -172,7 +175,7 @@ class Builder:
                 continue
             jobs.append(Job(unit, self.folder, self.records, tuple(sorted(earlier)), commit))
         for job, result in run(make, jobs) if jobs else ():
-            results[job.name] = result or self._of_the_dead(job)
+            results[job.name] = result or self._after_death(job)
             if show is not None:
                 show(job.name)
         return results
@@ -192,7 +195,7 @@ class Builder:
         for name in names:
             shutil.rmtree(_stage(self.folder, name, "whole"), ignore_errors=True)
 
-    def _of_the_dead(self, job: Job) -> Result:
+    def _after_death(self, job: Job) -> Result:
         """The result of a unit whose worker died; a move that it began is ended."""
         if not self.is_moving(job.name):
             return Result(failure="the process that worked on it died; prepare again")
@@ -201,8 +204,8 @@ class Builder:
 
     def _recorded(self, unit: Unit) -> list[Record]:
         """The records of a unit, the latest first."""
-        records = [read_record(self.folder, self.records, unit.name, unit.record_type)]
-        return [one for one in (*records, self.known.get(unit.name)) if one is not None]
+        stored = read_record(self.folder, self.records, unit.name, unit.record_type)
+        return [one for one in (stored, self.known.get(unit.name)) if one is not None]
 
 
 @contextmanager
@@ -217,15 +220,13 @@ def building(folder: Path, records: str = BUILDING) -> Iterator[Builder]:
     with locked(folder, "being prepared", CannotWrite):
         refuse_links_out(folder)
         inner = folder / BUILDING
-        try:
+        with writing(folder):
             remove_temporaries(folder)
             remove_temporaries(folder / records)
             for ready in sorted(inner.glob("*.ready")):
                 _move(folder, records, ready)
             for part in inner.glob("*.part"):
                 shutil.rmtree(part)
-        except OSError as error:
-            raise CannotWrite(f"{folder}: cannot be written: {reason(error)}") from error
         builder = Builder(folder, records)
         try:
             yield builder
@@ -252,15 +253,14 @@ def make(job: Job) -> Result:
         if job.commit:
             _commit(job.folder, job.records, job.name)
     except CannotWrite:
-        shutil.rmtree(part, ignore_errors=True)
         raise
     except (DatasetError, MemoryError) as error:
-        shutil.rmtree(part, ignore_errors=True)
         memory = isinstance(error, MemoryError)
         return Result(failure="takes more memory than there is" if memory else str(error))
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise CannotWrite(f"{job.folder}: cannot be written: {reason(error)}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return Result(record)
 
 
@@ -346,13 +346,6 @@ def _stage(folder: Path, name: str, state: str) -> Path:
 
 def _file_name(unit: str) -> str:
     return unit.replace("/", ".")
-
-
-def _has_size(path: Path, size: int) -> bool:
-    try:
-        return path.stat().st_size == size
-    except OSError:
-        return False
 
 
 def cores() -> int:

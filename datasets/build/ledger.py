@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stvt.core.files import write_text
-
 from ..curation.phash import lookalikes
-from ..manifest import LEDGER, SCHEMA, TRAINING, TrainingManifest, write_manifest
-from ..schema import ClipRecord, RefusedRecord
+from ..manifest import LEDGER, TrainingManifest, write_changed, write_manifest
+from ..schema import RefusedRecord
 from .video_record import VideoRecord
 
 _COLUMNS = (
@@ -72,16 +70,18 @@ def finish(
     videos = list(dict.fromkeys(clip.video for clip in clips))
     validation = _validation(videos, splits, float(settings["validation"]))
     manifest = TrainingManifest(
-        SCHEMA,
-        TRAINING,
         outcome.name,
         str(settings["storage"]),
-        tuple(sorted((_line(clip, validation) for clip in clips), key=lambda clip: clip.name)),
+        tuple(
+            # What the frames look like is in the videos' records.
+            replace(clip, split="validation" if clip.video in validation else "train", hashes=())
+            for clip in sorted(clips, key=lambda clip: clip.name)
+        ),
         tuple(sorted(refused, key=lambda each: (each.video, each.start or 0.0, each.reason))),
         settings,
     )
     write_manifest(outcome.folder, manifest)
-    _write(outcome.folder / LEDGER, _ledger(records, {clip.name for clip in clips}))
+    write_changed(outcome.folder / LEDGER, _ledger(records, {clip.name for clip in clips}))
     outcome.videos, outcome.kept = len(records), len(videos)
     outcome.clips, outcome.frames = len(clips), sum(clip.frames for clip in clips)
     for record in records:
@@ -89,11 +89,6 @@ def finish(
             outcome.failures.append(record.reason)
         elif record.outcome == "refused":
             outcome.refused.append(f"{record.video}: {record.reason}")
-
-
-def _line(clip: ClipRecord, validation: set[str]) -> ClipRecord:
-    split = "validation" if clip.video in validation else "train"
-    return replace(clip, split=split, hashes=())  # these are in the videos' records
 
 
 def _ledger(records: Sequence[VideoRecord], names: set[str]) -> str:
@@ -148,8 +143,3 @@ def _validation(videos: Sequence[str], splits: Mapping[str, str], part: float) -
     if part and not chosen and len(places) > 1:
         chosen = {min(places, key=lambda video: (places[video], video))}
     return chosen
-
-
-def _write(file: Path, text: str) -> None:
-    if not file.is_file() or file.read_bytes() != text.encode():
-        write_text(file, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import listed
@@ -78,14 +78,4 @@ def sizes_differing(recipe: Recipe, scenes: Mapping[str, SceneRecord]) -> str:
             lines.append(
                 f"{name} is {size_text(gt.original or size)}, published {size_text(published)}"
             )
-    more = f" and {len(lines) - 4} scenes more" if len(lines) > 4 else ""
-    return "; ".join(lines[:4]) + more
-
-
-def with_share(missing: Missing | None, differing: str) -> Missing:
-    """The same with another difference from the published set."""
-    if missing is None:
-        return Missing(differing)
-    if differing in missing.share:
-        return missing
-    return replace(missing, share=f"{missing.share}; {differing}")
+    return listed(lines, 4, "; ")

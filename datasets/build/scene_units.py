@@ -8,9 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from stvt.core.files import reason, write_bytes
+import numpy as np
+
+from stvt.core.files import reading, reason, write_bytes
 
 from ..degradation import degrade
 from ..errors import DatasetError
@@ -28,22 +30,15 @@ from ..schema import (
 )
 from ..sources.resolve import ResolvedSource
 from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
-from .engine import CannotWrite
+from .engine import writing
+
+if TYPE_CHECKING:
+    from ..video.reader import Video
 
 VERSION = 1  # of what is made of the same source: raised, all sets are made anew
 T = TypeVar("T")
 R = TypeVar("R")
 Show = Callable[[str], None]
-
-
-class Video(Protocol):
-    """The interface of an opened video; `notes` and `facts` are complete after the last frame."""
-
-    fps: Any
-    notes: list[str]
-    facts: dict[str, object]
-
-    def __iter__(self) -> Iterator[Frame]: ...
 
 
 @dataclass(frozen=True)
@@ -156,11 +151,11 @@ class GtUnit:
         )
 
     def _video(self) -> Video | None:
-        from ..video.reader import open_video  # PyAV loads for those who need it
-
         if not isinstance(self.scene, VideoFile):
             return None
-        return cast(Video, open_video(self.scene.file))
+        from ..video.reader import open_video  # PyAV loads for those who need it
+
+        return open_video(self.scene.file)
 
     def _frames(
         self, video: Video | None, notes: set[str]
@@ -174,7 +169,7 @@ class GtUnit:
             case Rendered(frames=frames, render=render):
                 functions = (partial(render, index) for index in range(frames))
             case VideoFile():
-                functions = (partial(_itself, frame) for frame in video or ())
+                functions = (partial(np.asarray, frame) for frame in video or ())
         for index, function in enumerate(functions):
             if self.only is None or index in self.only:
                 yield index, function
@@ -300,18 +295,14 @@ def _store_lr(
 def _write(place: Path, index: int, frame: Frame) -> FileRecord:
     data = encode_png(frame)
     path = place / frame_name(index)
-    try:
+    with writing(place.parent):
         write_bytes(path, data, sync=False)
-    except OSError as error:
-        raise CannotWrite(f"{place.parent}: cannot be written: {reason(error)}") from error
     return record_of(data)
 
 
 def _source_file(file: Path) -> SourceFile:
-    try:
+    with reading(file, DatasetError):
         known = FileRecord.of(file)
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read: {reason(error)}") from error
     return SourceFile(file.name, known.bytes, known.sha256)
 
 
@@ -320,7 +311,3 @@ def _decoded(file: Path, known: SourceFile, notes: set[str]) -> Frame:
     if record_of(data) != FileRecord(known.bytes, known.sha256):
         raise DatasetError(f"{file}: has changed while it was read; prepare the set again")
     return decode(data, file, notes)
-
-
-def _itself(frame: Frame) -> Frame:
-    return frame

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from stvt.core.progress import Progress
 from stvt.core.records import from_dict
 
 from ..clips.storage import suffix, write_clip
-from ..clips.synthetic import COLOUR, FASTEST, GREY, SLOWEST, VARIETIES, Picture, clip, photographs
+from ..clips.synthetic import FASTEST, SLOWEST, VARIETIES, Picture, clip, photographs
 from ..errors import DatasetError
 from ..frames import frame_files, read_frame
 from ..manifest import (
     FILE,
-    PREPARING,
-    SCHEMA,
-    TRAINING,
+    GT,
+    VIDEOS,
     TrainingManifest,
     kind_of,
     read_manifest,
@@ -63,7 +63,7 @@ class SyntheticRecord:
     clips: tuple[ClipRecord, ...]
 
     def files(self, unit: str) -> dict[str, FileRecord]:
-        return {clip.file: clip.stored or FileRecord(0, "") for clip in self.clips}
+        return {clip.file: clip.record for clip in self.clips}
 
     def check(self, unit: str, folder: Path, file: Path) -> None:
         """Raises UnsafeName if a clip leads out of the set."""
@@ -79,12 +79,12 @@ class SyntheticUnit:
     name: ClassVar[str] = "photographs"
 
     settings: SyntheticSettings
-    show: Callable[[int, int | None, str], None] | None = field(default=None, compare=False)
+    show: Progress | None = field(default=None, compare=False)
 
     @cached_property
     def pictures(self) -> dict[str, Picture]:
         if self.settings.source is None:
-            return dict(zip((*COLOUR, *GREY), photographs(), strict=True))
+            return photographs()
         return _pictures(Path(self.settings.source), self.settings.side)
 
     @cached_property
@@ -100,17 +100,15 @@ class SyntheticUnit:
 
     def build(self, folder: Path) -> SyntheticRecord:
         settings = self.settings
-        names = list(self.pictures)
-        held = names[EVERY - 1 :: EVERY] if settings.source else HELD_BACK
-        learnt = [picture for name, picture in self.pictures.items() if name not in held]
-        others = [picture for name, picture in self.pictures.items() if name in held]
+        for_validation = [*self.pictures][EVERY - 1 :: EVERY] if settings.source else HELD_BACK
+        learnt = [picture for name, picture in self.pictures.items() if name not in for_validation]
+        others = [picture for name, picture in self.pictures.items() if name in for_validation]
         clips = []
         for number in range(settings.clips):
             held_back = number % EVERY == EVERY - 1
             file = f"clips/{number:05d}{suffix(settings.storage)}"
-            pictures = others if held_back else learnt
             frames = clip(
-                pictures,
+                others if held_back else learnt,
                 number,
                 frames=settings.frames,
                 side=settings.side,
@@ -123,13 +121,10 @@ class SyntheticUnit:
                     name=f"{number:05d}",
                     file=file,
                     video="held back" if held_back else "photographs",
-                    frames=written.frames,
-                    height=written.height,
-                    width=written.width,
+                    **asdict(written),
                     split="validation" if held_back else "train",
                     end=float(written.frames),
                     rate="1/1",
-                    sha256=written.sha256,
                     stored=FileRecord.of(folder / file),
                 )
             )
@@ -149,7 +144,7 @@ def prepare_photographs(
     fastest: float = FASTEST,
     storage: str = "npy",
     vary: Collection[str] = (),
-    progress: Callable[[int, int | None, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Makes the training set `root`/`name`; a minute's work.
 
@@ -174,22 +169,21 @@ def prepare_photographs(
     varied = tuple(sorted(set(vary)))
     settings = SyntheticSettings(path, clips, frames, side, fastest, storage, vary=varied)
     unit = SyntheticUnit(settings, progress)
-    if unit.fingerprint and kind_of(folder) is not None:
-        _refuse_other(folder)
+    known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
+    before = _stored(folder)
     with building(folder) as builder:
-        builder.known = _stored_record(folder)
+        if before is not None:
+            fingerprint = str(before.settings.get("fingerprint", ""))
+            builder.known = {unit.name: SyntheticRecord(fingerprint, before.clips)}
         result = builder.build([unit], commit=False)[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
         if result.built:
             write_plan(folder, [unit.name])  # half of its clips in place is no set
             builder.commit([unit.name])
-        known = replace(settings, photographs=tuple(unit.pictures), fingerprint=unit.fingerprint)
-        manifest = TrainingManifest(
-            SCHEMA, TRAINING, name, storage, result.record.clips, (), asdict(known)
-        )
-        write_manifest(folder, manifest)
-        (folder / PREPARING).unlink(missing_ok=True)
+        clips_built = result.record.clips
+        write_manifest(folder, TrainingManifest(name, storage, clips_built, (), asdict(known)))
+        write_plan(folder, ())
     return folder
 
 
@@ -202,26 +196,19 @@ def synthetic_unit(manifest: TrainingManifest, folder: Path) -> SyntheticUnit:
     return unit
 
 
-def _refuse_other(folder: Path) -> None:
-    """Raises DatasetError if a folder holds another kind of set."""
+def _stored(folder: Path) -> TrainingManifest | None:
+    """The manifest of the set that is there, if it can be read; DatasetError for another kind."""
+    if kind_of(folder) is None:
+        return None
     try:
         manifest = read_manifest(folder)
     except DatasetError:
-        return  # of another version, or damaged: it is made anew
-    if not isinstance(manifest, TrainingManifest) or "photographs" not in manifest.settings:
-        raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
-
-
-def _stored_record(folder: Path) -> dict[str, SyntheticRecord]:
-    """The record of the clips that are there."""
-    try:
-        manifest = read_manifest(folder)
-    except DatasetError:
-        return {}
-    if not isinstance(manifest, TrainingManifest):
-        return {}
-    fingerprint = str(manifest.settings.get("fingerprint", ""))
-    return {SyntheticUnit.name: SyntheticRecord(fingerprint, manifest.clips)}
+        if not (folder / GT).exists() and not (folder / VIDEOS).exists():
+            return None  # of another version, or damaged: it is made anew
+        manifest = None
+    if isinstance(manifest, TrainingManifest) and "photographs" in manifest.settings:
+        return manifest
+    raise DatasetError(f"{folder}: holds another kind of set; give this one another name")
 
 
 def _pictures(source: Path, side: int) -> dict[str, Picture]:

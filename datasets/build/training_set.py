@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from stvt.core.progress import Progress
+
 from ..collect.video_list import read_list
 from ..collect.ytdlp import YtdlpOptions
-from ..curation.extract import Section
 from ..errors import DatasetError, listed
 from ..manifest import (
-    PREPARING,
     TRAINING,
     VIDEOS,
     TrainingManifest,
@@ -25,8 +25,6 @@ from .engine import Run, building, one_by_one, remove_files
 from .ledger import TrainingOutcome, finish
 from .training_video import Settings, VideoUnit
 from .video_record import VideoRecord, VideoSource, read_video_record
-
-Progress = Callable[[int, int | None, str], None]
 
 
 def prepare_training(
@@ -96,7 +94,7 @@ def prepare_training(
             stay = "not in the source, which has faults; the clips made before stay"
             outcome.failures.append(f"{listed(lost)}: {stay}")
         finish(outcome, ordered, splits, asdict(settings))
-        (folder / PREPARING).unlink(missing_ok=True)
+        write_plan(folder, ())
     return outcome
 
 
@@ -114,22 +112,21 @@ def dry_run_training(
     units, _ = _units(source, clips_list, Settings(), YtdlpOptions(), outcome)
     lines, here = [], 0
     for unit in units:
-        whole = unit.sections == (Section(),)
-        part = "" if whole else f", {counted(len(unit.sections), 'section')} of it"
-        files = unit.files
+        files, sections = unit.files, unit.source.sections
+        on_disk = sum(file.stat().st_size for file in files if file.is_file())
+        here += on_disk
         if unit.path is None:
-            what = f"from {unit.url}"
+            what = f"from {unit.source.url}"
+        elif unit.path.is_dir():
+            what = f"{counted(len(files), 'frame')} in {unit.path}"
         else:
-            held = sum(file.stat().st_size for file in files if file.is_file())
-            here += held
-            what = f"{unit.path}, {size(held)}"
-            if unit.path.is_dir():
-                what = f"{counted(len(files), 'frame')} in {unit.path}"
-        done = (
-            "; looked at by an earlier run" if read_video_record(outcome.folder, unit.name) else ""
-        )
-        lines.append(f"{unit.name}: {what}{part}{done}")
-    far = sum(bool(unit.url) for unit in units)
+            what = f"{unit.path}, {size(on_disk)}"
+        if sections != VideoSource().sections:
+            what += f", {counted(len(sections), 'section')} of it"
+        if read_video_record(outcome.folder, unit.name):
+            what += "; looked at by an earlier run"
+        lines.append(f"{unit.name}: {what}")
+    far = sum(bool(unit.source.url) for unit in units)
     lines.append(
         f"{name}: {counted(len(units), 'video')}, {far} to be transferred (of sizes not known "
         f"before), {len(units) - far} here ({size(here)}); one at a time is kept on the disk"
@@ -152,50 +149,34 @@ def _units(
 
     Their paths are absolute: workers of a cluster are in folders of their own.
     """
+    videos: dict[str, VideoSource] = {}
     splits: dict[str, str] = {}
-    folder = outcome.folder.absolute()
     if clips_list is not None:
-        return _listed(Path(clips_list), settings, transfer, folder, splits), splits
-    if source is not None:
-        sources = [source] if isinstance(source, str | Path) else list(source)
-        return _units_of_sources(sources, settings, folder, outcome), splits
-    raise DatasetError(
-        f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
-    )
-
-
-def _listed(
-    path: Path, settings: Settings, transfer: YtdlpOptions, folder: Path, splits: dict[str, str]
-) -> list[VideoUnit]:
-    units = []
-    for video in read_list(path):
-        file = video.file.absolute() if video.file else None
-        units.append(
-            VideoUnit(
-                *(video.name, file, video.sections, video.rate, settings, folder),
-                *(video.url, video.sha256, transfer),
+        for video in read_list(Path(clips_list)):
+            path = str(video.file.absolute()) if video.file else None
+            sections = tuple(
+                (str(s.start), None if s.end is None else str(s.end)) for s in video.sections
             )
+            videos[video.name] = VideoSource(path, video.url, sections, video.rate, video.sha256)
+            if video.split:
+                splits[video.name] = video.split
+    elif source is not None:
+        names: set[str] = set()
+        for one in [source] if isinstance(source, str | Path) else source:
+            contents = find_scenes(Path(one))
+            outcome.failures += contents.failures
+            for scene in contents.scenes:
+                match scene:
+                    case VideoFile(file=place) | Pictures(folder=place):
+                        name = safe_name(scene.name, names)
+                        videos[name] = VideoSource(str(place.absolute()))
+    else:
+        raise DatasetError(
+            f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
         )
-        if video.split:
-            splits[video.name] = video.split
-    return units
-
-
-def _units_of_sources(
-    sources: Sequence[Path | str], settings: Settings, folder: Path, outcome: TrainingOutcome
-) -> list[VideoUnit]:
-    units: list[VideoUnit] = []
-    taken: set[str] = set()
-    for source in sources:
-        contents = find_scenes(Path(source))
-        outcome.failures += contents.failures
-        for scene in contents.scenes:
-            match scene:
-                case VideoFile(file=path) | Pictures(folder=path):
-                    name = safe_name(scene.name, taken)
-                    unit = VideoUnit(name, path.absolute(), (Section(),), None, settings, folder)
-                    units.append(unit)
-    return units
+    folder = outcome.folder.absolute()
+    units = [VideoUnit(n, video, settings, folder, transfer) for n, video in videos.items()]
+    return units, splits
 
 
 def _failed(video: str) -> VideoRecord:
@@ -209,14 +190,14 @@ def _lost(folder: Path, units: Sequence[VideoUnit]) -> list[str]:
         manifest = read_manifest(folder)
     except DatasetError:
         manifest = None  # damaged: it is made anew of the records
-    held = (
+    videos = (
         {clip.video for clip in manifest.clips} if isinstance(manifest, TrainingManifest) else set()
     )
     for file in (folder / VIDEOS).glob("*.json"):
         record = read_video_record(folder, file.stem)
         if record is None or record.clips:
-            held.add(file.stem)
-    return sorted(held - {unit.name for unit in units})
+            videos.add(file.stem)
+    return sorted(videos - {unit.name for unit in units})
 
 
 def _remove_others(folder: Path, videos: Collection[str]) -> None:

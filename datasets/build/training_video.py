@@ -23,7 +23,7 @@ from ..curation.extract import (
     survey,
     write_clips,
 )
-from ..curation.segments import ClipRequirements, ClipSegment
+from ..curation.segments import ClipRequirements, ClipSegment, Rejection
 from ..errors import DatasetError
 from ..frames import Box, frame_files
 from ..manifest import FILE, VIDEOS
@@ -62,23 +62,25 @@ class Settings:
 
 @dataclass(frozen=True)
 class VideoUnit:
-    """The clips of a video.
-
-    name:   of the video in the set. path: a video, or a folder of frames; None with a `url`.
-    folder: of the set. sha256: that the video must have, if not empty.
-    """
+    """The clips of a video; `name` is its own in the set, `folder` that of the set."""
 
     record_type: ClassVar[type[Any]] = VideoRecord
 
     name: str
-    path: Path | None
-    sections: tuple[Section, ...]
-    rate: str | None
+    source: VideoSource
     settings: Settings
     folder: Path
-    url: str = ""
-    sha256: str = ""
     transfer: YtdlpOptions = field(default_factory=YtdlpOptions)
+
+    @property
+    def path(self) -> Path | None:
+        """The video, or the folder of its frames; None if it is to be transferred."""
+        return None if self.source.path is None else Path(self.source.path)
+
+    @property
+    def rate(self) -> str | None:
+        """Frames a second as filmed, where that was said."""
+        return self.source.rate or self.settings.rate
 
     @property
     def files(self) -> list[Path]:
@@ -86,14 +88,6 @@ class VideoUnit:
         if self.path is None:
             return []
         return frame_files(self.path) if self.path.is_dir() else [self.path]
-
-    @cached_property
-    def source(self) -> VideoSource:
-        sections = tuple(
-            (str(s.start), None if s.end is None else str(s.end)) for s in self.sections
-        )
-        path = None if self.path is None else str(self.path)
-        return VideoSource(path, self.url, sections, self.rate, self.sha256)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -122,7 +116,7 @@ class VideoUnit:
         """The request for the video, as far as it may decide on whether it is given."""
         t = self.transfer
         options = (t.format, str(t.cookies), str(t.browser), str(t.proxy), *t.runtimes)
-        return options if self.url else ()
+        return options if self.source.url else ()
 
     def build(self, folder: Path) -> VideoRecord:
         """Writes its clips below `folder`; its record, also if it cannot be had or used.
@@ -132,13 +126,14 @@ class VideoUnit:
         """
         record = VideoRecord(self.name, self.fingerprint, self.source, "failed", asked=self.asked)
         holding = self.folder / TRANSFER / self.name
-        unit = self
+        unit, source = self, self.source
         try:
-            if self.url:
-                unit = replace(self, path=fetch_video(self.url, holding, self.transfer))
+            if source.url:
+                fetched = fetch_video(source.url, holding, self.transfer)
+                unit = replace(self, source=replace(source, path=str(fetched)))
             elif self.path is None or not self.path.exists():
                 raise DatasetError(f"{self.path}: there is no such file")
-            if self.sha256 and sha256_of(unit.files[0]) != self.sha256:
+            if source.sha256 and sha256_of(unit.files[0]) != source.sha256:
                 raise DownloadFailed("hash", f"{self.name}: its sha256 is not the one of the list")
             record = _built(unit, folder, record)
         except DownloadFailed as error:
@@ -162,25 +157,12 @@ def unit_again(folder: Path, video: str, settings: dict[str, Any]) -> VideoUnit:
     record = read_video_record(folder, video)
     if record is None:
         raise DatasetError(f"{VIDEOS}/{video}.json is missing or damaged; prepare the set again")
-    source = record.source
-    path = None if source.path is None else Path(source.path)
-    if path is not None and not path.exists():
-        raise DatasetError(f"{path} is no longer there")
-    unit = VideoUnit(
-        name=video,
-        path=path,
-        sections=tuple(
-            Section(Fraction(start), None if end is None else Fraction(end))
-            for start, end in source.sections
-        ),
-        rate=source.rate,
-        settings=from_dict(Settings, settings, str(folder / FILE), DatasetError),
-        folder=folder,
-        url=source.url,
-        sha256=source.sha256,
-    )
+    checked = from_dict(Settings, settings, str(folder / FILE), DatasetError)
+    unit = VideoUnit(video, record.source, checked, folder)
+    if unit.path is not None and not unit.path.exists():
+        raise DatasetError(f"{unit.path} is no longer there")
     if not unit.is_current(record):
-        raise DatasetError(f"{path or source.url}: has changed; prepare the set again")
+        raise DatasetError(f"{unit.path or unit.source.url}: has changed; prepare the set again")
     return unit
 
 
@@ -192,7 +174,11 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     required = ClipRequirements(
         Fraction(settings.min_rate), settings.clip_frames, settings.min_frames
     )
-    result = survey(source, unit.sections, required, rate, constant, slowdown)
+    sections = [
+        Section(Fraction(start), None if end is None else Fraction(end))
+        for start, end in unit.source.sections
+    ]
+    result = survey(source, sections, required, rate, constant, slowdown)
     notes += source.notes
     notes += [
         f"a logo of {one.width}x{one.height} pixels at {one.left},{one.top} is cut off"
@@ -206,16 +192,14 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     if not fault and min(size) < settings.min_side:
         small = size if min(size) else (height, width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
+    clips: list[ClipRecord] = []
+    rejections = [segment.rejected(fault) for segment in result.segments]
+    if not fault:
+        clips, rejections = _write(unit, folder, source, result.segments, box, size)
     refused = [
         RefusedPart(_seconds(each.start), _seconds(each.end), each.frames, each.reason)
-        for each in result.rejections
+        for each in sorted([*result.rejections, *rejections], key=lambda each: each.start)
     ]
-    clips: list[ClipRecord] = []
-    if fault:
-        refused += [_refused(segment, fault) for segment in result.segments]
-    else:
-        _write(unit, folder, source, result.segments, box, size, clips, refused)
-    refused.sort(key=lambda each: each.start)
     return replace(
         record,
         outcome="kept" if clips else "refused",
@@ -239,55 +223,46 @@ def _write(
     segments: Sequence[ClipSegment],
     box: Box | None,
     size: tuple[int, int],
-    clips: list[ClipRecord],
-    refused: list[RefusedPart],
-) -> None:
+) -> tuple[list[ClipRecord], list[Rejection]]:
     """Writes the segments of a video as clips; those in which nothing moves are refused."""
-    ending = suffix(unit.settings.storage)
-    names = [f"{unit.name}_{segment.frames[0]:06d}" for segment in segments]
-    files = [f"clips/{name}{ending}" for name in names]
-    paths = [(segment, folder / file) for segment, file in zip(segments, files, strict=True)]
+    clips: list[ClipRecord] = []
+    rejections: list[Rejection] = []
+    place, ending = folder / "clips", suffix(unit.settings.storage)
+    paths = [(each, place / f"{unit.name}_{each.frames[0]:06d}{ending}") for each in segments]
     written = write_clips(source, paths, box, size)
-    for name, file, clip in zip(names, files, written, strict=True):
+    for (_, path), clip in zip(paths, written, strict=True):
         if clip.motion["p95"] < LEAST_MOTION:
-            (folder / file).unlink()
+            path.unlink()
             why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            refused.append(_refused(clip.segment, why))
+            rejections.append(clip.segment.rejected(why))
             continue
         clips.append(
             ClipRecord(
-                name=name,
-                file=file,
+                name=path.stem,
+                file=f"clips/{path.name}",
                 video=unit.name,
-                frames=clip.written.frames,
-                height=clip.written.height,
-                width=clip.written.width,
+                **asdict(clip.written),
                 start=_seconds(clip.segment.start),
                 end=_seconds(clip.segment.end),
                 rate=_fraction(clip.segment.rate),
                 motion=clip.motion,
-                sha256=clip.written.sha256,
-                stored=FileRecord.of(folder / file),
+                stored=FileRecord.of(path),
                 hashes=tuple(f"{bits:016x}" for bits in clip.hashes),
             )
         )
+    return clips, rejections
 
 
 def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
     """How many times slower than life a video is shown, by what was said of it or by its phone."""
-    filmed = unit.rate or unit.settings.rate
-    if filmed:
-        return Fraction(filmed) / rate
+    if unit.rate:
+        return Fraction(unit.rate) / rate
     captured = None if _is_frames(unit) else capture_rate(unit.files[0])
     # Phones write it into ordinary videos, too, and into such as are slow in one part only.
     if captured is None or not constant or max(captured / rate, rate / captured) < SLOWED:
         return Fraction(1)
     notes.append(f"filmed at {float(captured):g} frames a second, by its container")
     return captured / rate
-
-
-def _refused(segment: ClipSegment, why: str) -> RefusedPart:
-    return RefusedPart(_seconds(segment.start), _seconds(segment.end), len(segment.frames), why)
 
 
 def _is_frames(unit: VideoUnit) -> bool:
@@ -297,10 +272,10 @@ def _is_frames(unit: VideoUnit) -> bool:
 def _open(unit: VideoUnit) -> tuple[FrameSource, Fraction, bool, list[str]]:
     """The source of frames, its rate, whether that is constant, and notes."""
     if _is_frames(unit):
-        rate = unit.rate or unit.settings.rate
-        if not rate:
+        if not unit.rate:
             raise DatasetError("frames have no rate of their own; give --rate")
-        return FrameFolder(tuple(unit.files), Fraction(rate)), Fraction(rate), True, []
+        rate = Fraction(unit.rate)
+        return FrameFolder(tuple(unit.files), rate), rate, True, []
     from ..video.reader import open_video
 
     video = open_video(unit.files[0])

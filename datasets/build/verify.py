@@ -12,6 +12,7 @@ from typing import Any
 
 from stvt.core.errors import StvtError
 from stvt.core.files import reason, write_text
+from stvt.core.progress import Progress
 
 from ..errors import DatasetError
 from ..manifest import (
@@ -37,7 +38,6 @@ from .synthetic_set import synthetic_unit
 from .training_video import unit_again
 from .video_record import recorded_files
 
-Progress = Callable[[int, int | None, str], None]
 Again = Callable[[str, frozenset[int]], Any]  # (unit, numbers of files) -> what builds them
 
 
@@ -87,43 +87,27 @@ def verify(
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
     verification = Verification(name, folder)
-    with building(folder, _records(manifest)) if fix else nullcontext() as builder:
+    problems = verification.problems
+    records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
+    with building(folder, records) if fix else nullcontext() as builder:
         if builder:
             builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
             manifest = read_manifest(folder) or manifest  # another process may have written it
-        _verify(manifest, verification, fix, workers or cores(), progress)
+        faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
+        if fix and faults:
+            faults, fixed = _repair(manifest, folder, faults)
+            verification.fixed += [f"{fault}; made again" for fault in fixed]
+        problems += map(str, faults)
+        if isinstance(manifest, TestSetManifest):
+            _check_list(manifest, folder, verification, fix)
+        elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
+            again = f"`stvt prepare {name}` with its source or list makes it again"
+            problems.append(f"{LEDGER}: is missing; {again}")
+        if (folder / PREPARING).exists():
+            again = command(name, known_source=True)
+            problems.append(f"preparing was cut short; run `{again}`")
+        problems += [f"{extra}: is no file of the set" for extra in _extra(manifest, folder)]
     return verification
-
-
-def _verify(
-    manifest: AnyManifest,
-    verification: Verification,
-    fix: bool,
-    workers: int,
-    progress: Progress | None,
-) -> None:
-    name, folder = verification.name, verification.folder
-    faults = list(_faults(manifest, folder, verification, workers, progress))
-    if fix and faults:
-        faults, fixed = _repair(manifest, folder, faults)
-        verification.fixed += [f"{fault}; made again" for fault in fixed]
-    verification.problems += [str(fault) for fault in faults]
-    if isinstance(manifest, TestSetManifest):
-        _check_list(manifest, folder, verification, fix)
-    elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
-        again = f"`stvt prepare {name}` with its source or list makes it again"
-        verification.problems.append(f"{LEDGER}: is missing; {again}")
-    if (folder / PREPARING).exists():
-        verification.problems.append(
-            f"preparing was cut short; run `{command(name, known_source=True)}`"
-        )
-    verification.problems += [
-        f"{extra}: is no file of the set" for extra in _extra(manifest, folder)
-    ]
-
-
-def _records(manifest: AnyManifest) -> str:
-    return VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
 
 
 def _check_list(
@@ -211,13 +195,13 @@ def _repair(
             mine = [fault for fault in faults if fault.unit == unit]
             files = units[unit]
             try:
-                whys = _rebuilt(again, folder, unit, files, mine)
+                reasons = _rebuilt(again, folder, unit, files, mine)
             except CannotWrite:
                 raise
             except DatasetError as error:
-                whys = {fault.path: str(error) for fault in mine}
+                reasons = {fault.path: str(error) for fault in mine}
             for fault in mine:
-                if why := whys.get(fault.path):
+                if why := reasons.get(fault.path):
                     what = f"{fault.what}, and cannot be made again: {why}"
                     left.append(replace(fault, what=what))
                 else:
@@ -231,7 +215,7 @@ def _rebuilt(
     """Builds faulty files; why it was in vain, by path."""
     order = list(files)
     part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
-    whys = {}
+    reasons = {}
     try:
         part.mkdir(parents=True)
         again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
@@ -241,10 +225,10 @@ def _rebuilt(
                 place.parent.mkdir(parents=True, exist_ok=True)
                 new.replace(place)
             else:
-                whys[fault.path] = "other bytes came out; prepare the set again"
+                reasons[fault.path] = "other bytes came out; prepare the set again"
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return whys
+    return reasons
 
 
 def _builders(
@@ -256,14 +240,14 @@ def _builders(
             return lambda unit, numbers: synthetic_unit(manifest, folder)
         return lambda video, numbers: unit_again(folder.absolute(), video, manifest.settings)
     scenes: dict[str, tuple[ResolvedSource, Any]] = {}
-    gone = ""
+    unresolved = ""
     if any(fault.unit.startswith(f"{GT}/") for fault in faults):
         try:
             sources = meanwhile.enter_context(
-                resolve(manifest.name, folder, None, manifest, look=True)
+                resolve(manifest.name, folder, None, manifest, always_open=True)
             )
         except DatasetError as error:
-            sources, gone = [], str(error)
+            sources, unresolved = [], str(error)
         for source in sources:
             for scene in source.contents.scenes if source.contents else ():
                 scenes[scene.name] = source, scene
@@ -277,7 +261,7 @@ def _builders(
         if name not in scenes:
             why = f"{gt.source.path} is no longer there" if gt.source.path else "it is not known"
             there = gt.source.path and Path(gt.source.path).exists()
-            raise DatasetError(gone or ("the source has no such scene" if there else why))
+            raise DatasetError(unresolved or ("the source has no such scene" if there else why))
         source, scene = scenes[name]
         again = GtUnit(scene, source, manifest.multiple, 1, gt.fps, None, cores(), only=numbers)
         if not again.is_current(gt):

@@ -10,7 +10,7 @@ from stvt.core.safe_names import UnsafeName
 
 from ..errors import DatasetError
 from ..manifest import LEDGER, VIDEOS, TrainingManifest, is_training, read_manifest
-from ..schema import ClipRecord, FileRecord
+from ..schema import ClipRecord, FileRecord, are_there
 from .engine import read_record
 
 
@@ -25,7 +25,7 @@ class VideoSource:
 
     path: str | None = None
     url: str = ""
-    sections: tuple[tuple[str, str | None], ...] = ()
+    sections: tuple[tuple[str, str | None], ...] = (("0", None),)
     rate: str | None = None
     sha256: str = ""
 
@@ -67,7 +67,7 @@ class VideoRecord:
     refused: tuple[RefusedPart, ...] = ()
 
     def files(self, unit: str) -> dict[str, FileRecord]:
-        return {clip.file: clip.stored or FileRecord(0, "") for clip in self.clips}
+        return {clip.file: clip.record for clip in self.clips}
 
     def check(self, unit: str, folder: Path, file: Path) -> None:
         """Raises UnsafeName if it names another video, or a clip that leads out of the set."""
@@ -89,11 +89,7 @@ def read_video_record(folder: Path, video: str) -> VideoRecord | None:
 def has_clips(folder: Path, video: str) -> bool:
     """Whether a video gave clips before, and all of them are there."""
     before = read_video_record(folder, video)
-    if before is None or not before.clips:
-        return False
-    files = before.files(video).items()
-    there = [(folder / path, known.bytes) for path, known in files]
-    return all(path.is_file() and path.stat().st_size == size for path, size in there)
+    return bool(before and before.clips and are_there(folder, before.files(video)))
 
 
 def recorded_files(folder: Path) -> set[str]:

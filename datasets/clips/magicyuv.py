@@ -14,7 +14,6 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..errors import DatasetError
 from ..frames import Frame
+from ..video.color import plane_rows
 
 ROWS = 32  # about, of a slice: 17 slices in 540 rows cost 0.3 % of bytes
 CODEC = "magicyuv"
@@ -57,7 +57,7 @@ def write_video(path: Path, frames: Iterable[Frame], height: int, width: int) ->
             picture = VideoFrame(width, height, "gbrp")
             red, green, blue = cv2.split(frame)
             for plane, values in zip(picture.planes, (green, blue, red), strict=True):
-                _rows(plane)[:, :width] = values
+                plane_rows(plane)[:, :width] = values
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
 
@@ -103,7 +103,7 @@ class MagicYUVVideo:
                 try:
                     (frame,) = decoder.decode(Packet(packet))
                     green, blue, red = (
-                        _rows(plane)[top - first : bottom - first, :width][:, columns]
+                        plane_rows(plane)[top - first : bottom - first, :width][:, columns]
                         for plane in frame.planes
                     )
                     cv2.merge((red, green, blue), frames[place])
@@ -181,11 +181,6 @@ def _decoder() -> VideoCodecContext:
     assert isinstance(decoder, VideoCodecContext)  # for mypy
     decoder.thread_count = 1  # workers share the cores, each with clips of its own
     return decoder
-
-
-def _rows(plane: Any) -> NDArray[np.uint8]:
-    """The bytes of a plane, a view of (lines, bytes a line)."""
-    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
 
 
 def _why(error: Exception) -> str:

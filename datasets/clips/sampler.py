@@ -28,11 +28,13 @@ OPEN = 64  # clips that a worker keeps open
 
 @dataclass(frozen=True)
 class Sample:
-    """lq: the low-resolution input frames, uint8 (frames, h, w, 3).
+    """A training sample, uint8 RGB.
+
+    lq:   the low-resolution input frames, (frames, h, w, 3).
     gt:   the ground truth in full size, (1 + n, H, W, 3): the centre frame, then n between it and
           the next input frame.
     gt_between: the low-resolution ground truth of those n moments, (n, h, w, 3).
-    clip: its name, for whoever must say where something went wrong.
+    clip: its name, for messages.
     """
 
     lq: Frames

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,25 +22,18 @@ from stvt.core.files import atomic_write, reading
 from ..errors import DatasetError
 from ..frames import Box, Frame
 
+STORAGES = {"npy": ".npy", "magicyuv": ".avi"}  # by the names that manifests use
 
-class Clip(Protocol):
-    """A stored clip. It may be pickled: what comes out of it opens the file anew.
 
-    shape: (frames, height, width, 3).
+def suffix(storage: str) -> str:
+    """The suffix of clips of a storage, as a manifest names it.
+
+    >>> suffix("npy")
+    '.npy'
     """
-
-    path: Path
-    shape: tuple[int, int, int, int]
-
-    def __len__(self) -> int: ...
-
-    def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
-        """The frames of these numbers, in this order, as uint8 (n, H, W, 3) of its own memory.
-
-        box: the part that is wanted: that alone is copied or converted, which is most of the cost.
-        Raises IndexError for a number or a box that is not within, DatasetError if the file is
-        damaged.
-        """
+    if storage not in STORAGES:
+        raise DatasetError(f"no storage {storage!r}; there are {', '.join(STORAGES)}")
+    return STORAGES[storage]
 
 
 @dataclass(frozen=True)
@@ -50,56 +44,89 @@ class Written:
     height: int
     width: int
     sha256: str
-    bytes: int
 
 
 def write_clip(path: Path | str, frames: Iterable[Frame]) -> Written:
     """Write a clip: whole under its name, or not at all; the same bytes for the same frames.
 
-    path:   its suffix says how it is stored, one of `SUFFIXES`.
+    path:   its suffix says how it is stored, one of `STORAGES`.
     frames: uint8 RGB (H, W, 3), all of one size; taken one by one, one is held at a time.
     Raises DatasetError if there are no frames or their sizes differ, OSError if the disk refuses;
     what `frames` raises passes through. Nothing is left behind then.
     """
-    path = Path(path)
+    path, source = Path(path), iter(frames)
+    is_video = _is_video(path)
+    first = next(source, None)
+    if first is None:
+        raise DatasetError(f"{path}: there are no frames to write")
+    height, width = first.shape[:2]
+    sha256, count = hashlib.sha256(), 0
+
+    def checked() -> Iterator[Frame]:
+        nonlocal count
+        for frame in chain([first], source):
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+                raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
+            if frame.shape[:2] != (height, width):
+                raise DatasetError(
+                    f"{path}: its frames differ in size: the first is {width}x{height}, "
+                    f"number {count} is {frame.shape[1]}x{frame.shape[0]}"
+                )
+            frame = np.ascontiguousarray(frame)
+            sha256.update(frame.data)
+            count += 1
+            yield frame
+
     with atomic_write(path) as temporary:
-        checked = _CheckedFrames(path, frames)
-        _storage_of(path).write(temporary, checked, *checked.size)
-        size = temporary.stat().st_size
-    return Written(checked.count, *checked.size, checked.sha256.hexdigest(), size)
+        if is_video:
+            from .magicyuv import write_video  # PyAV loads for those who need it
+
+            write_video(temporary, checked(), height, width)
+        else:
+            _write_array(temporary, checked(), height, width)
+    return Written(count, height, width, sha256.hexdigest())
 
 
-def open_clip(path: Path | str) -> Clip:
-    """The clip that `write_clip` wrote. Raises DatasetError if it cannot be read."""
-    path = Path(path)
-    storage = _storage_of(path)
-    with reading(path, DatasetError):
-        return _StoredClip(path, storage.open(path))
-
-
-class _Stored(Protocol):
-    """The content of a file, of which numbers and parts have been checked."""
+class _Content(Protocol):
+    """The content of a clip's file, which is asked only for frames and parts that there are."""
 
     shape: tuple[int, int, int, int]
 
     def read(self, numbers: Sequence[int], rows: slice, columns: slice) -> NDArray[np.uint8]: ...
 
 
-@dataclass
-class _StoredClip:
-    path: Path
-    stored: _Stored
+class Clip:
+    """A stored clip, opened. It may be pickled: what comes out of it opens the file anew.
 
-    def __post_init__(self) -> None:
-        self.shape = self.stored.shape
+    shape: (frames, height, width, 3).
+    Raises DatasetError if the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        is_video = _is_video(path)
+        with reading(path, DatasetError):
+            if is_video:
+                from .magicyuv import MagicYUVVideo
+
+                self._content: _Content = MagicYUVVideo(path)
+            else:
+                self._content = _Array(path)
+        self.shape = self._content.shape
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __reduce__(self) -> tuple[Callable[[Path], Clip], tuple[Path]]:
-        return open_clip, (self.path,)
+        return Clip, (self.path,)
 
     def read(self, indices: Sequence[int], box: Box | None = None) -> NDArray[np.uint8]:
+        """The frames of these numbers, in this order, as uint8 (n, H, W, 3) of its own memory.
+
+        box: the part that is wanted: that alone is copied or converted, which is most of the cost.
+        Raises IndexError for a number or a box that is not within, DatasetError if the file is
+        damaged.
+        """
         frames, height, width, _ = self.shape
         numbers = [int(index) for index in indices]
         for number in numbers:
@@ -108,37 +135,12 @@ class _StoredClip:
         top, left, rows, columns = box or (0, 0, height, width)
         if min(top, left, rows, columns) < 0 or top + rows > height or left + columns > width:
             raise IndexError(f"a frame of {width}x{height} does not hold the box {box}")
-        return self.stored.read(numbers, slice(top, top + rows), slice(left, left + columns))
+        return self._content.read(numbers, slice(top, top + rows), slice(left, left + columns))
 
 
-class _CheckedFrames:
-    """The frames on their way to a file, checked and counted."""
-
-    def __init__(self, path: Path, frames: Iterable[Frame]) -> None:
-        self.path, self.count, self.sha256 = path, 0, hashlib.sha256()
-        self._source = iter(frames)
-        first = next(self._source, None)
-        if first is None:
-            raise DatasetError(f"{path}: there are no frames to write")
-        self.size = first.shape[0], first.shape[1]
-        self._first: Frame | None = first
-
-    def __iter__(self) -> Iterator[Frame]:
-        frame, self._first = self._first, None
-        while frame is not None:
-            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-                raise ValueError(f"a frame is uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
-            if frame.shape[:2] != self.size:
-                raise DatasetError(
-                    f"{self.path}: its frames differ in size: the first is "
-                    f"{self.size[1]}x{self.size[0]}, number {self.count} is "
-                    f"{frame.shape[1]}x{frame.shape[0]}"
-                )
-            frame = np.ascontiguousarray(frame)
-            self.sha256.update(frame.data)
-            self.count += 1
-            yield frame
-            frame = next(self._source, None)
+def open_clip(path: Path | str) -> Clip:
+    """The clip that `write_clip` wrote. Raises DatasetError if it cannot be read."""
+    return Clip(Path(path))
 
 
 class _Array:
@@ -157,11 +159,7 @@ class _Array:
         self.shape: tuple[int, int, int, int] = (*frames.shape[:3], 3)
 
     def read(self, numbers: Sequence[int], rows: slice, columns: slice) -> NDArray[np.uint8]:
-        part = self._frames[:, rows, columns]
-        frames = np.empty((len(numbers), *part.shape[1:]), np.uint8)
-        for place, number in enumerate(numbers):
-            frames[place] = part[number]
-        return frames
+        return np.ascontiguousarray(self._frames[:, rows, columns][numbers])
 
 
 def _write_array(path: Path, frames: Iterable[Frame], height: int, width: int) -> None:
@@ -181,46 +179,7 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
     npy.write_array_header_1_0(file, header)
 
 
-def _write_video(path: Path, frames: Iterable[Frame], height: int, width: int) -> None:
-    from .magicyuv import write_video  # PyAV loads for those who need it
-
-    write_video(path, frames, height, width)
-
-
-def _open_video(path: Path) -> _Stored:
-    from .magicyuv import MagicYUVVideo
-
-    return MagicYUVVideo(path)
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """A way to store a clip: its name in manifests is the key of `STORAGES`."""
-
-    suffix: str
-    write: Callable[[Path, Iterable[Frame], int, int], None]
-    open: Callable[[Path], _Stored]
-
-
-STORAGES = {
-    "npy": _Storage(".npy", _write_array, _Array),
-    "magicyuv": _Storage(".avi", _write_video, _open_video),
-}
-SUFFIXES = {storage.suffix: storage for storage in STORAGES.values()}
-
-
-def suffix(storage: str) -> str:
-    """The suffix of clips of a storage, as a manifest names it.
-
-    >>> suffix("npy")
-    '.npy'
-    """
-    if storage not in STORAGES:
-        raise DatasetError(f"no storage {storage!r}; there are {', '.join(STORAGES)}")
-    return STORAGES[storage].suffix
-
-
-def _storage_of(path: Path) -> _Storage:
-    if path.suffix not in SUFFIXES:
-        raise DatasetError(f"{path}: is no clip; clips end in {', '.join(SUFFIXES)}")
-    return SUFFIXES[path.suffix]
+def _is_video(path: Path) -> bool:
+    if path.suffix not in STORAGES.values():
+        raise DatasetError(f"{path}: is no clip; clips end in {', '.join(STORAGES.values())}")
+    return path.suffix == STORAGES["magicyuv"]

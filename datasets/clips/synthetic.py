@@ -25,35 +25,23 @@ GREY = ("brick", "grass", "camera", "coins", "page", "text", "moon")
 VARIETIES = ("occlusion", "texture", "rotation", "blur", "shake", "light")
 SUPERSAMPLING = 2  # in each direction, averaged: what a sensor's pixels do
 SLOWEST, FASTEST = 0.05, 4.0  # pixels a frame, the ends of a logarithmic distribution
-WORDS = [
-    "space",
-    "time",
-    "video",
-    "upsampling",
-    "2026",
-    "Mo",
-    "Tu",
-    "We",
-    "Th",
-    "Fr",
-    "Sa",
-    "Su",
-    "0123456789",
-    "network",
-    "frame",
-    "&",
-]
+WORDS = (
+    *("space", "time", "video", "upsampling", "2026", "Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"),
+    *("0123456789", "network", "frame", "&"),
+)
 
 
-def photographs() -> list[Picture]:
-    """The photographs that clips are made of, uint8 RGB."""
+def photographs() -> dict[str, Picture]:
+    """The photographs that clips are made of, uint8 RGB, by their names in scikit-image."""
     from skimage import data  # only here: scikit-image is slow to import
 
-    pictures = [np.asarray(getattr(data, name)())[..., :3] for name in COLOUR]
-    for name in GREY:
-        grey = np.asarray(getattr(data, name)())
-        pictures.append(np.repeat(grey[..., None], 3, 2))
-    return [np.ascontiguousarray(picture, np.uint8) for picture in pictures]
+    pictures = {name: np.asarray(getattr(data, name)()) for name in (*COLOUR, *GREY)}
+    return {
+        name: np.ascontiguousarray(
+            one[..., :3] if one.ndim == 3 else np.repeat(one[..., None], 3, 2), np.uint8
+        )
+        for name, one in pictures.items()
+    }
 
 
 def clip(
@@ -172,11 +160,9 @@ class _Layer:
         """A part of a picture with a smooth or a straight outline."""
         import cv2
 
-        side, random = view.side, view.random
-        density = random.uniform(1.4, 2.4)
-        cut = int(density * side * random.uniform(0.2, 0.6))
-        cut = min(cut, *picture.shape[:2])
-        top, left = (int(random.integers(0, size - cut + 1)) for size in picture.shape[:2])
+        random = view.random
+        part, density = _square(picture, view, 0.2, 0.6)
+        cut = len(part)
         cover = np.zeros((cut, cut), np.float32)
         if random.random() < 0.5:
             axes = [int(cut * random.uniform(0.25, 0.48)) for _ in range(2)]
@@ -184,17 +170,16 @@ class _Layer:
         else:
             corners = random.uniform(0.05, 0.95, (int(random.integers(3, 7)), 1, 2)) * cut
             cv2.fillPoly(cover, [cv2.convexHull(corners.astype(np.int32))], 1.0)
-        return cls._place(picture[top : top + cut, left : left + cut], cover, density, view)
+        return cls._place(part, cover, density, view)
 
     @classmethod
     def lattice(cls, picture: Picture, view: _View) -> _Layer:
         """Thin structures: bars, a fence or branches, a few pixels wide, holes between them."""
         import cv2
 
-        side, random = view.side, view.random
-        density = random.uniform(1.4, 2.4)
-        cut = min(int(density * side * random.uniform(0.3, 0.9)), *picture.shape[:2])
-        top, left = (int(random.integers(0, size - cut + 1)) for size in picture.shape[:2])
+        random = view.random
+        part, density = _square(picture, view, 0.3, 0.9)
+        cut = len(part)
         cover = np.zeros((cut, cut), np.float32)
         width = max(int(density * random.uniform(1.5, 8)), 1)
         if random.random() < 0.5:  # a fence: parallel bars, maybe crossed
@@ -208,7 +193,7 @@ class _Layer:
             for _ in range(int(random.integers(2, 9))):
                 line = random.uniform(0, cut, (int(random.integers(2, 5)), 1, 2)).astype(np.int32)
                 cv2.polylines(cover, [line], False, 1.0, width)
-        return cls._place(picture[top : top + cut, left : left + cut], cover, density, view)
+        return cls._place(part, cover, density, view)
 
     @classmethod
     def writing(cls, view: _View) -> _Layer:
@@ -305,6 +290,14 @@ def _scene(
         picture, cover = layer.sample(t, side, shift)
         scene = scene + (picture - scene) * cast(Any, cover)
     return cast(Any, cv2.resize(scene, (side, side), interpolation=cv2.INTER_AREA))  # type: ignore[no-any-return]
+
+
+def _square(picture: Picture, view: _View, least: float, most: float) -> tuple[Picture, float]:
+    """A square part of a picture for a layer of these parts of the frame's side, and its density."""
+    density = view.random.uniform(1.4, 2.4)
+    cut = min(int(density * view.side * view.random.uniform(least, most)), *picture.shape[:2])
+    top, left = (int(view.random.integers(0, size - cut + 1)) for size in picture.shape[:2])
+    return picture[top : top + cut, left : left + cut], density
 
 
 def _tiling(random: np.random.Generator, picture: Picture, size: int) -> Picture:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from stvt.core.progress import Progress
 
 from ..clips.storage import open_clip
 from ..errors import DatasetError
@@ -15,7 +17,6 @@ from ..manifest import FILE, TrainingManifest, read_manifest
 from .video_list import read_list
 
 Spans = list[tuple[float, float]]
-Progress = Callable[[int, int | None, str], None]
 ENDLESS = float("inf")
 SLACK = 0.05  # seconds: less than three frames at 60, which two decoders may place otherwise
 
@@ -135,15 +136,11 @@ class SideOverlap:
 
     def reasons(self) -> list[tuple[str, int, float]]:
         """Why ranges are missing: reason, how many, seconds; the most seconds first."""
-        count: Counter[str] = Counter()
-        seconds: dict[str, float] = defaultdict(float)
+        seconds: dict[str, list[float]] = defaultdict(list)
         for one in self.missing:
-            count[one.reason] += 1
-            seconds[one.reason] += one.seconds
-        return sorted(
-            ((reason, count[reason], round(seconds[reason], 3)) for reason in count),
-            key=lambda row: (-row[2], -row[1], row[0]),
-        )
+            seconds[one.reason].append(one.seconds)
+        rows = [(reason, len(each), round(sum(each), 3)) for reason, each in seconds.items()]
+        return sorted(rows, key=lambda row: (-row[2], -row[1], row[0]))
 
 
 @dataclass(frozen=True)
@@ -167,22 +164,15 @@ def coverage(
     Raises DatasetError if a clip that is to be read is missing or damaged.
     """
     frames: list[list[bytes]] = [[], []]
-    if read_frames:
-        clips = [(side, clip) for side, index in enumerate((a, b)) for clip in index.clips]
-        for done, (side, clip) in enumerate(clips, 1):
-            frames[side] += _frame_hashes(clip)
-            if progress:
-                progress(done, len(clips), clip.clip)
+    clips = [(side, clip) for side, index in enumerate((a, b)) for clip in index.clips]
+    for done, (side, clip) in enumerate(clips if read_frames else (), 1):
+        if clip.file is not None:
+            stored = open_clip(clip.file)
+            for number in range(len(stored)):  # one frame held at a time
+                frames[side].append(sha256(stored.read([number]).data).digest()[:16])
+        if progress:
+            progress(done, len(clips), clip.clip)
     return Coverage((_side(a, b, *frames), _side(b, a, *frames[::-1])))
-
-
-def _frame_hashes(clip: ClipRange) -> Iterator[bytes]:
-    """A checksum of each frame of a clip, one frame held at a time."""
-    if clip.file is None:
-        return
-    stored = open_clip(clip.file)
-    for number in range(len(stored)):
-        yield sha256(stored.read([number]).data).digest()[:16]
 
 
 def _side(
@@ -192,13 +182,18 @@ def _side(
     shared = 0.0
     missing: list[MissingRange] = []
     for video, spans in by_video.items():
-        there = others.get(video, [])
+        other_spans = others.get(video, [])
         known = [(start, end) for start, end in spans if end < ENDLESS]
-        lacking = [(low, high) for low, high in _without(known, there) if high - low > SLACK]
-        shared += _length(known) - _length(lacking)
+        uncovered = [
+            (low, high) for low, high in _without(known, other_spans) if high - low > SLACK
+        ]
+        shared += _length(known) - _length(uncovered)
         # Of what ends nobody knows where, all that can be said is whether the other has any.
-        lacking += [span for span in spans[len(known) :] if not _within(span, there)]
-        missing += _explain(video, lacking, other, bool(there))
+        endless = spans[len(known) :]
+        uncovered += [
+            s for s in endless if not any(low < s[1] and high > s[0] for low, high in other_spans)
+        ]
+        missing += _explain(video, uncovered, other, bool(other_spans))
     hashes = {clip.sha256 for clip in other.clips if clip.sha256}
     same = [clip for clip in one.clips if clip.sha256 in hashes]
     return SideOverlap(
@@ -252,11 +247,6 @@ def _without(spans: Spans, others: Spans) -> Spans:
 
 def _length(spans: Spans) -> float:
     return sum(end - start for start, end in spans if end < ENDLESS)
-
-
-def _within(span: tuple[float, float], others: Spans) -> bool:
-    """Whether some of a span is in one of the others."""
-    return any(low < span[1] and high > span[0] for low, high in others)
 
 
 def _explain(video: str, missing: Spans, other: ClipIndex, known: bool) -> Iterator[MissingRange]:

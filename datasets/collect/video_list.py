@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -87,47 +87,37 @@ def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
             raise DatasetError(f"{where}: has {len(cells)} fields, the first line {len(columns)}")
         row = dict(zip(columns, (cell.strip() for cell in cells)))
         try:
-            _add(videos, taken, row, path, where, number, strict)
+            key, name, url, file = _video(row.get("video", ""), path, where, strict)
+            section, rate = _section(row, where), _rate(row, where)
         except ValueError as error:  # no address, or a number of more digits than Python reads
             raise DatasetError(f"{where}: cannot be read: {error}") from error
+        facts = rate, row.get("split", ""), row.get("sha256", "").lower()
+        if facts[1] not in ("", "train", "validation"):
+            raise DatasetError(
+                f"{where}: split is {facts[1]!r}; write train, validation or nothing"
+            )
+        if facts[2] and not re.fullmatch(r"[0-9a-f]{64}", facts[2]):
+            raise DatasetError(f"{where}: sha256 is not 64 hexadecimal digits")
+        before = videos.get(key)
+        if before is None:
+            videos[key] = Listed(safe_name(name, taken), url, file, (section,), *facts, number)
+            continue
+        if (before.rate, before.split, before.sha256) != facts:
+            raise DatasetError(
+                f"{where}: rate, split or sha256 are not those of line {before.line}, the same video"
+            )
+        if strict and any(_overlap(section, other) for other in before.sections):
+            raise DatasetError(f"{where}: overlaps another section of the same video")
+        sections = sorted((*before.sections, section), key=lambda each: each.start)
+        videos[key] = replace(before, sections=tuple(sections))
     if not videos:
         raise DatasetError(f"{path}: names no video yet; docs/training_data.md says how to fill it")
     return list(videos.values())
 
 
-def _add(
-    videos: dict[str, Listed],
-    taken: set[str],
-    row: dict[str, str],
-    path: Path,
-    where: str,
-    line: int,
-    strict: bool,
-) -> None:
-    key, name, url, file = _video(row.get("video", ""), path, where, strict)
-    section = _section(row, where)
-    rate, split, checksum = _rate(row, where), row.get("split", ""), row.get("sha256", "").lower()
-    if split not in ("", "train", "validation"):
-        raise DatasetError(f"{where}: split is {split!r}; write train, validation or nothing")
-    if checksum and not re.fullmatch(r"[0-9a-f]{64}", checksum):
-        raise DatasetError(f"{where}: sha256 is not 64 hexadecimal digits")
-    before = videos.get(key)
-    if before is None:
-        name = safe_name(name, taken)
-        videos[key] = Listed(name, url, file, (section,), rate, split, checksum, line)
-        return
-    if (before.rate, before.split, before.sha256) != (rate, split, checksum):
-        raise DatasetError(
-            f"{where}: rate, split or sha256 are not those of line {before.line}, the same video"
-        )
-    for other in before.sections if strict else ():
-        if (other.end is None or section.start < other.end) and (
-            section.end is None or other.start < section.end
-        ):
-            raise DatasetError(f"{where}: overlaps another section of the same video")
-    sections = sorted((*before.sections, section), key=lambda each: each.start)
-    videos[key] = Listed(
-        before.name, url, file, tuple(sections), rate, split, checksum, before.line
+def _overlap(one: Section, other: Section) -> bool:
+    return (one.end is None or other.start < one.end) and (
+        other.end is None or one.start < other.end
     )
 
 

@@ -163,10 +163,9 @@ def fetch_video(
         except OSError:
             raise
         except Exception as error:  # yt-dlp's extractors raise whatever a page makes them
-            message = " ".join(str(error).split()).removeprefix("ERROR: ")[:300]
-            kind = failure_class(message)
-            if kind != "network" or attempt == options.tries:
-                raise DownloadFailed(kind, f"{url}: {kind}: {message}") from error
+            failed = _failed(url, error)
+            if failed.kind != "network" or attempt == options.tries:
+                raise failed from error
             wait(2.0**attempt)
     files = [file for file in folder.iterdir() if file.suffix not in (".part", ".ytdl")]
     if len(files) != 1:
@@ -187,10 +186,7 @@ def search_videos(
         with make(settings) as downloader:
             info = downloader.extract_info(f"ytsearch{most}:{query}", download=False) or {}
     except Exception as error:  # as above
-        message = " ".join(str(error).split())[:300]
-        raise DownloadFailed(
-            failure_class(message), f"search: {failure_class(message)}: {message}"
-        ) from error
+        raise _failed("search", error) from error
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *FOR_READERS))
@@ -201,18 +197,24 @@ def search_videos(
     return text.getvalue()
 
 
+def _failed(what: str, error: Exception) -> DownloadFailed:
+    message = " ".join(str(error).split()).removeprefix("ERROR: ")[:300]
+    kind = failure_class(message)
+    return DownloadFailed(kind, f"{what}: {kind}: {message}")
+
+
 def missing_tools() -> list[str]:
     """The tools for downloading videos that this machine lacks, a line each."""
-    lacking = []
+    missing = []
     if importlib.util.find_spec("yt_dlp") is None:
-        lacking.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
+        missing.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
     elif importlib.util.find_spec("yt_dlp_ejs") is None:
-        lacking.append(
+        missing.append(
             "yt-dlp lacks its scripts for YouTube (yt-dlp-ejs): pip install 'stvt[train-data]'"
         )
     if not any(shutil.which(name) for name in RUNTIMES):
-        lacking.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
-    return lacking
+        missing.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
+    return missing
 
 
 def _youtube_dl() -> Callable[[dict[str, Any]], Any]:

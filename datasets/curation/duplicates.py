@@ -173,10 +173,10 @@ def usual_hold(duplicate: Sequence[bool]) -> str | None:
     >>> usual_hold([False, True] * 6), usual_hold([False] * 11 + [True])
     ('2', None)
     """
-    held = [run for run in uniform_runs(duplicate) if run.duration > len(run.frames) >= HELD]
-    if 2 * sum(run.duration for run in held) <= len(duplicate):
+    repeated = [run for run in uniform_runs(duplicate) if run.duration > len(run.frames) >= HELD]
+    if 2 * sum(run.duration for run in repeated) <= len(duplicate):
         return None
-    return max(held, key=lambda run: run.duration).hold
+    return max(repeated, key=lambda run: run.duration).hold
 
 
 def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) -> list[UniformRun]:

@@ -178,9 +178,7 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
             box = boxes[0]
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
             result.segments.remove(segment)
-            result.rejections.append(
-                Rejection(segment.start, segment.end, len(segment.frames), why)
-            )
+            result.rejections.append(segment.rejected(why))
 
 
 def frames_of(
@@ -259,9 +257,9 @@ def write_clips(
 
 def _frames_at(numbers: Sequence[int], numbered: Iterator[tuple[int, Frame]]) -> Iterator[Frame]:
     """The frames of these numbers, in rising order, as far as they are there."""
-    for wanted in numbers:
+    for next_number in numbers:
         for number, frame in numbered:
-            if number == wanted:
+            if number == next_number:
                 yield frame
                 break
 

@@ -41,6 +41,9 @@ class ClipSegment:
     end: Fraction
     rate: Fraction
 
+    def rejected(self, reason: str) -> Rejection:
+        return Rejection(self.start, self.end, len(self.frames), reason)
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -64,22 +67,14 @@ def split_shot(
               not.
     slowdown: how many times slower than life it is shown: 8 for 240 fps played at 30.
     """
-    begun: Rejection | None = None  # of a variable rate, which may go on in the next part
-    behind = -1  # the number of the frame after the part before
-    for part, part_rate, fault in _constant_parts(shot, rate):
-        rejection = _rejection(part, part_rate, fault) if fault else None
-        if begun and rejection and begun.reason == fault and part[0].number == behind:
-            frames = begun.frames + rejection.frames
-            begun = Rejection(begun.start, rejection.end, frames, fault)
+    for fault, group in groupby(_constant_parts(shot, rate), key=lambda each: each[2]):
+        parts = list(group)
+        if fault:
+            whole = [stats for part, _, _ in parts for stats in part]
+            yield _rejection(whole, parts[-1][1], fault)
         else:
-            if begun:
-                yield begun
-            begun = rejection
-        if not rejection:
-            yield from _split_part(part, part_rate, required, slowdown)
-        behind = part[-1].number + 1
-    if begun:
-        yield begun
+            for part, part_rate, _ in parts:
+                yield from _split_part(part, part_rate, required, slowdown)
 
 
 def _constant_parts(

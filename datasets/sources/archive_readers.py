@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import calendar
 import gzip
 import lzma
 import os
@@ -14,7 +13,6 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, cast
@@ -31,20 +29,13 @@ _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Member:
-    """A file in an archive; `stamp` is its time of last change in nanoseconds."""
-
-    name: str
-    bytes: int
-    stamp: int
-
-
 class Reader(Protocol):
     """The reader of one kind of archive."""
 
-    def members(self, most: int) -> Iterator[Member]:
-        """Its files, in order; raises DatasetError at the first thing that must not be."""
+    def __init__(self, path: Path) -> None: ...
+
+    def members(self, most: int) -> Iterator[tuple[str, int]]:
+        """Names and bytes of its files, in order; DatasetError at the first that must not be."""
         ...
 
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -75,13 +66,12 @@ def too_many(path: Path, most: int) -> DatasetError:
     return DatasetError(f"{path}: is not unpacked: it holds more than {most} files")
 
 
-def bomb(path: Path, packed: int, unpacked: int) -> DatasetError | None:
-    """The error for what would grow beyond all reason, if it would."""
-    if unpacked <= FREE_RATIO or unpacked <= MOST_RATIO * packed:
-        return None
-    return DatasetError(
-        f"{path}: is not unpacked: {size(packed)} of it would become {size(unpacked)} or more"
-    )
+def refuse_bomb(path: Path, packed: int, unpacked: int) -> None:
+    """Raises DatasetError for what would grow beyond all reason."""
+    if unpacked > max(FREE_RATIO, MOST_RATIO * packed):
+        raise DatasetError(
+            f"{path}: is not unpacked: {size(packed)} of it would become {size(unpacked)} or more"
+        )
 
 
 def quoted(name: str) -> str:
@@ -108,7 +98,7 @@ class Zip:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def members(self, most: int) -> Iterator[Member]:
+    def members(self, most: int) -> Iterator[tuple[str, int]]:
         if _directory_bytes(self.path) > 256 * most:  # a name of some 150 letters each
             raise too_many(self.path, most)
         with zipfile.ZipFile(self.path) as opened:
@@ -120,9 +110,8 @@ class Zip:
                     continue
                 if info.flag_bits & 1:
                     raise DatasetError(f"{self.path}: {quoted(name)} is encrypted; unpack it first")
-                if error := bomb(self.path, info.compress_size, info.file_size):
-                    raise error
-                yield Member(name, info.file_size, _stamp(info.date_time))
+                refuse_bomb(self.path, info.compress_size, info.file_size)
+                yield name, info.file_size
 
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with zipfile.ZipFile(self.path) as opened:
@@ -131,13 +120,6 @@ class Zip:
                 if name in names and not info.is_dir():
                     with opened.open(info) as content:
                         yield name, content
-
-
-def _stamp(date: tuple[int, ...]) -> int:
-    try:
-        return calendar.timegm((*date, 0, 0, 0)) * 10**9
-    except (ValueError, OverflowError):
-        return 0
 
 
 def _directory_bytes(path: Path) -> int:
@@ -167,7 +149,7 @@ class Tar:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def members(self, most: int) -> Iterator[Member]:
+    def members(self, most: int) -> Iterator[tuple[str, int]]:
         for number, info in enumerate(self._infos(), 1):
             if number > most:  # folders count, too
                 raise too_many(self.path, most)
@@ -176,7 +158,7 @@ class Tar:
                 self.path, info.name, "" if plain else "a link, device or sparse file"
             )
             if not info.isdir():
-                yield Member(name, info.size, int(info.mtime) * 10**9)
+                yield name, info.size
 
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
         left = set(names)
@@ -198,7 +180,7 @@ class Tar:
             while (info := self._opened.next()) is not None:
                 vars(self._opened)["members"].clear()  # which would grow with the archive
                 yield info
-            data.require_end(self._opened.offset)
+            data.require_end()
 
 
 class _Unpacked:
@@ -211,6 +193,7 @@ class _Unpacked:
         start = raw.read(6)
         raw.seek(0)
         self._file: Any = raw
+        self._last = b""
         for mark, unpacking in _PACKED.items():
             if start.startswith(mark):
                 self._file = unpacking(raw)
@@ -224,7 +207,8 @@ class _Unpacked:
     def read(self, length: int) -> bytes:
         if length > LONGEST_READ:
             raise ValueError("a name in it is longer than names are")
-        return bytes(self._file.read(length))
+        self._last = bytes(self._file.read(length))
+        return self._last
 
     def seek(self, at: int) -> int:
         return int(self._file.seek(at))
@@ -232,11 +216,10 @@ class _Unpacked:
     def tell(self) -> int:
         return int(self._file.tell())
 
-    def require_end(self, at: int) -> None:
-        """Raises ValueError unless the archive ends here, by its own mark: `tarfile` takes one
-        that was cut off between two files for whole. What follows is read for its checksum."""
-        self.seek(at)
-        if self.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+    def require_end(self) -> None:
+        """Raises ValueError unless what was read last is the mark of an archive's end: `tarfile`
+        takes one that was cut off between two files for whole. The rest is read for its checksum."""
+        if self._last != bytes(tarfile.BLOCKSIZE):
             raise ValueError("it is cut off")
         for _ in range(16):
             if not self.read(LONGEST_READ):
@@ -256,16 +239,13 @@ class SevenZip:
                 "give the folder"
             ) from error
 
-    def members(self, most: int) -> Iterator[Member]:
+    def members(self, most: int) -> Iterator[tuple[str, int]]:
         with self._opened() as opened:
             for file in opened.files:
                 plain = not (file.is_symlink or file.is_junction or file.is_socket)
                 name = member_name(self.path, file.filename, "" if plain else "a link or device")
-                if file.is_directory:
-                    continue
-                changed = file.lastwritetime
-                seconds = int(changed.totimestamp()) if changed is not None else 0
-                yield Member(name, file.uncompressed, seconds * 10**9)
+                if not file.is_directory:
+                    yield name, file.uncompressed
 
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with (

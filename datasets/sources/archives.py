@@ -8,7 +8,6 @@ anew, under a name that was not there.
 from __future__ import annotations
 
 import lzma
-import os
 import shutil
 import struct
 import tarfile
@@ -24,7 +23,7 @@ from typing import IO
 from stvt.core.files import reason
 
 from ..errors import DatasetError
-from .archive_readers import Member, Reader, SevenZip, Tar, Zip, bomb, quoted, size, too_many
+from .archive_readers import Reader, SevenZip, Tar, Zip, quoted, refuse_bomb, size, too_many
 
 MOST_MEMBERS = 100_000
 MOST_LISTED = 64 << 20  # bytes of a listing that is read
@@ -39,16 +38,16 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive that was found to be harmless; name -> file."""
+    """An archive that was found to be harmless; members: name -> bytes of the file."""
 
     path: Path
-    members: dict[str, Member]
+    members: dict[str, int]
 
     def read(self, name: str) -> bytes:
         """The content of one small file. Raises DatasetError if it is large or damaged."""
-        if self.members[name].bytes > MOST_LISTED:
+        if self.members[name] > MOST_LISTED:
             raise DatasetError(f"{self.path}: {quoted(name)} is too large for a list of scenes")
-        with _one_line(self.path), tempfile.TemporaryDirectory() as room:
+        with _damage_in_one_line(self.path), tempfile.TemporaryDirectory() as room:
             for _, content in _reader(self.path).contents({name}, Path(room)):
                 return content.read(MOST_LISTED)
         raise DatasetError(f"{self.path}: {quoted(name)} cannot be read")
@@ -59,7 +58,7 @@ class Archive:
         Raises DatasetError, one line, if the archive is damaged or the disk does not take it.
         """
         remaining = set(names)
-        total = sum(self.members[name].bytes for name in remaining)
+        total = sum(self.members[name] for name in remaining)
         try:
             into.mkdir(parents=True)
             free = shutil.disk_usage(into).free
@@ -68,9 +67,9 @@ class Archive:
                     f"{self.path}: {size(total)} are to be unpacked and {into.parent} has "
                     f"{size(free)} free; make room, or choose another --root"
                 )
-            with _one_line(self.path):
+            with _damage_in_one_line(self.path):
                 for name, content in _reader(self.path).contents(remaining.copy(), into):
-                    _write(into, self.members[name], content)
+                    _write(into / name, content, self.members[name])
                     remaining.discard(name)
                 if remaining:
                     raise DatasetError(f"{self.path}: {quoted(min(remaining))} cannot be unpacked")
@@ -84,32 +83,18 @@ def open_archive(path: Path, most: int = MOST_MEMBERS) -> Archive:
 
     Raises DatasetError, one line, if it is none, is damaged, or holds what must not be unpacked.
     """
-    members: dict[str, Member] = {}
+    members: dict[str, int] = {}
     packed, unpacked = path.stat().st_size, 0
-    with _one_line(path):
-        for member in _reader(path).members(most):
-            if member.name in members:
-                raise DatasetError(f"{path}: is not unpacked: it holds {quoted(member.name)} twice")
-            members[member.name] = member
-            unpacked += member.bytes
+    with _damage_in_one_line(path):
+        for name, length in _reader(path).members(most):
+            if name in members:
+                raise DatasetError(f"{path}: is not unpacked: it holds {quoted(name)} twice")
+            members[name] = length
+            unpacked += length
             if len(members) > most:
                 raise too_many(path, most)
-            if error := bomb(path, packed, unpacked):
-                raise error
+            refuse_bomb(path, packed, unpacked)
     return Archive(path, members)
-
-
-def kind(path: Path) -> str | None:
-    """zip, tar, 7z or rar, by the first bytes of a file; None if it is no archive."""
-    try:
-        with path.open("rb") as opened:
-            head = opened.read(265)
-    except OSError:
-        return None
-    for start, name in _STARTS.items():
-        if head.startswith(start):
-            return name
-    return "tar" if head[257:262] == b"ustar" else None
 
 
 _STARTS = {
@@ -121,24 +106,33 @@ _STARTS = {
     b"BZh": "tar",
     b"\xfd7zXZ\x00": "tar",
 }
+_READERS: dict[str, type[Reader]] = {"zip": Zip, "tar": Tar, "7z": SevenZip}
+
+
+def kind(path: Path) -> str | None:
+    """zip, tar, 7z or rar, by the first bytes of a file; None if it is no archive."""
+    try:
+        with path.open("rb") as opened:
+            head = opened.read(265)
+    except OSError:
+        return None
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((name for start, name in _STARTS.items() if head.startswith(start)), None)
 
 
 def _reader(path: Path) -> Reader:
-    match kind(path):
-        case "zip":
-            return Zip(path)
-        case "tar":
-            return Tar(path)
-        case "7z":
-            return SevenZip(path)
-        case "rar":
-            raise DatasetError(f"{path}: RAR archives are not read; unpack it and give the folder")
-    raise DatasetError(f"{path}: expected a zip, tar or 7z archive, found something else")
+    name = kind(path)
+    if name == "rar":
+        raise DatasetError(f"{path}: RAR archives are not read; unpack it and give the folder")
+    if name is None:
+        raise DatasetError(f"{path}: expected a zip, tar or 7z archive, found something else")
+    return _READERS[name](path)
 
 
 @contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Say what a library says of a damaged archive in one line."""
+def _damage_in_one_line(path: Path) -> Iterator[None]:
+    """Raises DatasetError, one line, for what a library raises of a damaged archive."""
     try:
         yield
     except (*BROKEN, OSError) as error:
@@ -148,17 +142,13 @@ def _one_line(path: Path) -> Iterator[None]:
         raise DatasetError(f"{path}: is damaged or no such archive: {why}") from error
 
 
-def _write(into: Path, member: Member, content: IO[bytes]) -> None:
-    """Write a file that is not there yet, of the size that was declared."""
-    target = into.joinpath(*member.name.split("/"))
+def _write(target: Path, content: IO[bytes], length: int) -> None:
+    """Write a file that is not there yet, of the length that was declared."""
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with target.open("xb") as opened:
-        while block := content.read(BLOCK):
+        while written <= length and (block := content.read(BLOCK)):
             written += len(block)
-            if written > member.bytes:
-                break
             opened.write(block)
-    if written != member.bytes:
-        raise ValueError(f"{quoted(member.name)} has not the {member.bytes} bytes that it should")
-    os.utime(target, ns=(member.stamp, member.stamp))
+    if written != length:
+        raise ValueError(f"{quoted(target.name)} has not the {length} bytes that it should")

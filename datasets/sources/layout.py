@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,6 @@ from .scenes import VIDEOS, Pictures, Scene, SourceScenes, VideoFile, safe_name
 
 _DEPTH = 8  # folders below a source
 _ABOVE = 3  # folders that may lie above a layout, as an archive's own name does
-_SHOWN = 4  # of what is missing, one by one
 _Parts = tuple[str, ...]
 
 
@@ -96,9 +95,10 @@ def find_layout(
                 return contents
             anything = anything or contents
     if anything is None:
-        expected = " or ".join(recipe.layouts)
+        tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
         raise DatasetError(
-            f"{recipe.name}: {source}: expected frames in {expected}, found {_seen(paths)}"
+            f"{recipe.name}: {source}: expected frames in {' or '.join(recipe.layouts)}, "
+            f"found {listed(tops, 4) or 'nothing'}"
         )
     return anything
 
@@ -164,12 +164,6 @@ def _listed(
     return {line.replace("/", "_"): recipe.frames for line in lines}
 
 
-def _seen(paths: list[str]) -> str:
-    """What a source holds, in a few words."""
-    tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
-    return listed(tops, 4) or "nothing"
-
-
 @dataclass(frozen=True)
 class SceneSelection:
     """How much of a set is to be prepared: with `partial` what is there, with `scenes` these."""
@@ -192,49 +186,77 @@ def match_recipe(
     """
     known = layout.known
     names = list(known) or list(layout.scenes)
-    there = {*names, *layout.scenes} if selection.partial else set(names)
-    if unknown := [name for name in selection.scenes if name not in there]:
+    others = layout.others if selection.partial else []
+    if unknown := [name for name in selection.scenes if name not in (*names, *others)]:
         raise DatasetError(
             f"{recipe.name}: expected --scenes of {listed(names)}, found {unknown[0]}"
         )
     contents = SourceScenes()
     differences: list[str] = []
-    told = _told(recipe, layout, source)
-    if told is None and layout.scenes:
+    other = _other_set(recipe, layout, source)
+    if other is None and layout.scenes:
         contents.notes.append(
             f"{recipe.name}: no name in {source} tells what frames these are; they are taken for "
             f"{recipe.title}"
         )
-    elif told:
-        differences.append(f"expected {recipe.title}, found the frames of {told}")
-    chosen = [name for name in names if not selection.scenes or name in selection.scenes]
+    elif other:
+        differences.append(f"expected {recipe.title}, found the frames of {other}")
+    chosen = [n for n in (*names, *others) if not selection.scenes or n in selection.scenes]
     for name in chosen:
-        differences += _add(
-            contents, recipe, name, layout.scenes.get(name), known.get(name), selection
-        )
-    extra = [
-        name
-        for name in layout.others
-        if selection.partial and (not selection.scenes or name in selection.scenes)
-    ]
-    for name in extra:
-        differences += _add(contents, recipe, name, layout.scenes[name], None, selection)
-        differences.append(
-            f"expected no scene {name}, found {len(layout.scenes[name])} frames of it"
-        )
+        files, frames = layout.scenes.get(name), known.get(name)
+        frames = recipe.frames if frames is None else frames
+        if not files:
+            of = "" if frames is None else f" with {frames} frames"
+            differences.append(f"expected {name}{of}, found none")
+            continue
+        scene = _scene(name, files)
+        if isinstance(scene, str):
+            contents.failures.append(scene)
+            continue
+        difference = _difference(recipe, name, scene, frames)
+        if name in others:
+            difference = f"expected no scene {name}, found {len(files)} frames of it"
+        if difference:
+            differences.append(difference)
+        if not difference or selection.partial:
+            contents.scenes.append(scene)
     if recipe.count and len(names) != recipe.count and not selection.scenes:
         differences.append(f"expected {recipe.count} scenes, found {len(names)}")
-    left_out = [name for name in layout.others if name not in extra]
-    if left_out:
+    if left_out := [name for name in layout.others if name not in chosen]:
         contents.notes.append(f"left out, being no scenes of {recipe.name}: {listed(left_out)}")
-    if told and not selection.partial:
+    if other and not selection.partial:
         contents.scenes.clear()
-    there_of_it = len(contents.scenes) - sum(scene.name in extra for scene in contents.scenes)
-    return contents, _missing(recipe, contents, there_of_it, differences, source, selection)
+    own = sum(scene.name not in others for scene in contents.scenes)
+    share, line = f"{own} of {recipe.number} scenes", listed(differences, 4, "; ")
+    missing = None
+    if differences and selection.partial:
+        missing = Missing(f"{share}: {line}", selection.scenes, True)
+    elif selection.scenes:
+        missing = Missing(f"{share}, as chosen", selection.scenes)
+    if differences and not selection.partial:
+        contents.failures.append(
+            f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
+            "is there, and for other frames choose another name"
+        )
+    if missing:
+        contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
+    return contents, missing
 
 
-def _told(recipe: Recipe, layout: Layout, source: Path) -> str | None:
-    """The other set that names in a source tell of, "" for the recipe's own, None if none tells.
+def _difference(recipe: Recipe, name: str, scene: Scene, frames: int | None) -> str:
+    """How a scene differs from the published one, "" for not at all."""
+    if not isinstance(scene, Pictures):  # a video's frames are not counted yet
+        return ""
+    number = len(scene.files)
+    if frames not in (None, number):
+        return f"expected {name} with {frames} frames, found {number}"
+    if number < recipe.least:
+        return f"expected {name} with at least {recipe.least} frames, found {number}"
+    return ""
+
+
+def _other_set(recipe: Recipe, layout: Layout, source: Path) -> str | None:
+    """The other set whose frames a source holds by its names; "" for the recipe's own, None if no name tells.
 
     The innermost folder that tells counts: a `clean` in `final.zip` is the clean pass.
     """
@@ -244,35 +266,6 @@ def _told(recipe: Recipe, layout: Layout, source: Path) -> str | None:
         if sets:
             return "" if "" in sets else sets[0]
     return None if patterns else ""
-
-
-def _add(
-    contents: SourceScenes,
-    recipe: Recipe,
-    name: str,
-    files: list[str] | None,
-    frames: int | None,
-    selection: SceneSelection,
-) -> Iterator[str]:
-    """Add a scene to those found, or a failure; gives what is not as published."""
-    frames = frames if frames is not None else recipe.frames
-    if not files:
-        yield f"expected {_said(name, frames)}, found none"
-        return
-    scene = _scene(name, files)
-    if isinstance(scene, str):
-        contents.failures.append(scene)
-        return
-    number = len(files) if isinstance(scene, Pictures) else None  # a video's is not known yet
-    if number is not None and frames not in (None, number):
-        yield f"expected {_said(name, frames)}, found {number}"
-    elif number is not None and number < recipe.least:
-        yield f"expected {name} with at least {recipe.least} frames, found {number}"
-    else:
-        contents.scenes.append(scene)
-        return
-    if selection.partial:
-        contents.scenes.append(scene)
 
 
 def _scene(name: str, files: list[str]) -> Scene | str:
@@ -289,37 +282,3 @@ def _scene(name: str, files: list[str]) -> Scene | str:
     if fault := numbering_fault(paths):
         return f"{name}: {paths[0].parent}: {fault}"
     return Pictures(called, paths[0].parent, paths)
-
-
-def _missing(
-    recipe: Recipe,
-    contents: SourceScenes,
-    number: int,
-    differences: list[str],
-    source: Path,
-    selection: SceneSelection,
-) -> Missing | None:
-    """What the manifest says of a set that is not whole; a set that ought to be whole fails.
-
-    number: of the set's own scenes that are there.
-    """
-    more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    line = "; ".join(differences[:_SHOWN]) + more
-    share = f"{number} of {recipe.number} scenes"
-    partial = bool(differences) and selection.partial
-    if differences and not partial:
-        contents.failures.append(
-            f"{recipe.name}: {source} is not the set as published: {line}; --partial takes what "
-            "is there, and for other frames choose another name"
-        )
-    if not partial and not selection.scenes:
-        return None
-    missing = Missing(
-        f"{share}: {line}" if partial else f"{share}, as chosen", selection.scenes, partial
-    )
-    contents.notes.append(f"{recipe.name}: not the whole set: {missing.share}")
-    return missing
-
-
-def _said(name: str, frames: int | None) -> str:
-    return name if frames is None else f"{name} with {frames} frames"

@@ -17,13 +17,12 @@ from ..errors import DatasetError
 from ..manifest import FILE, GT, TestSetManifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
-from ..schema import FileRecord, Missing
+from ..schema import FileRecord, Missing, are_there
 from .archives import MOST_MEMBERS, Archive, kind, open_archive
 from .archives import SUFFIXES as ARCHIVES
 from .download import fetch_archive
 from .layout import (
     ALL,
-    Layout,
     SceneSelection,
     find_layout,
     is_frames,
@@ -72,12 +71,12 @@ def resolve(
     manifest: TestSetManifest | None,
     selection: SceneSelection = ALL,
     fetch: FetchOptions | None = None,
-    look: bool = False,
+    always_open: bool = False,
 ) -> Iterator[list[ResolvedSource]]:
     """The sources of the set in `folder`, or to be there; what is unpacked is there meanwhile.
 
     That is the one that is given, or those that the set was made of, or what the recipe renders or
-    fetches. look: into an archive even if it seems to be the one that the set was made of.
+    fetches. always_open: an archive, even if it seems to be as it was.
     Raises DatasetError if it cannot be known where the frames are, or if none are there.
     """
     recipe = DATASETS.get(name)
@@ -85,15 +84,21 @@ def resolve(
         raise DatasetError(f"{name}: is made by the program itself; leave the source out")
     with ExitStack() as unpacked:
         if recipe and recipe.render:
-            yield [ResolvedSource(None, contents=_rendered(recipe), frames=recipe.scenes)]
+            contents = SourceScenes(
+                [
+                    Rendered(scene, frames or 0, partial(recipe.render, scene), recipe.version)
+                    for scene, frames in recipe.scenes.items()
+                ]
+            )
+            yield [ResolvedSource(None, contents=contents, frames=recipe.scenes)]
         elif source is None and (paths := _sources(manifest)) and manifest:
             sources = []
             for path, scenes in paths.items():
                 one = _selection(manifest, selection, scenes, several=len(paths) > 1)
                 if one is not None:
-                    looks = look or bool(selection.scenes)
-                    again = _again(recipe, folder, manifest, path, one, looks)
-                    sources.append(_own(unpacked.enter_context(again), paths))
+                    opens = always_open or bool(selection.scenes)
+                    again = _again(recipe, folder, manifest, path, one, opens)
+                    sources.append(_without_others(unpacked.enter_context(again), paths))
             if not sources:
                 raise DatasetError(f"expected scene {selection.scenes[0]}, which is not prepared")
             yield sources
@@ -135,7 +140,7 @@ def _selection(
     return SceneSelection(missing.partial, missing.chosen) if missing else ALL
 
 
-def _own(source: ResolvedSource, paths: Mapping[str, list[str]]) -> ResolvedSource:
+def _without_others(source: ResolvedSource, paths: Mapping[str, list[str]]) -> ResolvedSource:
     """A source of several without the scenes that were taken from another of them."""
     if source.contents is None:
         return source
@@ -151,7 +156,7 @@ def _again(
     manifest: TestSetManifest,
     path: str,
     selection: SceneSelection,
-    look: bool,
+    always_open: bool,
 ) -> Iterator[ResolvedSource]:
     """A source that scenes of the set were made of before."""
     archive = next(
@@ -163,7 +168,7 @@ def _again(
     if not Path(path).exists():
         note = f"{path} is no longer there: the true frames are taken as they are"
         yield replace(earlier, notes=(note,))
-    elif archive and not look and _is_as_it_was(Path(path), folder, manifest, archive):
+    elif archive and not always_open and _is_as_it_was(Path(path), folder, manifest, archive):
         yield earlier
     else:
         with _resolve(recipe, Path(path), folder, selection) as source:
@@ -174,31 +179,43 @@ def _again(
 def _resolve(
     recipe: Recipe | None, source: Path, folder: Path, selection: SceneSelection
 ) -> Iterator[ResolvedSource]:
-    """What is taken of a folder, a video or an archive."""
+    """What is taken of a folder, a video or an archive, which is unpacked beside the set meanwhile."""
     source = Path(os.path.abspath(os.path.expanduser(source)))
     if folder.resolve() in (source.resolve(), *source.resolve().parents):
         raise DatasetError(f"{source}: lies inside the set that it would be the source of")
-    is_video, suffix = source.suffix.lower() in VIDEOS, source.suffix.lower()
-    if source.is_file() and kind(source) and not is_video:
-        with _unpacked(recipe, source, folder, selection) as contents:
-            yield contents
-    elif source.is_file() and not is_video and (recipe or suffix in ARCHIVES):
+    if is_archive(source):
+        into = folder.with_name(f".{folder.name}.unpacked")
+        shutil.rmtree(into, ignore_errors=True)  # that a killed run left
+        archive, record = open_known_archive(recipe, source), FileRecord.of(source)
+        inside = look_into(recipe, source, selection, archive) if recipe else None
+        paths = files_of(inside.contents) if inside else pictures_and_videos(archive)
+        archive.unpack(paths, into)
+        try:
+            if inside:
+                yield replace(_placed(inside, into), archive=record)
+            else:
+                base = into / os.path.commonpath([os.path.dirname(path) for path in paths])
+                top = source.stem if base == into else ""
+                contents = select_scenes(find_scenes(base, top), selection)
+                if left_out := not_read(path for path in archive.members if not is_system(path)):
+                    contents.notes.append(f"left out of {source}: {left_out}")
+                yield ResolvedSource(str(source), base, contents, record)
+        finally:
+            shutil.rmtree(into, ignore_errors=True)
+        return
+    suffix = source.suffix.lower()
+    if source.is_file() and suffix not in VIDEOS and (recipe or suffix in ARCHIVES):
         raise DatasetError(f"{source}: expected a folder, a video, or a zip, tar or 7z archive")
-    elif recipe and (source.is_dir() or is_video):
+    if recipe and source.exists():
         base = source if source.is_dir() else source.parent
-        layout = layout_of(recipe, source)
-        yield _placed(recipe, source, base, layout, selection)
+        yield _placed(look_into(recipe, source, selection), base)
     else:
         yield ResolvedSource(str(source), source, select_scenes(find_scenes(source), selection))
 
 
-def layout_of(recipe: Recipe, source: Path, archive: Archive | None = None) -> Layout:
-    """The layout of a known set in a folder, in a video, or in an archive that was opened."""
-    if archive:
-        return find_layout(recipe, archive.members, archive.read, source)
-    base = source if source.is_dir() else source.parent
-    paths = paths_in(source) if source.is_dir() else [source.name]
-    return find_layout(recipe, paths, lambda path: (base / path).read_bytes(), source)
+def is_archive(source: Path) -> bool:
+    """Whether a source is an archive, by its content: not one of the videos that begin as one does."""
+    return source.is_file() and source.suffix.lower() not in VIDEOS and kind(source) is not None
 
 
 def open_known_archive(recipe: Recipe | None, source: Path) -> Archive:
@@ -206,81 +223,55 @@ def open_known_archive(recipe: Recipe | None, source: Path) -> Archive:
     return open_archive(source, recipe.file.members if recipe and recipe.file else MOST_MEMBERS)
 
 
-@contextmanager
-def _unpacked(
-    recipe: Recipe | None, source: Path, folder: Path, selection: SceneSelection
-) -> Iterator[ResolvedSource]:
-    """The source that an archive is, unpacked beside the set as long as it is used."""
-    archive = open_known_archive(recipe, source)
-    into = folder.with_name(f".{folder.name}.unpacked")
-    shutil.rmtree(into, ignore_errors=True)  # that a killed run left
-    if recipe:
-        layout = layout_of(recipe, source, archive)
-        contents, _ = match_recipe(recipe, layout, source, selection)
-        paths = [path.as_posix() for scene in contents.scenes for path in scene_files(scene)]
-        paths = [path for path in paths if path in archive.members]
-    else:
-        paths = [path for path in archive.members if is_frames(path)]
-        left_out = not_read(path for path in archive.members if not is_system(path))
-        if not paths:
-            raise DatasetError(
-                f"{source}: expected pictures or videos in it, found none"
-                + (f"; {left_out}" if left_out else "")
-            )
-    record = FileRecord.of(source)
-    archive.unpack(paths, into)
-    try:
-        if recipe:
-            yield replace(_placed(recipe, source, into, layout, selection), archive=record)
-        else:
-            base = _inner(into)
-            contents = select_scenes(find_scenes(base), selection)
-            if left_out:
-                contents.notes.append(f"left out of {source}: {left_out}")
-            yield ResolvedSource(str(source), base, contents, record)
-    finally:
-        shutil.rmtree(into, ignore_errors=True)
+def pictures_and_videos(archive: Archive) -> list[str]:
+    """The files of an archive that frames may be made of; DatasetError if there are none."""
+    if paths := [path for path in archive.members if is_frames(path)]:
+        return paths
+    left_out = not_read(path for path in archive.members if not is_system(path))
+    raise DatasetError(
+        f"{archive.path}: expected pictures or videos in it, found none"
+        + (f"; {left_out}" if left_out else "")
+    )
 
 
-def _placed(
-    recipe: Recipe, source: Path, root: Path, layout: Layout, selection: SceneSelection
+def look_into(
+    recipe: Recipe, source: Path, selection: SceneSelection, archive: Archive | None = None
 ) -> ResolvedSource:
-    """A source whose scenes' files are below a folder."""
+    """A known set in a folder, a video or an opened archive; base and files by their paths in it."""
+    if archive:
+        layout = find_layout(recipe, archive.members, archive.read, source)
+    else:
+        base = source if source.is_dir() else source.parent
+        paths = paths_in(source) if source.is_dir() else [source.name]
+        layout = find_layout(recipe, paths, lambda path: (base / path).read_bytes(), source)
     contents, missing = match_recipe(recipe, layout, source, selection)
+    frames = {} if missing and missing.partial else layout.known
+    return ResolvedSource(str(source), Path(layout.base), contents, missing=missing, frames=frames)
+
+
+def files_of(contents: SourceScenes | None) -> list[str]:
+    """The paths of the files that scenes are decoded from."""
+    paths: list[str] = []
+    for scene in contents.scenes if contents else ():
+        match scene:
+            case Pictures(files=files):
+                paths += map(Path.as_posix, files)
+            case VideoFile(file=file):
+                paths.append(file.as_posix())
+    return paths
+
+
+def _placed(inside: ResolvedSource, root: Path) -> ResolvedSource:
+    """The same source with its files below a folder."""
     scenes: list[Scene] = []
-    for scene in contents.scenes:
+    for scene in inside.contents.scenes if inside.contents else ():
         if isinstance(scene, Pictures):
             files = [root / file for file in scene.files]
             scenes.append(replace(scene, folder=root / scene.folder, files=files))
         elif isinstance(scene, VideoFile):
             scenes.append(replace(scene, file=root / scene.file))
-    frames = {} if missing and missing.partial else layout.known
-    placed = replace(contents, scenes=scenes)
-    return ResolvedSource(str(source), root / layout.base, placed, missing=missing, frames=frames)
-
-
-def scene_files(scene: Scene) -> list[Path]:
-    """The files that a scene is decoded from."""
-    match scene:
-        case Pictures(files=files):
-            return files
-        case VideoFile(file=file):
-            return [file]
-    return []
-
-
-def _inner(folder: Path) -> Path:
-    """The folder itself, or the one in it that an archive was made of."""
-    while True:
-        entries = list(folder.iterdir())
-        if len(entries) != 1 or not entries[0].is_dir():
-            return folder
-        inside = list(entries[0].iterdir())
-        if not any(entry.is_dir() or is_frames(entry.name) for entry in inside):
-            return folder
-        if any(is_frames(entry.name) and entry.is_file() for entry in inside):
-            return folder  # a scene
-        folder = entries[0]
+    contents = replace(inside.contents or SourceScenes(), scenes=scenes)
+    return replace(inside, base=root / (inside.base or ""), contents=contents)
 
 
 def select_scenes(contents: SourceScenes, selection: SceneSelection) -> SourceScenes:
@@ -305,21 +296,10 @@ def _is_as_it_was(
         newer = status.st_mtime_ns > manifest_status.st_mtime_ns
         if newer and FileRecord.of(source) != archive:
             return False
-        return all(
-            (folder / path).stat().st_size == file.bytes
-            for name, scene in manifest.scenes.items()
-            if scene.gt.source.path == str(source)
-            for path, file in scene.gt.files(f"{GT}/{name}").items()
-        )
     except OSError:
         return False
-
-
-def _rendered(recipe: Recipe) -> SourceScenes:
-    render = recipe.render
-    if render is None:
-        raise ValueError(f"{recipe.name} is not rendered")
-    scenes = recipe.scenes.items()
-    return SourceScenes(
-        [Rendered(n, frames or 0, partial(render, n), recipe.version) for n, frames in scenes]
+    return all(
+        are_there(folder, scene.gt.files(f"{GT}/{name}"))
+        for name, scene in manifest.scenes.items()
+        if scene.gt.source.path == str(source)
     )

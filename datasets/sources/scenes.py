@@ -79,9 +79,10 @@ class SourceScenes:
     notes: list[str] = field(default_factory=list)
 
 
-def find_scenes(source: Path) -> SourceScenes:
+def find_scenes(source: Path, name: str = "") -> SourceScenes:
     """The scenes of a video, of a folder of frames, or of a folder of scenes and videos.
 
+    name: of the scene that the folder itself is, if not its own.
     Where a folder holds a subfolder named as true frames usually are (GT, HR, ...), that is
     looked into instead.
     Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
@@ -104,10 +105,10 @@ def find_scenes(source: Path) -> SourceScenes:
     source, folders, files = _look(source)
     if source != given:
         contents.notes.append(f"frames are taken from {source}, as the folder's name says")
-    empty = []
+    empty, inner_files = [], list[str]()
     for folder in folders:
         try:
-            inside, _, _ = _look(folder)
+            inside, _, files_inside = _look(folder)
             pictures = frame_files(inside)
         except DatasetError as error:
             contents.failures.append(f"{folder.name}: {error}")
@@ -116,6 +117,7 @@ def find_scenes(source: Path) -> SourceScenes:
             _add_pictures(contents, folder.name, inside, pictures, names)
         else:
             empty.append(folder.name)
+            inner_files += [file.name for file in files_inside]
     others = []
     for file in files:
         if is_video(file):
@@ -124,15 +126,15 @@ def find_scenes(source: Path) -> SourceScenes:
             others.append(file.name)
     pictures = frame_files(source)
     if pictures and not any(isinstance(scene, Pictures) for scene in contents.scenes):
-        _add_pictures(contents, source.resolve().name, source, pictures, names)
+        above = [part for part in source.resolve().parts if part.lower() not in TRUTHS]
+        _add_pictures(contents, name or above[-1], source, pictures, names)
     elif pictures:
         empty.append(f"{len(pictures)} pictures beside the scenes")
     if empty:
         contents.notes.append(f"left out of {source}, holding no frames: {', '.join(empty)}")
     left_out = not_read(others)
     if not contents.scenes and not contents.failures:
-        inside_of = [name for folder in folders for name in _names(folder)]
-        line = not_read(others + inside_of)
+        line = not_read(others + inner_files)
         raise DatasetError(
             f"{source}: holds no frames; give a folder of pictures, a folder of such folders, "
             "a video, or a folder of videos"
@@ -162,13 +164,6 @@ def _look(folder: Path) -> tuple[Path, list[Path], list[Path]]:
             if inner.name.lower() == truth and not inner.samefile(folder):
                 return _look(inner)
     return folder, folders, files
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [file.name for file in _look(folder)[2]]
-    except DatasetError:
-        return []
 
 
 def is_video(file: Path) -> bool:

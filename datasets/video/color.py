@@ -222,7 +222,7 @@ def _whole_chroma(frame: VideoFrame) -> VideoFrame:
         frame, width, height, interpolation=Interpolation.POINT, threads=1
     )
     for new, old in zip(grown.planes, frame.planes, strict=True):
-        to, of = _rows(new), _rows(old)
+        to, of = plane_rows(new), plane_rows(old)
         bytes_ = min(to.shape[1], of.shape[1])
         to[: of.shape[0], :bytes_] = of[:, :bytes_]
     return grown
@@ -234,7 +234,7 @@ def _chroma_spacing(frame: VideoFrame) -> tuple[int, int]:
     return 1024 // form.chroma_width(1024), 1024 // form.chroma_height(1024)
 
 
-def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
+def plane_rows(plane: VideoPlane) -> NDArray[np.uint8]:
     """The bytes of `plane`, a view of (lines, bytes a line)."""
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 import av
@@ -21,16 +20,8 @@ class StreamStats:
     """Counts of what a stream holds, taken while it is read."""
 
     FACTS = (
-        "fps",
-        "first_pts_seconds",
-        "variable_frame_rate",
-        "gap_seconds",
-        "frames_expected",
-        "frames_hidden",
-        "frames_decoded",
-        "frames_interlaced",
-        "frames_scaled",
-        "partial",
+        *("fps", "first_pts_seconds", "variable_frame_rate", "gap_seconds", "frames_expected"),
+        *("frames_hidden", "frames_decoded", "frames_interlaced", "frames_scaled", "partial"),
     )
 
     entered: bool = False  # somewhere behind the beginning
@@ -41,7 +32,7 @@ class StreamStats:
     damaged: int = 0  # frames that the decoder itself flags
     first_pts: int | None = None
     last_pts: int | None = None
-    gaps: Counter[int] = field(default_factory=Counter)  # in ticks of the stream's clock
+    gaps: list[int] = field(default_factory=list)  # in ticks of the stream's clock
     packets: int = 0
     delay: int = 0  # packets that the decoder takes before the one that gives the first frame
     hidden: int = 0  # packets that an edit list takes out of sight
@@ -67,7 +58,7 @@ class StreamStats:
         if self.last_pts is None:
             self.first_pts = frame.pts
         else:
-            self.gaps[frame.pts - self.last_pts] += 1
+            self.gaps.append(frame.pts - self.last_pts)
         self.last_pts = frame.pts
 
     def finish(
@@ -131,7 +122,8 @@ class StreamStats:
                 notes.append(f"the first time stamp is {self.first_pts * tick:.3f} s")
         if timestamps.frames < 2 or not self.gaps:
             return notes
-        least, median, most = min(self.gaps), _median(self.gaps), max(self.gaps)
+        gaps = sorted(self.gaps)
+        least, median, most = gaps[0], gaps[len(gaps) // 2], gaps[-1]
         varies = not timestamps.constant_rate
         facts |= {
             "fps": str(timestamps.rate),
@@ -139,21 +131,13 @@ class StreamStats:
             "gap_seconds": [round(gap * tick, 6) for gap in (least, median, most)],
         }
         if varies:
-            gaps = f"gaps of {least * tick:.4f} to {most * tick:.4f} s, median {median * tick:.4f}"
-            notes.append(f"variable frame rate ({gaps}): every frame is given once")
+            notes.append(
+                f"variable frame rate (gaps of {least * tick:.4f} to {most * tick:.4f} s, median "
+                f"{median * tick:.4f}): every frame is given once"
+            )
         if least <= 0:
-            back = sum(count for gap, count in self.gaps.items() if gap <= 0)
+            back = sum(gap <= 0 for gap in gaps)
             notes.append(
                 f"{back} time stamps repeat or run backwards: frames are in the decoder's order"
             )
         return notes
-
-
-def _median(counts: Counter[int]) -> int:
-    """The middle one of the counted values, the upper of two."""
-    below, half = 0, counts.total() // 2
-    for value in sorted(counts):
-        below += counts[value]
-        if below > half:
-            return value
-    raise ValueError("nothing is counted")

@@ -139,14 +139,12 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
         ordered = sorted(ticks)
         stamps = [stamp * tick for stamp in ordered]
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
-    if not stamps and packets:  # a bare stream: its header's rate, which only parsing tells
-        rate = Fraction(rate or average or 25)
-        start, last = Fraction(0), 1 / rate
-        return Timestamps(rate, True, start, opening, packets, packets / rate, last)
     if len(stamps) < 2:
-        rate = Fraction(average or 25)
-        start = stamps[0] if stamps else Fraction(0)
-        return Timestamps(rate, True, start, opening, len(stamps), 1 / rate, 1 / rate)
+        # A bare stream has packets without stamps, and its header's rate, which only parsing tells.
+        rate = Fraction((None if stamps else rate) or average or 25)
+        start, frames = stamps[0] if stamps else Fraction(0), len(stamps) or packets
+        seconds = max(frames, 1) / rate
+        return Timestamps(rate, True, start, opening, frames, seconds, 1 / rate)
     rate, constant = measured_rate(stamps, average, tick)
     gaps = sorted(later - one for one, later in pairwise(stamps))
     usual = 1 / rate if constant else gaps[len(gaps) // 2]

@@ -1,4 +1,4 @@
-"""`stvt bench`: what each part of a method costs, and what sharing within a stream saves."""
+"""`stvt bench`: time, multiply-accumulates and memory of methods, part by part."""
 
 from __future__ import annotations
 
@@ -23,12 +23,7 @@ MOVED = {
 }
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser(
-        "bench", help="time, multiply-accumulates and memory of methods, part by part"
-    )
-    command.set_defaults(run=bench)
+def add(command: Any) -> None:
     command.add_argument(
         "what",
         type=_what,
@@ -36,7 +31,7 @@ def add(commands: Any) -> None:
         help="model: by part, for each megapixel made; stream: the whole, against one window "
         "after another",
     )
-    options.add_methods(command, "of `stvt list methods`", default=METHODS)
+    options.add_names(command, "--methods", "of `stvt list methods`", default=METHODS)
     command.add_argument(
         "--size",
         type=lambda text: [size(part) for part in text.split(",")],
@@ -57,7 +52,7 @@ def add(commands: Any) -> None:
         "differ; of stream published, too)",
     )
     command.add_argument("--rounds", type=positive, default=3, metavar="N", help="timed, of each")
-    command.add_argument("--float64", action="store_true", help="to compare outputs exactly")
+    options.flag(command, "--float64", "to compare outputs exactly")
     options.add_device(command)
     options.add_precision(command)
     options.add_out(
@@ -82,7 +77,7 @@ def _forms(text: str) -> tuple[str, ...]:
     return forms
 
 
-def bench(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt import baselines
     from stvt.core.files import write_json
     from stvt.device import usable_device

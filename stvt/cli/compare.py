@@ -1,4 +1,13 @@
-"""The `stvt compare` command: two runs, or two methods, and whether the second is worse."""
+"""`stvt compare`: what changed between two runs, and whether it is significant.
+
+By the stored scores of two versions, machines or, with --method, two methods.
+
+Exit code 0: nothing is significantly worse in RUN_B; 1: something is, or RUN_B has no scores for
+scenes of RUN_A; 2: the runs cannot be compared.
+
+  stvt compare runs/before runs/after
+  stvt compare runs/sample-paper runs/sample-paper --method bicubic+blend=bicubic+flow
+"""
 
 from __future__ import annotations
 
@@ -11,26 +20,13 @@ from stvt.cli import options
 from stvt.cli.options import names
 from stvt.core.formatting import plain
 
-HELP = "what changed between two runs, and whether it is significant"
-DESCRIPTION = """\
-Compare the stored scores of two runs: two versions, machines or, with --method, two methods.
 
-Exit code 0: nothing is significantly worse in RUN_B; 1: something is, or RUN_B has no scores for
-scenes of RUN_A; 2: the runs cannot be compared.
-
-  stvt compare runs/before runs/after
-  stvt compare runs/sample-paper runs/sample-paper --method bicubic+blend=bicubic+flow
-"""
-
-
-def add(commands: Any) -> None:
-    """Add the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("compare", help=HELP, description=DESCRIPTION)
-    command.set_defaults(run=compare)
+def add(command: Any) -> None:
     command.add_argument("first", type=Path, metavar="RUN_A", help="the folder of a run")
     command.add_argument("second", type=Path, metavar="RUN_B", help="that of another, or the same")
-    options.add_methods(
+    options.add_names(
         command,
+        "--methods",
         "method A of RUN_A with B of RUN_B; or the one that both have; again for more (default: "
         "all of those)",
         action="extend",
@@ -38,7 +34,7 @@ def add(commands: Any) -> None:
         type=_pairs,
         metavar="A=B,...",
     )
-    options.add_metrics(command, "which (default: all of both)", type=names, default=())
+    options.add_names(command, "--metrics", "which (default: all of both)", type=names, default=())
     command.add_argument(
         "--tolerance",
         type=options.non_negative,
@@ -56,7 +52,7 @@ def add(commands: Any) -> None:
     options.add_format(command)
 
 
-def compare(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt import reports
     from stvt.evaluation import provenance
     from stvt.evaluation.report import read_run

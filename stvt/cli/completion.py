@@ -1,28 +1,22 @@
-"""`stvt completion`: the completion of commands and options for a shell."""
+"""`stvt completion`: tab completion for bash and zsh.
+
+Prints what the shell sources:
+
+  stvt completion bash > ~/.local/share/bash-completion/completions/stvt
+  stvt completion zsh > ~/.zfunc/_stvt       # a folder of $fpath
+"""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-DESCRIPTION = """\
-Print what a shell sources to complete commands and options with the tab key.
 
-  stvt completion bash > ~/.local/share/bash-completion/completions/stvt
-  stvt completion zsh > ~/.zfunc/_stvt       # a folder of $fpath
-"""
-
-
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser(
-        "completion", help="tab completion for bash and zsh", description=DESCRIPTION
-    )
-    command.set_defaults(run=completion)
+def add(command: Any) -> None:
     command.add_argument("shell", choices=["bash", "zsh"], help="which shell")
 
 
-def completion(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.cli.main import build_parser
     from stvt.core.errors import UsageError
 

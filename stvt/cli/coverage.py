@@ -1,4 +1,4 @@
-"""`stvt coverage A B`: how much of two training sets, or of a list and a set, is the same."""
+"""`stvt coverage`: how much two training sets, or a list and a set, have in common."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ SHOWN = 10  # missing sections of each side; all with --all
 NOT_KNOWN = "not known"
 
 
-def add(commands: Any) -> None:
-    command = commands.add_parser("coverage", help="how much two training sets have in common")
-    command.set_defaults(run=coverage)
+def add(command: Any) -> None:
     for name in ("a", "b"):
         command.add_argument(
             name,
@@ -26,22 +24,17 @@ def add(commands: Any) -> None:
             help="a training set, its folder or manifest, or a list (.csv)",
         )
     options.add_root(command)
-    command.add_argument(
-        "--frames", action="store_true", help="compare frame by frame, reading every clip of both"
-    )
-    command.add_argument(
-        "--all", action="store_true", help="every missing section, not the first ten"
-    )
+    options.flag(command, "--frames", "compare frame by frame, reading every clip of both")
+    options.flag(command, "--all", "every missing section, not the first ten")
 
 
-def coverage(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
-    from stvt.datasets import coverage as compare
-    from stvt.datasets import read_clip_index
+    from stvt.datasets import coverage, read_clip_index
 
     a, b = (read_clip_index(what, args.root) for what in (args.a, args.b))
     with progress_line("clip") as show:
-        result = compare(a, b, args.frames, show)
+        result = coverage(a, b, args.frames, show)
     args.facts = result.as_dict()
     table(rows(result))
     for letter, side, other in zip("AB", result.sides, result.sides[::-1], strict=True):

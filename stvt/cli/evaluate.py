@@ -1,21 +1,20 @@
-"""`stvt evaluate`: scores methods on prepared sets, and writes the report."""
+"""`stvt evaluate`: score methods on prepared sets."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from typing import Any
 
 from stvt.cli import options
 from stvt.cli.options import names, positive
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("evaluate", help="score methods on prepared sets")
-    command.set_defaults(run=evaluate)
-    options.add_datasets(command, "prepared sets", required=True)
-    options.add_methods(
+def add(command: Any) -> None:
+    options.add_names(command, "--datasets", "prepared sets", required=True)
+    options.add_names(
         command,
+        "--methods",
         "of `stvt list methods`; a+b composes, name=frames:FOLDER scores frames made elsewhere, "
         "name=FILE.py:Class runs your own",
         required=True,
@@ -25,8 +24,9 @@ def add(commands: Any) -> None:
     )
     options.add_root(command)
     options.add_runs(command, "RUN", "DATASETS-PROTOCOL")
-    options.add_metrics(
+    options.add_names(
         command,
+        "--metrics",
         "of `stvt list metrics`; your own: NAME=FILE.py:function, or :Class for sequences",
         default="psnr,ssim",
     )
@@ -36,13 +36,13 @@ def add(commands: Any) -> None:
     options.add_compile(command)
     options.add_workers(command)
     options.add_cluster(command)
-    command.add_argument(
+    options.flag(
+        command,
         "--verify",
-        action="store_true",
-        help="compare the checksum of every frame with the manifest (without: sizes and times)",
+        "compare the checksum of every frame with the manifest (without: sizes and times)",
     )
-    command.add_argument("--save-frames", action="store_true", help="keep every scored frame")
-    command.add_argument("--runtime", action="store_true", help="time one 960x540 frame, too")
+    options.flag(command, "--save-frames", "keep every scored frame")
+    options.flag(command, "--runtime", "time one 960x540 frame, too")
     command.add_argument(
         "--runtime-size", type=options.size, metavar="WxH", help="time one of it (default: 960x540)"
     )
@@ -78,7 +78,7 @@ def add(commands: Any) -> None:
     options.add_chunk(rules)
 
 
-def evaluate(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.baselines import check_names, parse_methods
     from stvt.datasets import choose_scenes, load
     from stvt.metrics import find_metric
@@ -95,47 +95,25 @@ def evaluate(args: argparse.Namespace) -> int:
     from stvt.baselines import Settings
     from stvt.cli.report import print_report
     from stvt.core.progress import progress_line
+    from stvt.evaluation.plan import RunOptions
+    from stvt.evaluation.protocol import Protocol
     from stvt.evaluation.run import computed_line, evaluate
 
-    weights = options.weights(args, specs)
-    given = Settings(args.scale or 4, weights=weights, untrained=args.untrained)
-    options.say_own_weights(specs, given)
+    args.weights = options.weights(args, specs)
+    args.runtime |= args.runtime_size is not None
+    args.runtime_size = args.runtime_size or (540, 960)
+    settings = Settings(args.scale or 4, weights=args.weights, untrained=args.untrained)
+    options.say_own_weights(specs, settings)
+    known = {one.name for one in (*fields(RunOptions), *fields(Protocol))}
+    given = {name: value for name, value in vars(args).items() if name in known}
     with progress_line() as show, progress_line("method") as show_methods:
         scores = evaluate(
             args.datasets,
             args.methods,
-            root=args.root,
-            out=args.out,
-            runs=args.runs,
-            scenes=args.scenes,
             protocol=args.protocol,
-            metrics=args.metrics,
-            weights=weights,
-            untrained=args.untrained,
-            device=args.device,
-            compiled=args.compile,
-            workers=args.workers,
-            cluster=args.cluster,
-            runtime=args.runtime or args.runtime_size is not None,
-            runtime_size=args.runtime_size or (540, 960),
-            save_frames=args.save_frames,
-            verify=args.verify,
             progress=show,
             cost_progress=show_methods,
-            scale=args.scale,
-            degradation=args.degradation,
-            time_step=args.time_step,
-            frames=args.frames,
-            clip=args.clip,
-            ends=args.ends,
-            common_frames=args.common_frames,
-            channel=args.channel,
-            crop_border=args.crop_border,
-            limit=args.limit,
-            precision=args.precision,
-            tile=args.tile,
-            chunk=args.chunk,
-            handover=args.handover,
+            **given,
         )
     code = print_report(args, scores)
     if line := computed_line(scores.attrs["computed"]):

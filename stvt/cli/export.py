@@ -1,4 +1,4 @@
-"""`stvt export`: a method as a file for other runtimes."""
+"""`stvt export`: a method as an ONNX graph for inputs of one size (extra onnx)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from typing import Any
 
 from stvt.cli import options
 
-HELP = "a method as an ONNX graph for inputs of one size (extra onnx)"
 
-
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("export", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
-    command.set_defaults(run=export)
+def add(command: Any) -> None:
     command.add_argument("method", metavar="METHOD", help="stvun-s, edvr-s, basicvsr ...")
     command.add_argument("out", metavar="OUT.onnx", type=Path, help="the graph")
     command.add_argument(
@@ -37,7 +32,7 @@ def add(commands: Any) -> None:
     options.add_untrained(command)
 
 
-def export(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.api import load_method
     from stvt.baselines import check_names, export_onnx
 

@@ -1,4 +1,4 @@
-"""`stvt inspect NAME`: a page on a prepared set, its frames and its motion."""
+"""`stvt inspect`: look at a set, its scenes and motion, as a page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from stvt.cli.output import table
 LISTED = 40  # scenes in the terminal; the page has all
 
 
-def add(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="look at a set: its scenes and motion, as a page")
-    command.set_defaults(run=inspect)
+def add(command: Any) -> None:
     command.add_argument("name", metavar="NAME", help="of a prepared test set or training set")
     options.add_root(command)
     options.add_runs(command, "FOLDER", "inspect-NAME")
@@ -30,13 +28,13 @@ def add(commands: Any) -> None:
     )
 
 
-def inspect(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
-    from stvt.inspection import inspect as inspect_set
+    from stvt.inspection import inspect
 
     out = args.out or args.runs / f"inspect-{args.name}"
     with progress_line("scene") as show:
-        result = inspect_set(args.name, args.root, out, args.max, args.low, show)
+        result = inspect(args.name, args.root, out, args.max, args.low, show)
     args.facts = result
     table(result.table[:LISTED])
     if len(result.table) > LISTED:

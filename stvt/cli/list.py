@@ -1,4 +1,4 @@
-"""`stvt list`: the methods, data sets and metrics that there are."""
+"""`stvt list`: the methods, data sets or metrics there are."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from stvt.cli.output import table
 Row = dict[str, object]
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("list", help="the methods, data sets or metrics there are")
-    command.set_defaults(run=list_)
+def add(command: Any) -> None:
     command.add_argument("what", choices=["methods", "datasets", "metrics"], help="which of them")
     options.add_root(command)
 
 
-def list_(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     args.facts = rows(args.what, args.root)
     table(args.facts)
     return 0

@@ -9,6 +9,7 @@ import sys
 from argparse import SUPPRESS
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, NoReturn
 
 from stvt.cli import output
@@ -25,9 +26,9 @@ The benchmark and the data sets for joint space-time video upsampling.
   stvt report runs/sample-paper             its tables again
 """
 
-# By use. Each is a file here; its `add(commands)` says what the command takes, and what runs it.
+# By use. Each is a file here: its docstring is the help, `add(parser)` the options, `run(args)` the work.
 GROUPS = {
-    "measure": ("evaluate", "report", "compare", "reproduce", "results", "figures"),
+    "measure": ("evaluate", "report", "compare", "reproduce", "results", "confidence", "flow"),
     "data sets": ("prepare", "verify", "inspect", "coverage"),
     "methods": ("upsample", "train", "weights", "export", "bench"),
     "this installation": ("list", "doctor", "completion"),
@@ -111,25 +112,33 @@ def build_parser(settings: Mapping[str, Any] = {}) -> argparse.ArgumentParser:
 
     settings: defaults in the place of the options' own: those of a project file.
     """
-    parser = _Parser(
-        prog="stvt", usage="stvt [-h] [--version] COMMAND ...", description=DESCRIPTION
-    )
+    parser = _Parser(prog="stvt", usage="stvt [-h] [--version] COMMAND ...")
     parser.add_argument("--version", action="version", version=f"stvt {__version__}")
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND", help=SUPPRESS, prog="stvt"
     )
-    listed = commands._choices_actions  # argparse would list all in one group
-    for group, files in GROUPS.items():
-        before = len(listed)
-        for name in files:
-            import_module(f"stvt.cli.{name}").add(commands)
-        lines = (f"  {action.dest:<13}{action.help}" for action in listed[before:])
-        parser.description = "\n".join([parser.description or "", f"{group}:", *lines, ""])
+    lines = [DESCRIPTION]
+    for group, names in GROUPS.items():  # argparse would list all in one group
+        lines += [f"{group}:", *(f"  {name:<13}{_add(commands, name)}" for name in names), ""]
+    parser.description = "\n".join(lines)
     for _, one in leaves(parser):
         output.add(one)
         # Not of `reproduce`, whose own default is what was used then: None.
         one.set_defaults(**{k: v for k, v in settings.items() if one.get_default(k) is not None})
     return parser
+
+
+def _add(commands: Any, name: str) -> str:
+    """Adds a command to the sub-parsers of `stvt`; returns what it does, in a line."""
+    module = import_module(f"stvt.cli.{name}")
+    first, _, more = cleandoc(module.__doc__ or "").partition("\n\n")
+    summary = first.partition(": ")[2].rstrip(".")
+    description = f"{summary[:1].upper()}{summary[1:]}.\n\n{more}".rstrip()
+    command = commands.add_parser(name, help=summary, description=description)
+    run = getattr(module, "run", None)  # of `weights` and `results` each action has its own
+    command.set_defaults(run=run, parser=command)
+    module.add(command)
+    return summary
 
 
 def leaves(parser: argparse.ArgumentParser, name: str = "stvt") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,8 @@ import argparse
 import math
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -17,13 +18,28 @@ if TYPE_CHECKING:
 
 UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+")
-PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def _add(command: Any, option: str, text: str, default: object, words: str, **more: Any) -> None:
+    """An option; words: what its help says where the default is None instead."""
+    if words:
+        text, default = f"{text} (default: {words})", None
+    command.add_argument(option, default=default, help=text, **more)
+
+
+def flag(command: Any, option: str, text: str) -> None:
+    command.add_argument(option, action="store_true", help=text)
 
 
 def add_root(command: Any, words: str = "") -> None:
-    """words: what the help says of the default None."""
-    text = "folder of prepared sets" + (f" (default: {words})" if words else "")
-    command.add_argument("--root", type=Path, default=None if words else Path("data"), help=text)
+    _add(command, "--root", "folder of prepared sets", Path("data"), words, type=Path)
+
+
+def add_action(actions: Any, name: str, run: Callable[..., int], text: str) -> Any:
+    """The parser of an action of a command, as in `stvt weights list`."""
+    action = actions.add_parser(name, help=text)
+    action.set_defaults(run=run)
+    return action
 
 
 def add_out(
@@ -33,15 +49,13 @@ def add_out(
     words: str = "",
     text: str = "where the results go",
 ) -> None:
-    """words: what the help says of the default None; without a default or words it is required."""
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar=metavar,
-        default=default,
-        required=default is None and not words,
-        help=f"{text} (default: {words})" if words else text,
-    )
+    """Without a default or words it is required."""
+    required = default is None and not words
+    _add(command, "--out", text, default, words, type=Path, metavar=metavar, required=required)
+
+
+def add_figure(command: Any, name: str) -> None:
+    add_out(command, "FILE", Path(name), text="FILE.png, FILE.pdf and FILE.svg are written")
 
 
 def add_runs(command: Any, metavar: str, name: str) -> None:
@@ -50,22 +64,10 @@ def add_runs(command: Any, metavar: str, name: str) -> None:
     command.set_defaults(runs=Path("runs"))
 
 
-def add_datasets(command: Any, text: str, **options: Any) -> None:
-    _add_both(command, "--datasets", "--dataset", text, **options)
-
-
-def add_methods(command: Any, text: str, **options: Any) -> None:
-    _add_both(command, "--methods", "--method", text, **options)
-
-
-def add_metrics(command: Any, text: str, **options: Any) -> None:
-    _add_both(command, "--metrics", "--metric", text, **options)
-
-
-def _add_both(command: Any, plural: str, singular: str, text: str, **options: Any) -> None:
-    """An option by the plural of its name and by the singular, the same for every command."""
-    dest = plural.removeprefix("--")
-    command.add_argument(plural, singular, dest=dest, help=text, **{"metavar": "A,B", **options})
+def add_names(command: Any, plural: str, text: str, **options: Any) -> None:
+    """An option of names, "--methods" say, by its singular too."""
+    options = {"dest": plural[2:], "metavar": "A,B", "help": text, **options}
+    command.add_argument(plural, plural.removesuffix("s"), **options)
 
 
 def add_format(command: Any, default: str = "terminal", text: str = "of the table") -> None:
@@ -78,8 +80,7 @@ def add_format(command: Any, default: str = "terminal", text: str = "of the tabl
 
 
 def add_device(command: Any, words: str = "") -> None:
-    text = "auto, cpu, cuda, cuda:1, mps" + (f" (default: {words})" if words else "")
-    command.add_argument("--device", default=None if words else "auto", help=text)
+    _add(command, "--device", "auto, cpu, cuda, cuda:1, mps", "auto", words)
 
 
 def add_weights(command: Any, words: str = "") -> None:
@@ -113,15 +114,11 @@ def say_own_weights(methods: Sequence[str], settings: Settings) -> None:
 
 
 def add_untrained(command: Any) -> None:
-    command.add_argument(
-        "--untrained", action="store_true", help="random weights, for runtime and plumbing"
-    )
+    flag(command, "--untrained", "random weights, for runtime and plumbing")
 
 
 def add_precision(command: Any, words: str = "") -> None:
-    text = "of networks" + (f" (default: {words})" if words else "")
-    default = None if words else PRECISIONS[0]
-    command.add_argument("--precision", choices=PRECISIONS, default=default, help=text)
+    _add(command, "--precision", "of networks", "fp32", words, choices=["fp32", "bf16", "fp16"])
 
 
 def add_tile(command: Any) -> None:
@@ -132,9 +129,7 @@ def add_tile(command: Any) -> None:
         help="networks work in tiles of N low-resolution pixels; auto: only when memory runs out, "
         "of half the side each time (default: whole frames)",
     )
-    gone(
-        command, "--memory", "--memory is gone; --tile auto takes smaller tiles as memory runs out"
-    )
+    gone(command, "--memory", "is gone; --tile auto takes smaller tiles as memory runs out")
 
 
 def add_chunk(command: Any) -> None:
@@ -150,6 +145,7 @@ def add_chunk(command: Any) -> None:
 def add_compile(command: Any) -> None:
     command.add_argument(
         "--compile",
+        dest="compiled",
         choices=["parts", "graphs"],
         default="",
         help="networks by torch.compile: minutes before the first frame; graphs: CUDA graphs, too "
@@ -158,8 +154,7 @@ def add_compile(command: Any) -> None:
 
 
 def add_workers(command: Any, words: str = "") -> None:
-    text = "processes" + (f" (default: {words})" if words else "")
-    command.add_argument("--workers", type=positive, default=None if words else 1, help=text)
+    _add(command, "--workers", "processes", 1, words, type=positive)
 
 
 def add_cluster(command: Any) -> None:
@@ -168,34 +163,37 @@ def add_cluster(command: Any) -> None:
     )
 
 
-def gone(command: Any, option: str, instead: str) -> None:
-    """An option that was: it ends the command with one line that says what replaces it."""
+def gone(command: Any, name: str, instead: str) -> None:
+    """An argument that was: it ends the command with one line that says what replaces it."""
 
-    class Gone(argparse.Action):
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: str | Sequence[Any] | None,
-            option_string: str | None = None,
-        ) -> NoReturn:
-            parser.error(f"{option}{f' {values}' if values else ''}: {instead}")
+    def refuse(text: str) -> NoReturn:
+        raise ArgumentTypeError(instead)
 
-    command.add_argument(option, action=Gone, nargs="?", help=argparse.SUPPRESS)
+    command.add_argument(name, nargs="?", const="", type=refuse, help=argparse.SUPPRESS)
 
 
-def positive(text: str) -> int:
+def positive(text: str, least: int = 1) -> int:
     """A whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"'{text}' is not a whole number from 1 on")
+    if not text.isdecimal() or int(text) < least:
+        raise ArgumentTypeError(f"'{text}' is not a whole number from {least} on")
     return int(text)
 
 
 def natural(text: str) -> int:
     """A whole number from 0 on."""
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
-    return int(text)
+    return positive(text, 0)
+
+
+def number(words: str, is_allowed: Callable[[float], bool]) -> Callable[[str], float]:
+    """The type of a number, of those that `words` name."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if is_allowed(value := float(text)):
+                return value
+        raise ArgumentTypeError(f"'{text}' is not {words}")
+
+    return read
 
 
 def non_negative(text: str) -> float:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from stvt.core import progress
@@ -36,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def begin(
     name: str = "", *, quiet: bool = False, details: bool = False, as_json: bool = False
 ) -> None:
-    """Takes over the name of the command, for the lines on stderr, and the options of `add`."""
+    """Takes the name of the command, for the lines on stderr, and the options of `add`."""
     global command, verbose, json
     command, verbose, json = f"stvt {name}".strip(), details, as_json
     progress.quiet = quiet
@@ -67,6 +68,12 @@ def table(rows: Iterable[Mapping[str, object]], **options: Any) -> None:
     from tabulate import tabulate
 
     print(tabulate(list(rows), headers="keys", tablefmt="simple", **options))
+
+
+def print_files(args: argparse.Namespace, files: Iterable[Path]) -> int:
+    args.facts = {"files": list(files)}
+    print(*args.facts["files"], sep="\n")
+    return 0
 
 
 def print_json(value: object) -> None:

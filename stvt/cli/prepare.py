@@ -1,8 +1,10 @@
-"""The `stvt prepare` command: data sets from their source, fetched or given."""
+"""`stvt prepare`: make data sets: fetch, unpack, decode, blur, subsample, split."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,9 @@ FOR_TRAINING = (
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
 CUTS_GONE = "shot boundaries are found in one way now, the same on every machine; leave --cuts out"
-HELP = "make data sets: fetch, unpack, decode, blur, subsample, split"
 
 
-def add(commands: Any) -> None:
-    """Add the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("prepare", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
-    command.set_defaults(run=prepare, parser=command)
+def add(command: Any) -> None:
     command.add_argument("names", nargs="+", metavar="NAME", help="a known set, or a new name")
     command.add_argument(
         "--source",
@@ -48,20 +46,14 @@ def add(commands: Any) -> None:
         "--scale", type=int, choices=[2, 3, 4], default=4, help="of the true frames to these"
     )
     options.add_workers(command, "all cores; with --list 1")
-    command.add_argument(
-        "--partial", action="store_true", help="of a known set, take what is there of it"
-    )
+    options.flag(command, "--partial", "of a known set, take what is there of it")
     command.add_argument(
         "--scenes", type=names, default=(), metavar="A,B", help="only these (default: all)"
     )
-    command.add_argument(
-        "--prune",
-        action="store_true",
-        help="remove scenes, or videos' clips, that the source no longer has",
+    options.flag(
+        command, "--prune", "remove scenes, or videos' clips, that the source no longer has"
     )
-    command.add_argument(
-        "--dry-run", action="store_true", help="print what would be fetched and taken, and the room"
-    )
+    options.flag(command, "--dry-run", "print what would be fetched and taken, and the room")
     fetching = command.add_argument_group("fetching", "proxies are those of the environment")
     fetching.add_argument(
         "--from",
@@ -90,14 +82,9 @@ def _add_training(command: Any) -> None:
     group = command.add_argument_group(
         "training sets", "for the name youtube240, with --list, or with --training"
     )
-    group.add_argument("--training", action="store_true", help="make clips to train on")
     add = group.add_argument
-    add(
-        "--list",
-        type=Path,
-        metavar="CSV",
-        help="videos: ids, addresses or files (default: --source)",
-    )
+    add("--training", action="store_true", help="make clips to train on")
+    add("--list", type=Path, metavar="CSV", help="ids, addresses or files (default: --source)")
     add("--template", type=Path, metavar="CSV", help="write an empty list there (default: none)")
     add("--search", metavar="WORDS", help="write a list of candidates, for review (default: none)")
     add("--max", type=positive, default=50, metavar="N", help="candidates")
@@ -108,9 +95,10 @@ def _add_training(command: Any) -> None:
     add("--clip-frames", type=positive, default=120, metavar="N", help="of a clip, about")
     add("--min-frames", type=positive, default=24, metavar="N", help="of a clip, at least")
     add("--min-side", type=positive, default=128, metavar="PIXELS", help="of a clip, at least")
-    group.add_argument("--validation", type=_part, default=0.05, metavar="PART", help="of videos")
+    part = options.number("a part between 0 and 1", lambda part: 0 <= part <= 1)
+    add("--validation", type=part, default=0.05, metavar="PART", help="of videos")
     options.gone(group, "--cuts", CUTS_GONE)
-    group.add_argument(
+    add(
         "--photographs",
         nargs="?",
         const=True,
@@ -119,11 +107,9 @@ def _add_training(command: Any) -> None:
         help="put these in motion; without DIR those of scikit-image, as `prepare photographs` does "
         "(default: the set is of videos)",
     )
-    group.add_argument("--clips", type=positive, default=240, metavar="N", help="of photographs")
-    group.add_argument(
-        "--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs"
-    )
-    group.add_argument(
+    add("--clips", type=positive, default=240, metavar="N", help="of photographs")
+    add("--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs")
+    add(
         "--vary",
         type=names,
         default=(),
@@ -131,12 +117,8 @@ def _add_training(command: Any) -> None:
         help="occlusion, texture, rotation, blur, shake, light: more of these, of photographs in "
         "motion (default: none)",
     )
-    group.add_argument(
-        "--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion"
-    )
-    group.add_argument(
-        "--storage", help="of clips: magicyuv or npy (default: magicyuv, of photographs npy)"
-    )
+    add("--side", type=positive, default=176, metavar="PIXELS", help="of photographs in motion")
+    add("--storage", help="of clips: magicyuv or npy (default: magicyuv, of photographs npy)")
     add_cluster(group)
     group = command.add_argument_group("transfer of videos", "by yt-dlp")
     add = group.add_argument
@@ -176,7 +158,7 @@ def _is_training(name: str, args: argparse.Namespace) -> bool:
     )
 
 
-def prepare(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.errors import StvtError
     from stvt.core.formatting import plain
@@ -214,9 +196,8 @@ def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
     from stvt.datasets import dry_run_training
 
     if name == PHOTOGRAPHS or args.photographs:
-        given = args.photographs not in (None, True)
-        where = args.photographs if given else "the photographs of scikit-image"
-        return [f"{name}: {args.clips} clips are made of {where}"]
+        whose = _pictures(args) or "scikit-image"
+        return [f"{name}: {args.clips} clips are made of the photographs of {whose}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]
     return dry_run_training(name, args.root, args.source, args.list)
@@ -229,9 +210,7 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
 
     recipe = datasets.DATASETS.get(name)
     if recipe and not recipe.render:
-        from stvt.terms import show_once  # which knows where weights are, and so loads torch
-
-        show_once(name, recipe.terms)
+        _show_terms(name, recipe.terms)
     with progress_line() as show, progress_line("MB") as show_bytes:
         outcome = datasets.prepare(
             name,
@@ -262,6 +241,25 @@ def _prepare(name: str, args: argparse.Namespace) -> int:
         f"{len(outcome.failures)} failed, in {outcome.folder}"
     )
     return 2 if outcome.failures else 0
+
+
+def _show_terms(name: str, terms: str) -> None:
+    """Says the terms of a data set, unless these very ones were said before."""
+    from stvt.baselines import home
+    from stvt.core.errors import StvtError
+    from stvt.core.files import read_json, write_json
+    from stvt.core.progress import say
+    from stvt.core.records import from_dict
+
+    file = home() / "datasets" / "terms.json"
+    known: dict[str, dict[str, str]] = {}
+    with suppress(StvtError):  # none yet, or damaged: then they are said
+        known = from_dict(dict[str, dict[str, str]], read_json(file), str(file))
+    if known.get(name, {}).get("terms") != terms:
+        say(f"stvt prepare: {name}: {terms}")
+        today = datetime.now(UTC).date().isoformat()
+        with suppress(OSError):  # then they are said again the next time
+            write_json(file, {**known, name: {"terms": terms, "shown": today}})
 
 
 def _prepare_training(name: str, args: argparse.Namespace) -> int:
@@ -353,26 +351,12 @@ def _pictures(args: argparse.Namespace) -> Path | None:
 def _settings(name: str, args: argparse.Namespace) -> Any:
     from stvt.datasets import Settings, checked_rate, suffix
 
+    same = ("clip_frames", "min_frames", "height", "width", "min_side", "validation")
     storage = args.storage or "magicyuv"
     suffix(storage)  # says which there are
     return Settings(
         min_rate=str(checked_rate(args.min_rate or RATES.get(name, "24"))),
         rate=str(checked_rate(args.rate)) if args.rate else None,
-        clip_frames=args.clip_frames,
-        min_frames=args.min_frames,
-        height=args.height,
-        width=args.width,
-        min_side=args.min_side,
-        validation=args.validation,
         storage=storage,
+        **{name: getattr(args, name) for name in same},
     )
-
-
-def _part(text: str) -> float:
-    try:
-        part = float(text)
-    except ValueError:
-        part = -1
-    if not 0 <= part <= 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a part between 0 and 1")
-    return part

@@ -1,4 +1,4 @@
-"""`stvt report`: a run's tables, figures and pages again, from its stored scores."""
+"""`stvt report`: a run's tables, figures and pages, from stored scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.cli import options
-from stvt.cli.output import note, warn
+from stvt.cli.output import note, print_files, warn
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 MARKS = ("best", "second")
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("report", help="a run's tables and plots, from stored scores")
-    command.set_defaults(run=report)
+def add(command: Any) -> None:
     command.add_argument(
         "runs", nargs="+", metavar="RUN", type=Path, help="its folder; several give one table"
     )
@@ -30,8 +27,12 @@ def add(commands: Any) -> None:
         "(default: dataset, and the report's page is written)",
     )
     options.add_format(command)
-    options.add_methods(
-        command, "of the table, in this order (default: all)", type=options.names, default=()
+    options.add_names(
+        command,
+        "--methods",
+        "of the table, in this order (default: all)",
+        type=options.names,
+        default=(),
     )
     command.add_argument(
         "--columns",
@@ -41,9 +42,7 @@ def add(commands: Any) -> None:
         help="of the table, in this order: data sets, metrics, both (vid4:psnr), parameters, time "
         "(default: all)",
     )
-    command.add_argument(
-        "--split", action="store_true", help="a column a metric (default: 26.49/0.8231 in one)"
-    )
+    options.flag(command, "--split", "a column a metric (default: 26.49/0.8231 in one)")
     command.add_argument(
         "--highlight",
         type=options.names,
@@ -51,9 +50,7 @@ def add(commands: Any) -> None:
         metavar=",".join(MARKS),
         help='marks that the table shows, "" for none (default: both)',
     )
-    command.add_argument(
-        "--quoted", action="store_true", help="with rows of later papers (protocol zsm)"
-    )
+    options.flag(command, "--quoted", "with rows of later papers (protocol zsm)")
     command.add_argument(
         "--crop",
         action="append",
@@ -68,11 +65,11 @@ def add(commands: Any) -> None:
         metavar="FOLDER",
         help="copy report.html there as DATASETS-PROTOCOL-DATE.html (default: no copy)",
     )
-    command.add_argument("--video", action="store_true", help="make side-by-side videos")
+    options.flag(command, "--video", "make side-by-side videos")
     options.add_root(command)
 
 
-def report(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.evaluation.report import export, report
 
     if _of_table(args) or args.format != "terminal" or len(args.runs) > 1:
@@ -81,12 +78,8 @@ def report(args: argparse.Namespace) -> int:
     if args.crop or args.video:
         from stvt.evaluation.figures import crop_figures, videos
 
-        files = crop_figures(run, args.crop, args.root)
-        files += videos(run) if args.video else []
-        for file in files:
-            print(file)
-        args.facts = {"files": files}
-        return 0
+        crops = crop_figures(run, args.crop, args.root)
+        return print_files(args, [*crops, *(videos(run) if args.video else ())])
     code = print_report(args, report(run))
     if args.export:
         args.facts["exported"] = export(run, args.export)

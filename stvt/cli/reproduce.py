@@ -1,4 +1,7 @@
-"""The `stvt reproduce` command: a run once more, and whether it gives the same scores."""
+"""`stvt reproduce`: make a run again from its run.json, and compare.
+
+Exit code 0: all scores are equal (to 1e-6); 1: some are not; 2: it cannot be made again.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,18 @@ from typing import Any
 from stvt.cli import options, output
 from stvt.core.formatting import plain
 
-HELP = "make a run again from its run.json, and compare"
-EXIT = "Exit code 0: all scores are equal (to 1e-6); 1: some are not; 2: it cannot be made again."
 
-
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("reproduce", help=HELP, description=f"Make a run again. {EXIT}")
-    command.set_defaults(run=reproduce)
+def add(command: Any) -> None:
     command.add_argument("run_json", type=Path, metavar="RUN/run.json", help="or the folder RUN")
     options.add_root(command, "as then")
     options.add_out(command, "RUN", words="RUN-again")
     options.add_weights(command, "as then")
     options.add_device(command, "as then")
     options.add_workers(command)
-    command.add_argument(
-        "--allow-code", action="store_true", help="run the Python files that its methods name"
-    )
+    options.flag(command, "--allow-code", "run the Python files that its methods name")
 
 
-def reproduce(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt.core.progress import progress_line
     from stvt.evaluation.reproduce import reproduce
 

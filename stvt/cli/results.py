@@ -1,4 +1,4 @@
-"""`stvt results`: what methods scored in many runs, as one leaderboard."""
+"""`stvt results`: a leaderboard of many runs: small files to send in, and their tables."""
 
 from __future__ import annotations
 
@@ -13,34 +13,28 @@ from stvt.cli.output import warn
 from stvt.core.suggestions import did_you_mean
 
 FOLDER = Path("results")
-HELP = "a leaderboard of many runs: small files to send in, and their tables"
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    results = commands.add_parser("results", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
-    actions = results.add_subparsers(dest="action", required=True, metavar="ACTION")
+def add(command: Any) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    action = actions.add_parser(
-        "add", help="write a small JSON for each method and data set of runs"
+    action = options.add_action(
+        actions, "add", add_runs, "write a small JSON for each method and data set of runs"
     )
-    action.set_defaults(run=add_runs)
     action.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="folders of runs")
     action.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="of results")
-    options.add_methods(
-        action, "only these (default: all)", type=names, action="extend", default=[]
+    options.add_names(
+        action, "--methods", "only these (default: all)", type=names, action="extend", default=[]
     )
-    action.add_argument("--overwrite", action="store_true", help="replace other scores of a method")
+    options.flag(action, "--overwrite", "replace other scores of a method")
 
-    action = actions.add_parser("table", help="the leaderboard of a folder of results")
-    action.set_defaults(run=table)
+    action = options.add_action(actions, "table", table, "the leaderboard of a folder of results")
     action.add_argument(
         "folder", nargs="?", type=Path, default=FOLDER, help="of results (default: results)"
     )
     options.add_format(action, "markdown", "of the tables")
 
-    action = actions.add_parser("check", help="check files of results that were sent in")
-    action.set_defaults(run=check)
+    action = options.add_action(actions, "check", check, "check files of results that were sent in")
     action.add_argument(
         "files", nargs="*", metavar="FILE", type=Path, help="(default: all in results)"
     )

@@ -1,25 +1,4 @@
-"""`stvt train`: its options, and what it prints."""
-
-from __future__ import annotations
-
-import argparse
-import math
-import os
-import time
-from dataclasses import Field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
-
-from stvt.cli import options
-from stvt.cli.options import natural
-from stvt.cli.output import note
-from stvt.training.recipe import TrainingRecipe, option_of, preset_recipe
-
-if TYPE_CHECKING:
-    from stvt.training.loop import Progress
-
-DESCRIPTION = """\
-Train a network: docs/training.md.
+"""`stvt train`: train STVUN, its ablations and sizes, or EDVR (docs/training.md).
 
   stvt train --preset s --stage flow  --data photographs --out runs/flow
   stvt train --preset s --stage space --data photographs --initial runs/flow --out runs/space
@@ -32,15 +11,23 @@ The same command continues a training that was stopped. torchrun shares each bat
 processes: torchrun --nproc-per-node 8 -m stvt train ...
 """
 
+from __future__ import annotations
 
-def add(commands: Any) -> None:
-    """Adds the sub-command to the parser of `stvt`."""
-    command = commands.add_parser(
-        "train",
-        help="train STVUN, its ablations and sizes, or EDVR",
-        description=DESCRIPTION,
-    )
-    command.set_defaults(run=run, parser=command)
+import argparse
+import math
+import os
+import time
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from stvt.cli import options
+from stvt.cli.options import natural
+from stvt.cli.output import note
+from stvt.training.recipe import TrainingRecipe, option_of, preset_recipe
+
+
+def add(command: Any) -> None:
     command.add_argument("--preset", default="paper", help="paper, s, m or smoke")
     command.add_argument("--stage", help="flow, space or joint (default: the preset's)")
     command.add_argument(
@@ -77,7 +64,8 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--minutes",
-        type=_minutes,
+        type=options.number("a number above 0", lambda minutes: 0 < minutes < math.inf),
+        metavar="N",
         help="stop after these, to be continued (default: go to the end)",
     )
     command.add_argument(
@@ -85,8 +73,8 @@ def add(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="layout of weights and features (default: what was measured to be faster)",
     )
-    command.add_argument("--compile", action="store_true", help="by torch.compile")
-    command.add_argument("--tensorboard", action="store_true", help="log for TensorBoard, too")
+    options.flag(command, "--compile", "by torch.compile")
+    options.flag(command, "--tensorboard", "log for TensorBoard, too")
     values = command.add_argument_group("in place of the preset's values")
     kinds = get_type_hints(TrainingRecipe)
     for one in _settings():
@@ -95,42 +83,33 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from stvt.core.progress import progress_line
-
     given = {one.name: getattr(args, one.name) for one in _settings()}
     recipe = preset_recipe(args.preset, args.stage, data=args.data, **given)
-    with progress_line("step") as progress:
-        return _train(recipe, args, progress)
 
-
-def _settings() -> list[Field[Any]]:
-    """The values of a recipe that have an option of their own name."""
-    return [one for one in fields(TrainingRecipe) if one.name not in ("stage", "data")]
-
-
-def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress) -> int:
+    from stvt.core.progress import progress_line
     from stvt.device import usable_device
     from stvt.training.loop import train
     from stvt.training.weights import run_weights
 
     began = time.monotonic()
-    result = train(
-        recipe,
-        args.root,
-        args.out,
-        initial=[run_weights(path) for path in args.initial],
-        flow_weights=_flow_weights(args.flow_weights, recipe.network),
-        device=usable_device(args.device),
-        workers=args.workers,
-        keep_every=args.keep_every,
-        channels_last=args.channels_last,
-        compiled=args.compile,
-        tensorboard=args.tensorboard,
-        test_sets=[name for name in args.validate.split(",") if name],
-        pause=lambda step: bool(args.minutes) and time.monotonic() - began > 60 * args.minutes,
-        progress=progress,
-        say=note,
-    )
+    with progress_line("step") as progress:
+        result = train(
+            recipe,
+            args.root,
+            args.out,
+            initial=[run_weights(path) for path in args.initial],
+            flow_weights=_flow_weights(args.flow_weights, recipe.network),
+            device=usable_device(args.device),
+            workers=args.workers,
+            keep_every=args.keep_every,
+            channels_last=args.channels_last,
+            compiled=args.compile,
+            tensorboard=args.tensorboard,
+            test_sets=options.names(args.validate),
+            pause=lambda step: bool(args.minutes) and time.monotonic() - began > 60 * args.minutes,
+            progress=progress,
+            say=note,
+        )
     args.facts = {
         "steps": result.steps,
         "of": recipe.steps,
@@ -141,6 +120,11 @@ def _train(recipe: TrainingRecipe, args: argparse.Namespace, progress: Progress)
     if result.best.exists():
         print(f"{result.best}: the best in validation (validation.csv)")
     return 0
+
+
+def _settings() -> list[Field[Any]]:
+    """The values of a recipe that have an option of their own name."""
+    return [one for one in fields(TrainingRecipe) if one.name not in ("stage", "data")]
 
 
 def _flow_weights(text: str | None, network: str) -> Path | None:
@@ -164,14 +148,3 @@ def _flow_weights(text: str | None, network: str) -> Path | None:
             f"them, or name a file: --flow-weights {name}=FILE"
         )
     return path
-
-
-def _minutes(text: str) -> float:
-    """A number of minutes above 0."""
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of minutes above 0")
-    return minutes

@@ -1,10 +1,14 @@
-"""`stvt upsample`: its options, and what it prints."""
+"""`stvt upsample`: make any video, or a folder of frames, larger and smoother (docs/upsample.md).
+
+A name that begins with a dash is written with its folder: ./-name.mp4
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +16,13 @@ from typing import TYPE_CHECKING, Any
 from stvt.cli import options
 from stvt.cli.options import positive
 from stvt.cli.output import note, warn
+from stvt.core.formatting import seconds_in
 
 if TYPE_CHECKING:
     from stvt.upsampling.job import UpsampleJob
 
-SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?")
 
-
-def add(commands: Any) -> None:
-    """Adds the sub-command to the parser of `stvt`."""
-    command = commands.add_parser(
-        "upsample",
-        help="make any video larger and smoother",
-        description="Any video, or a folder of frames, larger and smoother: docs/upsample.md.",
-        epilog="A name that begins with a dash is written with its folder: ./-name.mp4",
-    )
-    command.set_defaults(run=run, parser=command)
+def add(command: Any) -> None:
     command.add_argument("source", metavar="IN", type=Path, help="a video or a folder of frames")
     command.add_argument("output", metavar="OUT", type=Path, help="a video, or a folder of PNG")
     command.add_argument("--method", "--methods", help="(default: the best there is)")
@@ -79,10 +74,10 @@ def add(commands: Any) -> None:
         "--crf", type=float, metavar="Q", help="quality, less is better (default: 16, of h264)"
     )
     output.add_argument("--pixel-format", metavar="F", help="as yuv444p10le (default: 4:2:0)")
-    output.add_argument("--lossless", action="store_true", help="every frame exactly as computed")
-    output.add_argument("--no-hold", action="store_true", help="(n - 1) N + 1 frames, not n N")
+    options.flag(output, "--lossless", "every frame exactly as computed")
+    options.flag(output, "--no-hold", "(n - 1) N + 1 frames, not n N")
     cuts = output.add_mutually_exclusive_group()
-    cuts.add_argument("--no-cuts", action="store_true", help="do not look for scene cuts")
+    options.flag(cuts, "--no-cuts", "do not look for scene cuts")
     cuts.add_argument(
         "--cuts",
         type=Path,
@@ -97,8 +92,8 @@ def add(commands: Any) -> None:
         help="frames that only repeat the one before (drawings on twos): hold: shown again, not "
         "computed; even: left out, motion spread evenly; compute: as any other (default: hold)",
     )
-    output.add_argument("--resume", action="store_true", help="go on where it was interrupted")
-    output.add_argument("--overwrite", action="store_true", help="replace OUT, or begin anew")
+    options.flag(output, "--resume", "go on where it was interrupted")
+    options.flag(output, "--overwrite", "replace OUT, or begin anew")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -144,28 +139,19 @@ def _job(args: argparse.Namespace) -> UpsampleJob:
     from stvt.upsampling.job import UpsampleJob
     from stvt.upsampling.sources import Part
 
-    return UpsampleJob(
-        source=args.source,
-        output=args.output,
-        method=args.method,
-        scale=args.scale,
-        factor=args.slow_motion or args.time or 2,
-        slow=args.slow_motion is not None,
-        hold=not args.no_hold,
-        cuts=not args.no_cuts if args.cuts is None else read_cuts(args.cuts),
-        repeats=args.repeats,
-        preview=args.preview is not None,
-        part=Part(args.start, args.end, args.crop),
-        stream=args.stream,
-        fps=None if args.fps is None else checked_rate(args.fps),
-        source_fps=None if args.source_fps is None else checked_rate(args.source_fps),
-        codec=args.codec,
-        crf=args.crf,
-        pixel_format=args.pixel_format,
-        lossless=args.lossless,
-        resume=args.resume,
-        overwrite=args.overwrite,
-    )
+    known = {one.name for one in fields(UpsampleJob)}
+    given = {name: value for name, value in vars(args).items() if name in known}
+    given |= {
+        "factor": args.slow_motion or args.time or 2,
+        "slow": args.slow_motion is not None,
+        "hold": not args.no_hold,
+        "cuts": not args.no_cuts if args.cuts is None else read_cuts(args.cuts),
+        "preview": args.preview is not None,
+        "part": Part(args.start, args.end, args.crop),
+        "fps": None if args.fps is None else checked_rate(args.fps),
+        "source_fps": None if args.source_fps is None else checked_rate(args.source_fps),
+    }
+    return UpsampleJob(**given)
 
 
 def _settings(args: argparse.Namespace) -> Any:
@@ -180,7 +166,7 @@ def _settings(args: argparse.Namespace) -> Any:
         precision=args.precision,
         tile=args.tile,
         chunk=args.chunk,
-        compiled=args.compile,
+        compiled=args.compiled,
         weights=options.weights(args),
         untrained=args.untrained,
     )
@@ -198,16 +184,10 @@ def _scale(text: str) -> Fraction:
 
 
 def _seconds(text: str) -> Fraction:
-    """A time as people write it.
-
-    >>> _seconds("1:30"), _seconds("5s"), _seconds("0:01:00.5")
-    (Fraction(90, 1), Fraction(5, 1), Fraction(121, 2))
-    """
-    match = SECONDS.fullmatch(text.strip())
-    if not match:
+    seconds = seconds_in(text)
+    if seconds is None:
         raise argparse.ArgumentTypeError(f"'{text}' is no time; write 90, 1:30 or 0:01:30.5")
-    hours, minutes, seconds = match.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+    return seconds
 
 
 def _crop(text: str) -> tuple[int, int, int, int]:

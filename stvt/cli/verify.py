@@ -1,4 +1,4 @@
-"""`stvt verify`: a prepared set checked against its manifest, and mended."""
+"""`stvt verify`: check a prepared set against its manifest, and mend it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any
 from stvt.cli import options, output
 
 
-def add(commands: Any) -> None:
-    """Adds the command to the sub-parsers of `stvt`."""
-    command = commands.add_parser("verify", help="check a prepared set against its manifest")
-    command.set_defaults(run=verify)
+def add(command: Any) -> None:
     command.add_argument("name", metavar="NAME", help="of a prepared set")
     options.add_root(command)
-    command.add_argument("--fix", action="store_true", help="rebuild missing and altered files")
+    options.flag(command, "--fix", "rebuild missing and altered files")
 
 
-def verify(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     from stvt import datasets
     from stvt.core.progress import progress_line
 

@@ -1,71 +1,66 @@
-"""The `stvt weights` command: list, fetch, add, verify, convert, join, pack."""
+"""`stvt weights`: published weights: where they are, on what terms; fetch, add, verify, convert, join, pack them."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from stvt.cli import options
 from stvt.cli.output import note, table, warn
 
-HELP = (
-    "published weights: where they are, on what terms; fetch, add, verify, convert, join, pack them"
-)
 
+def add(command: Any) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-def add(commands: Any) -> None:
-    """Add the command to the sub-parsers of `stvt`."""
-    weights = commands.add_parser("weights", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
-    actions = weights.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    action = actions.add_parser("list", help="the checkpoints there are, or all about some")
-    action.set_defaults(run=list_)
+    action = options.add_action(
+        actions, "list", list_, "the checkpoints there are, or all about some"
+    )
     action.add_argument("names", nargs="*", metavar="NAME", help="all about these")
 
-    action = actions.add_parser("fetch", help="get checkpoints from their authors")
-    action.set_defaults(run=fetch)
+    action = options.add_action(actions, "fetch", fetch, "get checkpoints from their authors")
     action.add_argument(
         "names",
         nargs="+",
         metavar="NAME",
         help="of `stvt weights list`; or hf:OWNER/NAME/FILE, by extra `hub`",
     )
-    action.add_argument("--accept", action="store_true", help="accept the terms without asking")
+    options.flag(action, "--accept", "accept the terms without asking")
     action.add_argument("--from", dest="source", metavar="URL", help="(default: its authors')")
-    action.add_argument(
-        "--renew", action="store_true", help="again, even if another file than the first time comes"
-    )
+    options.flag(action, "--renew", "again, even if another file than the first time comes")
 
-    action = actions.add_parser("add", help="put a file that you have where its network looks")
-    action.set_defaults(run=add_file)
+    action = options.add_action(
+        actions, "add", add_file, "put a file that you have where its network looks"
+    )
     action.add_argument(
         "file", type=Path, metavar="FILE", help="a checkpoint, its package, or hf:OWNER/NAME/FILE"
     )
     action.add_argument("--as", dest="network", metavar="NETWORK", help="(default: what it fits)")
-    action.add_argument("--replace", action="store_true", help="even where another file is")
+    options.flag(action, "--replace", "even where another file is")
 
-    action = actions.add_parser("verify", help="check files, and what they compute, against before")
-    action.set_defaults(run=verify)
+    action = options.add_action(
+        actions, "verify", verify, "check files, and what they compute, against before"
+    )
     action.add_argument("name", nargs="?", metavar="NAME", help="(default: all that are here)")
 
-    action = actions.add_parser("convert", help="TensorFlow checkpoints to safetensors")
-    action.set_defaults(run=convert)
+    action = options.add_action(
+        actions, "convert", convert, "TensorFlow checkpoints to safetensors"
+    )
     action.add_argument("network", metavar="NETWORK", help="fisr or fisr_pwcnet")
     action.add_argument(
         "checkpoint", type=Path, metavar="CHECKPOINT", help="its prefix, folder or zip file"
     )
     action.add_argument("--out", type=Path, metavar="FILE", help="(default: where fisr looks)")
 
-    action = actions.add_parser("join", help="one file of what the stages of a training left")
-    action.set_defaults(run=join)
+    action = options.add_action(
+        actions, "join", join, "one file of what the stages of a training left"
+    )
     _add_parts(action)
 
-    action = actions.add_parser(
-        "pack", help="a folder for the Hugging Face Hub: weights, model card"
+    action = options.add_action(
+        actions, "pack", pack, "a folder for the Hugging Face Hub: weights, model card"
     )
-    action.set_defaults(run=pack)
     _add_parts(action)
     action.add_argument("--licence", metavar="ID", help="of them, as apache-2.0 (default: unsaid)")
 
@@ -79,7 +74,7 @@ def _add_parts(action: Any) -> None:
     action.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the new; of pack a folder"
     )
-    action.add_argument("--half", action="store_true", help="in float16, half the size")
+    options.flag(action, "--half", "in float16, half the size")
     action.add_argument("--scale", type=int, choices=[2, 3, 4], default=4, help="of it")
 
 
@@ -140,12 +135,13 @@ def fetch(args: argparse.Namespace) -> int:
 def add_file(args: argparse.Namespace) -> int:
     from stvt.baselines import add_package, add_weights, is_package
 
-    file, args.facts = Path(os.path.expanduser(args.file)), []
-    if is_package(file) and file.is_file():
-        for stored in add_package(file, replace=args.replace):
-            _print_stored(args, stored)
-        return 0
-    _print_stored(args, add_weights(file, args.network, replace=args.replace))
+    args.facts = []
+    if is_package(args.file) and args.file.is_file():
+        added = add_package(args.file, replace=args.replace)
+    else:
+        added = [add_weights(args.file, args.network, replace=args.replace)]
+    for stored in added:
+        _print_stored(args, stored)
     return 0
 
 
@@ -178,8 +174,8 @@ def verify(args: argparse.Namespace) -> int:
 def convert(args: argparse.Namespace) -> int:
     from stvt.baselines import convert_weights
 
-    args.facts, file = [], Path(os.path.expanduser(args.checkpoint))
-    _print_stored(args, convert_weights(args.network, file, args.out))
+    args.facts = []
+    _print_stored(args, convert_weights(args.network, args.checkpoint, args.out))
     return 0
 
 
@@ -203,7 +199,7 @@ def pack(args: argparse.Namespace) -> int:
 def _parts(args: argparse.Namespace) -> list[Path]:
     from stvt.training.weights import run_weights
 
-    return [run_weights(Path(os.path.expanduser(path))) for path in args.parts]
+    return [run_weights(path) for path in args.parts]
 
 
 def _join(args: argparse.Namespace, out: Path) -> int:

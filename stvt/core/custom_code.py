@@ -1,20 +1,28 @@
-"""A user's own code: the context in which it runs, and its errors in one line."""
+"""A user's own code: its modules, apart from those of other files, the context in which it runs, and
+its errors in one line."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
+import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn, Protocol
+from types import ModuleType
+from typing import NoReturn
 
 from .errors import StvtError
 
 CHANGES_FOLDER = (
     "it changes the working folder; take whole paths instead, as from Path(__file__).parent"
 )
+# Loaded a second time these would break what runs already.
+SHARED = frozenset(sys.stdlib_module_names) | {"stvt", "torch", "numpy"}
 # It has the process's modules, folder and default type to itself: methods and metrics run in threads.
 _ALONE = threading.RLock()
 
@@ -23,16 +31,10 @@ class CustomCodeError(StvtError):
     """Something that a user's own code must not do."""
 
 
-class Modules(Protocol):
-    """What `custom_modules.CustomModules` is to this module."""
-
-    def active(self) -> AbstractContextManager[None]: ...
-
-
 @contextmanager
 def guarded(
     name: str,
-    modules: Modules | None = None,
+    modules: CustomModules | None = None,
     *,
     error: type[StvtError],
     passes: type[StvtError],
@@ -84,11 +86,10 @@ def one_line(error: BaseException, ours: str) -> str:
     """
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
-    beside = str(Path(__file__).with_name("custom_modules.py"))
     places = [
         place
         for place in traceback.extract_tb(error.__traceback__)
-        if place.filename not in (ours, __file__, beside) and not place.filename.startswith("<")
+        if place.filename not in (ours, __file__) and not place.filename.startswith("<")
     ]
     theirs = [
         place
@@ -99,3 +100,163 @@ def one_line(error: BaseException, ours: str) -> str:
     message = " ".join(str(error).split())
     where = "".join(f" ({place.filename}:{place.lineno})" for place in (theirs or places)[-1:])
     return f"{type(error).__name__}: {message}{where}"
+
+
+class CustomModules:
+    """A user's file as a module, and what it imports from its folder, whenever it does so.
+
+    Two files may each import a neighbour of the same name: outside `active` no neighbour is in
+    `sys.modules`, and what the file added to `sys.path` is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.file = path
+        self.neighbours = frozenset(_importable(path.parent)) - SHARED
+        self.modules: dict[str, ModuleType] = {}
+        self.path = [str(path.parent)]  # goes before sys.path
+        self.main = self._load()
+
+    def _load(self) -> ModuleType:
+        name = f"stvt_custom_{sha256(str(self.file).encode()).hexdigest()[:12]}"
+        spec = importlib.util.spec_from_file_location(name, self.file)
+        assert spec is not None and spec.loader is not None  # true of any file named .py
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+        folder = os.getcwd()
+        with self.active():
+            spec.loader.exec_module(module)
+        if os.getcwd() != folder:
+            raise CustomCodeError(CHANGES_FOLDER)
+        return module
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """The context in which the file's code runs, its imports inside functions too."""
+        outer, known = list(sys.path), set(sys.modules)
+        hidden = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name in self.modules or name.partition(".")[0] in self.neighbours
+        }
+        _remove(hidden)
+        sys.modules.update(self.modules)
+        sys.path[:0] = self.path
+        try:
+            yield
+        finally:
+            places = [place for place in sys.path if place not in outer or place in self.path]
+            self.path = list(dict.fromkeys(places))
+            for name in list(sys.modules):
+                if (name not in known or name in hidden) and self._owns(sys.modules[name], outer):
+                    self.modules[name] = sys.modules[name]
+            _remove(self.modules)
+            sys.modules.update(hidden)
+            sys.path[:] = outer
+
+    def _owns(self, module: ModuleType, outer: Sequence[str]) -> bool:
+        """Whether a module comes from the file's own part of `sys.path`, not from a deeper other."""
+        file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+        if not file:
+            return False
+        places = [p for p in (*self.path, *outer) if p and Path(file).is_relative_to(p)]
+        return bool(places) and max(places, key=len) in self.path
+
+    def digest(self) -> str:
+        """The sha256 of the file and of what it imports from its folder."""
+        loaded = (getattr(module, "__file__", None) for module in self.modules.values())
+        return digest({*sources(self.file), *(Path(file) for file in loaded if file)})
+
+
+_loaded: dict[Path, tuple[str, CustomModules]] = {}  # by file: the digest of its sources
+_stale: set[Path] = set()
+
+
+def load_file(path: Path) -> CustomModules:
+    """The modules of a file, run once in a process unless one has changed, or after `forget_state`."""
+    path = path.resolve()
+    now, (before, known) = digest(sources(path)), _loaded.get(path, ("", None))
+    if known is not None and now == before and path not in _stale:
+        return known
+    try:
+        modules = CustomModules(path)
+    except Exception:
+        if known is None or now != before:
+            raise
+        modules = known  # it cannot be run twice: a registry of its classes knows them already
+    _stale.discard(path)
+    _loaded[path] = now, modules
+    return modules
+
+
+def forget_state() -> None:
+    """Lets each file be run anew when it is loaded next: its globals and classes may hold a state."""
+    _stale.update(_loaded)
+
+
+def files_digest(stated: object, modules: CustomModules | None) -> str:
+    """The sha256 of what an object says that it depends on: files, beside its own, and other words."""
+    if not stated:
+        return ""
+    folder = modules.file.parent if modules else Path()
+    words = stated if isinstance(stated, list | tuple) else [stated]
+    files = [folder / str(word) for word in words]
+    texts = [str(word) for word, file in zip(words, files, strict=True) if not file.is_file()]
+    return sha256(" ".join([digest(files), *texts]).encode()).hexdigest()
+
+
+def _remove(modules: Mapping[str, ModuleType]) -> None:
+    for name in modules:
+        sys.modules.pop(name, None)
+
+
+def _importable(folder: Path) -> list[str]:
+    """The names of the modules and packages of a folder."""
+    with os.scandir(folder) as entries:
+        return [
+            entry.name.removesuffix(".py")
+            for entry in entries
+            if entry.name.endswith(".py") or Path(entry, "__init__.py").is_file()
+        ]
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One sha256 of the contents of some files."""
+    total = sha256()
+    for file in sorted(file for file in files if file.is_file()):
+        total.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def sources(file: Path) -> set[Path]:
+    """A file and the modules and packages of its folder that it names in an import, and theirs.
+
+    A package counts with all its files.
+    """
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        if (one := waiting.pop()) in found:
+            continue
+        found.add(one)
+        for name in _imports(one):
+            module, package = file.parent / f"{name}.py", file.parent / name
+            if module.is_file() and not (package / "__init__.py").is_file():
+                waiting.append(module)
+            else:
+                waiting += package.rglob("*.py")
+    return found
+
+
+def _imports(file: Path) -> set[str]:
+    """The first names of what a file imports anywhere; none of a file that does not parse."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names

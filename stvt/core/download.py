@@ -27,8 +27,8 @@ from .formatting import LONGEST, plain
 from .google_drive import drive_key, fetch_by_gdown
 from .opener import Pace, Refused, opener
 from .partial_file import Origin, PartialFile
+from .progress import Progress
 
-Progress = Callable[[int, int | None, str], None]  # bytes done, in all, of what
 Check = Callable[[Path], object]
 
 TRIES = 4  # in a row that bring nothing new, of each source
@@ -65,7 +65,7 @@ class FetchOptions:
     cookies:    a file of cookies as browsers' extensions and curl write it (Netscape's format).
     most_bytes: of a file whose size is not known.
     mirrors:    addresses to ask before the published ones.
-    progress:   called with what has come.
+    progress:   called with the bytes that have come.
     say:        called with what the user should know beforehand.
     pause:      waits between attempts, so many seconds.
     """

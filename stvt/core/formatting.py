@@ -1,12 +1,14 @@
-"""Text of any origin as one harmless line, for a terminal or for CSV."""
+"""Text of any origin as one harmless line, for a terminal or for CSV; and times in text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from fractions import Fraction
 
 LONGEST = 400  # of a reason that somebody else words, in an error's line
 FORMULA = frozenset("=+-@")  # what spreadsheets take for the start of one
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?")
 
 
 def plain(text: object, most: int | None = None) -> str:
@@ -35,6 +37,19 @@ def csv_text(text: str) -> str:
 def from_csv_text(text: str) -> str:
     """The text that `csv_text` was given, if it was one line."""
     return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+
+
+def seconds_in(text: str) -> Fraction | None:
+    """A time as people write it, in seconds; None if it is none.
+
+    >>> [str(seconds_in(text)) for text in ("1:30", "5s", "0:01:00.5", "soon")]
+    ['90', '5', '121/2', 'None']
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
 
 
 def _is_number(text: str) -> bool:

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,13 +148,10 @@ def picture_size(path: Path, error: type[StvtError] = StvtError) -> tuple[int, i
     """Height and width of the picture in a file, upright, by its header where that tells them."""
     from PIL import Image
 
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            if image.format != "TIFF":
-                return image.size if turned else image.size[::-1]
-    except _faults():  # UnidentifiedImageError is an OSError
-        pass
+    with suppress(*_faults()), Image.open(path, formats=_FORMATS) as image:
+        if image.format != "TIFF":
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return image.size if turned else image.size[::-1]
     height, width = read_picture(path, error).shape[:2]
     return height, width
 
@@ -267,24 +265,24 @@ def _finished_deep(
     """
     most = 2**bits - 1
     wide = values.astype(np.uint32) >> (16 - bits)  # OpenCV brings all to 16 bits by a shift
-    turn = _UPRIGHT.get(int(tags.get(_ORIENTATION) or 1))
+    wide = _UPRIGHT.get(int(tags.get(_ORIENTATION) or 1), np.asarray)(wide)
+    colours = 3 if wide.shape[2] >= 3 else 1
+    rgb, alpha = np.broadcast_to(wide[..., :colours], (*wide.shape[:2], 3)), wide[..., colours:]
+    rgb = most - rgb if inverted else rgb
     profile = tags.get(ICC)
     if deep and not (profile and _transform(profile, "RGB")[0]):
-        unit = wide.astype(np.float32) / np.float32(most)
-        colour = unit[..., :3] if unit.shape[2] >= 3 else np.repeat(unit[..., :1], 3, axis=2)
-        colour = 1 - colour if inverted else colour
-        if unit.shape[2] in (2, 4) and unit[..., -1].min() < 1:
+        unit = rgb.astype(np.float32) / np.float32(most)
+        if alpha.size and alpha.min() < most:
             notes.add(_OVER_BLACK)
-            colour = colour * unit[..., -1:]
-        return np.ascontiguousarray(turn(colour) if turn else colour)
-    eight = ((wide * 510 + most) // (2 * most)).astype(np.uint8)  # nearest; there are no ties
-    colours = 3 if eight.shape[2] >= 3 else 1
-    rgb = np.repeat(eight[..., :1], 3, axis=2) if colours == 1 else eight[..., :3]
-    rgb = 255 - rgb if inverted else rgb
-    rgb = _to_srgb(np.ascontiguousarray(rgb), profile, path, notes)
-    if eight.shape[2] > colours:
-        rgb = _over_black(rgb, eight[..., colours], notes)
-    return np.ascontiguousarray(turn(rgb) if turn else rgb)
+            unit *= alpha.astype(np.float32) / np.float32(most)
+        return np.ascontiguousarray(unit)
+
+    def eight(values: NDArray[Any]) -> Frame:
+        """In 8 bits; nearest, there are no ties."""
+        return np.ascontiguousarray((values * 510 + most) // (2 * most), np.uint8)
+
+    done = _to_srgb(eight(rgb), profile, path, notes)
+    return _over_black(done, eight(alpha[..., 0]), notes) if alpha.size else done
 
 
 def _from_opencv(data: bytes, path: Path, error: type[StvtError]) -> NDArray[Any]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from .errors import DownloadError, StvtError
@@ -30,7 +29,7 @@ class Origin:
 
 
 class PartialFile:
-    """The file `.NAME.part` beside a target, open and locked while it is a context.
+    """The file `.NAME.part` beside a target, open, and locked by its handle, while it is a context.
 
     It stays on leaving, unless it is empty or was moved. Every block is with the operating system
     when `write` returns, so that no kill loses or repeats one.
@@ -40,7 +39,7 @@ class PartialFile:
         self.target = target
         self.file = target.with_name(f".{target.name}.part")
         self._note = target.with_name(f".{target.name}.part.json")
-        self._handle: BinaryIO | None = None
+        self._handle: BinaryIO
         self.origin = Origin()
         self.have = 0
         self._hash = hashlib.sha256()
@@ -51,20 +50,13 @@ class PartialFile:
             self._open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._handle is None:
-            return
+    def __exit__(self, *_: object) -> None:
         if os.name == "nt":  # where no open file can be moved or removed
-            self._close()
+            self._handle.close()
         if not self.have:
             self.file.unlink(missing_ok=True)
             self._note.unlink(missing_ok=True)
-        self._close()
+        self._handle.close()
 
     @property
     def sha256(self) -> str:
@@ -80,59 +72,48 @@ class PartialFile:
 
     def write(self, block: bytes) -> None:
         with _writing(self.file):
-            self._opened.write(block)
+            self._handle.write(block)
         self._hash.update(block)
         self.have += len(block)
 
     def restart(self) -> None:
         """Throw away what has come."""
-        self._opened.truncate(0)
+        self._handle.truncate(0)
         self.origin, self.have, self._hash = Origin(), 0, hashlib.sha256()
 
     def adopt(self, file: Path) -> None:
         """Have a whole file, brought by something else, in the place of what has come."""
-        self._close()
+        self._handle.close()
         file.replace(self.file)
         self._open()
 
     def move(self) -> None:
         """Give it the target's name: it is whole."""
-        os.fsync(self._opened.fileno())
+        os.fsync(self._handle.fileno())
         if os.name == "nt":
-            self._close()
+            self._handle.close()
         self.file.replace(self.target)
         self._note.unlink(missing_ok=True)
-        self._close()
-
-    @property
-    def _opened(self) -> BinaryIO:
-        if self._handle is None:
-            raise ValueError("a PartialFile is used as a context")
-        return self._handle
+        self._handle.close()
 
     def _open(self) -> None:
         while True:
             self._handle = self.file.open("a+b", buffering=0)
             if not lock(self._handle.fileno()):
-                self._close()
+                self._handle.close()
                 raise DownloadError(
                     f"{self.target} is being fetched by another process; wait for it"
                 )
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(self._handle.fileno()), self.file.stat()):
                     break
-            self._close()  # another process has just moved it to its place
+            self._handle.close()  # another process has just moved it to its place
         self.origin = Origin()
         with suppress(StvtError):  # none, or damaged: then it is not known
             self.origin = from_dict(Origin, read_json(self._note), str(self._note))
         self._handle.seek(0)
         self._hash = hashlib.file_digest(self._handle, "sha256")
         self.have = self._handle.tell()
-
-    def _close(self) -> None:
-        if self._handle is not None:
-            self._handle.close()  # gives the lock back, as the end of the process does
-            self._handle = None
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -24,13 +23,10 @@ quiet = False  # with --quiet: no progress, no notes
 def progress_line(unit: str = "frame") -> Iterator[Progress]:
     """A function (done, total, what) that draws the line; a new total begins a new one.
 
-    Without a terminal (a log file) it writes a line every 30 seconds, with no carriage return.
+    Without a terminal (a log file) it is a line every 30 seconds, with no carriage return.
     """
     if quiet:
         yield lambda done, total, what: None
-        return
-    if not sys.stderr.isatty():
-        yield _LogLines(unit)
         return
     bar: tqdm[Any] | None = None
 
@@ -39,7 +35,7 @@ def progress_line(unit: str = "frame") -> Iterator[Progress]:
         if bar is None or bar.total != total or done < bar.n:
             if bar is not None:
                 bar.close()
-            bar = _bar(unit, total)
+            bar = _bar(unit, done, total)
         bar.set_description_str(plain(what)[:LONGEST], refresh=False)
         bar.update(done - bar.n)
 
@@ -50,50 +46,44 @@ def progress_line(unit: str = "frame") -> Iterator[Progress]:
             bar.close()
 
 
-def _bar(unit: str, total: int | None) -> tqdm[Any]:
+def _bar(unit: str, done: int, total: int | None) -> tqdm[Any]:
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
         @property
         def format_dict(self) -> dict[str, Any]:
             facts = dict(super().format_dict)
-            rate = facts["rate"] or (facts["elapsed"] and facts["n"] / facts["elapsed"])
-            return facts | {"pace": pace(rate, unit)}
+            past, elapsed = facts["n"] - facts["initial"], facts["elapsed"]
+            return facts | {"pace": pace(facts["rate"] or (elapsed and past / elapsed), unit)}
 
-    of = "{desc}: {percentage:3.0f} %|{bar}| {n_fmt} of {total_fmt} %s, {pace}, {remaining} left"
+    terminal = sys.stderr.isatty()
+    numbers = (
+        "{n_fmt} of {total_fmt} %s, {pace}, {remaining} left" if total else "{n_fmt} %s, {pace}"
+    )
+    line = "{desc}: {percentage:3.0f} %|{bar}| " if terminal and total else "{desc}: "
     return Bar(
+        initial=done,
         total=total,
-        file=sys.stderr,
-        bar_format=(of if total else "{desc}: {n_fmt} %s, {pace}").replace("%s", plural(unit)),
-        dynamic_ncols=True,
-        mininterval=0.2,
+        file=sys.stderr if terminal else _Log(),
+        bar_format=line + numbers.replace("%s", plural(unit)),
+        dynamic_ncols=terminal,
+        leave=terminal,
+        mininterval=0.2 if terminal else SECONDS,
+        delay=0 if terminal else SECONDS,
+        miniters=0,
         smoothing=0.1,
     )
 
 
-class _LogLines:
-    """The progress as lines of a log."""
+class _Log:
+    """stderr as a log: what a terminal would show in the place of a line, on a line of its own."""
 
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.start = self.last = time.monotonic()
-        self.first: int | None = None
-        self.total: int | None = None
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            print(line, file=sys.stderr, flush=True)
 
-    def __call__(self, done: int, total: int | None, what: str) -> None:
-        now = time.monotonic()
-        if self.first is None or self.total != total or done < self.first:
-            self.start, self.first, self.total = now, done, total
-        if now - self.last < SECONDS:
-            return
-        self.last = now
-        rate = (done - self.first) / (now - self.start) if now > self.start else 0
-        left = f", {(total - done) / rate / 60:.1f} min left" if total and rate else ""
-        of = f" of {total}" if total else ""
-        speed = f", {pace(rate, self.unit)}" if rate else ""
-        counted = f"{done}{of} {plural(self.unit)}{speed}{left}"
-        text = f"{plain(what)[:LONGEST]}: {counted}"
-        print(text, file=sys.stderr, flush=True)
+    def flush(self) -> None:
+        """Each line is with the system already."""
 
 
 def pace(rate: float, unit: str) -> str:

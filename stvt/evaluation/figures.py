@@ -18,8 +18,7 @@ from stvt.core.errors import UsageError
 from stvt.core.images import picture_size
 from stvt.core.safe_names import file_name
 from stvt.device import usable_device
-from stvt.evaluation import store as results
-from stvt.evaluation import thumbnails
+from stvt.evaluation import store, thumbnails
 from stvt.evaluation.report import read_run, run_protocol
 from stvt.reports import Crop, FrameFiles, RunInfo
 
@@ -38,13 +37,13 @@ class CropOption:
     scene: str
     first: int
     last: int
-    rectangles: tuple[tuple[int, int, int, int], ...]
+    crops: tuple[Crop, ...]
 
     @classmethod
     def parse(cls, text: str) -> CropOption:
         """
-        >>> CropOption.parse("calendar:11-13:40,20,64,48")
-        CropOption(scene='calendar', first=11, last=13, rectangles=((40, 20, 64, 48),))
+        >>> CropOption.parse("calendar:11-13:40,20,64,48").crops
+        (Crop(x=40, y=20, width=64, height=48),)
         """
         match = _CROP.fullmatch(text)
         if not match:
@@ -53,17 +52,11 @@ class CropOption:
                 "first-last for several frames, and more of :x,y,width,height for several crops"
             )
         scene, first, last, rest = match.groups()
-        parts = [tuple(map(int, part.split(","))) for part in rest[1:].split(":")]
-        option = cls(
-            scene, int(first), int(last or first), tuple((x, y, w, h) for x, y, w, h in parts)
-        )
+        crops = tuple(Crop(*map(int, part.split(","))) for part in rest[1:].split(":"))
+        option = cls(scene, int(first), int(last or first), crops)
         if option.last < option.first:
             raise UsageError(f"--crop {text}: frames {first}-{last} run backwards")
         return option
-
-    @property
-    def is_single(self) -> bool:
-        return self.first == self.last and len(self.rectangles) == 1
 
     @property
     def frames(self) -> str:
@@ -71,7 +64,7 @@ class CropOption:
 
     @property
     def corners(self) -> str:
-        return "-".join(str(number) for one in self.rectangles for number in one)
+        return "-".join(str(number) for crop in self.crops for number in vars(crop).values())
 
 
 def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> list[Path]:
@@ -97,63 +90,50 @@ def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> 
                 "(evaluate --frames all scores those in register with the input, too)"
             )
         frames = [_frame(run, info, dataset, scene, n, root) for n in numbers]
-        draw = _one_crop if option.is_single else _strip
-        files += draw(run, scores, info, (dataset, scene), option, frames)
+        files += _draw(run, scores, info, dataset, scene, option, frames)
     return [file for file in files if file.is_file()]
 
 
-def _one_crop(
+def _draw(
     run: Path,
     scores: DataFrame,
     info: RunInfo,
-    key: tuple[str, str],
+    dataset: str,
+    scene: str,
     option: CropOption,
     frames: Sequence[FrameFiles],
 ) -> list[Path]:
-    from stvt.reports import error_figure, psnr_of_frame, scene_picture, slice_figure
+    """One figure of several frames or crops; of a single one its crop, errors and x-t slice."""
+    from stvt.reports import (
+        error_figure,
+        psnr_of_frame,
+        scene_picture,
+        slice_figure,
+        strip_figure,
+    )
 
-    dataset, scene = key
-    (frame,) = frames
     folder, methods = run / "report" / "figures", list(info.methods)
-    random = frozenset(m for m in methods if info.methods[m].untrained)
+    untrained = frozenset(m for m in methods if info.methods[m].untrained)
     stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frames}"
-    title = f"{dataset}, {scene}, frame {option.frames}"
-    crop = Crop(*option.rectangles[0])
+    title = f"{dataset}, {scene}, {'frames' if len(frames) > 1 else 'frame'} {option.frames}"
+    psnr = [psnr_of_frame(scores, dataset, scene, one.frame) for one in frames]
+    if option.first != option.last or len(option.crops) > 1:
+        psnr = [{m: one for m, one in of.items() if m not in untrained} for of in psnr]
+        file = folder / f"strip-{stem}-{option.corners}"
+        return strip_figure(frames, option.crops, title, file, methods, psnr, FORMATS)
+    (frame,), (crop,) = frames, option.crops
     file = folder / f"crop-{stem}-{option.corners}.png"
-    psnr = psnr_of_frame(scores, dataset, scene, frame.frame)
-    scene_picture(frame, title, file, methods, random, psnr, crop, FORMATS)
+    scene_picture(frame, title, file, methods, untrained, psnr[0], crop, FORMATS)
     files = [file.with_suffix(f".{format}") for format in FORMATS]
     files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
     moving = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
-    clip = moving.get(dataset, {}).get(scene)
-    if clip:
+    if clip := moving.get(dataset, {}).get(scene):
         middle = crop.y + crop.height / 2
         words = f"{dataset}, {scene}, row {round(middle)} of every frame"
         words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
         row = middle / picture_size(frame.gt)[0]
         files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
     return files
-
-
-def _strip(
-    run: Path,
-    scores: DataFrame,
-    info: RunInfo,
-    key: tuple[str, str],
-    option: CropOption,
-    frames: Sequence[FrameFiles],
-) -> list[Path]:
-    from stvt.reports import psnr_of_frame, strip_figure
-
-    dataset, scene = key
-    psnr = [psnr_of_frame(scores, dataset, scene, one.frame) for one in frames]
-    random = {m for m, about in info.methods.items() if about.untrained}
-    psnr = [{m: one for m, one in of.items() if m not in random} for of in psnr]
-    stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frames}-{option.corners}"
-    title = f"{dataset}, {scene}, {'frames' if len(frames) > 1 else 'frame'} {option.frames}"
-    file = run / "report" / "figures" / f"strip-{stem}"
-    crops = [Crop(*one) for one in option.rectangles]
-    return strip_figure(frames, crops, title, file, list(info.methods), psnr, FORMATS)
 
 
 def videos(run: Path) -> Iterator[Path]:
@@ -262,7 +242,7 @@ def _frame(
     middle = info.shown.get(dataset, {}).get(scene)
     if middle == frame:
         folder = run / "pictures" / dataset / scene
-        files = {m: results.picture_file(run, dataset, scene, m) for m in info.methods}
+        files = {m: store.picture_file(run, dataset, scene, m) for m in info.methods}
         gt, lr = folder / "truth.png", folder / "input.png"
     else:
         place = Path(dataset) / scene / f"{frame:08d}.png"

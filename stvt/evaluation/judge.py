@@ -18,11 +18,10 @@ from stvt.core.safe_names import file_name
 from stvt.datasets import authors_finish, read_frame, write_frame
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.frames import Frame, levels, low_frame, scored_size
-from stvt.evaluation.protocol import Position, Protocol
+from stvt.evaluation.protocol import Position
 from stvt.reports import WHOLE_SCENE
 
 if TYPE_CHECKING:
-    from stvt.datasets import PreparedScene
     from stvt.evaluation.unit import Unit
     from stvt.metrics import Metric
 
@@ -51,7 +50,10 @@ class Judge:
 
     def __init__(self, unit: Unit, moving: Sequence[Position]) -> None:
         self.unit, self.scene, self.moving = unit, unit.prepared, moving
-        self.channels = {one.name: _channel(one, unit.protocol) for one in unit.metrics}
+        chosen = unit.protocol.channel  # or the first that a metric is defined for
+        self.channels = {
+            one.name: chosen if chosen in one.channels else one.channels[0] for one in unit.metrics
+        }
         self.failed: dict[str, str] = {}
         self.measures: dict[str, metrics.Measure] = {}
         self.sequences: dict[str, metrics.SequenceMeasure] = {}
@@ -81,13 +83,30 @@ class Judge:
                 channel = self.channels[name]
                 value = measure(frame, truth, channel, protocol.crop_border)
                 rows.append([position.frame, position.t, name, channel, _stored(value)])
-        _keep_frames(self.unit, self.scene, position, frame, truth)
+        self._keep(position, frame, truth)
         if self.observer:
             self.observer(position.frame, frame, truth)
         if position in self.moving:
             low = low_frame(self.scene, protocol, position.k)
             thumbnails.write_copies(self.clip, self.unit.label, position.frame, truth, frame, low)
         return Judged(rows, position, frame, truth)
+
+    def _keep(self, position: Position, restored: Frame, truth: Frame) -> None:
+        """Writes the frame if it is to be saved, and those that the report shows."""
+        unit, files = self.unit, dict[Path, Frame]()
+        if unit.save_frames:
+            folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
+            files[folder / f"{position.frame:08d}.png"] = restored
+        if position == unit.shown:
+            picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
+            files[picture] = restored
+            files[picture.parents[1] / "truth.png"] = truth
+            files[picture.parents[1] / "input.png"] = low_frame(
+                self.scene, unit.protocol, position.k
+            )
+        for file, frame in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_frame(file, frame)
 
     def follow(self, judged: Judged) -> None:
         """Gives a frame to the metrics of sequences: one at a time, in the order of time."""
@@ -159,28 +178,5 @@ def _open(metric: Metric, device: str) -> Any:
     return metric.open(device, baselines.published_network)
 
 
-def _channel(metric: Metric, protocol: Protocol) -> str:
-    """The protocol's channel, or the first that the metric is defined for."""
-    return protocol.channel if protocol.channel in metric.channels else metric.channels[0]
-
-
 def _stored(value: float) -> float | str:
     return round(value, 6) if np.isfinite(value) else str(value)
-
-
-def _keep_frames(
-    unit: Unit, scene: PreparedScene, position: Position, restored: Frame, truth: Frame
-) -> None:
-    """Writes the frames asked for, and those that the report shows."""
-    files: dict[Path, Frame] = {}
-    if unit.save_frames:
-        folder = unit.run / "frames" / file_name(unit.label) / unit.dataset / unit.scene
-        files[folder / f"{position.frame:08d}.png"] = restored
-    if position == unit.shown:
-        picture = store.picture_file(unit.run, unit.dataset, unit.scene, unit.label)
-        files[picture] = restored
-        files[picture.parents[1] / "truth.png"] = truth
-        files[picture.parents[1] / "input.png"] = low_frame(scene, unit.protocol, position.k)
-    for file, frame in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_frame(file, frame)

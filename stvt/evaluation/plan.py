@@ -12,17 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stvt import baselines, datasets, metrics
-from stvt.baselines import (
-    Compiled,
-    Method,
-    Scene,
-    Settings,
-    WeightFiles,
-    split_label,
-    with_absolute_paths,
-)
+from stvt.baselines import Compiled, Method, Scene, Settings, WeightFiles
 from stvt.core.errors import UsageError
-from stvt.datasets import phase
 from stvt.device import usable_device
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.protocol import Position, Protocol, common_window, positions
@@ -101,7 +92,7 @@ class Plan:
         self.settings = Settings(
             scale=protocol.scale,
             degradation=protocol.degradation,
-            phase=phase(protocol.degradation, protocol.scale),
+            phase=datasets.phase(protocol.degradation, protocol.scale),
             device=usable_device(options.device),
             precision=protocol.precision,
             tile=protocol.tile,
@@ -123,7 +114,7 @@ class Plan:
         if protocol.inputs == "prepared":
             for prepared in self.prepared.values():
                 prepared.require(protocol.low_folder)
-        elif {what for _, what in map(split_label, specs)} != {"stvun"}:
+        elif {what for _, what in map(baselines.split_label, specs)} != {"stvun"}:
             raise UsageError("--protocol authors is the published demonstration of stvun alone")
         for prepared in self.prepared.values():
             label = protocol.low_folder if protocol.inputs == "prepared" else None
@@ -133,7 +124,9 @@ class Plan:
         self._positions = cache(lambda length, of: tuple(positions(length, protocol, of)))
         self.signature = protocol.signature(common_window(protocol, self.supports))
         check_unique("methods", [method.name for method in self.methods.values()])
-        self._check_weights()
+        failed = any(isinstance(m, baselines.FailedMethod) for m in self.methods.values())
+        if not failed:  # which may be the one that reads them: a mistyped name stays unnoticed then
+            baselines.check_weights(self.methods, self.settings)
         self.check_run_folder()
 
     def _build(self, specs: Sequence[str]) -> dict[str, Method]:
@@ -149,17 +142,13 @@ class Plan:
                     method.support(t, self.protocol.times)
             except baselines.CustomMethodError as error:
                 failed.append(error)
-                method = baselines.FailedMethod(split_label(spec)[0], self.settings.scale, error)
+                method = baselines.FailedMethod(
+                    baselines.split_label(spec)[0], self.settings.scale, error
+                )
             methods[spec] = method
         if failed and len(failed) == len(specs):
             raise failed[0]
         return methods
-
-    def _check_weights(self) -> None:
-        """A name mistyped in --weights would leave its network without them, unnoticed."""
-        failed = any(isinstance(m, baselines.FailedMethod) for m in self.methods.values())
-        if not failed:  # which may be the one that reads them
-            baselines.check_weights(self.methods, self.settings)
 
     def check_run_folder(self) -> None:
         """Raises UsageError if the folder holds a run of another protocol, or something else."""
@@ -223,7 +212,7 @@ class Plan:
             prepared=scene,
             told=told,
             moving=moving,
-            method=with_absolute_paths(spec),
+            method=baselines.with_absolute_paths(spec),
             label=method.name,
             settings=self.settings,
             protocol=self.protocol,

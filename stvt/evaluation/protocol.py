@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from stvt.core.errors import UsageError
 from stvt.core.version import __version__
@@ -13,18 +13,6 @@ from stvt.core.version import __version__
 Support = Callable[[float, Sequence[float]], tuple[int, int]]
 
 LONGEST_STEP = 1000
-
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "scale": (2, 3, 4),
-    "degradation": ("BD", "BI", "BDC"),
-    "frames": ("new", "existing", "all", "centre"),
-    "ends": ("valid", "replicate"),
-    "channel": ("rgb", "y"),
-    "precision": ("fp32", "bf16", "fp16"),
-    "handover": ("float", "uint8"),
-    "inputs": ("prepared", "authors"),
-    "common_frames": ("on", "off"),
-}
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class Protocol:
     """
 
     name: str = "paper"
-    scale: int = 4
+    scale: Literal[2, 3, 4] = 4
     degradation: Literal["BD", "BI", "BDC"] = "BD"
     time_step: int = 2
     frames: Literal["new", "existing", "all", "centre"] = "new"
@@ -71,12 +59,11 @@ class Protocol:
     common_frames: Literal["on", "off"] = "on"
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise UsageError(
-                    f"{name} is {getattr(self, name)!r}; it is one of "
-                    + ", ".join(map(str, choices))
-                )
+        for name, kind in get_type_hints(Protocol).items():
+            value, choices = getattr(self, name), get_args(kind)
+            if get_origin(kind) is Literal and value not in choices:
+                listed = ", ".join(map(str, choices))
+                raise UsageError(f"{name} is {value!r}; it is one of {listed}")
         for name in ("limit", "tile", "chunk"):
             value = getattr(self, name)
             if value not in (None, "auto") and value < 1:
@@ -226,14 +213,6 @@ class Position:
     frame: int
     k: int
     t: float
-
-    @property
-    def time(self) -> float:
-        return self.k + self.t
-
-    @property
-    def kind(self) -> str:
-        return "new" if self.t else "existing"
 
 
 def positions(frames: int, protocol: Protocol, supports: Iterable[Support] = ()) -> list[Position]:

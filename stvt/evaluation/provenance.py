@@ -235,18 +235,20 @@ class Session:
     weights: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Sessions:
+    sessions: list[Session]
+
+
 def sessions(run: Path) -> list[dict[str, Any]]:
     """The sessions of a run, the latest last. Raises UsageError if their file is damaged."""
     file = run / "seconds" / "run.json"
-    records = (store.read_json(file) or {}).get("sessions", [])
-    if not isinstance(records, list):
-        raise UsageError(f"{file}: is damaged: sessions is no list; {store.AGAIN}")
-    for record in records:
-        try:
-            from_dict(Session, record, str(file), UsageError)
-        except UsageError as error:
-            raise UsageError(f"{error}; {store.AGAIN}") from error
-    return records
+    record = {"sessions": [], **(store.read_json(file) or {})}
+    try:
+        from_dict(_Sessions, record, str(file), UsageError)
+    except UsageError as error:
+        raise UsageError(f"{error}; {store.AGAIN}") from error
+    return list(record["sessions"])
 
 
 def date(run: Path) -> str:

@@ -113,25 +113,6 @@ def _unit(
     return record
 
 
-def table(
-    run: str | Path,
-    name: str = "dataset",
-    format: str = "terminal",
-    quoted: bool = False,
-    **selection: Any,
-) -> str:
-    """One table of a run, from what is stored in `run`.
-
-    name:   "1", "2", "3" of the paper, "dataset", "scene", "time", "difference", "runtime".
-    format: terminal, markdown, latex, standalone (a LaTeX document), csv or html (a fragment).
-    quoted: with rows of later papers, where the run is under their protocol.
-    selection: methods, columns, split, highlight of `reports.run_table`.
-    Raises UsageError if `run` is no run, ReportError for an unknown table or format.
-    """
-    scores, info = read_run(run)
-    return reports.run_table(scores, info, format, by=name, quoted=quoted, **selection)
-
-
 def report(
     run: str | Path, *, is_current: bool = False, known: store.Records = NOTHING
 ) -> DataFrame:

@@ -102,7 +102,9 @@ def reproduce(
         protocol=protocol,
         metrics=metrics,
         weights=files,
-        untrained=_some_untrained(info) if settings.untrained is None else settings.untrained,
+        untrained=any(about.untrained for about in info.methods.values())
+        if settings.untrained is None
+        else settings.untrained,
         device=device or settings.device,
         compiled=settings.compiled,
         workers=workers,
@@ -124,10 +126,6 @@ def _original(run: Path, run_json: Path) -> tuple[DataFrame, RunInfo]:
     if not len(scores):
         raise UsageError(f"{run}: no scores beside run.json to compare with")
     return scores, info
-
-
-def _some_untrained(info: RunInfo) -> bool:
-    return any(about.untrained for about in info.methods.values())
 
 
 def _other_data(info: RunInfo, root: Path, protocol: Protocol) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,8 +138,10 @@ def _score_all(
         done += 1
         show(done, total, f"{unit.dataset} {unit.scene} {unit.label}")
 
-    here = workers == 1 and not cluster
-    work = partial(_score_here, on_frame=on_frame) if here else score
+    def score_here(unit: Unit) -> dict[str, Any]:
+        return score(unit, partial(on_frame, unit))
+
+    work = score_here if workers == 1 and not cluster else score
     ended = 0
     for unit, record in run_units(work, units, workers, cluster):
         ended += len(unit.positions)
@@ -156,10 +158,6 @@ def _score_all(
         name: {key: round(seconds, 3) for key, seconds in one.items()}
         for name, one in spent.items()
     }
-
-
-def _score_here(unit: Unit, on_frame: Callable[[Unit], None]) -> dict[str, Any]:
-    return score(unit, partial(on_frame, unit))
 
 
 def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> int:
@@ -208,7 +206,7 @@ def _time_of_cost(plan: Plan) -> float:
 def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) -> dict[str, Any]:
     """What one frame costs, or the reason why that cannot be told."""
     try:
-        cost, time = {}, _time_of_cost(plan)
+        cost, time = dict[str, Any](), _time_of_cost(plan)
         if runtime:
             timed = timing.measure(
                 method,
@@ -220,7 +218,7 @@ def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) ->
                 min_repeats=2,
                 budget_seconds=TIMED,
             )
-            cost["runtime"] = timed.facts()
+            cost["runtime"] = asdict(timed)
         operations = count(method, height, width, time)
     # A method may be anybody's code: one that fails must not cost the others their report.
     except Exception as error:  # noqa: BLE001

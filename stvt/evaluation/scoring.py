@@ -17,21 +17,11 @@ import torch
 from torch import Tensor
 
 from stvt import baselines, datasets
-from stvt.baselines import (
-    Method,
-    PrecomputedFrames,
-    Settings,
-    is_custom,
-    is_out_of_memory,
-    read_precomputed,
-    stream_in_tiles,
-    tile_in_use,
-)
-from stvt.core.custom_modules import forget_state
+from stvt.baselines import Method, PrecomputedFrames, Settings
+from stvt.core.custom_code import forget_state
 from stvt.core.errors import StvtError
 from stvt.core.files import write_json
 from stvt.core.formatting import plain
-from stvt.datasets import read_frame
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.frames import Frame, inputs
 from stvt.evaluation.judge import Judge, Judged
@@ -76,7 +66,7 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
     # A method may be anybody's code: whatever it raises is this unit's failure, not the run's.
     except Exception as error:  # noqa: BLE001
         reason = plain(f"{type(error).__name__}: {error}")
-        if is_out_of_memory(error):
+        if baselines.is_out_of_memory(error):
             reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
     write_json(unit.file, record)
@@ -87,7 +77,7 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     begun, processor = clock.perf_counter(), clock.process_time()
     scene = unit.prepared
     seed(f"{unit.dataset}/{unit.scene}")  # for a method that draws numbers
-    if is_custom(unit.method):  # it may carry something from one scene to the next
+    if baselines.is_custom(unit.method):  # it may carry something from one scene to the next
         forget_state()
         method = baselines.build(unit.method, unit.settings)
     else:
@@ -119,9 +109,9 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
                 submit(partial(judge, position, restored))
         scores += judge.sequence_rows()
     if isinstance(method, PrecomputedFrames):
-        method.check_shift(lambda index: read_frame(scene.gt_path(index)))
+        method.check_shift(lambda index: datasets.read_frame(scene.gt_path(index)))
     warnings = [warning for stage in method.stages for warning in stage.warnings]
-    if protocol.tile == "auto" and (side := tile_in_use(method)):
+    if protocol.tile == "auto" and (side := baselines.tile_in_use(method)):
         warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
     cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
@@ -147,8 +137,10 @@ def _restored(
     if isinstance(method, PrecomputedFrames) and method.scene is not None:
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
+        read = partial(baselines.read_precomputed, name=method.name)
         for frame, position in wanted.items():
-            yield position, partial(_read_restored, method, frame, judge)
+            file = method.files[frame]
+            yield position, lambda file=file: judge.checked(read(file))  # type: ignore[misc]
         return
     protocol = unit.protocol
 
@@ -156,7 +148,7 @@ def _restored(
         return _frame_at(time, protocol) in wanted
 
     if protocol.tile == "auto":
-        outputs = stream_in_tiles(method, inputs, protocol.times, needed)
+        outputs = baselines.stream_in_tiles(method, inputs, protocol.times, needed)
     else:
         outputs = method.stream(inputs, protocol.times, needed)
     for time, large in outputs:
@@ -174,10 +166,6 @@ def _restored(
             f"{unit.label}: made no frame {min(wanted)} of '{unit.scene}' "
             f"({len(wanted)} of {len(unit.positions)} are missing)"
         )
-
-
-def _read_restored(method: PrecomputedFrames, frame: int, judge: Judge) -> Frame:
-    return judge.checked(read_precomputed(method.files[frame], method.name))
 
 
 def seed(text: str) -> None:

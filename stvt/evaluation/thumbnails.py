@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.core.safe_names import file_name
-from stvt.evaluation import store as results
+from stvt.evaluation import store
 from stvt.evaluation.protocol import Position
 from stvt.reports import ClipFiles, RunInfo
 
@@ -104,6 +104,7 @@ def find_clips(
                 and (files := _by_frame(folder / "methods" / file_name(name)))
             }
             if methods:
+                fps = store.read_unit(run, dataset, scene, next(iter(methods))).get("fps")
                 errors = {name: _by_frame(folder / "errors" / file_name(name)) for name in methods}
                 clips.setdefault(dataset, {})[scene] = ClipFiles(
                     _by_frame(folder / "truth"),
@@ -111,14 +112,9 @@ def find_clips(
                     methods,
                     errors,
                     ERROR_SHOWN,
-                    _fps(run, dataset, scene, next(iter(methods))),
+                    float(Fraction(fps)) if fps else None,
                 )
     return clips
-
-
-def _fps(run: Path, dataset: str, scene: str, method: str) -> float | None:
-    unit = results.read_unit(run, dataset, scene, method)
-    return float(Fraction(unit["fps"])) if unit.get("fps") else None
 
 
 def _by_frame(folder: Path, suffix: str = ".jpg") -> dict[int, Path]:

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stvt.baselines import (
-    Scene,
-    Settings,
-)
+from stvt.baselines import Scene, Settings
 from stvt.evaluation import store
 from stvt.evaluation.protocol import Position, Protocol
 
@@ -22,7 +19,8 @@ if TYPE_CHECKING:
 class Unit:
     """A unit of work: all that is needed to score one scene by one method, in any process.
 
-    prepared: the scene; told: what a method is told of it; moving: whether the report's players keep copies of its frames.
+    prepared: the scene; told: what a method is told of it; moving: whether the report's players
+            keep copies of its frames.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code; failure: why it could not be built, if so.
     key:    whatever the outputs depend on. What a record with the same key has of the metrics is

@@ -75,10 +75,6 @@ class Breakdown:
                 if own is not None:  # a compiled one, say
                     setattr(owner, name, own)
 
-    def reset(self) -> None:
-        """Forgets all costs."""
-        self.costs.clear()
-
     def run(self, run: Callable[[], Any]) -> tuple[Any, Cost]:
         """The result of a function, and its cost; what no part spends is the rest's."""
         before = self._total()

@@ -158,9 +158,9 @@ def _counted(method: Method, low: tuple[int, int], time: float) -> tuple[float, 
     warm_up, number = (max(count, method.burst) for count in (WARM_UP, COUNTED))
     with Counter() as counter:
         outputs = endless_outputs(method, _frames(low, device_of(method)), time)
-        _take(outputs, warm_up)
+        take(outputs, warm_up)
         counter.reset()
-        _take(outputs, number)
+        take(outputs, number)
     uncounted = {name: -(-times // number) for name, times in sorted(counter.uncounted.items())}
     return counter.multiply_accumulates / number, uncounted
 
@@ -171,7 +171,8 @@ def _frames(low: tuple[int, int], device: torch.device) -> Iterator[Tensor]:
         yield torch.zeros(3, *low, device=device)
 
 
-def _take(outputs: Iterator[Tensor], number: int) -> None:
+def take(outputs: Iterator[Tensor], number: int) -> None:
+    """Has so many outputs made, and lets them go."""
     for _ in islice(outputs, number):
         pass
 

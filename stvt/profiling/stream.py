@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,37 +21,38 @@ from stvt.profiling.flops import device_of, low_resolution, reach
 from stvt.profiling.synthetic import moving_scene
 
 FormName = Literal["published", "moments", "windows", "stream", "compiled", "graphs"]
-FORMS: tuple[FormName, ...] = get_args(FormName)
 COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
-COUNTED = "multiply_accumulates", "bytes"
 MEGAPIXEL = 1e6
 
 
 @dataclass
 class Part:
-    """The cost of a part of a method in each lap; multiply-accumulates and bytes are of one lap."""
+    """The cost of a part of a method, or of the whole, in each lap: all outputs of an interval between
+    two input frames. Multiply-accumulates and bytes are of one lap."""
 
     laps: list[Cost] = field(default_factory=list)
     multiply_accumulates: float = 0.0
     bytes: float = 0.0
 
+    def add(self, cost: Cost, *, timed: bool) -> None:
+        """Adds a lap, or takes what was counted in one that is not timed."""
+        if timed:
+            self.laps.append(cost)
+        else:
+            self.multiply_accumulates, self.bytes = cost.multiply_accumulates, cost.bytes
+
+    def facts(self) -> dict[str, Any]:
+        laps = [{"wall": lap.wall, "process": lap.process} for lap in self.laps]
+        return vars(self) | {"laps": laps}
+
 
 @dataclass
 class Form:
-    """A way to run a method, and what it cost.
-
-    laps:   of each interval between two input frames, all of its outputs together; parts: of them.
-    """
+    """A way to run a method, and what it cost."""
 
     name: FormName
-    laps: list[Cost] = field(default_factory=list)
+    whole: Part = field(default_factory=Part)
     parts: dict[str, Part] = field(default_factory=dict)
-    multiply_accumulates: float = 0.0
-
-    def whole(self) -> Part:
-        """All parts together."""
-        numbers = [sum(getattr(p, n) for p in self.parts.values()) for n in COUNTED]
-        return Part(self.laps, *numbers)
 
 
 @dataclass(frozen=True)
@@ -76,23 +77,17 @@ class Comparison:
     forms: list[Form]
     difference: float
 
-    def seconds(self, form: Form | Part) -> list[float]:
+    def seconds(self, part: Part) -> list[float]:
         """The seconds of each lap: of the processor where that computes, for other programs do not disturb
         it as much as the clock on the wall; else by that clock."""
-        return [lap.process if self.on_cpu else lap.wall for lap in form.laps]
+        return [lap.process if self.on_cpu else lap.wall for lap in part.laps]
 
     def facts(self) -> dict[str, Any]:
         """The comparison as plain values for JSON."""
         told = {name: value for name, value in vars(self).items() if name != "forms"}
         told["forms"] = {
-            form.name: {
-                "laps": [_seconds_of(lap) for lap in form.laps],
-                "parts": {
-                    name: vars(part) | {"laps": [_seconds_of(lap) for lap in part.laps]}
-                    for name, part in form.parts.items()
-                },
-                "multiply_accumulates": form.multiply_accumulates,
-            }
+            form.name: form.whole.facts()
+            | {"parts": {name: part.facts() for name, part in form.parts.items()}}
             for form in self.forms
         }
         return told
@@ -146,17 +141,11 @@ def compare(
             kernels = reference_kernels() if result.name == "published" else nullcontext()
             with torch.inference_mode(), kernels, breakdown.measuring(counting=counting):
                 outputs, cost = breakdown.run(partial(next, runs[result.name]))
-            for name, one in breakdown.costs.items() if counting or timed else ():
-                part = result.parts.setdefault(name, Part())
-                if timed:
-                    part.laps.append(one)
-                else:
-                    part.multiply_accumulates, part.bytes = one.multiply_accumulates, one.bytes
-            if counting:
-                result.multiply_accumulates = cost.multiply_accumulates
-            if timed:
-                result.laps.append(cost)
-            breakdown.reset()
+            if counting or timed:
+                result.whole.add(cost, timed=timed)
+                for name, one in breakdown.costs.items():
+                    result.parts.setdefault(name, Part()).add(one, timed=timed)
+            breakdown.costs.clear()
             pixels = sum(frame[0].numel() for frame in outputs)
             first = first or outputs
             difference = max(difference, *map(_difference, first, outputs))
@@ -235,10 +224,6 @@ def _alone(
     return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
 
 
-def _seconds_of(lap: Cost) -> dict[str, float]:
-    return {"wall": lap.wall, "process": lap.process}
-
-
 def _difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max() / one.abs().max().clamp(min=1e-12))
 
@@ -257,7 +242,7 @@ def parts_table(
     names = list(dict.fromkeys(name for form in forms for name in form.parts))
     for name in [*names, "all"]:
         row: dict[str, object] = {"method": comparison.method, "part": name}
-        parts = [f.whole() if name == "all" else f.parts.get(name, Part()) for f in forms]
+        parts = [f.whole if name == "all" else f.parts.get(name, Part()) for f in forms]
         spent = [comparison.seconds(part) for part in parts]
         medians = [float(np.median(one)) if one else 0.0 for one in spent]
         for form, part, median in zip(forms, parts, medians, strict=True):
@@ -286,9 +271,9 @@ def _ratio(first: Sequence[float], other: Sequence[float]) -> dict[str, object]:
 def stream_table(comparison: Comparison) -> list[dict[str, object]]:
     """One row a form: milliseconds for each interval, and how many times faster than the first."""
     rows: list[dict[str, object]] = []
-    first = comparison.seconds(comparison.forms[0])
+    first = comparison.seconds(comparison.forms[0].whole)
     for form in comparison.forms:
-        seconds = comparison.seconds(form)
+        seconds = comparison.seconds(form.whole)
         rows.append(
             {
                 "method": comparison.method,
@@ -297,9 +282,11 @@ def stream_table(comparison: Comparison) -> list[dict[str, object]]:
                 "median ms": round(1e3 * float(np.median(seconds)), 1),
                 "least": round(1e3 * min(seconds), 1),
                 "most": round(1e3 * max(seconds), 1),
-                "median on the wall": round(1e3 * float(np.median([s.wall for s in form.laps])), 1),
+                "median on the wall": round(
+                    1e3 * float(np.median([lap.wall for lap in form.whole.laps])), 1
+                ),
                 **_ratio(first, seconds),
-                "GMAC": round(form.multiply_accumulates / 1e9, 2),
+                "GMAC": round(form.whole.multiply_accumulates / 1e9, 2),
                 "difference": f"{comparison.difference:.1e}",
             }
         )

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from stvt import baselines
-from stvt.baselines import Method, MethodError, Precision, Settings, find_weights
+from stvt.baselines import Method, Precision, Settings
+from stvt.upsampling.choose import has_weights
 
 GROUND = (1.3, 0.7)  # pixels right and down that the view moves with each frame
 DISC = (-2.1, 0.9)  # and the thing before it
@@ -55,23 +56,8 @@ def available_method(
     """A method with its weights if they are here, else untrained, as its `weights` then says."""
     known = baselines.METHODS.get(spec)
     scale = known.scales[-1] if known and known.kind != "temporal" else 4
-    names = baselines.ALIASES.get(spec, spec).split("+")
-    return baselines.build(
-        spec,
-        Settings(
-            scale=scale,
-            device=device,
-            precision=precision,
-            tile=tile,
-            untrained=not all(map(_has_weights, names)),
-        ),
+    untrained = not has_weights(baselines.ALIASES.get(spec, spec), Settings())
+    settings = Settings(
+        scale=scale, device=device, precision=precision, tile=tile, untrained=untrained
     )
-
-
-def _has_weights(name: str) -> bool:
-    try:
-        for network in baselines.networks_of([name]):
-            find_weights(network, Settings())
-    except MethodError:
-        return False
-    return True
+    return baselines.build(spec, settings)

@@ -14,18 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from stvt import datasets
 from stvt.core.errors import StvtError, UsageError
-from stvt.datasets import (
-    DatasetError,
-    Prepared,
-    Sample,
-    Sampler,
-    Sampling,
-    TrainingSet,
-    collate,
-    load,
-    load_training,
-)
+from stvt.datasets import DatasetError, Prepared, Sample, Sampler, Sampling, TrainingSet
 from stvt.training.recipe import TrainingRecipe
 
 PREFETCH = 4  # batches that each worker has ready
@@ -111,7 +102,7 @@ class TrainingData:
             return
         for first in range(0, count, VALIDATION_BATCH):
             places = range(first, min(first + VALIDATION_BATCH, count))
-            yield _as_batch(collate([self.validation(0, place) for place in places]))
+            yield _as_batch(datasets.collate([self.validation(0, place) for place in places]))
 
 
 def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> TrainingData:
@@ -120,7 +111,7 @@ def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> T
     Raises UsageError or DatasetError for what could not be learnt from or validated on: now, not
     after the steps to the first validation.
     """
-    sets = [(load_training(name, root), weight) for name, weight in recipe.weighted_sets()]
+    sets = [(datasets.load_training(name, root), weight) for name, weight in recipe.weighted_sets()]
     patch = (recipe.patch, recipe.scale, recipe.degradation)
     sampling = Sampling(recipe.frames, recipe.between, *patch, recipe.tries)
     windows = Sampler([(one.part("train"), weight) for one, weight in sets], sampling, recipe.seed)
@@ -133,7 +124,7 @@ def load_data(recipe: TrainingRecipe, root: Path, test_sets: Sequence[str]) -> T
         except DatasetError as error:
             names = ", ".join(one.name for one, clips, _ in held_back if clips)
             raise UsageError(f"the clips of {names} held back for validation: {error}") from error
-    prepared = [load(name, root) for name in test_sets]
+    prepared = [datasets.load(name, root) for name in test_sets]
     for one in prepared:
         one.require(f"{recipe.degradation}x{recipe.scale}")
     return TrainingData([one for one, _ in sets], windows, validation, prepared)
@@ -174,7 +165,7 @@ def _collate(items: list[Sample | StvtError]) -> Mapping[str, Any] | StvtError:
     for one in items:
         if isinstance(one, StvtError):
             return one
-    return collate([one for one in items if isinstance(one, Sample)])
+    return datasets.collate([one for one in items if isinstance(one, Sample)])
 
 
 def _as_batch(arrays: Mapping[str, Any], waited: float = 0.0) -> Batch:

@@ -21,6 +21,7 @@ from stvt import baselines
 from stvt.baselines import init_weights
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, read_json, remove_temporaries, write_json
+from stvt.core.progress import Progress
 from stvt.core.records import from_dict
 from stvt.training import checkpoints
 from stvt.training.data import Batch, TrainingData, killed_workers, load_data
@@ -31,7 +32,6 @@ from stvt.training.state import TrainingState, autocast, initial_state
 from stvt.training.validation import baseline_psnr, validation_psnr
 from stvt.training.weights import load_initial, load_pretrained, write_weights
 
-Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]
 
 

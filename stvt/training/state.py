@@ -72,9 +72,7 @@ class TrainingState:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step, self.best = state["step"], state["best"]
-        self.untrained = tuple(
-            state.get("untrained", ())
-        )  # not in checkpoints before December 2026
+        self.untrained = tuple(state.get("untrained", ()))  # older checkpoints have none
         self.losses.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -109,7 +107,8 @@ def initial_state(
         model = DistributedDataParallel(model)
     if compiled:
         model = torch.compile(model)  # type: ignore[assignment]
-    optimizer = torch.optim.Adam(losses.learning().values(), recipe.rate)
+    fused = context.device.type in ("cpu", "cuda")  # a third of the time on a CPU
+    optimizer = torch.optim.Adam(losses.learning().values(), recipe.rate, fused=fused)
     scaler = torch.amp.GradScaler("cuda", enabled=recipe.precision == "fp16")
     only_new = network_spec(recipe.network).variants[recipe.network].new_frame_keys or "(?!)"
     known = {*given, *losses.learning()}

@@ -11,16 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from stvt import baselines
-from stvt.baselines import (
-    MethodError,
-    Settings,
-    find_weights,
-    load_network,
-    network_spec,
-    read_state,
-    spec_of,
-    trained_on,
-)
+from stvt.baselines import MethodError, Settings
 from stvt.core.errors import UsageError
 from stvt.core.files import sha256_of, write_bytes
 from stvt.training.checkpoints import writing
@@ -35,7 +26,7 @@ def load_initial(network: nn.Module, files: Sequence[Path], say: Callable[[str],
     for file in files:
         if not file.is_file():
             raise UsageError(f"{file}: there is no such file of weights")
-        given = read_state(file, "initial")
+        given = baselines.read_state(file, "initial")
         unknown = [name for name in given if name not in state]
         other = [
             name for name, one in given.items() if name in state and one.shape != state[name].shape
@@ -66,7 +57,7 @@ def load_pretrained(
     Raises UsageError or MethodError for a file that is not the other network's or that nothing
     would read.
     """
-    spec = network_spec(name).pretrained
+    spec = baselines.network_spec(name).pretrained
     if spec is None:
         if file is not None:
             raise UsageError(
@@ -74,7 +65,7 @@ def load_pretrained(
             )
         return {}
     part = network.get_submodule(spec.part)
-    reads = stage in spec.stages and spec_of(part) is network_spec(spec.network)
+    reads = stage in spec.stages and baselines.spec_of(part) is baselines.network_spec(spec.network)
     if file is None:
         if not reads or any(key.startswith(f"{spec.part}.") for key in given):
             return {}
@@ -89,9 +80,9 @@ def load_pretrained(
     elif not reads:
         raise UsageError(
             f"--flow-weights: stage {stage} of {name} trains no {spec.title}; it is for stage "
-            f"{' or '.join(spec.stages)} of the full {network_spec(name).name} and its ablations"
+            f"{' or '.join(spec.stages)} of the full {baselines.network_spec(name).name} and its ablations"
         )
-    pretrained, sha256 = load_network(spec.network, file)
+    pretrained, sha256 = baselines.load_network(spec.network, file)
     converted = spec.converted(pretrained.state_dict())
     part.load_state_dict(converted, strict=False)
     given.update(f"{spec.part}.{key}" for key in converted)
@@ -102,7 +93,7 @@ def load_pretrained(
 def stored_weights(name: str) -> Path | None:
     """A network's weights in the folder of weights, None if they are not there."""
     try:
-        return find_weights(name, Settings())
+        return baselines.find_weights(name, Settings())
     except MethodError:
         return None
 
@@ -122,10 +113,10 @@ def join_weights(
     half: in float16, half the size. Returns the number of parameters.
     Raises UsageError if a part is in none of the files, or does not fit; nothing is written then.
     """
-    kinds = {trained_on(file, sha256_of(file)) for file in files if file.is_file()} - {""}
+    kinds = {baselines.trained_on(file, sha256_of(file)) for file in files if file.is_file()} - {""}
     network = baselines.network(name, scale)
     given = load_initial(network, files, say)
-    spec = network_spec(name)
+    spec = baselines.network_spec(name)
     state = {key: one for key, one in network.state_dict().items() if key in given}
     with torch.device("meta"):
         whole = spec.build(name, **spec.arguments_in(name, state)).state_dict()

@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 from stvt.core.errors import UsageError
 from stvt.core.files import reason
+from stvt.core.formatting import seconds_in
 from stvt.upsampling.placement import TimedFrame, with_next
 
 LARGEST = 1 << 24  # bytes of a file that may be a list of cuts
 NUMBER = re.compile(r"\d+")
-SECONDS = re.compile(r"(?:(?:(\d+):)?(\d\d?):)?(\d+(?:\.\d*)?|\.\d+)s?")
 # FFmpeg's filter scdet says a time for cuts alone; after select=gt(scene\,...) every frame is one.
 SCDET = re.compile(r"lavfi\.scd\.time[:=]\s*(\d+(?:\.\d+)?)")
 SELECTED = re.compile(r"pts_time:\s*(\d+(?:\.\d+)?)")
@@ -154,8 +154,7 @@ def _plain(path: Path, lines: list[tuple[int, str]]) -> tuple[Cut, ...]:
 def _cut(path: Path, number: int, word: str) -> Cut:
     if NUMBER.fullmatch(word):
         return int(word)
-    match = SECONDS.fullmatch(word)
-    if match is None:
+    seconds = seconds_in(word)
+    if seconds is None:
         raise _refusal(path, f"line {number} is no frame number or time ({word[:40]!r})")
-    hours, minutes, seconds = match.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+    return seconds

@@ -1,15 +1,23 @@
-"""A job of `stvt upsample`, and its result."""
+"""A job of `stvt upsample`: its options, its result, and its checks before anything is done."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from stvt.baselines import Method, Settings
+from stvt.core.errors import UsageError
+from stvt.core.files import read_json, write_json
+from stvt.core.version import __version__
+from stvt.datasets import frame_files
 from stvt.upsampling.cuts import CutList
 from stvt.upsampling.encoder import SUFFIXES
 from stvt.upsampling.sequence import Repeats
 from stvt.upsampling.sources import Part
+
+NO_OPTIONS = ("source", "output", "method", "resume", "overwrite")  # or said by another name
 
 
 @dataclass(frozen=True)
@@ -71,3 +79,75 @@ class UpsampleResult:
     cuts: list[int]
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+def check_places(job: UpsampleJob) -> None:
+    """Raises UsageError for a source that is not there, or an output that must not be."""
+    output = job.output
+    if str(output) == "-" or str(output).startswith("pipe:"):
+        raise UsageError(f"{output}: the result is joined when it is whole, so it needs a file")
+    if output.resolve() == job.source.resolve():
+        raise UsageError(f"{output}: is the input; give the result another name")
+    if not job.source.exists():
+        raise UsageError(f"{job.source}: there is no such file or folder")
+    if not job.source.is_file() and not job.source.is_dir():
+        raise UsageError(f"{job.source}: is read more than once, so it must be a file or folder")
+    if output.suffix and not output.is_dir() and output.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{output}: no kind of video to write; take {', '.join(SUFFIXES)}, or a name without "
+            "a dot for a folder of frames"
+        )
+    if output.exists() and not output.is_file() and not output.is_dir():
+        raise UsageError(f"{output}: is neither a file nor a folder; give another name")
+    full = any(output.iterdir()) if output.is_dir() else output.exists()
+    if full and not job.overwrite:
+        raise UsageError(f"{output}: is there already; give another name, or --overwrite")
+    if output.is_dir() and output.suffix.lower() in SUFFIXES:
+        raise UsageError(f"{output}: is a folder; give the video another name")
+    if full and output.is_dir() and len(frame_files(output)) != len(list(output.iterdir())):
+        raise UsageError(f"{output}: holds more than frames, so it is not overwritten")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"{output.parent}: there is no such folder")
+    coding = {
+        "--codec": job.codec,
+        "--crf": job.crf,
+        "--pixel-format": job.pixel_format,
+        "--lossless": job.lossless or None,
+    }
+    given = [option for option, value in coding.items() if value is not None]
+    if given and not job.to_video:
+        raise UsageError(f"{given[0]}: {output} will be a folder of PNG, which is not coded")
+
+
+def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
+    """Writes what the parts are made by, or raises UsageError if those that are there are others."""
+    stat = job.source.stat()
+    record: dict[str, object] = {
+        "version": __version__,
+        "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
+        "method": [method.name, method.weights, method.fingerprint],
+        "settings": [settings.scale, settings.precision, settings.tile, settings.chunk],
+        "options": {name: str(one) for name, one in vars(job).items() if name not in NO_OPTIONS},
+    }
+    file = job.parts / "job.json"
+    if job.overwrite and not job.resume:
+        for old in job.parts.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    if not any(job.parts.iterdir()):
+        write_json(file, record)
+        return
+    if not job.resume:
+        raise UsageError(
+            f"{job.parts}: holds what an interrupted run did; go on with --resume, or begin "
+            "anew with --overwrite"
+        )
+    try:
+        before = read_json(file, UsageError)
+    except UsageError as error:
+        raise UsageError(f"{error}; begin anew with --overwrite") from error
+    before = before if isinstance(before, dict) else {}
+    if differing := [name for name in record if before.get(name) != record[name]]:
+        raise UsageError(
+            f"{job.parts}: was begun with other {' and '.join(differing)}; give the same "
+            "again, or begin anew with --overwrite"
+        )

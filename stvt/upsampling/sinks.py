@@ -19,9 +19,11 @@ from stvt.upsampling.sources import Source, VideoSource
 
 
 class Sink(Protocol):
-    """Takes the outputs in order. done: how many are kept already, so that a run can go on there."""
+    """Takes the outputs in order."""
 
-    done: int
+    @property
+    def done(self) -> int:
+        """How many are kept already: a run can go on there."""
 
     def write(self, picture: Pixels) -> None: ...
 
@@ -40,16 +42,16 @@ class VideoSink:
     ) -> None:
         self.job, self.settings, self.vui, self.rate = job, settings, source.vui, rate
         self.segments = SegmentWriter(job.parts / "segments", settings, self.vui, rate)
-        self.done = self.segments.done
+
+    @property
+    def done(self) -> int:
+        return self.segments.done
 
     def write(self, picture: Pixels) -> None:
         self.segments.write(picture)
 
     def close(self) -> None:
-        try:
-            self.segments.close()
-        finally:
-            self.done = self.segments.done
+        self.segments.close()
 
     def finish(self, source: Source) -> list[str]:
         whole = self.job.parts / f"whole{self.job.output.suffix.lower()}"

@@ -12,8 +12,8 @@ import numpy as np
 from stvt.baselines import Method, Settings
 from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import locked, reason
+from stvt.core.progress import Progress
 from stvt.datasets import usual_hold
-from stvt.upsampling.checks import check_places, check_record
 from stvt.upsampling.choose import SideBySide, choose_method
 from stvt.upsampling.cuts import CutList
 from stvt.upsampling.encoder import (
@@ -22,13 +22,12 @@ from stvt.upsampling.encoder import (
     loses_aspect,
     pad_to_even,
 )
-from stvt.upsampling.job import UpsampleJob, UpsampleResult
+from stvt.upsampling.job import UpsampleJob, UpsampleResult, check_places, check_record
 from stvt.upsampling.placement import FINE, SNAP, Placement, even_times
 from stvt.upsampling.sequence import Upsampling, as_picture, resized
 from stvt.upsampling.sinks import FolderSink, Sink, VideoSink
 from stvt.upsampling.sources import FolderSource, Source, VideoSource
 
-Progress = Callable[[int, int | None, str], None]
 Say = Callable[[str], None]
 FOLDER_RATE = Fraction(25)  # of a folder of frames whose rate nobody asks for
 

@@ -161,7 +161,7 @@ def paper_measure(session: Session, name: str, precision: Precision) -> Rows:
     time = 0.0 if name in SPATIAL else 0.5
     timing = measure(method, *session.size, time, precision=precision, **few)
     row: dict[str, Any] = {"method": name, "precision": precision, "frames": timing.n}
-    for key in ("p10", "median", "p90", "device_median"):
+    for key in ("p10", "median", "p90"):
         row[f"{key} ms"] = round(1e3 * (getattr(timing, key) or 0), 2)
     memory = timing.peak_memory_bytes
     return [row | {"peak MiB": memory and memory >> 20, "out of memory": timing.out_of_memory}]

@@ -79,7 +79,7 @@ class Measured:
         return {"patch": self.patch, **vars(self.sampling), "same": self.same, "ways": told}
 
 
-class PictureFolder:
+class PictureFolder(Clip):
     """A clip kept as PNG files, each decoded whole: what data loaders usually read."""
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +96,7 @@ class PictureFolder:
         return np.stack([frame[top : top + rows, left : left + columns] for frame in frames])
 
 
-class _Timed:
+class _Timed(Clip):
     """A clip whose reading is timed."""
 
     def __init__(self, clip: Clip, spent: list[float]) -> None:
@@ -182,7 +182,8 @@ def _stored(clips: Sequence[tuple[str, Frame]], place: Path) -> Iterator[Way]:
                     write_frame(file / f"{number:08d}.png", frame)
                 written += sum(one.stat().st_size for one in frame_files(file))
             else:
-                written += write_clip(file, frames).bytes
+                write_clip(file, frames)
+                written += file.stat().st_size
             count, height, width, _ = frames.shape
             way.clips.append(
                 TimedClip(name, file, name, "train", count, height, width, {}, way.reading)

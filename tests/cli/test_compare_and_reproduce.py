@@ -1,10 +1,8 @@
 """`stvt compare` and `stvt reproduce` on real runs: what they find, say and return."""
 
-import argparse
 import json
 import re
 import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,16 @@ import numpy as np
 import pytest
 
 import stvt
+from stvt import reports
 from stvt.baselines import Compiled
-from stvt.cli import compare as compare_command
-from stvt.cli import reproduce as reproduce_command
+from stvt.cli.main import build_parser
 from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import write_json
 from stvt.datasets.frames import write_frame
 from stvt.evaluation import provenance
-from stvt.evaluation import report as reporting
 from stvt.evaluation.plan import Plan, RunOptions
 from stvt.evaluation.protocol import Protocol, with_options
+from stvt.evaluation.report import read_run
 from stvt.evaluation.store import read_json
 from stvt.reports import RunInfo
 
@@ -63,11 +61,7 @@ def copy(run: Path, tmp_path: Path) -> Path:
 
 
 def call(*words: object) -> int:
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-    compare_command.add(commands)
-    reproduce_command.add(commands)
-    args = parser.parse_args([str(word) for word in words])
+    args = build_parser().parse_args([str(word) for word in words])
     code: int = args.run(args)
     return code
 
@@ -253,19 +247,9 @@ def test_a_session_that_was_broken_off_has_no_end(tmp_path: Path) -> None:
 
 
 def test_a_table_of_a_run_comes_by_name(run: Path) -> None:
-    text = reporting.table(run, "1", "markdown")
+    text = reports.run_table(*read_run(run), "markdown", by="1")
     assert "The paper's Table 1" in text and "limit is 1, there none" in text
-    assert reporting.table(run, "scene", "csv").count("\n") == 9
-
-
-@pytest.mark.parametrize("command", ["compare", "reproduce"])
-def test_help_waits_for_nothing_heavy(command: str) -> None:
-    program = (
-        f"import sys, argparse\nfrom stvt.cli import {command} as c\n"
-        "c.add(argparse.ArgumentParser().add_subparsers())\n"
-        "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
-    )
-    subprocess.run([sys.executable, "-P", "-c", program], check=True, capture_output=True)
+    assert reports.run_table(*read_run(run), "csv", by="scene").count("\n") == 9
 
 
 def test_code_that_a_run_names_runs_only_if_allowed(

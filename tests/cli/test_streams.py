@@ -22,8 +22,7 @@ def test_closed_streams_change_no_file_and_no_exit_code(tmp_path: Path) -> None:
     program.write_text(
         "import os, sys\nfrom stvt.cli import main\n"
         "from stvt.cli import list as listing\n"
-        "main.COMMANDS = ('list',)\n"
-        f"listing.list_ = lambda args: open({str(tmp_path / 'file')!r}, 'w').fileno()\n"
+        f"listing.run = lambda args: open({str(tmp_path / 'file')!r}, 'w').fileno()\n"
         "sys.exit(main.main(['list', 'methods']))\n"
     )
     closed = shell(f"{sys.executable} -P {program} <&- >&- 2>&-")

@@ -89,7 +89,8 @@ def test_a_set_of_the_centred_bd_is_prepared_loaded_and_verified(
     root = tmp_path / "data"
     datasets.prepare("mine", root, source, degradation="BDC")
     prepared = datasets.load("mine", root)
-    assert prepared.phase("BDCx4") == 1.5 and prepared.degradations["BDCx4"]["kernel_size"] == 12
+    parameters = prepared.degradations["BDCx4"]
+    assert (parameters["phase"], parameters["kernel_size"]) == (1.5, 12)
     assert main(["verify", "mine", "--root", str(root)]) == 0
     with pytest.raises(datasets.DatasetError, match="stvt prepare mine --degradation BI"):
         prepared.require("BIx4")

@@ -1,6 +1,5 @@
 """What `stvt bench model` says of memory: the peak of each method, and the bytes that parts move."""
 
-import argparse
 import json
 import os
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stvt.cli import bench as bench_command
+from stvt.cli.main import main
 from stvt.profiling.breakdown import Cost
 from stvt.profiling.memory import Case, peak_here
 from stvt.profiling.stream import Comparison, Form, Part, parts_table
@@ -37,11 +36,11 @@ def test_an_operator_reads_its_inputs_and_writes_its_result_and_a_view_moves_not
 
 
 def test_bytes_are_compared_with_those_copied_in_the_same_run() -> None:
-    laps = [Cost(0.5, 0.5)]
-    form = Form("stream", laps, {"all of it": Part(laps, 1e9, 4e9)}, 1e9)
+    part = Part([Cost(0.5, 0.5)], 1e9, 4e9)
+    form = Form("stream", part, {"all of it": part})
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, [form], 0.0)
-    part, whole = parts_table(made, 1e10, copying=16e9)
-    assert part["% of products"] == 20 and part["% of copying"] == whole["% of copying"] == 50
+    row, whole = parts_table(made, 1e10, copying=16e9)
+    assert row["% of products"] == 20 and row["% of copying"] == whole["% of copying"] == 50
     assert "% of copying" not in parts_table(made, 1e10)[0]
     assert min(ceilings(torch.device("cpu"), "bf16", rounds=1)) > 0
 
@@ -85,8 +84,17 @@ def test_several_sizes_are_measured_and_every_peak_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "bench.json"
-    arguments = ["model", "--methods", "bicubic+blend", "--size", "64x48,48x32", "--rounds", "1"]
-    assert run([*arguments, "--device", "cpu", "--out", str(file)]) == 0
+    arguments = [
+        "bench",
+        "model",
+        "--methods",
+        "bicubic+blend",
+        "--size",
+        "64x48,48x32",
+        "--rounds",
+        "1",
+    ]
+    assert main([*arguments, "--device", "cpu", "--out", str(file)]) == 0
     out = capsys.readouterr().out
     assert "64x48, fp32" in out and "48x32, fp32" in out and "peak MiB" in out
     first, second = json.loads(file.read_text())["methods"]
@@ -94,11 +102,3 @@ def test_several_sizes_are_measured_and_every_peak_is_written(
     for told in (first, second):
         assert {"peak_memory_bytes", "memory_is"} <= told.keys()
         assert told["forms"]["stream"]["parts"]["the rest"]["bytes"] > 0
-
-
-def run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    bench_command.add(parser.add_subparsers(dest="command", required=True))
-    args = parser.parse_args(["bench", *arguments])
-    code: int = args.run(args)
-    return code

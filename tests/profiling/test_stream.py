@@ -1,6 +1,5 @@
 """The stream comparison: parts add up, what is shared is counted once, outputs agree."""
 
-import argparse
 import copy
 import json
 import shutil
@@ -21,7 +20,6 @@ from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings, WindowMethod
 from stvt.baselines.registry import NETWORKS
-from stvt.cli import bench as bench_command
 from stvt.cli.main import main
 from stvt.profiling import stream
 from stvt.profiling.breakdown import Breakdown, Cost
@@ -64,22 +62,22 @@ def test_features_of_a_window_of_three_are_computed_once_instead_of_thrice(
 def test_the_parts_are_the_whole(compared: Comparison) -> None:
     for form in compared.forms:
         parts = form.parts.values()
-        assert sum(one.multiply_accumulates for one in parts) == form.multiply_accumulates
+        assert sum(one.multiply_accumulates for one in parts) == form.whole.multiply_accumulates
         for clock in ("wall", "process"):
-            whole = sum(getattr(lap, clock) for lap in form.laps)
+            whole = sum(getattr(lap, clock) for lap in form.whole.laps)
             spent = sum(getattr(lap, clock) for part in parts for lap in part.laps)
             assert spent == pytest.approx(whole, rel=1e-6)
 
 
 def test_every_form_is_timed_as_often(compared: Comparison) -> None:
-    assert [len(form.laps) for form in compared.forms] == [2, 2]
+    assert [len(form.whole.laps) for form in compared.forms] == [2, 2]
     assert compared.outputs == 1 and compared.megapixels == 32 * 48 / 1e6
 
 
 def test_tables_are_medians_for_each_megapixel_with_the_spread_of_ratios() -> None:
     def form(name: FormName, *seconds: float) -> Form:
         laps = [Cost(one, one) for one in seconds]
-        return Form(name, laps, {"all of it": Part(laps, 4e9)}, 4e9)
+        return Form(name, Part(laps, 4e9), {"all of it": Part(laps, 4e9)})
 
     made = Comparison(
         method="one",
@@ -107,7 +105,8 @@ def test_tables_are_medians_for_each_megapixel_with_the_spread_of_ratios() -> No
 
 def test_a_part_that_runs_in_one_form_alone_has_no_ratio() -> None:
     lap = Cost(0.5, 0.5)
-    forms = [Form("windows", [lap], {}, 0), Form("stream", [lap], {"one": Part([lap])}, 0)]
+    whole = Part([lap])
+    forms = [Form("windows", whole), Form("stream", whole, {"one": whole})]
     made = Comparison("one", "", 1, 1, (), 1, 1.0, "", "fp32", True, forms, 0.0)
     part, _ = parts_table(made, ceiling=1e11)
     assert part["ms, windows"] == 0 and part["ms, stream"] == 500 and part["ratio"] is None
@@ -178,14 +177,13 @@ def test_times_of_a_pair_share_what_the_pair_gives() -> None:
         network.double()  # in single precision roundings move where flows point to
     forms: tuple[FormName, ...] = ("moments", "windows", "stream")
     made = compare("dain", method, 8, 8, (0.25, 0.5), forms=forms, rounds=0)
-    moments, windows, streamed = made.forms
     assert made.outputs == 2 and made.difference < 1e-10
     flow = [form.parts["flow"].multiply_accumulates for form in made.forms]
     depth = [form.parts["depth"].multiply_accumulates for form in made.forms]
     assert flow[0] == 2 * flow[1] > 2 * flow[2] > 0
     assert depth[0] == 2 * depth[1] == 4 * depth[2] > 0
-    assert moments.multiply_accumulates > windows.multiply_accumulates
-    assert windows.multiply_accumulates > streamed.multiply_accumulates
+    whole = [form.whole.multiply_accumulates for form in made.forms]
+    assert whole[0] > whole[1] > whole[2]
 
 
 def test_the_scene_moves_has_texture_and_is_the_same_each_time() -> None:
@@ -202,7 +200,7 @@ def test_the_command_prints_tables_and_writes_every_number(
 ) -> None:
     file = tmp_path / "bench.json"
     options = ["--methods", "edvr-m", "--size", "48x32", "--rounds", "1", "--device", "cpu"]
-    assert run(["bench", what, *options, "--out", str(file)]) == 0
+    assert main(["bench", what, *options, "--out", str(file)]) == 0
     printed = capsys.readouterr()
     assert "48x32, fp32" in printed.out and "edvr-m" in printed.out
     assert "GMAC/s in fp32 matrix products" in printed.out
@@ -212,22 +210,14 @@ def test_the_command_prints_tables_and_writes_every_number(
     assert told["difference"] < 1e-4 and set(told["forms"]) == forms
 
 
-def run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    bench_command.add(parser.add_subparsers(dest="command", required=True))
-    args = parser.parse_args(arguments)
-    code: int = args.run(args)
-    return code
-
-
 def test_the_published_form_is_plain_and_in_single_precision() -> None:
     method = build("stvun-s", Settings(untrained=True, precision="bf16"))
     forms: tuple[FormName, ...] = ("published", "stream")
     made = compare("stvun-s", method, 64, 64, (), forms=forms, rounds=0, precision="bf16")
     assert 1e-5 < made.difference < 0.1
     assert method.precision == "bf16"
-    published, streamed = made.forms
-    assert published.multiply_accumulates > streamed.multiply_accumulates
+    published, streamed = (form.whole.multiply_accumulates for form in made.forms)
+    assert published > streamed
 
 
 def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
@@ -246,7 +236,7 @@ def test_compiled_parts_give_the_same_and_stay_compiled_when_watched(
     monkeypatch.setattr(stream, "compile_networks", shown)
     compared = compare("edvr", method, 32, 48, forms=["stream", "compiled"], rounds=1)
     assert compared.difference < 1e-10 and runs
-    counts = {form.multiply_accumulates for form in compared.forms}
+    counts = {form.whole.multiply_accumulates for form in compared.forms}
     assert len(counts) == 1 and counts.pop() > 0
     copied = copy.deepcopy(method)
     shown(copied, "parts", "cpu")
@@ -285,7 +275,7 @@ def test_a_compiled_network_makes_the_same_frames() -> None:
 
 def test_a_form_that_is_not_known_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        run(["bench", "stream", "--forms", "windows,twice"])
+        main(["bench", "stream", "--forms", "windows,twice"])
     assert "no form 'twice'" in capsys.readouterr().err
 
 

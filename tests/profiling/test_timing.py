@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time as clock
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,14 @@ def test_the_median_is_the_time_of_a_frame_without_that_of_the_first() -> None:
     assert cost.median is not None and 0.02 <= cost.median < 0.15
     assert cost.p10 is not None and cost.p90 is not None
     assert cost.p10 <= cost.median <= cost.p90
-    assert not cost.out_of_memory and cost.device_median is None
+    assert not cost.out_of_memory
 
 
 def test_repeats_go_on_until_the_budget_is_spent_or_there_are_enough() -> None:
     short = measure(Slow(seconds=0.02), 32, 32, budget_seconds=0, min_repeats=2)
     long = measure(Slow(seconds=0.02), 32, 32, budget_seconds=0.5, min_repeats=2)
     capped = measure(Slow(seconds=0), 32, 32, budget_seconds=60, max_repeats=7)
-    assert short.n == 2 < long.n <= 25
+    assert short.n == 2 and long.n in range(3, 26)
     assert capped.n == 7
 
 
@@ -104,7 +105,7 @@ def test_the_scene_is_the_same_each_time_and_moves_and_has_texture() -> None:
     for one, two in zip(first.windows, second.windows, strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
     before, after = first.windows[0]
-    torch.testing.assert_close(before[:, :-1, :-2], after[:, 1:, 2:], rtol=0, atol=0)
+    assert (before - after).abs().mean() > 0.02
     assert before.std() > 0.05 and 0 <= before.min() and before.max() <= 1
 
 
@@ -166,7 +167,7 @@ def test_too_little_memory_is_a_value(error: Exception, after: int) -> None:
     assert cost.out_of_memory
     assert cost.n == max(after - 2, 0)
     assert (cost.median is None) == (after == 0)
-    assert json.loads(json.dumps(cost.facts()))["out_of_memory"] is True
+    assert json.loads(json.dumps(asdict(cost)))["out_of_memory"] is True
 
 
 def test_another_error_is_an_error() -> None:
@@ -194,14 +195,14 @@ def test_peak_memory_is_what_was_used_and_the_weights() -> None:
 
 
 def test_facts_are_plain_and_name_the_device() -> None:
-    facts: dict[str, Any] = measure(Slow(seconds=0), 16, 16, budget_seconds=0).facts()
+    facts: dict[str, Any] = asdict(measure(Slow(seconds=0), 16, 16, budget_seconds=0))
     assert json.loads(json.dumps(facts)) == facts
     assert "thread" in facts["device"] and facts["precision"] == "fp32"
     assert np.isfinite(facts["median"])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_cuda_the_device_is_waited_for_and_its_own_clock_read() -> None:
+def test_on_cuda_the_device_is_waited_for_and_its_own_memory_read() -> None:
     class Heavy(Large):
         def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
             self.network(torch.ones(8192, 2048, device="cuda"))
@@ -210,7 +211,6 @@ def test_on_cuda_the_device_is_waited_for_and_its_own_clock_read() -> None:
     method = Heavy()
     method.network.cuda()
     cost = measure(method, 64, 64, budget_seconds=1)
-    assert cost.median and cost.device_median
-    assert cost.device_median == pytest.approx(cost.median, rel=0.5)
+    assert cost.median
     assert cost.peak_memory_bytes and cost.peak_memory_bytes > 128 << 20
     assert torch.cuda.get_device_name() == cost.device

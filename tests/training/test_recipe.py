@@ -1,14 +1,12 @@
 """Recipes: the paper's values, and every value that is not allowed, in one line."""
 
-import argparse
 import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from stvt.cli import train as train_command
-from stvt.cli.main import main
+from stvt.cli.main import build_parser, main
 from stvt.core.errors import UsageError
 from stvt.training.recipe import PRESETS, TrainingRecipe, preset_recipe
 
@@ -128,7 +126,5 @@ def test_what_is_no_number_is_one_line(
 
 def test_every_value_of_a_recipe_has_an_option() -> None:
     """But for the stage and the sets, which have options of another form."""
-    parser = argparse.ArgumentParser()
-    train_command.add(parser.add_subparsers())
-    options = vars(parser.parse_args(["train", "--out", "run"]))
+    options = vars(build_parser().parse_args(["train", "--out", "run"]))
     assert {one.name for one in fields(TrainingRecipe)} <= set(options)

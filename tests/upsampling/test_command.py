@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stvt.cli import upsample as upsample_command
+from stvt.cli.main import build_parser
 from stvt.core.errors import StvtError
 from stvt.upsampling.sources import Part
 
@@ -53,9 +53,7 @@ def test_every_wrong_wish_is_one_line(tmp_path: Path, more: dict[str, object], s
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    upsample_command.add(parser.add_subparsers())
-    return parser.parse_args(["upsample", *words])
+    return build_parser().parse_args(["upsample", *words])
 
 
 def test_the_command_line_carries_it_out(

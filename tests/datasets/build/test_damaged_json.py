@@ -108,7 +108,7 @@ def readers(place: Path, name: str) -> list[Callable[[], object]]:
 def used(place: Path, name: str) -> None:
     prepared = load(name, place / "data")
     for label in prepared.degradations:
-        prepared.phase(label), prepared.scale(label), prepared.digest(label)
+        prepared.digest(label)
         for scene in prepared.scenes.values():
             scene.gt_size(label), scene.fps, prepared.missing
             for index in range(min(scene.frames, 3)):

@@ -105,7 +105,7 @@ def test_a_set_that_is_not_prepared_or_whose_manifest_is_damaged_is_one_line(
 def test_a_degradation_that_is_lacking_is_said_with_the_command(prepared: Path) -> None:
     loaded = load("mine", prepared.parent)
     loaded.require("BIx4")
-    assert loaded.phase("BIx4") == 1.5
+    assert loaded.degradations["BIx4"]["phase"] == 1.5
     with pytest.raises(DatasetError, match=r"`stvt prepare mine --degradation BI --scale 2`"):
         loaded.require("BIx2")
     with pytest.raises(IndexError):

@@ -97,7 +97,7 @@ def test_clips_too_short_or_small_are_said_in_one_line(stored: TrainingClip) -> 
 
 
 def test_a_photograph_in_motion_is_the_same_each_time_and_moves() -> None:
-    pictures = photographs()
+    pictures = list(photographs().values())
     one, again = (np.stack(list(clip(pictures, 5, frames=4, side=64))) for _ in range(2))
     assert np.array_equal(one, again)
     assert one.shape == (4, 64, 64, 3)

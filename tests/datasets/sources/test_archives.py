@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stvt.datasets import DatasetError, prepare
 from stvt.datasets.frames import encode_png
 from stvt.datasets.sources.archives import kind, open_archive
+from tests.builders.training_videos import film, write_video
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Files = dict[str, bytes]
@@ -113,6 +114,20 @@ def test_backslashes_of_old_programs_part_folders(of: str, frames: Files, tmp_pa
     windows = {name.replace("/", "\\"): content for name, content in frames.items()}
     outcome = prepare("mine", tmp_path / "root", packed(tmp_path, of, windows))
     assert (outcome.prepared, outcome.failures) == (["a", "b"], [])
+
+
+def test_an_archive_of_a_folder_of_videos_gives_them(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mkv", film(3))
+    video = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").unlink()
+    path = packed(tmp_path, "zip", {"films/a.mkv": video, "films/b.mkv": video})
+    outcome = prepare("mine", tmp_path / "root", path)
+    assert (outcome.prepared, outcome.failures) == (["a", "b"], [])
+
+
+def test_an_archive_of_frames_alone_is_a_scene_of_its_name(frames: Files, tmp_path: Path) -> None:
+    alone = {name.removeprefix("set/a/"): data for name, data in frames.items() if "/a/" in name}
+    assert prepare("mine", tmp_path / "root", packed(tmp_path, "zip", alone)).prepared == ["frames"]
 
 
 def test_an_archive_in_an_archive_is_named(frames: Files, tmp_path: Path) -> None:

@@ -245,6 +245,6 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     (tmp_path / "f.zip").write_bytes(FILE)
     assert main([*command, "--source", str(tmp_path / "f.zip")]) == 0
     said = capsys.readouterr().out
-    assert "would take 1 scenes, 3 frames of" in said and "in known" in said
+    assert "would take 1 scenes, 3 frames of" in said and "f.zip/known" in said
     assert "unpacking" in said
     assert [file.name for file in tmp_path.iterdir()] == ["f.zip"]

@@ -20,9 +20,11 @@ def test_a_folder_of_frames_is_one_scene(
     tmp_path: Path, moving_square: Clip, write_clip: Write
 ) -> None:
     write_clip(tmp_path / "walk", moving_square(3))
-    (scene,) = find_scenes(tmp_path / "walk").scenes
-    assert isinstance(scene, Pictures)
-    assert (scene.name, len(scene.files)) == ("walk", 3)
+    write_clip(tmp_path / "run" / "GT", moving_square(3))
+    for name in ("walk", "run"):
+        (scene,) = find_scenes(tmp_path / name).scenes
+        assert isinstance(scene, Pictures)
+        assert (scene.name, len(scene.files)) == (name, 3)
 
 
 def test_folders_and_videos_are_scenes_side_by_side_and_what_is_neither_is_said(

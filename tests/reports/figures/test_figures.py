@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,7 @@ from PIL import Image
 
 from stvt import baselines, datasets
 from stvt.baselines import SHIPPED
-from stvt.cli import figures as figures_command
+from stvt.cli.main import build_parser
 from stvt.core.errors import UsageError
 from stvt.core.files import write_json
 from stvt.core.safe_names import file_name
@@ -195,9 +194,7 @@ def test_the_commands_make_figures_of_any_frames(
     tmp_path: Path, write_clip: Any, moving_square: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_clip(tmp_path / "clip", moving_square(4, 64, 64))
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-    figures_command.add(commands)
+    parser = build_parser()
     first, second, *_ = sorted(folder.iterdir())
     lines = [["flow", str(first), str(second)]]
     lines += [["confidence", str(folder), "--untrained", "--method", "stvun"]]
