@@ -196,15 +196,7 @@ def number(words: str, is_allowed: Callable[[float], bool]) -> Callable[[str], f
     return read
 
 
-def non_negative(text: str) -> float:
-    """A finite number from 0 on."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number < math.inf:
-        raise ArgumentTypeError(f"'{text}' is not a finite number from 0 on")
-    return number
+non_negative = number("a finite number from 0 on", lambda value: 0 <= value < math.inf)
 
 
 def tile(text: str) -> int | Literal["auto"]:
