@@ -11,12 +11,13 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from .errors import StvtError
 
 T = TypeVar("T")
+LARGEST = 2**63 - 1  # of whole numbers: what arrays and data frames hold
 
 
 def from_dict(cls: type[T], value: object, where: str, error: type[StvtError] = StvtError) -> T:
     """The dataclass `cls` from what JSON gave; fields that it does not know are passed over.
 
-    Types: str, int, float, bool, None, unions, Literal, list, tuple, dict[str, ...], dataclasses.
+    Types: str, int (of 64 bits), float, bool, None, unions, Literal, list, tuple, dict[str, ...], dataclasses.
     where: the file, for the message.
     Raises `error`, as in "run.json: scenes[2].frames: is 'x', expected int", at the first fault.
 
@@ -66,9 +67,11 @@ def _reader(kind: Any) -> Reader:
 
 
 def _plain(kind: Any, allowed: tuple[Any, ...], value: Any) -> Any:
+    if type(value) is int and abs(value) > LARGEST and kind is not Any:
+        raise _Fault(f"is {_short(value)}, too large")
     if type(value) is kind or kind is Any or value in allowed:
         return value
-    if kind is float and type(value) is int and abs(value) < 1 << 1023:
+    if kind is float and type(value) is int:
         return float(value)
     raise _unexpected(kind, value)
 

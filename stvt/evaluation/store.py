@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stvt.core import files
 from stvt.core.errors import UsageError
-from stvt.core.records import from_dict
+from stvt.core.records import LARGEST, from_dict
 from stvt.core.safe_names import file_name
 from stvt.metrics import METRICS
 from stvt.reports import COLUMNS, WHOLE_SCENE
@@ -113,12 +113,13 @@ def _check(record: UnitRecord, file: Path) -> None:
         match row:  # by hand: `from_dict` would take longer than all else where nothing is to do
             case [
                 int(frame),
-                int() | float(),
+                int() | float() as time,
                 str(),
                 str(),
-                int() | float() | "inf" | "-inf" | "nan",
+                int() | float() | "inf" | "-inf" | "nan" as value,
             ]:
-                if WHOLE_SCENE <= frame < MOST_FRAMES:
+                large = any(type(one) is int and abs(one) > LARGEST for one in (time, value))
+                if WHOLE_SCENE <= frame < MOST_FRAMES and not large:
                     continue
         raise UsageError(f"{file}: scores[{place}]: is {str(row)[:60]}, no score of a frame")
 

@@ -44,5 +44,17 @@ def test_odd_json_is_one_line(text: str, tmp_path: Path) -> None:
     assert str(file) in str(caught.value)
 
 
+@dataclass
+class Count:
+    frames: int
+
+
+@pytest.mark.parametrize("number", [2**63, -(10**30), 10**400])
+def test_whole_numbers_have_64_bits(number: int) -> None:
+    with pytest.raises(StvtError, match=r"^a: frames: is -?\d+(\.\.\.)?, too large$"):
+        from_dict(Count, {"frames": number}, "a")
+    assert from_dict(Count, {"frames": 2**63 - 1}, "a").frames == 2**63 - 1
+
+
 def test_whole_numbers_are_taken_as_floats() -> None:
     assert from_dict(Size, json.loads('{"width": 3, "names": ["a"]}'), "a") == Size(3.0, ("a",))

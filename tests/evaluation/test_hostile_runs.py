@@ -20,7 +20,21 @@ from stvt.evaluation.figures import crop_figures
 from stvt.evaluation.report import read_run, report
 
 TABLES = ("dataset", "1", "2", "scene", "time", "runtime")
-ODD: list[Any] = [None, True, -1, 10**30, 1e308, "", "x", "../../x", "a\x1b[31m\nb", [], {}, [[]]]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    10**30,
+    10**400,
+    1e308,
+    "",
+    "x",
+    "../../x",
+    "a\x1b[31m\nb",
+    [],
+    {},
+    [[]],
+]
 ODD += [{"x": None}, "1/0", "=1+1", "\ud800", "inf", float("nan"), "untrained", "x" * 5000]
 
 
