@@ -15,8 +15,8 @@ from stvt.core.records import from_dict
 from stvt.training.checkpoints import writing
 from stvt.training.validation import BASELINE
 
-# A step, then numbers.
-_LINE = re.compile(r"[0-9]{1,18}(,-?([0-9.]+(e[-+]?[0-9]+)?|inf|nan))*\n")
+_NUMBER = r"-?([0-9]{1,30}(\.[0-9]{1,30})?(e[-+]?[0-9]{1,3})?|inf|nan)"
+_LINE = re.compile(rf"[0-9]{{1,18}}(,{_NUMBER})*\n")  # a step, then numbers
 
 
 @dataclass(frozen=True)
