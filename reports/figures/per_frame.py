@@ -40,7 +40,8 @@ def frame_plots(
     """PSNR against the frame, a panel a scene, new frames filled and existing ones hollow.
 
     Returns the files of each page and what was left out, in words. A data set that fits on one
-    page is drawn as PDF too; of many pages a PDF each would take as long as all else together.
+    page is drawn as PDF too; of many pages a PDF each would take as long as all else together. Of
+    one that does not fit on `PAGES_A_DATASET` the first page is drawn, as a sample.
     """
     dataset, channel = column
     scores = of_frames(scores)
@@ -55,7 +56,8 @@ def frame_plots(
         & ((scores["channel"] == channel) | (metric not in ("psnr", "ssim")))
     ]
     scenes = [scene for scene in means.scenes[dataset] if (rows["scene"] == scene).any()]
-    first_scenes = scenes[: PANELS_A_PAGE * PAGES_A_DATASET]
+    fit = len(scenes) <= PANELS_A_PAGE * PAGES_A_DATASET
+    first_scenes = scenes if fit else scenes[:PANELS_A_PAGE]
     pages = [
         first_scenes[at : at + PANELS_A_PAGE] for at in range(0, len(first_scenes), PANELS_A_PAGE)
     ]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FIGURES = "figures"
-PICTURES_A_DATASET = 40
+PICTURES_A_DATASET, SAMPLE = 40, 12  # if there are more scenes, so many of them are shown
 FAILURES_LISTED = 200
 
 
@@ -118,7 +118,7 @@ def _markdown(
         frames_left_out=[(dataset, reason) for dataset, _, reason in plots if reason],
         pictures=list(_pictures(rows, means, pictures, figures)),
         pictures_left_out=[
-            (dataset, PICTURES_A_DATASET, len(scenes))
+            (dataset, SAMPLE, len(scenes))
             for dataset, scenes in pictures.items()
             if len(scenes) > PICTURES_A_DATASET
         ],
@@ -147,7 +147,8 @@ def _pictures(
 ) -> Iterator[tuple[_Figure | None, list[str]]]:
     """The picture of each scene, and what could not be shown in it."""
     for dataset, scenes in pictures.items():
-        for scene in list(scenes)[:PICTURES_A_DATASET]:
+        first = SAMPLE if len(scenes) > PICTURES_A_DATASET else None
+        for scene in list(scenes)[:first]:
             files: FrameFiles = scenes[scene]
             file = figures / scene_file(dataset, scene)
             psnr = psnr_of_frame(rows, dataset, scene, files.frame)
