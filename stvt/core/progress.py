@@ -68,6 +68,7 @@ def _bar(unit: str, done: int, total: int | None) -> tqdm[Any]:
         bar_format=line + numbers.replace("%s", plural(unit)),
         dynamic_ncols=terminal,
         leave=terminal,
+        position=None if terminal else 0,  # no moving from line to line in a log
         mininterval=0.2 if terminal else SECONDS,
         delay=0 if terminal else SECONDS,
         miniters=0,

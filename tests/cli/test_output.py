@@ -102,6 +102,19 @@ def test_verbosely_an_error_has_its_traceback(capsys: pytest.CaptureFixture[str]
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_without_a_terminal_two_lines_of_progress_move_no_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with progress.progress_line() as frames, progress.progress_line("method") as methods:
+        frames(1, 2, "scoring")
+        methods(1, 2, "counting")
+        frames(2, 2, "scoring")
+    said = capsys.readouterr().err
+    assert "scoring: 2 of 2 frames" in said and "counting: 1 of 2 methods" in said
+    assert not set("\x1b\r") & set(said)
+
+
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
