@@ -155,7 +155,13 @@ class CustomMethod(WindowMethod):
             network.to(self.device).eval()
 
     def begin(self, scene: Scene) -> None:
-        self.warnings = []
+        warnings: list[str] = []
+        if self.modules and self.modules.rerun_error:
+            warnings.append(
+                f"{self.name}: its file cannot be run anew for each scene "
+                f"({self.modules.rerun_error}): what its globals and classes keep goes on to the next"
+            )
+        self.warnings, self.is_out_of_range = warnings, False
         if hasattr(self.inner, "begin"):
             with self.guarded():
                 self.inner.begin(scene)
@@ -190,13 +196,14 @@ class CustomMethod(WindowMethod):
     def check_range(self, output: Tensor) -> None:
         """Adds a warning, one a scene, if the values are not in [0, 1]."""
         outside = (output - 0.5).abs() > 0.5 + OVERSHOOT
-        if not self.warnings and outside.float().mean() > FEW_VALUES:
+        if not self.is_out_of_range and outside.float().mean() > FEW_VALUES:
+            self.is_out_of_range = True
             low, high = output.min(), output.max()
             warning = (
                 f"{self.name}: values from {low:.3g} to {high:.3g}, where [0, 1] is expected; what "
                 "lies outside is clipped: are they in 0..255 or -1..1?"
             )
-            self.warnings = [warning]
+            self.warnings = [*self.warnings, warning]
 
     def guarded(self) -> AbstractContextManager[None]:
         return guarded(self.name, self.modules)

@@ -107,7 +107,11 @@ class CustomModules:
 
     Two files may each import a neighbour of the same name: outside `active` no neighbour is in
     `sys.modules`, and what the file added to `sys.path` is not there.
+
+    rerun_error: why the file could not be run anew after `forget_state`, "" where it was.
     """
+
+    rerun_error = ""
 
     def __init__(self, path: Path) -> None:
         self.file = path
@@ -179,10 +183,12 @@ def load_file(path: Path) -> CustomModules:
         return known
     try:
         modules = CustomModules(path)
-    except Exception:
-        if known is None or now != before:
+    except Exception as error:
+        if known is None or now != before or isinstance(error, MemoryError):
             raise
-        modules = known  # it cannot be run twice: a registry of its classes knows them already
+        # As where a registry has its classes by their names already: it goes on, and is said.
+        modules, known.rerun_error = known, one_line(error, __file__)
+        sys.modules[known.main.__name__] = known.main
     _stale.discard(path)
     _loaded[path] = now, modules
     return modules

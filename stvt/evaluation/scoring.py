@@ -137,10 +137,8 @@ def _restored(
     if isinstance(method, PrecomputedFrames) and method.scene is not None:
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
-        read = partial(baselines.read_precomputed, name=method.name)
         for frame, position in wanted.items():
-            file = method.files[frame]
-            yield position, lambda file=file: judge.checked(read(file))  # type: ignore[misc]
+            yield position, partial(_read_restored, method, frame, judge)
         return
     protocol = unit.protocol
 
@@ -166,6 +164,10 @@ def _restored(
             f"{unit.label}: made no frame {min(wanted)} of '{unit.scene}' "
             f"({len(wanted)} of {len(unit.positions)} are missing)"
         )
+
+
+def _read_restored(method: PrecomputedFrames, frame: int, judge: Judge) -> Frame:
+    return judge.checked(baselines.read_precomputed(method.files[frame], method.name))
 
 
 def seed(text: str) -> None:

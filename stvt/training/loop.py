@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from stvt import baselines
-from stvt.baselines import init_weights
+from stvt.baselines import init_weights, is_out_of_memory
 from stvt.core.errors import UsageError
 from stvt.core.files import locked, read_json, remove_temporaries, write_json
+from stvt.core.formatting import plain
 from stvt.core.progress import Progress
 from stvt.core.records import from_dict
 from stvt.training import checkpoints
@@ -217,9 +218,12 @@ def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
     if saved is not None:
         try:
             state.load_state_dict(saved)
-        except Exception as error:  # what is missing or of another shape, in any of its parts
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise UsageError(
-                f"{out / 'checkpoints'}: are of another training; take another --out"
+                f"{out / 'checkpoints'}: are of another training ({plain(error, 100)}); take another "
+                "--out"
             ) from error
         say(f"goes on after step {state.step}")
     log.truncate(state.step)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import stvt
+from stvt.evaluation.report import read_run
 
 METHOD = """
 import torch
@@ -38,9 +39,14 @@ def test_a_scene_scores_the_same_after_another_and_alone(
     assert len(alone) and list(last["value"]) == list(alone["value"])
 
 
-def test_a_file_that_cannot_be_run_twice_is_run_once(root: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_run_twice_is_run_once_and_that_is_said(
+    root: Path, tmp_path: Path
+) -> None:
     """As one whose classes a registry of a library takes by their names, once each."""
     top = "import torch; assert not hasattr(torch, 'registered'); torch.registered = True"
     (tmp_path / "own.py").write_text(METHOD.format(top=top, field="seen = []", store="self.seen"))
     scores = stvt.evaluate("squares", f"m={tmp_path}/own.py:M", root=root, out=tmp_path / "run")
     assert scores.attrs["failures"] == [] and set(scores["scene"]) == {"left", "right"}
+    _, info = read_run(tmp_path / "run")
+    assert len(info.warnings) == 1
+    assert "cannot be run anew for each scene (AssertionError: " in info.warnings[0]
