@@ -10,8 +10,8 @@ from stvt.cli.project import NAME, project_file
 
 
 def add(command: Any) -> None:
-    seams = "doctor takes no words; in a checkout: python -P tests/benchmarks/seams.py"
-    options.gone(command, "tiles", seams)
+    seams = "of `doctor tiles` now: python -P tests/benchmarks/seams.py, in a checkout"
+    options.gone(command, "tiles", f"doctor takes no words; in the place {seams}")
     options.add_root(command)
 
 

@@ -169,7 +169,9 @@ def gone(command: Any, name: str, instead: str) -> None:
     def refuse(text: str) -> NoReturn:
         raise ArgumentTypeError(instead)
 
-    command.add_argument(name, nargs="?", const="", type=refuse, help=argparse.SUPPRESS)
+    command.add_argument(
+        name, nargs="?", const="", metavar="WORD", type=refuse, help=argparse.SUPPRESS
+    )
 
 
 def positive(text: str, least: int = 1) -> int:
