@@ -131,6 +131,18 @@ def check_weights(specs: Iterable[str], settings: Settings) -> None:
             )
 
 
+def has_weights(expression: str, settings: Settings) -> bool:
+    """Whether the weights of all networks of a method are here."""
+    from .weights.store import find_weights
+
+    try:
+        for network in () if settings.untrained else networks_of([expression]):
+            find_weights(network, settings)
+    except MethodError:
+        return False
+    return True
+
+
 def network_of(spec: str) -> str:
     """The one network of a method that a single file of weights is for: its own, or the only one."""
     _, what = split_label(spec)

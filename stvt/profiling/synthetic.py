@@ -9,7 +9,6 @@ from torch.nn.functional import grid_sample
 
 from stvt import baselines
 from stvt.baselines import Method, Precision, Settings
-from stvt.upsampling.choose import has_weights
 
 GROUND = (1.3, 0.7)  # pixels right and down that the view moves with each frame
 DISC = (-2.1, 0.9)  # and the thing before it
@@ -56,7 +55,7 @@ def available_method(
     """A method with its weights if they are here, else untrained, as its `weights` then says."""
     known = baselines.METHODS.get(spec)
     scale = known.scales[-1] if known and known.kind != "temporal" else 4
-    untrained = not has_weights(baselines.ALIASES.get(spec, spec), Settings())
+    untrained = not baselines.has_weights(baselines.ALIASES.get(spec, spec), Settings())
     settings = Settings(
         scale=scale, device=device, precision=precision, tile=tile, untrained=untrained
     )

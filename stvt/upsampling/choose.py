@@ -85,7 +85,7 @@ def preferred_method(settings: Settings) -> str:
     if settings.untrained:
         return FALLBACK
     names = (n for n in PREFERRED if _has_scale(baselines.ALIASES.get(n, n), settings.scale))
-    return next((name for name in names if has_weights(name, settings)), FALLBACK)
+    return next((name for name in names if baselines.has_weights(name, settings)), FALLBACK)
 
 
 def _nearest_scale(expression: str, settings: Settings) -> int:
@@ -93,7 +93,11 @@ def _nearest_scale(expression: str, settings: Settings) -> int:
     scales = [
         scale for scale in range(settings.scale, LARGEST_SCALE + 1) if _has_scale(expression, scale)
     ]
-    ready = (scale for scale in scales if has_weights(expression, replace(settings, scale=scale)))
+    ready = (
+        scale
+        for scale in scales
+        if baselines.has_weights(expression, replace(settings, scale=scale))
+    )
     return next(ready, scales[0] if scales else settings.scale)
 
 
@@ -101,13 +105,3 @@ def _has_scale(expression: str, scale: int) -> bool:
     """Whether those of a method's parts that stvt knows enlarge by so much."""
     specs = [baselines.METHODS.get(part) for part in expression.split("+")]
     return all(spec is None or spec.kind == "temporal" or scale in spec.scales for spec in specs)
-
-
-def has_weights(expression: str, settings: Settings) -> bool:
-    """Whether the weights of all networks of a method are here."""
-    try:
-        for network in () if settings.untrained else baselines.networks_of([expression]):
-            baselines.find_weights(network, settings)
-    except MethodError:
-        return False
-    return True
