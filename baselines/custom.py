@@ -138,7 +138,7 @@ class CustomMethod(WindowMethod):
         self, name: str, inner: Any, settings: Settings, modules: CustomModules | None = None
     ) -> None:
         self.name, self.inner, self.device = name, inner, torch.device(settings.device)
-        self.modules = modules
+        self.modules, self.is_out_of_range = modules, False
         self.before = whole_number(name, inner, "before", 0, 0)
         self.after = whole_number(name, inner, "after", 0, 0)
         self.scale = whole_number(name, inner, "scale", settings.scale, 1)
