@@ -116,7 +116,7 @@ class Prepared:
         for name, scene in self.manifest.scenes.items():
             kinds = {GT: scene.gt.frames} | ({label: scene.lr[label].frames} if label else {})
             for kind, records in kinds.items():
-                folder = self.folder / kind / name
+                folder = self.folder / f"{kind}/{name}"
                 try:
                     with os.scandir(folder) as entries:
                         statuses = {entry.name: entry.stat() for entry in entries}

@@ -16,6 +16,7 @@ from .scores import METRIC_ORDER, decimals
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+METHODS_DRAWN = 24  # in a figure, at most: more cannot be told apart
 Frames = Mapping[str, Mapping[str, Mapping[int, float]]]  # scene -> method -> frame -> value
 
 
@@ -100,8 +101,8 @@ class Averages:
         """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
 
         Untrained methods and means over fewer scenes than the others' do not take part, and there
-        are no places among means over different frames. Where frames equal the truth, two methods are compared by those that neither has so, then by how
-        many they have so.
+        are no places among means over different frames. Where frames equal the truth, two methods
+        are compared by those that neither has so, then by how many they have so.
         """
         key = (*column, metric, scene)
         if key not in self.known_ranks:
@@ -127,6 +128,20 @@ class Averages:
 
         places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
         return {method: Rank(place, max(places.values())) for method, place in places.items()}
+
+    def leading(self, dataset: str) -> list[str]:
+        """The methods that figures draw, in their order: all, or the best if there are too many.
+
+        The best are those of the data set's first channel and metric.
+        """
+        if len(self.methods) <= METHODS_DRAWN:
+            return list(self.methods)
+        column = next((column for column in self.columns if column[0] == dataset), None)
+        metric = next(iter(self.metrics[column]), "") if column else ""
+        ranks = self.ranks(column, metric) if column and metric else {}
+        last = Rank(len(self.methods), len(self.methods))
+        best = sorted(self.methods, key=lambda method: ranks.get(method, last).place)
+        return [method for method in self.methods if method in best[:METHODS_DRAWN]]
 
     def frame_count(self, dataset: str, scene: str | None = None, method: str | None = None) -> int:
         """How many frames of a data set, or a scene of it, were scored: of a method, or the most."""

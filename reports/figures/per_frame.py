@@ -47,7 +47,7 @@ def frame_plots(
     scores = of_frames(scores)
     measured = set(scores["metric"])
     metric = next((metric for metric in means.metrics[column] if metric in measured), "")
-    trained = [method for method in means.methods if method not in means.untrained]
+    trained = [method for method in means.leading(dataset) if method not in means.untrained]
     rows = scores[
         (scores["dataset"] == dataset)
         & (scores["metric"] == metric)
@@ -55,13 +55,15 @@ def frame_plots(
         & scores["value"].notna()
         & ((scores["channel"] == channel) | (metric not in ("psnr", "ssim")))
     ]
-    scenes = [scene for scene in means.scenes[dataset] if (rows["scene"] == scene).any()]
+    drawable = set(rows["scene"])
+    scenes = [scene for scene in means.scenes[dataset] if scene in drawable]
     fit = len(scenes) <= PANELS_A_PAGE * PAGES_A_DATASET
     first_scenes = scenes if fit else scenes[:PANELS_A_PAGE]
     pages = [
         first_scenes[at : at + PANELS_A_PAGE] for at in range(0, len(first_scenes), PANELS_A_PAGE)
     ]
-    by_scene = {str(scene): group for scene, group in rows.groupby("scene")}
+    drawn = rows[rows["scene"].isin(first_scenes)]
+    by_scene = {str(scene): group for scene, group in drawn.groupby("scene")}
     formats = ("png", "pdf") if len(pages) == 1 else ("png",)
     files = []
     for number, page in enumerate(pages, start=1):

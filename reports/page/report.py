@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stvt.core.files import write_text
 
-from ..averages import Averages, averages
+from ..averages import METHODS_DRAWN, Averages, averages
 from ..figures.crops import scene_picture
 from ..figures.per_frame import frame_plots
 from ..figures.quality_speed import runtime_plot
@@ -123,6 +123,7 @@ def _markdown(
             if len(scenes) > PICTURES_A_DATASET
         ],
         listed=FAILURES_LISTED,
+        methods_drawn=METHODS_DRAWN,
     )
 
 
@@ -148,8 +149,11 @@ def _pictures(
     """The picture of each scene, and what could not be shown in it."""
     for dataset, scenes in pictures.items():
         first = SAMPLE if len(scenes) > PICTURES_A_DATASET else None
+        drawn = means.leading(dataset)
         for scene in list(scenes)[:first]:
-            files: FrameFiles = scenes[scene]
+            all_files: FrameFiles = scenes[scene]
+            methods = {m: file for m, file in all_files.methods.items() if m in drawn}
+            files = replace(all_files, methods=methods)
             file = figures / scene_file(dataset, scene)
             psnr = psnr_of_frame(rows, dataset, scene, files.frame)
             title = f"{dataset}, {scene}, frame {files.frame}"

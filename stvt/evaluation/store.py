@@ -32,7 +32,7 @@ def unit_file(run: Path, dataset: str, scene: str, method: str) -> Path:
     >>> unit_file(Path("r"), "vid4", "city", "edvr+dain").as_posix()
     'r/units/vid4/city/edvr+dain.json'
     """
-    return run / "units" / dataset / scene / f"{file_name(method)}.json"
+    return run / f"units/{dataset}/{scene}/{file_name(method)}.json"
 
 
 def runtime_file(run: Path, method: str) -> Path:
@@ -73,11 +73,11 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
     Raises UsageError, one line that says what to do, if it is damaged.
     """
-    if not file.exists():
-        return None
     try:
         value = files.read_json(file, UsageError)
     except UsageError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
         raise UsageError(f"{error}; {AGAIN}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{file}: is damaged: it holds no object; {AGAIN}")

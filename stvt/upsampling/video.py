@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from stvt.core.errors import StvtError, UsageError
 from stvt.core.files import locked, reason
 from stvt.core.progress import Progress
 from stvt.datasets import usual_hold
+from stvt.evaluation.threads import ordered_pool
 from stvt.upsampling.choose import SideBySide, choose_method
 from stvt.upsampling.cuts import CutList
 from stvt.upsampling.encoder import (
@@ -90,11 +92,17 @@ def _run(
     tell = say if settings.tile == "auto" else None
     upsampling = Upsampling(method, placement, cuts, tell, job.repeats)
     done, total, known = sink.done, source.expected(placement.step or 1 / rate), len(source.notes)
+
+    def written(_: None) -> None:
+        nonlocal done
+        done += 1
+        progress(done, total, job.output.name)
+
     try:
-        for output in upsampling.outputs(source.frames(), lambda: source.last, done):
-            sink.write(as_picture(resized(output, (height, width))))
-            done += 1
-            progress(done, total, job.output.name)
+        with ordered_pool(written) as submit:  # encodes while the next output is computed
+            for output in upsampling.outputs(source.frames(), lambda: source.last, done):
+                picture = as_picture(resized(output, (height, width)))
+                submit(partial(sink.write, picture))
         sink.close()
         check_places(job)  # what came to be at the output meanwhile is not replaced
         warned = [line for stage in method.stages for line in stage.warnings]
