@@ -39,13 +39,23 @@ def ordered_pool(
 
     The caller waits when more than `threads` + 1 tasks are under way: what they hold stays
     bounded. done: given each result, in the order of the tasks, in the caller's thread. All are
-    done where the block ends. What a task raises is raised here, and later tasks are dropped.
+    done where the block ends. What a task raises is raised here, and no later task begins.
     """
     pool = ThreadPoolExecutor(threads)
     under_way: deque[Future[T]] = deque()
+    failed: list[BaseException] = []
+
+    def attempt(task: Callable[[], T]) -> T:
+        if failed:
+            raise failed[0]
+        try:
+            return task()
+        except BaseException as error:
+            failed.append(error)
+            raise
 
     def submit(task: Callable[[], T]) -> None:
-        under_way.append(pool.submit(task))
+        under_way.append(pool.submit(attempt, task))
         while under_way and (len(under_way) > threads + 1 or under_way[0].done()):
             done(under_way.popleft().result())
 

@@ -105,7 +105,10 @@ def test_killed_again_and_again_it_ends_in_the_same_frames(tmp_path: Path) -> No
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
         assert not output.exists()
         whole = sum(1 for file in (tmp_path / "out.mp4.parts/segments").glob("*-*.mkv"))
-        assert whole == (last // 5 if last > 0 else 4 - last)
+        if last > 0:  # the thread that writes is up to two outputs ahead of the progress
+            assert last // 5 <= whole <= (last + 2) // 5
+        else:
+            assert whole == 4 - last
     carry_out(job_of(source, output, method="bicubic+flow", resume=True))
     for got, frame in zip(open_video(output), open_video(tmp_path / "calm.mp4"), strict=True):
         np.testing.assert_array_equal(got, frame)

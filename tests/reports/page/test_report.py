@@ -41,6 +41,26 @@ def linked(page: Path) -> list[Path]:
     return [page.parent / link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text())]
 
 
+def test_of_many_methods_the_leading_ones_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    methods = [f"m{number}" for number in range(30)]  # each better than the one before
+    drawn = []
+
+    def picture(files: FrameFiles, *_: object) -> list[str]:
+        drawn.append(list(files.methods))
+        return []
+
+    monkeypatch.setattr("stvt.reports.page.report.scene_picture", picture)
+    shown = {"vid4": {"s": example_picture(tmp_path / "in", methods, (48, 64))}}
+    scores = example_scores(methods, ["s"], frames=1)
+    page = write_report(scores, example_info(methods), shown, tmp_path / "out")
+    assert drawn == [methods[-24:]]
+    text = page.read_text()
+    assert "the 24 leading methods of 30" in text
+    assert all(f"| {method} |" in text for method in methods)  # the table names all
+
+
 def test_a_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
     methods = ["a+b", "net"]
     scores = example_scores(methods, ["s", "t"], kinds=("new", "existing"), untrained=["net"])
