@@ -17,6 +17,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from stvt import datasets
 from stvt.core.errors import StvtError, UsageError
 from stvt.datasets import DatasetError, Prepared, Sample, Sampler, Sampling, TrainingSet
+from stvt.evaluation.threads import prefetch
 from stvt.training.recipe import TrainingRecipe
 
 PREFETCH = 4  # batches that each worker has ready
@@ -72,7 +73,7 @@ class TrainingData:
     def batches(
         self, steps: Sequence[int], places: Sequence[int], workers: int
     ) -> Generator[Batch, None, None]:
-        """The batch of each step, loaded by so many worker processes, or by this one if 0."""
+        """The batch of each step, loaded by so many worker processes, or by a thread if 0."""
         loader = DataLoader(
             _Numbered(self.windows),
             batch_sampler=[[(step, place) for place in places] for step in steps],
@@ -82,7 +83,7 @@ class TrainingData:
             prefetch_factor=PREFETCH if workers else None,
             multiprocessing_context="spawn" if workers else None,
         )
-        iterator = iter(loader)
+        iterator = iter(loader) if workers else prefetch(loader, 1)
         try:
             while True:
                 began = clock.perf_counter()
@@ -92,8 +93,11 @@ class TrainingData:
                 if isinstance(arrays, StvtError):
                     raise arrays
                 yield _as_batch(arrays, clock.perf_counter() - began)
-        finally:  # or PyTorch tells a worker's death again at each later end of any child process
-            if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
+            # Or PyTorch tells a worker's death again at each later end of any child process.
+            elif isinstance(iterator, _MultiProcessingDataLoaderIter):
                 iterator._shutdown_workers()
 
     def validation_batches(self, count: int) -> Iterator[Batch]:
