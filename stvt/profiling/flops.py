@@ -280,7 +280,8 @@ _MOVING = """
     slice_scatter split_with_sizes_copy stack
 """
 EMPTY = frozenset(["empty", "empty_like", "empty_permuted", "empty_strided", "new_empty"])
-MOVES = frozenset([*_MOVING.split(), "floor_divide"])  # the last is element-wise, but not tagged so
+# The last three are element-wise, but not tagged so by every version.
+MOVES = frozenset([*_MOVING.split(), "floor_divide", "leaky_relu", "leaky_relu_"])
 
 
 def _deformable_convolution(
