@@ -19,7 +19,7 @@ Frames = NDArray[np.uint8]
 
 
 def panning(frames: int, pixels: int, height: int = 180, width: int = 320) -> Frames:
-    rough = np.random.default_rng(5).integers(0, 255, (60, 160, 3), np.uint8)
+    rough = np.random.default_rng(5).integers(40, 200, (60, 160, 3), np.uint8)
     plane = cv2.resize(rough, (2400, 400), interpolation=cv2.INTER_CUBIC)
     starts = [(pixels * k) % (2400 - width) for k in range(frames)]
     return np.stack([plane[100 : 100 + height, at : at + width] for at in starts])
