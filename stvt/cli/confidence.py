@@ -13,7 +13,10 @@ from stvt.cli.output import print_files
 def add(command: Any) -> None:
     command.add_argument("clip", type=Path, metavar="FOLDER", help="small frames, as a method gets")
     options.add_names(
-        command, "--methods", "stvun or a form of it", default="stvun-s", metavar="NAME"
+        command,
+        "--methods",
+        "stvun or a form of it (default: what the weights are of, or stvun-s)",
+        metavar="NAME",
     )
     command.add_argument(
         "--weights",

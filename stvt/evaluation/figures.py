@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stvt import baselines, datasets
-from stvt.baselines import Settings, StvunMethod
+from stvt.baselines import Method, MethodError, Settings, StvunMethod
 from stvt.core.errors import UsageError
 from stvt.core.images import picture_size
 from stvt.core.safe_names import file_name
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FORMATS = ("png", "pdf", "svg")
+CONFIDENT = ("stvun-s", "stvun-m", "stvun")  # the methods with confidence scores
 _CROP = re.compile(r"(.+?):(\d+)(?:-(\d+))?((?::\d+,\d+,\d+,\d+)+)")
 
 
@@ -157,7 +158,7 @@ def confidence_maps(
     clip: Path,
     weights: Sequence[str] = (),
     *,
-    method: str = "stvun-s",
+    method: str | None = None,
     untrained: bool = False,
     frame: int | None = None,
     device: str = "auto",
@@ -166,6 +167,7 @@ def confidence_maps(
 
     clip:    the folder of small frames. frame: the centre of the window; the middle one if None.
     weights: [NAME=]FILE each; none: where the method's are kept.
+    method:  None: for each file the one that it is of, of `CONFIDENT`.
     Raises UsageError for a method without confidence scores, and two weights of one name.
     """
     import torch
@@ -182,23 +184,33 @@ def confidence_maps(
         raise UsageError(f"{clip}: its frames are of several sizes")
     frames = torch.from_numpy(np.stack(window)).permute(0, 3, 1, 2).float() / 255
     maps = {}
-    for name, file in _named_weights(weights, method).items():
-        settings = Settings(
-            device=usable_device(device),
-            weights={method: file} if file else {},
-            untrained=untrained,
-            new_frames=False,
-        )
-        built = baselines.build(method, settings)
+    for name, file in _named_weights(weights, method or CONFIDENT[0]).items():
+        settings = Settings(device=usable_device(device), untrained=untrained, new_frames=False)
+        built = _built([method] if method else CONFIDENT, file, settings)
         label = f"{name} (untrained)" if untrained else name
         scores = None
         if isinstance(built, StvunMethod):
             with suppress(ValueError):  # of STVUN without EFST
                 scores = built.confidence(frames.to(settings.device))
         if scores is None:
-            raise UsageError(f"{method} has no confidence scores; stvun, stvun-s and stvun-m have")
+            raise UsageError(
+                f"{built.name} has no confidence scores; {', '.join(CONFIDENT)} have them"
+            )
         maps[label] = scores.float().cpu().numpy()
     return window, maps
+
+
+def _built(methods: Sequence[str], file: Path | None, settings: Settings) -> Method:
+    """The first of the methods that the file is of, with its weights; without a file the first."""
+    if file is None:
+        return baselines.build(methods[0], settings)
+    faults = []
+    for method in methods:
+        try:
+            return baselines.build(method, replace(settings, weights={method: file}))
+        except MethodError as fault:
+            faults.append(fault)
+    raise faults[0]
 
 
 def _named_weights(weights: Sequence[str], method: str) -> dict[str, Path | None]:

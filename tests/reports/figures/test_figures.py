@@ -190,6 +190,22 @@ def test_confidence_needs_no_flow_network_and_takes_a_checkpoints_averaged_weigh
 
 
 @pytest.mark.slow  # STVUN is built
+def test_confidence_is_of_the_method_that_each_file_is_of(
+    tmp_path: Path, write_clip: Any, moving_square: Any
+) -> None:
+    clip = write_clip(tmp_path / "clip", moving_square(3, 16, 16))
+    write_weights(
+        full := tmp_path / "full.safetensors", baselines.network("stvun").state_dict(), ""
+    )
+    small = SHIPPED / "stvun-s.safetensors"
+    _, maps = figures.confidence_maps(clip, [f"a={full}", f"b={small}"], device="cpu")
+    assert list(maps) == ["a", "b"] and all(one.shape[1] == 7 for one in maps.values())
+    (tmp_path / "none.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(baselines.MethodError, match=r"none\.safetensors is damaged"):
+        figures.confidence_maps(clip, [str(tmp_path / "none.safetensors")], device="cpu")
+
+
+@pytest.mark.slow  # STVUN is built
 def test_the_commands_make_figures_of_any_frames(
     tmp_path: Path, write_clip: Any, moving_square: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
