@@ -69,7 +69,7 @@ def train(
     root:     of the training sets. initial: files of weights to start from, each of any part.
     flow_weights: a pretrained PWC-Net for the joint stage of a full STVUN; None takes the one in
               the folder of weights, if it is there.
-    workers:  processes that make windows; 0 makes them here. No result depends on it.
+    workers:  processes that make windows; 0: a thread of this one. No result depends on it.
     keep_every: the checkpoint after each so many steps stays, besides the last three.
     channels_last: the layout of weights and features; None takes the one measured to be faster.
     test_sets: prepared, and scored in validation besides the clips held back.
