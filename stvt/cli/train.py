@@ -54,7 +54,12 @@ def add(command: Any) -> None:
     )
     command.add_argument("--validate", default="", metavar="SETS", help="test sets (default: none)")
     options.add_device(command)
-    command.add_argument("--workers", type=natural, default=0, help="processes that make windows; 0: a thread of this one")
+    command.add_argument(
+        "--workers",
+        type=natural,
+        default=0,
+        help="processes that make windows; 0: a thread of this one",
+    )
     command.add_argument(
         "--keep-every",
         type=natural,
