@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal, cast, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +21,10 @@ Floats = NDArray[np.float64]
 DEGRADATIONS: tuple[Degradation, ...] = get_args(Degradation)
 SCALES = (2, 3, 4)
 ROUNDING = "halves up, to 8 bits"
-BORDERS = {
-    "BD": (cv2.BORDER_REFLECT_101, "reflected about the edge sample, which is not repeated"),
-    "BI": (cv2.BORDER_REFLECT, "mirrored, the edge sample repeated"),
-    "BDC": (cv2.BORDER_REPLICATE, "the edge sample repeated"),
+BORDERS: dict[Degradation, tuple[Literal["reflect", "symmetric", "edge"], str]] = {
+    "BD": ("reflect", "reflected about the edge sample, which is not repeated"),
+    "BI": ("symmetric", "mirrored, the edge sample repeated"),
+    "BDC": ("edge", "the edge sample repeated"),
 }
 _BDC_SIGMA = 1.6  # at any scale
 _BDC_TAPS = {2: 12, 3: 7, 4: 12}
@@ -145,15 +144,26 @@ def authors_padding(size: int) -> int:
 
 
 def _filtered(frame: NDArray[Any], degradation: Degradation, scale: int) -> Floats:
-    """The filtered frame at every scale-th pixel, float64, (ceil(H / scale), ceil(W / scale), C)."""
+    """The filtered frame at every scale-th pixel, float64, (ceil(H / scale), ceil(W / scale), C).
+
+    Rows first, one tap after the other: OpenCV's filters take half the time, but the order in which
+    they add up, which exact halves tell, is another with each version and kind of processor.
+    """
     taps, first = _taps(degradation, scale)
-    weights = np.array(taps)
-    source = np.ascontiguousarray(frame)
-    whole = cv2.sepFilter2D(
-        *(source, cv2.CV_64F, weights, weights, None, (-first, -first)),
-        borderType=BORDERS[degradation][0],
-    )
-    return np.asarray(whole.reshape(frame.shape)[::scale, ::scale], np.float64)
+    values = np.asarray(frame)
+    for axis in (0, 1):
+        size = values.shape[axis]
+        last = scale * ((size - 1) // scale)  # pixel that is kept
+        around = [(0, 0)] * 3
+        around[axis] = max(-first, 0), max(last + first + len(taps) - size, 0)
+        padded: Any = np.pad(values, around, mode=BORDERS[degradation][0])
+        padded = np.moveaxis(padded.astype(np.float64, copy=False), axis, 0)
+        begin = around[axis][0] + first
+        total = padded[begin : begin + last + 1 : scale] * taps[0]
+        for k, weight in enumerate(taps[1:], start=begin + 1):
+            total += padded[k : k + last + 1 : scale] * weight
+        values = np.ascontiguousarray(np.moveaxis(total, 0, axis))
+    return values
 
 
 @cache
