@@ -23,9 +23,11 @@ demo: $(INSTALLED)
 demo-published: $(INSTALLED)
 	$(BIN)/stvt weights fetch --accept basicvsr rife
 	$(BIN)/stvt prepare sample --degradation BI
-	$(BIN)/stvt evaluate --datasets sample --protocol zsm --methods $(PUBLISHED_METHODS) --out runs/demo-published
 ifneq ($(VID4),)
 	$(BIN)/stvt prepare vid4 --source $(VID4) --degradation BI
+endif
+	$(BIN)/stvt evaluate --datasets sample --protocol zsm --methods $(PUBLISHED_METHODS) --out runs/demo-published
+ifneq ($(VID4),)
 	$(BIN)/stvt evaluate --datasets vid4 --protocol zsm --methods $(PUBLISHED_METHODS) --out runs/demo-published-vid4
 	$(BIN)/stvt evaluate --datasets vid4 --protocol space --methods basicvsr,bicubic --out runs/demo-published-space
 	@echo "published figures (quoted) beside ours:"
