@@ -93,10 +93,10 @@ def _scene_data(
     scenes: list[Key],
     folder: Path,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    shown = {scene for _, scene in scenes}
+    shown = of_frames(rows[rows["scene"].isin({scene for _, scene in scenes})])
     of_scene = {
         (str(key[0]), str(key[1])): group
-        for key, group in of_frames(rows[rows["scene"].isin(shown)]).groupby(["dataset", "scene"])
+        for key, group in shown.groupby(["dataset", "scene"], sort=False)
         if isinstance(key, tuple)
     }
     for place, key in enumerate(scenes):
