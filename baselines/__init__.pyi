@@ -19,7 +19,7 @@ from .expression import (
 )
 from .factory import build, method_of
 from .flow_networks.pwcnet import PWCNet
-from .losses import LossModule
+from .losses import DIFFERENCES, LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WeightFiles, WindowMethod
 from .ops import deform_conv
 from .ops.deform_conv import whole_frame_blocks
@@ -62,6 +62,7 @@ from .weights.verify import verify_weights, weight_files
 __all__ = [
     "ALIASES",
     "CHECKPOINTS",
+    "DIFFERENCES",
     "DTYPES",
     "METHODS",
     "NETWORKS",

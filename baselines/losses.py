@@ -2,23 +2,45 @@
 
 The paper's section 3.3 names three: "flow" (L_M, equation 7: the small frames that the flow moved),
 "space" (L_S, 9: the centre frame) and "between" (L_F, 11: the new frames); all are mean absolute
-differences, in the range [-1, 1].
+differences, in the range [-1, 1]. The last two may be other differences, by `DIFFERENCES`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
 Losses = dict[str, Tensor]
+Difference = Callable[[Tensor, Tensor], Tensor]
+
+
+def mean_absolute_difference(prediction: Tensor, truth: Tensor) -> Tensor:
+    return (prediction.float() - truth).abs().mean()
+
+
+def charbonnier_difference(prediction: Tensor, truth: Tensor) -> Tensor:
+    """The mean absolute difference, but smooth at zero (Lai et al., LapSRN, CVPR 2017)."""
+    return ((prediction.float() - truth).square() + 1e-6).sqrt().mean()
+
+
+def mean_squared_difference(prediction: Tensor, truth: Tensor) -> Tensor:
+    return (prediction.float() - truth).square().mean()
+
+
+DIFFERENCES: Mapping[str, Difference] = {
+    "l1": mean_absolute_difference,
+    "charbonnier": charbonnier_difference,
+    "mse": mean_squared_difference,
+}
 
 
 class LossModule(nn.Module, ABC):
     """A network with its losses; called so that DistributedDataParallel can stand around it."""
 
     network: nn.Module
+    difference: Difference = staticmethod(mean_absolute_difference)  # of outputs to the truth
 
     @abstractmethod
     def forward(
@@ -46,7 +68,3 @@ class LossModule(nn.Module, ABC):
     def learning(self) -> dict[str, nn.Parameter]:
         """The parameters that the stage trains, by their names in the network."""
         return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
-
-
-def mean_absolute_difference(prediction: Tensor, truth: Tensor) -> Tensor:
-    return (prediction.float() - truth).abs().mean()

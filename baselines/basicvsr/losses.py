@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..edvr.alignment import reset_for_training
-from ..losses import Losses, LossModule, mean_absolute_difference
+from ..losses import Losses, LossModule
 from ..spec import Stage
 from .network import BasicVSR
 
@@ -39,7 +39,7 @@ class BasicVsrLosses(LossModule):
     def forward(
         self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
     ) -> Losses:
-        return {"space": mean_absolute_difference(self._centre(small), large[:, 0])}
+        return {"space": self.difference(self._centre(small), large[:, 0])}
 
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         return {"existing": self._centre(small).unsqueeze(1)}

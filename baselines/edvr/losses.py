@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..losses import Losses, LossModule, mean_absolute_difference
+from ..losses import Losses, LossModule
 from ..spec import Stage
 from .alignment import reset_for_training
 from .network import EDVR
@@ -41,7 +41,7 @@ class EdvrLosses(LossModule):
         ]
         window = [[level[:, k] for level in levels] for k in range(count)]
         output = self.network.restore(window, frames[:, reach])
-        return {"space": mean_absolute_difference(2 * output - 1, large[:, 0])}
+        return {"space": self.difference(2 * output - 1, large[:, 0])}
 
     def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
         reach = self.network.frames // 2

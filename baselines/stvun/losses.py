@@ -67,7 +67,7 @@ class StvunLosses(LossModule):
             self.network.align(e, *self._motion(X)) if self.network.aligned else e
         )
         output, guide = self.network.super_resolve(X[CENTRE], e[CENTRE], E)
-        losses = {"space": mean_absolute_difference(output, large[:, 0])}
+        losses = {"space": self.difference(output, large[:, 0])}
         if self.stage == "space":
             return losses
         pair = slice(CENTRE, CENTRE + 2)
@@ -75,7 +75,7 @@ class StvunLosses(LossModule):
         for k, t in enumerate(times):
             moved, m = blend(t, X[pair], e[pair], first, second, self.network.mask)
             output = self.network.interpolate(moved, m, guide)
-            _add(losses, "between", mean_absolute_difference(output, large[:, 1 + k]) / len(times))
+            _add(losses, "between", self.difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned:  # which needs each flow, and equation 7 sees both together
             truth = self._true_flow(large[:, 0], large[:, 1], first) / times[0]

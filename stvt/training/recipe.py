@@ -13,6 +13,7 @@ from stvt.core.errors import UsageError
 from stvt.core.suggestions import did_you_mean
 
 STAGES = ("flow", "space", "joint")
+LOSSES = ("l1", "charbonnier", "mse")  # the keys of baselines.DIFFERENCES
 
 
 def _value(default: Any, about: str, allowed: str, test: Callable[[Any], bool]) -> Any:
@@ -80,6 +81,9 @@ class TrainingRecipe:
     )
     warm_up: int = _value(
         0, "steps in which the rate rises", "a whole number from 0 on", lambda value: value >= 0
+    )
+    loss: str = _one_of(
+        "l1", "of existing and new frames: l1 (the paper's), charbonnier or mse", *LOSSES
     )
     lambda_m: float = _weight(1.0, "weight of L_M, the loss of the flow (equation 7)")
     lambda_s: float = _weight(1.0, "weight of L_S, the loss of existing frames (equation 9)")

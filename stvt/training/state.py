@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from stvt.baselines import LossModule, loss_module, network_spec
+from stvt.baselines import DIFFERENCES, LossModule, loss_module, network_spec
 from stvt.core.errors import UsageError
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
@@ -97,6 +97,7 @@ def initial_state(
     if recipe.precision == "fp16" and context.device.type == "cpu":
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
     losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
+    losses.difference = DIFFERENCES[recipe.loss]
     losses.to(context.device)
     if _prefers_channels_last(recipe, context.device) if channels_last is None else channels_last:
         losses.to(memory_format=torch.channels_last)

@@ -72,7 +72,7 @@ def load_pretrained(
         file = stored_weights(spec.network)
         if file is None:
             say(
-                f"warning: {name} starts its {spec.role} at random, where the paper starts from a "
+                f"{name} starts its {spec.role} at random, where the paper starts from a "
                 f"pretrained {spec.title}: `stvt weights fetch {spec.network}`, or --flow-weights "
                 f"{spec.network}=FILE"
             )

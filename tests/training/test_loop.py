@@ -131,6 +131,18 @@ def test_lambda_m_is_of_the_moved_frame_which_only_the_flow_can_mend(
     assert all(name.startswith(learnt) for name in moved), "L_M says nothing of the decoder"
 
 
+def test_loss_is_of_the_frames_not_of_the_flow(data: Path, tmp_path: Path) -> None:
+    losses = {
+        name: train(tiny("joint", steps=1, loss=name), data, tmp_path / name, say=quiet).losses
+        for name in ("l1", "charbonnier", "mse")
+    }
+    l1, charbonnier, mse = (losses[name] for name in ("l1", "charbonnier", "mse"))
+    assert l1["flow"] == charbonnier["flow"] == mse["flow"]
+    for kind in ("space", "between"):
+        assert l1[kind] < charbonnier[kind] < l1[kind] + 1e-3
+        assert l1[kind] ** 2 < mse[kind] < l1[kind], "a mean of squares, of differences below 1"
+
+
 @pytest.mark.slow
 def test_a_batch_in_pieces_is_the_same_batch(data: Path, tmp_path: Path) -> None:
     losses = []
