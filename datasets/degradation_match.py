@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .degradation import DEGRADATIONS, SCALES, degrade
 from .errors import DatasetError
 from .frames import frame_files, read_frame
-from .sources.scenes import TRUTHS, Pictures, SourceScenes
+from .sources.scenes import TRUTHS, SourceScenes
 
 SAME = 0.6  # levels: two roundings of one value differ by 0.4
 Frame = NDArray[np.uint8]
@@ -91,7 +91,7 @@ def low_resolution_notes(contents: SourceScenes) -> list[str]:
 
     Published sets have SET/GT/NAME beside SET/BIx4/NAME, or NAME/GT beside NAME/LR.
     """
-    scene = next((one for one in contents.scenes if isinstance(one, Pictures)), None)
+    scene = next((one for one in contents.scenes if one.kind == "frames"), None)
     if scene is None:
         return []
     folder = scene.files[0].parent
@@ -106,7 +106,7 @@ def low_resolution_notes(contents: SourceScenes) -> list[str]:
         return []
     notes = []
     for place in sorted(places - {folder}):
-        if place.is_dir() and (match := _match_folder(scene.files, place)) is not None:
+        if place.is_dir() and (match := _match_folder(list(scene.files), place)) is not None:
             notes.append(f"{scene.name}: the low-resolution frames in {place} are {match}")
     return notes
 

@@ -14,14 +14,8 @@ from ..recipes.recipe import Recipe
 from ..sources.archive_readers import size
 from ..sources.download import archive_path, fetch_plan
 from ..sources.layout import SceneSelection
-from ..sources.resolve import (
-    files_of,
-    is_archive,
-    look_into,
-    open_known_archive,
-    pictures_and_videos,
-)
-from ..sources.scenes import Pictures, SourceScenes, VideoFile, find_scenes, set_name
+from ..sources.resolve import is_archive, look_into, open_known_archive, pictures_and_videos
+from ..sources.scenes import SourceScenes, find_scenes, set_name
 
 
 def dry_run(
@@ -69,7 +63,7 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
         where = source / (inside.base or "")
         lines = [f"{name}: would take {_counted(contents)} of {where}"]
         lines += [f"  {line}" for line in (*contents.notes, *contents.failures)]
-        files = files_of(contents)
+        files = [file.as_posix() for scene in contents.scenes for file in scene.files]
     elif archive:
         files = pictures_and_videos(archive)
         lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
@@ -82,7 +76,7 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
 
 
 def _counted(contents: SourceScenes) -> str:
-    frames = sum(len(scene.files) for scene in contents.scenes if isinstance(scene, Pictures))
-    videos = sum(isinstance(scene, VideoFile) for scene in contents.scenes)
+    frames = sum(scene.frames or 0 for scene in contents.scenes)
+    videos = sum(scene.kind == "video" for scene in contents.scenes)
     counts = f"{len(contents.scenes)} scenes, {frames} frames"
     return f"{counts}, {videos} videos" if videos else counts

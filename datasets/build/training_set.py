@@ -20,7 +20,7 @@ from ..manifest import (
     write_plan,
 )
 from ..sources.archive_readers import size
-from ..sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
+from ..sources.scenes import find_scenes, safe_name, set_name
 from .engine import Run, building, one_by_one, remove_files
 from .ledger import TrainingOutcome, finish
 from .training_video import Settings, VideoUnit
@@ -166,10 +166,8 @@ def _units(
             contents = find_scenes(Path(one))
             outcome.failures += contents.failures
             for scene in contents.scenes:
-                match scene:
-                    case VideoFile(file=place) | Pictures(folder=place):
-                        name = safe_name(scene.name, names)
-                        videos[name] = VideoSource(str(place.absolute()))
+                place = str(scene.place.absolute())
+                videos[safe_name(scene.name, names)] = VideoSource(place)
     else:
         raise DatasetError(
             f"{outcome.name}: give a list of videos (--list), or where they are (--source)"
