@@ -1,8 +1,7 @@
 from .build.dry_run import dry_run
 from .build.engine import cores
-from .build.outcome import Outcome
 from .build.synthetic_set import prepare_photographs
-from .build.test_set import prepare
+from .build.test_set import Outcome, prepare
 from .build.training_set import dry_run_training, prepare_training
 from .build.training_video import Settings
 from .build.verify import Verification, verify

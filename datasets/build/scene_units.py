@@ -24,6 +24,7 @@ from ..schema import (
     LrRecord,
     SceneSource,
     SourceFile,
+    are_there,
     fingerprint_of,
     frame_name,
     record_of,
@@ -154,6 +155,41 @@ class GtUnit:
             dict(video.facts) if video else {},
             tuple(video.notes if video else sorted(notes)),
         )
+
+
+@dataclass(frozen=True)
+class StoredGtUnit:
+    """The ground-truth frames of a scene as they are in the set's folder: their source is not there."""
+
+    record_type: ClassVar[type[Any]] = GtRecord
+
+    scene: str
+    record: GtRecord
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"{GT}/{self.scene}"
+
+    @property
+    def source(self) -> SceneSource:
+        return self.record.source
+
+    @property
+    def fingerprint(self) -> str:
+        return self.record.fingerprint
+
+    def is_current(self, record: GtRecord) -> bool:
+        return record == self.record
+
+    def expected(self) -> int:
+        return 0  # of those to be written
+
+    def build(self, folder: Path) -> GtRecord:
+        """Raises DatasetError that names the first file that is missing."""
+        files = self.record.files(self.name).items()
+        lost = next(path for path, one in files if not are_there(self.folder, {path: one}))
+        raise DatasetError(f"{lost} is missing, as is its source")
 
 
 @dataclass(frozen=True)
