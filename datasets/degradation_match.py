@@ -1,7 +1,5 @@
 """The degradation that low-resolution frames were made by, found from them and the true frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

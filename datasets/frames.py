@@ -1,7 +1,5 @@
 """Frames as picture files: their order in a folder, reading one, writing one."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The dry run of preparing a test set: what would be fetched, unpacked and taken."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Shot boundary detection: cuts, found while frames stream by. Cut is TRECVID's word for it."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

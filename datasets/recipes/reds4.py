@@ -1,7 +1,5 @@
 """REDS4: the four training clips of REDS that EDVR and later methods test on."""
 
-from __future__ import annotations
-
 from .recipe import Published, Recipe
 
 REDS4 = Recipe(

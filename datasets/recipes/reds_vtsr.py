@@ -1,7 +1,5 @@
 """REDS_VTSR: the validation sequences of the AIM 2019 and 2020 challenges, at three frame rates."""
 
-from __future__ import annotations
-
 from .recipe import Published, Recipe
 
 _DRIVE = {

@@ -1,7 +1,5 @@
 """The readers of archives (zip, tar, 7z): the files in one, and which of them must not be unpacked."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

@@ -5,8 +5,6 @@ one that declares more files, or more bytes, than there is a reason for. Every f
 anew, under a name that was not there.
 """
 
-from __future__ import annotations
-
 import lzma
 import shutil
 import struct
