@@ -34,11 +34,9 @@ class Reader(Protocol):
 
     def members(self, most: int) -> Iterator[tuple[str, int]]:
         """Names and bytes of its files, in order; DatasetError at the first that must not be."""
-        ...
 
     def contents(self, names: Collection[str], room: Path) -> Iterator[tuple[str, IO[bytes]]]:
         """The named files, in the archive's order; `room` is a folder to work in."""
-        ...
 
 
 def member_name(path: Path, name: str, what: str = "") -> str:
@@ -50,13 +48,11 @@ def member_name(path: Path, name: str, what: str = "") -> str:
     """
     if what:
         raise DatasetError(f"{path}: is not unpacked: it holds {what}, {quoted(name)}")
-    name = name.replace("\\", "/")
+    name = name.replace("\\", "/").removeprefix("./")
     parts = name.split("/")
-    while parts[:1] == ["."]:
-        parts = parts[1:]
     if not name or name.startswith("/") or ".." in parts or "\0" in name or name[1:2] == ":":
         raise DatasetError(f"{path}: is not unpacked: {quoted(name)} would lie outside")
-    return "/".join(part for part in parts if part)
+    return "/".join(part for part in parts if part not in ("", "."))
 
 
 def too_many(path: Path, most: int) -> DatasetError:
