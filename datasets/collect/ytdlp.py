@@ -73,9 +73,7 @@ class YtdlpOptions:
             "quiet": True,
             "noprogress": True,
             "no_warnings": True,
-            "logger": logging.Logger(
-                "yt-dlp"
-            ),  # that nothing listens to: errors come as exceptions
+            "logger": _SILENT,
             "retries": self.tries,
             "continuedl": True,
             "socket_timeout": 30,
