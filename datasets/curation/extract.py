@@ -19,7 +19,7 @@ from .motion import MotionMeter
 from .phash import EVERY, perceptual_hash
 from .segments import ClipRequirements, ClipSegment, Rejection, split_shot
 from .shot_boundaries import shots
-from .watermark import PassingWatermark, WatermarkDetector, overlap, without_watermarks
+from .watermark import PassingWatermark, WatermarkDetector, without_watermarks
 
 INTERVAL = Fraction(1, 4)  # seconds between the frames in which borders and watermarks are sought
 INTERLACED = Fraction(1, 20)  # of the frames, at most, that may be: combs look like motion
@@ -150,7 +150,7 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
     within = result.crop or whole
     if result.watermarks:
         result.crop, result.fault = without_watermarks(within, result.watermarks)
-    others = [mark for mark in passing if overlap(result.crop or whole, mark.box)]
+    others = [mark for mark in passing if mark.box.overlaps(result.crop or whole)]
     if result.fault or not others:
         return
     every = [*result.watermarks, *(mark.box for mark in others)]
@@ -159,7 +159,9 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
         result.crop, result.watermarks = crop, every
         return
     for segment in list(result.segments):
-        boxes = (mark.box for mark in others if mark.is_seen(segment.start, segment.end))
+        boxes = (
+            mark.box for mark in others if mark.start < segment.end and segment.start < mark.end
+        )
         if box := next(boxes, None):
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
             result.segments.remove(segment)
@@ -245,7 +247,7 @@ def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -
 def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
     """The part of a frame within `crop`, scaled down by areas to (height, width)."""
     if crop is not None:
-        frame = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        frame = frame[crop.top : crop.bottom, crop.left : crop.right]
     if frame.shape[:2] == size:
         return np.ascontiguousarray(frame)
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
