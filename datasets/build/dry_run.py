@@ -9,7 +9,7 @@ from ..errors import DatasetError
 from ..manifest import read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
-from ..sources.archive_readers import size
+from ..sources.archives import size
 from ..sources.download import archive_path, fetch_plan
 from ..sources.layout import SceneSelection
 from ..sources.resolve import is_archive, look_into, open_known_archive, pictures_and_videos

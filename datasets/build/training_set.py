@@ -27,7 +27,7 @@ from ..manifest import (
     write_plan,
 )
 from ..schema import RefusedRecord
-from ..sources.archive_readers import size
+from ..sources.archives import size
 from ..sources.scenes import find_scenes, safe_name, set_name
 from .engine import Run, building, one_by_one, remove_files
 from .training_video import Settings, VideoUnit

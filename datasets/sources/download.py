@@ -9,8 +9,7 @@ from stvt.core.google_drive import addresses
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe
-from .archive_readers import size
-from .archives import kind
+from .archives import kind, size
 
 FOLDER = ".fetched"
 # A true frame as PNG takes about 0.6 of its 3 bytes a pixel (measured on Vid4), and the reduced
