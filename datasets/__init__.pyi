@@ -1,4 +1,3 @@
-from .build.dry_run import dry_run
 from .build.engine import cores
 from .build.synthetic_set import prepare_photographs
 from .build.test_set import Outcome, prepare
@@ -29,6 +28,7 @@ from .frames import (
 from .manifest import FILE, is_training
 from .recipes import DATASETS
 from .recipes.recipe import Recipe
+from .sources.resolve import dry_run
 from .test_set import Prepared, PreparedScene, choose_scenes, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels

@@ -12,13 +12,13 @@ from stvt.core.download import FetchOptions
 from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
-from ..manifest import FILE, GT, TestSetManifest
+from ..manifest import FILE, GT, TestSetManifest, read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from ..schema import FileRecord, Missing, are_there
-from .archives import MOST_MEMBERS, Archive, kind, open_archive
+from .archives import MOST_MEMBERS, Archive, kind, open_archive, size
 from .archives import SUFFIXES as ARCHIVES
-from .download import fetch_archive
+from .download import archive_path, fetch_archive, fetch_plan
 from .layout import (
     ALL,
     SceneSelection,
@@ -28,7 +28,7 @@ from .layout import (
     match_recipe,
     paths_in,
 )
-from .scenes import VIDEOS, Scene, SourceScenes, find_scenes, not_read
+from .scenes import VIDEOS, Scene, SourceScenes, find_scenes, not_read, set_name
 
 
 @dataclass(frozen=True)
@@ -257,3 +257,58 @@ def _is_as_it_was(
         for name, scene in manifest.scenes.items()
         if scene.gt.source.path == source
     )
+
+
+def dry_run(
+    name: str,
+    root: Path | str,
+    source: Path | str | None = None,
+    partial: bool = False,
+    scenes: tuple[str, ...] = (),
+) -> list[str]:
+    """The plan of `prepare` in lines for a person: what it would fetch, unpack and take, and the room needed.
+
+    Raises DatasetError as `prepare` would, as far as that can be known without doing it.
+    """
+    recipe, folder, lines = DATASETS.get(name), Path(root) / set_name(name), list[str]()
+    if recipe and recipe.render:
+        frames = sum(frames or 0 for frames in recipe.scenes.values())
+        return [f"{name}: is made by the program itself, {frames} frames; nothing is fetched"]
+    manifest, selection = read_test_manifest(folder), SceneSelection(partial, scenes)
+    if source is None and manifest:
+        there = [Path(path) for path in _sources(manifest) if Path(path).exists()]
+        if there:
+            return [line for path in there for line in _taken(name, recipe, path, selection)]
+    if source is None and recipe:
+        lines, source = fetch_plan(recipe, Path(root)), archive_path(recipe, Path(root))
+        if source is None or not source.exists():
+            return lines
+    if source is None:
+        hint = did_you_mean(name, DATASETS)
+        raise DatasetError(f"{name}: no data set of that name is known; give --source{hint}")
+    return lines + _taken(name, recipe, Path(os.path.expanduser(source)), selection)
+
+
+def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelection) -> list[str]:
+    """What would be taken of a source that is there."""
+    if not source.exists():
+        raise DatasetError(f"{source}: there is no such file or folder to take frames from")
+    archive = open_known_archive(recipe, source) if is_archive(source) else None
+    inside = look_into(recipe, source, selection, archive) if recipe else None
+    if archive and not inside:
+        files = pictures_and_videos(archive)
+        lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
+    else:
+        contents = (inside.contents if inside else None) or find_scenes(source)
+        frames = sum(scene.frames or 0 for scene in contents.scenes)
+        videos = sum(scene.kind == "video" for scene in contents.scenes)
+        counts = f"{len(contents.scenes)} scenes, {frames} frames"
+        counts += f", {videos} videos" if videos else ""
+        where = source / (inside.base or "") if inside else source
+        lines = [f"{name}: would take {counts} of {where}"]
+        lines += [f"  {line}" for line in (*contents.notes, *contents.failures) if inside]
+        files = [file.as_posix() for scene in contents.scenes for file in scene.files]
+    if archive:
+        total = sum(archive.members[path] for path in files)
+        lines.append(f"  unpacking {size(total)} for a while")
+    return lines
