@@ -77,7 +77,7 @@ class TestSetManifest:
         """Raises UnsafeName if something that it names is not inside the set of `file`."""
         name_in(self.name, file, "name")
         for label, settings in self.degradations.items():
-            if not is_label(label):
+            if not re.fullmatch(r"[A-Z]{2,3}x[1-9]", label):
                 raise UnsafeName(f"{file}: degradations: {label!r} is no degradation")
             if label != f"{settings.get('kind')}x{settings.get('scale')}":
                 wrong = settings.get("kind")
@@ -265,8 +265,3 @@ def meta_info_name(name: str) -> str:
 
 def _by_name(scene: tuple[str, SceneRecord]) -> Any:
     return natural_key(scene[0])
-
-
-def is_label(text: str) -> bool:
-    """Whether a text names a degradation and its scale, as "BDx4" does."""
-    return re.fullmatch(r"[A-Z]{2,3}x[1-9]", text) is not None
