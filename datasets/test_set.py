@@ -172,18 +172,17 @@ def choose_scenes(
     Raises DatasetError for a scene that no set has, and for a set that has none of them.
     """
     sets = {one.name: one.scenes for one in prepared}
-    for scene in chosen:
-        every = [name for scenes in sets.values() for name in scenes]
-        if scene not in every:
-            hint = did_you_mean(scene, every)
-            raise DatasetError(f"{', '.join(sets)}: has no scene '{scene}'{hint}")
-    for name, scenes in sets.items():
-        if chosen and not scenes.keys() & set(chosen):
-            raise DatasetError(f"{name}: has no scene of {', '.join(chosen)}")
-    return {
+    every = [name for scenes in sets.values() for name in scenes]
+    if unknown := [scene for scene in chosen if scene not in every]:
+        hint = did_you_mean(unknown[0], every)
+        raise DatasetError(f"{', '.join(sets)}: has no scene '{unknown[0]}'{hint}")
+    wanted = {
         name: [scene for scene in scenes.values() if not chosen or scene.name in chosen]
         for name, scenes in sets.items()
     }
+    if none := [name for name, scenes in wanted.items() if chosen and not scenes]:
+        raise DatasetError(f"{none[0]}: has no scene of {', '.join(chosen)}")
+    return wanted
 
 
 def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:
