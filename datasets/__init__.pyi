@@ -1,8 +1,6 @@
-from .build.dry_run import dry_run
 from .build.engine import cores
-from .build.outcome import Outcome
 from .build.synthetic_set import prepare_photographs
-from .build.test_set import prepare
+from .build.test_set import Outcome, prepare
 from .build.training_set import dry_run_training, prepare_training
 from .build.training_video import Settings
 from .build.verify import Verification, verify
@@ -30,6 +28,7 @@ from .frames import (
 from .manifest import FILE, is_training
 from .recipes import DATASETS
 from .recipes.recipe import Recipe
+from .sources.resolve import dry_run
 from .test_set import Prepared, PreparedScene, choose_scenes, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels

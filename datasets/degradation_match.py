@@ -1,10 +1,8 @@
 """The degradation that low-resolution frames were made by, found from them and the true frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from .degradation import DEGRADATIONS, SCALES, degrade
 from .errors import DatasetError
 from .frames import frame_files, read_frame
-from .sources.scenes import TRUTHS, Pictures, SourceScenes
+from .sources.scenes import TRUTHS, SourceScenes
 
 SAME = 0.6  # levels: two roundings of one value differ by 0.4
 Frame = NDArray[np.uint8]
@@ -43,47 +41,31 @@ class DegradationMatch:
         'none of BD, BI, BDC at x4 (residuals: BI 2.00, BDC 3.40, BD 11.20 of 255)'
         """
         near = sorted(self.residuals.items(), key=lambda item: item[1])
+        each = [f"{kind} {residual:.2f}" for kind, residual in near]
         if self.kind is None:
-            each = ", ".join(f"{kind} {residual:.2f}" for kind, residual in near)
-            return (
-                f"none of {', '.join(self.residuals)} at x{self.scale} (residuals: {each} of 255)"
-            )
-        others = ", ".join(f"{kind} {residual:.2f}" for kind, residual in near[1:])
-        return f"{self.kind} x{self.scale} (residual {near[0][1]:.2f} of 255; {others})"
+            names = ", ".join(self.residuals)
+            return f"none of {names} at x{self.scale} (residuals: {', '.join(each)} of 255)"
+        residual, others = near[0][1], ", ".join(each[1:])
+        return f"{self.kind} x{self.scale} (residual {residual:.2f} of 255; {others})"
 
 
 def match_degradation(pairs: Iterable[tuple[Frame, Frame]]) -> DegradationMatch | None:
     """The degradation of pairs of a true and a low-resolution frame; None if the sizes fit no scale."""
-    total: dict[str, float] = dict.fromkeys(DEGRADATIONS, 0.0)
-    number, scale = 0, None
+    squares: dict[str, list[float]] = {kind: [] for kind in DEGRADATIONS}
+    scale = None
     for gt, lr in pairs:
-        ratio = _scale(gt, lr)
+        sizes = {tuple(side // ratio for side in gt.shape[:2]): ratio for ratio in SCALES[::-1]}
+        ratio = sizes.get(lr.shape[:2]) if lr.size else None
         if ratio is None or scale not in (None, ratio):
             return None
         scale = ratio
         height, width = (scale * size for size in lr.shape[:2])
         for kind in DEGRADATIONS:
             degraded = degrade(gt[:height, :width], kind, scale)
-            total[kind] += float(np.mean((degraded.astype(np.float64) - lr) ** 2))
-        number += 1
+            squares[kind].append(float(np.mean((degraded.astype(np.float64) - lr) ** 2)))
     if scale is None:
         return None
-    return DegradationMatch(scale, {kind: (sum_ / number) ** 0.5 for kind, sum_ in total.items()})
-
-
-def _match_folder(gt: list[Path], folder: Path) -> DegradationMatch | None:
-    """The same of a folder of low-resolution frames and the files of the true ones, by the middle one.
-
-    None where the folder has no such frames.
-    """
-    try:
-        lr = frame_files(folder)
-        if not lr or len(lr) != len(gt):
-            return None
-        middle = len(lr) // 2
-        return match_degradation([(read_frame(gt[middle]), read_frame(lr[middle]))])
-    except (DatasetError, OSError):
-        return None
+    return DegradationMatch(scale, {kind: (sum(s) / len(s)) ** 0.5 for kind, s in squares.items()})
 
 
 def low_resolution_notes(contents: SourceScenes) -> list[str]:
@@ -91,7 +73,7 @@ def low_resolution_notes(contents: SourceScenes) -> list[str]:
 
     Published sets have SET/GT/NAME beside SET/BIx4/NAME, or NAME/GT beside NAME/LR.
     """
-    scene = next((one for one in contents.scenes if isinstance(one, Pictures)), None)
+    scene = next((one for one in contents.scenes if one.kind == "frames"), None)
     if scene is None:
         return []
     folder = scene.files[0].parent
@@ -104,19 +86,13 @@ def low_resolution_notes(contents: SourceScenes) -> list[str]:
             return []
     except OSError:
         return []
-    notes = []
+    notes, middle = [], len(scene.files) // 2
     for place in sorted(places - {folder}):
-        if place.is_dir() and (match := _match_folder(scene.files, place)) is not None:
-            notes.append(f"{scene.name}: the low-resolution frames in {place} are {match}")
+        with suppress(DatasetError, OSError):  # none is a fault of the set
+            files = frame_files(place) if place.is_dir() else []
+            if len(files) == len(scene.files):
+                pair = read_frame(scene.files[middle]), read_frame(files[middle])
+                if match := match_degradation([pair]):
+                    line = f"{scene.name}: the low-resolution frames in {place} are {match}"
+                    notes.append(line)
     return notes
-
-
-def _scale(gt: Frame, lr: Frame) -> int | None:
-    return next(
-        (
-            scale
-            for scale in SCALES
-            if tuple(size // scale for size in gt.shape[:2]) == lr.shape[:2] and lr.size
-        ),
-        None,
-    )

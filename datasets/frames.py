@@ -29,6 +29,23 @@ class Box(NamedTuple):
     height: int
     width: int
 
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def area(self) -> int:
+        return self.height * self.width
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether two parts of a picture have pixels in common."""
+        down = self.top < other.bottom and other.top < self.bottom
+        return down and self.left < other.right and other.left < self.right
+
 
 PICTURES = images.SUFFIXES
 # The last number of a name: Unix seconds with their nanoseconds are one.

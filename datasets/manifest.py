@@ -1,12 +1,11 @@
 """`manifest.json`: everything known of a prepared set, and the checksum of each of its files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -78,7 +77,7 @@ class TestSetManifest:
         """Raises UnsafeName if something that it names is not inside the set of `file`."""
         name_in(self.name, file, "name")
         for label, settings in self.degradations.items():
-            if not is_label(label):
+            if not re.fullmatch(r"[A-Z]{2,3}x[1-9]", label):
                 raise UnsafeName(f"{file}: degradations: {label!r} is no degradation")
             if label != f"{settings.get('kind')}x{settings.get('scale')}":
                 wrong = settings.get("kind")
@@ -102,9 +101,10 @@ class TestSetManifest:
 
     def meta_info(self) -> str:
         """BasicSR's list of scenes: name, number of frames, shape."""
-        scenes = [(name, self.scenes[name].gt) for name in sorted(self.scenes, key=natural_key)]
-        lines = [f"{name} {len(gt.frames)} ({gt.height},{gt.width},3)\n" for name, gt in scenes]
-        return "".join(lines)
+        return "".join(
+            f"{name} {len(one.gt.frames)} ({one.gt.height},{one.gt.width},3)\n"
+            for name, one in sorted(self.scenes.items(), key=_by_name)
+        )
 
     def digest(self, label: str | None = None) -> str:
         """A checksum of what the set holds, wherever it came from; of one degradation, or of all.
@@ -155,10 +155,9 @@ AnyManifest = TestSetManifest | TrainingManifest
 
 def kind_of(folder: Path) -> str | None:
     """The kind of the set in a folder, by its folders if its manifest does not say; None for none."""
-    try:
+    content = None
+    with suppress(DatasetError):
         content = stored_json(folder / FILE)
-    except DatasetError:
-        content = None
     kind = content.get("kind") if isinstance(content, dict) else None
     if kind in (TEST, TRAINING):
         return str(kind)
@@ -203,14 +202,10 @@ def _read(file: Path, stamp: tuple[int, ...]) -> AnyManifest:
     again = f"delete {file.parent} and prepare the set again"
     try:
         content = stored_json(file)
-    except DatasetError as error:
-        raise DatasetError(f"{error}; {again}") from error.__cause__
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise DatasetError(f"{file}: is of another version than this program's; {again}")
-    kind: type[AnyManifest] = (
-        TrainingManifest if content.get("kind") == TRAINING else TestSetManifest
-    )
-    try:
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise DatasetError(f"{file}: is of another version than this program's")
+        is_training_set = content.get("kind") == TRAINING
+        kind: type[AnyManifest] = TrainingManifest if is_training_set else TestSetManifest
         manifest = from_dict(kind, content, str(file), DatasetError)
     except DatasetError as error:
         raise DatasetError(f"{error}; {again}") from error
@@ -228,12 +223,10 @@ def read_plan(folder: Path) -> list[str]:
         return []
     try:
         plan = from_dict(Plan, stored_json(file), str(file), DatasetError)
+        if plan.schema > SCHEMA:
+            raise DatasetError(f"{file}: is of another version than this program's")
     except DatasetError as error:
         raise DatasetError(f"{error}; prepare the set again") from error
-    if plan.schema > SCHEMA:
-        raise DatasetError(
-            f"{file}: is of another version than this program's; prepare the set again"
-        )
     return [name_in(scene, file, "scenes") for scene in plan.scenes]
 
 
@@ -254,7 +247,7 @@ def write_manifest(folder: Path, manifest: AnyManifest) -> None:
         manifest = replace(
             manifest,
             degradations=dict(sorted(manifest.degradations.items())),
-            scenes=dict(sorted(manifest.scenes.items(), key=lambda item: natural_key(item[0]))),
+            scenes=dict(sorted(manifest.scenes.items(), key=_by_name)),
         )
         write_changed(folder / meta_info_name(manifest.name), manifest.meta_info())
     write_changed(folder / FILE, json_text(asdict(manifest)))
@@ -270,6 +263,5 @@ def meta_info_name(name: str) -> str:
     return f"meta_info_{name}_GT.txt"
 
 
-def is_label(text: str) -> bool:
-    """Whether a text names a degradation and its scale, as "BDx4" does."""
-    return re.fullmatch(r"[A-Z]{2,3}x[1-9]", text) is not None
+def _by_name(scene: tuple[str, SceneRecord]) -> Any:
+    return natural_key(scene[0])

@@ -101,9 +101,22 @@ class SceneSource:
     version: int = 1
 
 
+class FramesRecord:
+    """The record of a unit of frames: file number i is frame i."""
+
+    frames: tuple[FileRecord, ...]
+
+    def files(self, unit: str) -> dict[str, FileRecord]:
+        """The frames of a unit by their paths in the set."""
+        return {f"{unit}/{frame_name(index)}": frame for index, frame in enumerate(self.frames)}
+
+    def check(self, unit: str, folder: Path, file: Path) -> None:
+        """Raises UnsafeName if it names a path that cannot be one, DatasetError for a rate."""
+
+
 @dataclass(frozen=True)
-class GtRecord:
-    """The ground-truth frames of a scene; file number i is frame i.
+class GtRecord(FramesRecord):
+    """The ground-truth frames of a scene.
 
     fingerprint: of the source's content and of how the frames were cropped.
     original:    (height, width) before cropping, or None if nothing was cut off.
@@ -120,17 +133,13 @@ class GtRecord:
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def files(self, unit: str) -> dict[str, FileRecord]:
-        return frame_files_of(unit, self.frames)
-
     def check(self, unit: str, folder: Path, file: Path) -> None:
-        """Raises UnsafeName if it names a path that cannot be one, DatasetError for a rate."""
         absolute_in(self.source.path, file, f"{unit}.source.path")
         check_rate(self.fps, f"{file}: {unit}.fps")
 
 
 @dataclass(frozen=True)
-class LrRecord:
+class LrRecord(FramesRecord):
     """The low-resolution frames of one scene under one degradation.
 
     crop: (height, width) of the ground-truth frames that they were made of, where `scale` did not
@@ -142,12 +151,6 @@ class LrRecord:
     width: int
     crop: tuple[int, int] | None
     frames: tuple[FileRecord, ...]
-
-    def files(self, unit: str) -> dict[str, FileRecord]:
-        return frame_files_of(unit, self.frames)
-
-    def check(self, unit: str, folder: Path, file: Path) -> None:
-        """It names nothing."""
 
 
 @dataclass(frozen=True)
@@ -250,11 +253,6 @@ def are_there(folder: Path, files: Mapping[str, FileRecord]) -> bool:
 
 def frame_name(index: int) -> str:
     return f"{index:08d}.png"
-
-
-def frame_files_of(unit: str, frames: tuple[FileRecord, ...]) -> dict[str, FileRecord]:
-    """The frames of a unit by their paths in the set."""
-    return {f"{unit}/{frame_name(index)}": frame for index, frame in enumerate(frames)}
 
 
 def fingerprint_of(inputs: Mapping[str, object]) -> str:

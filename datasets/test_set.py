@@ -1,9 +1,8 @@
 """A prepared test set, read back: its scenes, and the frames of each."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -113,26 +112,25 @@ class Prepared:
                 which is written last: they were altered, or copied.
         """
         written = (self.folder / FILE).stat().st_mtime_ns
-        for name, scene in self.manifest.scenes.items():
-            kinds = {GT: scene.gt.frames} | ({label: scene.lr[label].frames} if label else {})
-            for kind, records in kinds.items():
-                folder = self.folder / f"{kind}/{name}"
-                try:
-                    with os.scandir(folder) as entries:
-                        statuses = {entry.name: entry.stat() for entry in entries}
-                except OSError:
-                    statuses = {}
-                for index, record in enumerate(records):
-                    status = statuses.get(file := frame_name(index))
-                    is_right = status is not None and status.st_size == record.bytes
-                    if is_right and status and (hashes or status.st_mtime_ns > written):
-                        is_right = sha256_of(folder / file) == record.sha256
-                    if not is_right:
-                        what = "is missing" if status is None else "is not as the manifest says"
-                        raise DatasetError(
-                            f"{self.name}: {folder / file} {what}; `stvt verify {self.name} --fix` "
-                            "makes it again"
-                        )
+        for unit, record in self.manifest.units().items():
+            if unit.split("/")[0] not in (GT, label):
+                continue
+            folder, statuses = self.folder / unit, dict[str, os.stat_result]()
+            with suppress(OSError), os.scandir(folder) as entries:
+                statuses = {entry.name: entry.stat() for entry in entries}
+            for index, one in enumerate(record.frames):
+                file, what = frame_name(index), "is missing"
+                if status := statuses.get(file):
+                    is_right = status.st_size == one.bytes
+                    if is_right and (hashes or status.st_mtime_ns > written):
+                        is_right = sha256_of(folder / file) == one.sha256
+                    if is_right:
+                        continue
+                    what = "is not as the manifest says"
+                raise DatasetError(
+                    f"{self.name}: {folder / file} {what}; `stvt verify {self.name} --fix` "
+                    "makes it again"
+                )
 
     def require(self, label: str) -> None:
         """Raises DatasetError with the command to type unless every scene has the degradation."""
@@ -146,9 +144,7 @@ def load(name: str, root: Path | str) -> Prepared:
 
     Raises DatasetError, with the command that mends it, if it is not or not wholly prepared.
     """
-    folder = Path(root) / set_name(name)
-    recipe = DATASETS.get(name)
-    again = command(name)
+    folder, recipe, again = Path(root) / set_name(name), DATASETS.get(name), command(name)
     manifest = read_test_manifest(folder)
     if manifest is None:
         cut = (folder / PREPARING).exists()
@@ -156,9 +152,8 @@ def load(name: str, root: Path | str) -> Prepared:
         prepared = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
         hint = "" if recipe else did_you_mean(name, [*DATASETS, *prepared])
         raise DatasetError(f"{name}: {what}; run `{again}`{hint}")
-    whole = recipe is not None and not (manifest.recipe and manifest.recipe.missing)
     missing, what = read_plan(folder), ""
-    if recipe and whole:
+    if recipe and not (manifest.recipe and manifest.recipe.missing):
         missing += [scene for scene in recipe.scenes if scene not in manifest.scenes]
         if recipe.count not in (None, len(manifest.scenes)):
             what = f"{len(manifest.scenes)} of {recipe.count} scenes are there"
@@ -177,18 +172,17 @@ def choose_scenes(
     Raises DatasetError for a scene that no set has, and for a set that has none of them.
     """
     sets = {one.name: one.scenes for one in prepared}
-    for scene in chosen:
-        every = [name for scenes in sets.values() for name in scenes]
-        if scene not in every:
-            hint = did_you_mean(scene, every)
-            raise DatasetError(f"{', '.join(sets)}: has no scene '{scene}'{hint}")
-    for name, scenes in sets.items():
-        if chosen and not scenes.keys() & set(chosen):
-            raise DatasetError(f"{name}: has no scene of {', '.join(chosen)}")
-    return {
+    every = [name for scenes in sets.values() for name in scenes]
+    if unknown := [scene for scene in chosen if scene not in every]:
+        hint = did_you_mean(unknown[0], every)
+        raise DatasetError(f"{', '.join(sets)}: has no scene '{unknown[0]}'{hint}")
+    wanted = {
         name: [scene for scene in scenes.values() if not chosen or scene.name in chosen]
         for name, scenes in sets.items()
     }
+    if none := [name for name, scenes in wanted.items() if chosen and not scenes]:
+        raise DatasetError(f"{none[0]}: has no scene of {', '.join(chosen)}")
+    return wanted
 
 
 def command(name: str, label: str = "BDx4", known_source: bool = False) -> str:

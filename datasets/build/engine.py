@@ -9,8 +9,6 @@ folder inside the set, and its files are moved to their places when all of them 
     RECORDS/GT.walk.json       the record of a unit that is in its place
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -48,23 +46,14 @@ def writing(folder: Path) -> Iterator[None]:
         raise CannotWrite(f"{folder}: cannot be written: {reason(error)}") from error
 
 
-class Record(Protocol):
-    """The record of a built unit: a dataclass of plain values."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def files(self, unit: str) -> dict[str, FileRecord]:
-        """Its files by their paths in the set."""
-        ...
-
-    def check(self, unit: str, folder: Path, file: Path) -> None:
-        """Raises UnsafeName if it names what it must not; it was read from `file`."""
-        ...
-
-
 class Unit(Protocol):
-    """A part of a set that is built as a whole; it can be pickled, for other processes."""
+    """A part of a set that is built as a whole; it can be pickled, for other processes.
+
+    record_type: a dataclass of plain values with a `fingerprint`; `files(unit)`, the record of each
+                 file by its path in the set; and `check(unit, folder, file)`, which raises UnsafeName
+                 if it names what it must not, as it was read from `file`.
+    fingerprint: of its inputs and settings; DatasetError if these cannot be read.
+    """
 
     record_type: ClassVar[type[Any]]
 
@@ -72,9 +61,7 @@ class Unit(Protocol):
     def name(self) -> str: ...
 
     @property
-    def fingerprint(self) -> str:
-        """The fingerprint of its inputs and settings; DatasetError if these cannot be read."""
-        ...
+    def fingerprint(self) -> str: ...
 
     def is_current(self, record: Any) -> bool:
         """Whether a record is of this very unit, so that building it again would change nothing."""
@@ -136,15 +123,23 @@ class Builder:
 
     def __init__(self, folder: Path, records: str) -> None:
         self.folder, self.records = folder, records
-        self.known: Mapping[str, Record] = {}
+        self.known: Mapping[str, Any] = {}
         self.keep = False  # what is in `.building`, after the run
 
     def done(self, unit: Unit) -> Any | None:
         """The record of a unit that is in its place, by `are_there`; None if it is to be built."""
-        for record in self._recorded(unit):
+        return self._done(unit, self._recorded(unit))
+
+    def _done(self, unit: Unit, records: Sequence[Any]) -> Any | None:
+        for record in records:
             if unit.is_current(record) and are_there(self.folder, record.files(unit.name)):
                 return record
         return None
+
+    def _recorded(self, unit: Unit) -> list[Any]:
+        """The records of a unit, the latest first."""
+        stored = read_record(self.folder, self.records, unit.name, unit.record_type)
+        return [one for one in (stored, self.known.get(unit.name)) if one is not None]
 
     def build(
         self,
@@ -165,15 +160,15 @@ class Builder:
         jobs = []
         for unit in units:
             try:
-                record = self.done(unit)
-                if record is not None:
-                    results[unit.name] = Result(record, built=False)
-                    continue
-                earlier = {path for one in self._recorded(unit) for path in one.files(unit.name)}
+                records = self._recorded(unit)
+                if (done := self._done(unit, records)) is not None:
+                    results[unit.name] = Result(done, built=False)
+                else:
+                    earlier = {path for one in records for path in one.files(unit.name)}
+                    job = Job(unit, self.folder, self.records, tuple(sorted(earlier)), commit)
+                    jobs.append(job)
             except DatasetError as error:
                 results[unit.name] = Result(failure=str(error))
-                continue
-            jobs.append(Job(unit, self.folder, self.records, tuple(sorted(earlier)), commit))
         for job, result in run(make, jobs) if jobs else ():
             results[job.name] = result or self._after_death(job)
             if show is not None:
@@ -201,11 +196,6 @@ class Builder:
             return Result(failure="the process that worked on it died; prepare again")
         _move(self.folder, self.records, _stage(self.folder, job.name, "ready"))
         return Result(read_record(self.folder, self.records, job.name, job.unit.record_type))
-
-    def _recorded(self, unit: Unit) -> list[Record]:
-        """The records of a unit, the latest first."""
-        stored = read_record(self.folder, self.records, unit.name, unit.record_type)
-        return [one for one in (stored, self.known.get(unit.name)) if one is not None]
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """The units of a test set: the ground-truth frames of a scene, and low-resolution ones of those."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -24,16 +22,14 @@ from ..schema import (
     LrRecord,
     SceneSource,
     SourceFile,
+    are_there,
     fingerprint_of,
     frame_name,
     record_of,
 )
 from ..sources.resolve import ResolvedSource
-from ..sources.scenes import Pictures, Rendered, Scene, VideoFile
+from ..sources.scenes import Scene
 from .engine import writing
-
-if TYPE_CHECKING:
-    from ..video.reader import Video
 
 VERSION = 1  # of what is made of the same source: raised, all sets are made anew
 T = TypeVar("T")
@@ -72,28 +68,26 @@ class GtUnit:
     @cached_property
     def source(self) -> SceneSource:
         """Where the frames come from, with the checksums of the files: these are read for it."""
-        path, archive = self.origin.path, self.origin.archive
-        match self.scene:
-            case Pictures(files=files, folder=folder):
-                with ThreadPoolExecutor(self.workers) as pool:
-                    read = pool.map(_source_file, files)
-                    return SceneSource("frames", path, archive, self._short(folder), tuple(read))
-            case VideoFile(file=file):
-                known = (_source_file(file),)
-                return SceneSource("video", path, archive, self._short(file), known)
-            case Rendered(version=version):
-                return SceneSource("rendered", name=self.scene.name, version=version)
+        scene, origin = self.scene, self.origin
+        if scene.kind == "rendered":
+            return SceneSource("rendered", name=scene.name, version=scene.version)
+        with ThreadPoolExecutor(self.workers) as pool:
+            files = tuple(pool.map(_source_file, scene.files))
+        base, name = origin.base, scene.place.name
+        if base and base in scene.place.parents:
+            name = scene.place.relative_to(base).as_posix()
+        return SceneSource(scene.kind, origin.path, origin.archive, name, files)
 
     @cached_property
     def fingerprint(self) -> str:
-        source = self.source
-        frames = self.scene.frames if isinstance(self.scene, Rendered) else None
+        source, is_rendered = self.source, self.scene.kind == "rendered"
+        rendered = [source.name, source.version, self.scene.frames] if is_rendered else None
         return fingerprint_of(
             {
                 "version": VERSION,
                 "multiple": self.multiple,
                 "files": [file.sha256 for file in source.files],
-                "rendered": [source.name, source.version, frames] if frames else None,
+                "rendered": rendered,
                 "fps": None if source.kind == "video" else self.fps,
             }
         )
@@ -103,85 +97,97 @@ class GtUnit:
 
     def expected(self) -> int | None:
         """The number of frames, by its header for a video; None if it takes decoding to know."""
-        match self.scene:
-            case Pictures(files=files):
-                return len(files)
-            case Rendered(frames=frames):
-                return frames
-            case VideoFile(file=file):
-                from ..video.probe import header_frames
+        if self.scene.kind != "video":
+            return self.scene.frames
+        from ..video.probe import header_frames
 
-                return header_frames(file)
+        return header_frames(self.scene.place)
 
     def build(self, folder: Path) -> GtRecord:
-        place = folder / GT / self.scene.name
-        video = self._video()
-        notes: set[str] = set()
-        sizes: list[tuple[int, int]] = []
-        frames: list[FileRecord] = []
+        scene, video, notes = self.scene, None, set[str]()
+        if scene.kind == "video":
+            from ..video.reader import open_video  # PyAV loads for those who need it
+
+            video = open_video(scene.place)
+            functions: Iterable[Callable[[], Any]] = (partial(np.asarray, one) for one in video)
+        elif scene.render:
+            functions = (partial(scene.render, index) for index in range(scene.frames or 0))
+        else:
+            pairs = zip(scene.files, self.source.files, strict=True)
+            functions = (partial(_decoded, *pair, notes) for pair in pairs)
+        jobs = (job for job in enumerate(functions) if self.only is None or job[0] in self.only)
+        place, size = folder / GT / scene.name, (0, 0)
         store = partial(_store_gt, place=place, multiple=self.multiple, least=self.least)
+        frames: list[FileRecord] = []
+
+        def called(index: int) -> str:
+            return scene.files[index].name if scene.kind == "frames" else f"frame {index}"
+
         try:
-            for size, frame in in_order(self.workers, store, self._frames(video, notes)):
-                sizes.append(size)
-                if size != sizes[0]:
+            for one, frame in in_order(self.workers, store, jobs):
+                size = size if frames else one
+                if one != size:
                     raise DatasetError(
-                        f"its frames differ in size: {self._called(0)} is {size_text(sizes[0])}, "
-                        f"{self._called(len(sizes) - 1)} is {size_text(size)}"
+                        f"its frames differ in size: {called(0)} is {size_text(size)}, "
+                        f"{called(len(frames))} is {size_text(one)}"
                     )
                 frames.append(frame)
                 if self.show:
-                    self.show(self.scene.name)
+                    self.show(scene.name)
         except OSError as error:  # PyAV's errors of decoding among them
             raise DatasetError(f"cannot be decoded: {reason(error)}") from error
         if not frames:
             raise DatasetError("it holds no frames")
         if self.published not in (None, len(frames)) and self.only is None:
             raise DatasetError(f"has {len(frames)} frames, the published scene {self.published}")
-        height, width = (side - side % self.multiple for side in sizes[0])
+        height, width = (side - side % self.multiple for side in size)
+        rate = self.fps if video is None else str(video.fps) if video.fps else None
         return GtRecord(
             self.fingerprint,
             self.source,
             height,
             width,
-            sizes[0] if sizes[0] != (height, width) else None,
-            (str(video.fps) if video.fps else None) if video else self.fps,
+            size if size != (height, width) else None,
+            rate,
             tuple(frames),
             dict(video.facts) if video else {},
             tuple(video.notes if video else sorted(notes)),
         )
 
-    def _video(self) -> Video | None:
-        if not isinstance(self.scene, VideoFile):
-            return None
-        from ..video.reader import open_video  # PyAV loads for those who need it
 
-        return open_video(self.scene.file)
+@dataclass(frozen=True)
+class StoredGtUnit:
+    """The ground-truth frames of a scene as they are in the set's folder: their source is not there."""
 
-    def _frames(
-        self, video: Video | None, notes: set[str]
-    ) -> Iterator[tuple[int, Callable[[], Frame]]]:
-        """The number of each frame that is to be written, and what gives it."""
-        functions: Iterable[Callable[[], Frame]]
-        match self.scene:
-            case Pictures(files=files):
-                pairs = zip(files, self.source.files, strict=True)
-                functions = (partial(_decoded, *pair, notes) for pair in pairs)
-            case Rendered(frames=frames, render=render):
-                functions = (partial(render, index) for index in range(frames))
-            case VideoFile():
-                functions = (partial(np.asarray, frame) for frame in video or ())
-        for index, function in enumerate(functions):
-            if self.only is None or index in self.only:
-                yield index, function
+    record_type: ClassVar[type[Any]] = GtRecord
 
-    def _called(self, index: int) -> str:
-        files = self.scene.files if isinstance(self.scene, Pictures) else None
-        return files[index].name if files else f"frame {index}"
+    scene: str
+    record: GtRecord
+    folder: Path
 
-    def _short(self, path: Path) -> str:
-        base = self.origin.base
-        inside = base is not None and base in path.parents
-        return path.relative_to(base).as_posix() if base and inside else path.name
+    @property
+    def name(self) -> str:
+        return f"{GT}/{self.scene}"
+
+    @property
+    def source(self) -> SceneSource:
+        return self.record.source
+
+    @property
+    def fingerprint(self) -> str:
+        return self.record.fingerprint
+
+    def is_current(self, record: GtRecord) -> bool:
+        return record == self.record
+
+    def expected(self) -> int:
+        return 0  # of those to be written
+
+    def build(self, folder: Path) -> GtRecord:
+        """Raises DatasetError that names the first file that is missing."""
+        files = self.record.files(self.name).items()
+        lost = next(path for path, one in files if not are_there(self.folder, {path: one}))
+        raise DatasetError(f"{lost} is missing, as is its source")
 
 
 @dataclass(frozen=True)
@@ -216,22 +222,24 @@ class LrUnit:
         return record.fingerprint == self.fingerprint and len(record.frames) == len(self.gt.frames)
 
     def build(self, folder: Path) -> LrRecord:
-        kind, scale = self.parameters["kind"], int(self.parameters["scale"])
+        scale = int(self.parameters["scale"])
         height, width = self.gt.height // scale, self.gt.width // scale
         if not height or not width:
             small = size_text((self.gt.height, self.gt.width))
             raise DatasetError(f"a frame of {small} is too small for scale {scale}")
-        store = partial(
-            _store_lr, place=folder / self.label / self.scene, degradation=kind, scale=scale
-        )
-        pairs = self.gt.files(f"{GT}/{self.scene}").items()
-        jobs = (
-            (index, self.folder / path, known)
-            for index, (path, known) in enumerate(pairs)
-            if self.only is None or index in self.only
-        )
+        place, kind = folder / self.label / self.scene, self.parameters["kind"]
+        store = partial(_store_lr, place=place, degradation=kind, scale=scale)
+        files = self.gt.files(f"{GT}/{self.scene}").items()
         frames = []
-        for frame in in_order(self.workers, store, jobs):
+        for frame in in_order(
+            self.workers,
+            store,
+            (
+                (index, self.folder / path, known)
+                for index, (path, known) in enumerate(files)
+                if self.only is None or index in self.only
+            ),
+        ):
             frames.append(frame)
             if self.show:
                 self.show(self.scene)

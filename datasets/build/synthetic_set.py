@@ -1,8 +1,6 @@
 """Prepares training sets of photographs in motion: scikit-image's, the same everywhere, or one's own."""
 
-from __future__ import annotations
-
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -29,6 +27,7 @@ from ..manifest import (
 from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..sources.scenes import set_name
 from .engine import building
+from .video_record import VideoRecord, VideoSource
 
 VERSION = 1  # of the clips that are made of the same photographs
 HELD_BACK = ("rocket", "brick")  # photographs that only the clips for validation show
@@ -56,26 +55,10 @@ class SyntheticSettings:
 
 
 @dataclass(frozen=True)
-class SyntheticRecord:
-    """The clips of a set of photographs."""
-
-    fingerprint: str
-    clips: tuple[ClipRecord, ...]
-
-    def files(self, unit: str) -> dict[str, FileRecord]:
-        return {clip.file: clip.record for clip in self.clips}
-
-    def check(self, unit: str, folder: Path, file: Path) -> None:
-        """Raises UnsafeName if a clip leads out of the set."""
-        for one in self.clips:
-            one.check(folder, file)
-
-
-@dataclass(frozen=True)
 class SyntheticUnit:
     """All clips of a set of photographs, which take a minute together."""
 
-    record_type: ClassVar[type[Any]] = SyntheticRecord
+    record_type: ClassVar[type[Any]] = VideoRecord
     name: ClassVar[str] = "photographs"
 
     settings: SyntheticSettings
@@ -95,20 +78,18 @@ class SyntheticUnit:
             del settings["vary"]  # so that sets from before it stay as they are
         return fingerprint_of({"version": VERSION, "settings": settings, "pictures": pictures})
 
-    def is_current(self, record: SyntheticRecord) -> bool:
+    def is_current(self, record: VideoRecord) -> bool:
         return record.fingerprint == self.fingerprint
 
-    def build(self, folder: Path) -> SyntheticRecord:
-        settings = self.settings
-        for_validation = [*self.pictures][EVERY - 1 :: EVERY] if settings.source else HELD_BACK
-        learnt = [picture for name, picture in self.pictures.items() if name not in for_validation]
-        others = [picture for name, picture in self.pictures.items() if name in for_validation]
+    def build(self, folder: Path) -> VideoRecord:
+        settings, names = self.settings, list(self.pictures)
+        held_back = names[EVERY - 1 :: EVERY] if settings.source else HELD_BACK
         clips = []
         for number in range(settings.clips):
-            held_back = number % EVERY == EVERY - 1
+            validates = number % EVERY == EVERY - 1
             file = f"clips/{number:05d}{suffix(settings.storage)}"
             frames = clip(
-                others if held_back else learnt,
+                [self.pictures[name] for name in names if (name in held_back) == validates],
                 number,
                 frames=settings.frames,
                 side=settings.side,
@@ -120,9 +101,9 @@ class SyntheticUnit:
                 ClipRecord(
                     name=f"{number:05d}",
                     file=file,
-                    video="held back" if held_back else "photographs",
+                    video="held back" if validates else "photographs",
                     **asdict(written),
-                    split="validation" if held_back else "train",
+                    split="validation" if validates else "train",
                     end=float(written.frames),
                     rate="1/1",
                     stored=FileRecord.of(folder / file),
@@ -130,7 +111,10 @@ class SyntheticUnit:
             )
             if self.show:
                 self.show(number + 1, settings.clips, file)
-        return SyntheticRecord(self.fingerprint, tuple(clips))
+        return self.record(self.fingerprint, clips)
+
+    def record(self, fingerprint: str, clips: Iterable[ClipRecord]) -> VideoRecord:
+        return VideoRecord(self.name, fingerprint, VideoSource(), "kept", clips=tuple(clips))
 
 
 def prepare_photographs(
@@ -174,15 +158,15 @@ def prepare_photographs(
     with building(folder) as builder:
         if before is not None:
             fingerprint = str(before.settings.get("fingerprint", ""))
-            builder.known = {unit.name: SyntheticRecord(fingerprint, before.clips)}
+            builder.known = {unit.name: unit.record(fingerprint, before.clips)}
         result = builder.build([unit], commit=False)[unit.name]
         if result.failure:
             raise DatasetError(f"{name}: {result.failure}")
         if result.built:
             write_plan(folder, [unit.name])  # half of its clips in place is no set
             builder.commit([unit.name])
-        clips_built = result.record.clips
-        write_manifest(folder, TrainingManifest(name, storage, clips_built, (), asdict(known)))
+        manifest = TrainingManifest(name, storage, result.record.clips, (), asdict(known))
+        write_manifest(folder, manifest)
         write_plan(folder, ())
     return folder
 

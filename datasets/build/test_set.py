@@ -1,8 +1,6 @@
 """Prepares test sets: the scenes of a source, ground truth and degraded, unit by unit."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from stvt.core.progress import Progress
 
 from ..degradation import checked, parameters
 from ..degradation_match import low_resolution_notes
-from ..errors import DatasetError
+from ..errors import DatasetError, listed
 from ..manifest import (
     FILE,
     GT,
@@ -27,14 +25,30 @@ from ..manifest import (
     write_plan,
 )
 from ..recipes import DATASETS
-from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord, are_there
+from ..recipes.recipe import Recipe
+from ..schema import GtRecord, LrRecord, Missing, RecipeRecord, SceneRecord
 from ..sources.layout import SceneSelection
 from ..sources.resolve import ResolvedSource, resolve
-from ..sources.scenes import Scene, set_name
+from ..sources.scenes import set_name
 from .engine import Builder, CannotWrite, building, cores, remove_files, writing
-from .outcome import Outcome, missing_together, notes_on, sizes_differing
-from .scene_units import GtUnit, LrUnit
+from .scene_units import GtUnit, LrUnit, StoredGtUnit, size_text
 from .video_record import is_empty_training_set, remove_records
+
+
+@dataclass
+class Outcome:
+    """The outcome of `prepare`: scenes prepared, failures and notes.
+
+    prepared, unchanged: names of scenes. failures: a line for each that could not be prepared.
+    notes: lines on what was cropped, guessed, left out or only partly decoded.
+    """
+
+    name: str
+    folder: Path
+    prepared: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare(
@@ -75,12 +89,12 @@ def prepare(
     if is_training(folder) and not empty:
         raise DatasetError(f"{folder}: holds a training set; give the test set another name")
     with building(folder) as builder:
+        before = None
         try:
             before = None if empty else read_test_manifest(folder)
         except DatasetError as error:
             if source is None and name not in DATASETS:
                 raise DatasetError(f"{error}, with --source") from error
-            before = None
             outcome.notes.append(f"{error} (made anew)")
         with suppress(DatasetError):  # one that is damaged is written anew
             read_plan(folder)  # refused before anything is done, if it is not ours
@@ -97,15 +111,10 @@ def prepare(
 
 @dataclass
 class _Task:
-    """A scene to be there.
-
-    gt:      the unit of its ground-truth frames; None takes those that are there as they are.
-    earlier: what the manifest says of it so far.
-    record, lr: what became of it.
-    """
+    """A scene to be there: the unit of its ground-truth frames, what the manifest says so far, and what became of it."""
 
     name: str
-    gt: GtUnit | None
+    unit: GtUnit | StoredGtUnit
     earlier: SceneRecord | None
     record: GtRecord | None = None
     lr: dict[str, LrRecord] = field(default_factory=dict)
@@ -117,7 +126,7 @@ class _Task:
 class _Run:
     """One call of `prepare`: its plan, and how far it has come.
 
-    before:   the manifest so far. asked: names of scenes, none for all.
+    before:   the manifest so far; earlier: its scenes. asked: names of scenes, none for all.
     tasks:    the scenes that are to be there. gone: those that are no longer in the source.
     changing: the scenes that are new or will change, a degradation that is added left aside.
     total:    number of frames to write, where it is known; written: of them.
@@ -131,7 +140,6 @@ class _Run:
     prune: bool
     workers: int = 1
     progress: Progress | None = None
-    multiple: int = 1
     degradations: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: list[_Task] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
@@ -139,55 +147,42 @@ class _Run:
     total: int | None = 0
     written: int = 0
 
-    @property
-    def folder(self) -> Path:
-        return self.outcome.folder
-
-    @property
-    def earlier(self) -> Mapping[str, SceneRecord]:
-        return self.before.scenes if self.before else {}
+    def __post_init__(self) -> None:
+        self.folder, self.recipe = self.outcome.folder, DATASETS.get(self.outcome.name)
+        self.earlier = self.before.scenes if self.before else {}
 
     def plan(self, kind: str, scale: int) -> None:
         """Fills in what is to be done, of the sources and of what is there."""
-        self.degradations = {**(self.before.degradations if self.before else {})}
+        before, folder, outcome = self.before, self.folder, self.outcome
+        self.degradations = {**(before.degradations if before else {})}
         self.degradations[f"{kind}x{scale}"] = parameters(kind, scale)
-        self.multiple = self.before.multiple if self.before else scale
-        self.builder.known = self.before.units() if self.before else {}
-        tasks: dict[str, _Task] = {}
+        self.multiple = before.multiple if before else scale
+        self.builder.known = before.units() if before else {}
+        least = max(self.multiple, *(int(one["scale"]) for one in self.degradations.values()))
+        fps = self.recipe.fps if self.recipe else None
+        units: dict[str, GtUnit | StoredGtUnit] = {}
         for source in self.sources:
-            self.outcome.notes += source.notes
+            outcome.notes += source.notes
             if source.contents is None:
                 for name, known in self.earlier.items():
                     if known.gt.source.path == source.path and name in (self.asked or (name,)):
-                        tasks[name] = _Task(name, None, known)
+                        units[name] = StoredGtUnit(name, known.gt, folder)
                 if missing := [name for name in self.asked if name not in self.earlier]:
                     raise DatasetError(f"expected scene {missing[0]}, and its source is not there")
                 continue
-            self.outcome.failures += source.contents.failures
-            self.outcome.notes += source.contents.notes + low_resolution_notes(source.contents)
+            outcome.failures += source.contents.failures
+            outcome.notes += source.contents.notes + low_resolution_notes(source.contents)
             for scene in source.contents.scenes:
-                unit = self._gt_unit(source, scene)
-                tasks.setdefault(scene.name, _Task(scene.name, unit, self.earlier.get(scene.name)))
+                published, workers = source.frames.get(scene.name), self.workers
+                options = (self.multiple, least, fps, published, workers, self._show)
+                units.setdefault(scene.name, GtUnit(scene, source, *options))
         if not self.asked:
-            self.gone = [name for name in self.earlier if name not in tasks]
+            self.gone = [name for name in self.earlier if name not in units]
         if not self.prune:  # they stay, and take part in what is made of ground truth
-            tasks |= {name: _Task(name, None, self.earlier[name]) for name in self.gone}
-        self.tasks = list(tasks.values())
+            units |= {n: StoredGtUnit(n, self.earlier[n].gt, folder) for n in self.gone}
+        self.tasks = [_Task(name, unit, self.earlier.get(name)) for name, unit in units.items()]
         numbers = [self._frames_to_write(task) for task in self.tasks]
         self.total = None if None in numbers else sum(filter(None, numbers))
-
-    def _gt_unit(self, source: ResolvedSource, scene: Scene) -> GtUnit:
-        recipe = DATASETS.get(self.outcome.name)
-        return GtUnit(
-            scene=scene,
-            origin=source,
-            multiple=self.multiple,
-            least=max(self.multiple, *(int(one["scale"]) for one in self.degradations.values())),
-            fps=recipe.fps if recipe else None,
-            published=source.frames.get(scene.name),
-            workers=self.workers,
-            show=self._show,
-        )
 
     def _lr_units(self, name: str, gt: GtRecord) -> list[LrUnit]:
         return [
@@ -203,32 +198,27 @@ class _Run:
     def _frames_to_write(self, task: _Task) -> int | None:
         """The frames to write of a scene, None if decoding has to tell; notes if it changes."""
         try:
-            gt = self.builder.done(task.gt) if task.gt else self._recorded_gt(task)
+            gt = self.builder.done(task.unit)
         except DatasetError:
             gt = None
-        if gt is None and task.gt is None:
-            return 0
         labels = list(self.degradations)
         if gt is not None:
             units = self._lr_units(task.name, gt)
             labels = [unit.label for unit in units if self.builder.done(unit) is None]
         if gt is None or (task.earlier and task.earlier.lr.keys() & set(labels)):
             self.changing.append(task.name)
-        frames = len(gt.frames) if gt else task.gt.expected() if task.gt else 0
+        frames = len(gt.frames) if gt else task.unit.expected()
         return None if frames is None else frames * (len(labels) + (gt is None))
-
-    def _recorded_gt(self, task: _Task) -> GtRecord | None:
-        """The record of ground-truth frames that are all there."""
-        gt = task.earlier.gt if task.earlier else None
-        return gt if gt and are_there(self.folder, gt.files(f"{GT}/{task.name}")) else None
 
     def build(self) -> list[str]:
         """Builds what is to be built.
 
         Returns the scenes that are neither as they were nor as they are to be: the disk was full.
         """
+        known = {(one.gt.source.path, one.gt.source.archive) for one in self.earlier.values()}
+        now = {(source.path, source.archive) for source in self.sources}
         try:
-            if self._is_another_source():
+            if known and not known & now:
                 self._replace_all()
             else:
                 self._begin()
@@ -242,11 +232,6 @@ class _Run:
             )
             return [t.name for t in self.tasks if t.name in self.changing and not self._is_whole(t)]
         return []
-
-    def _is_another_source(self) -> bool:
-        known = {(one.gt.source.path, one.gt.source.archive) for one in self.earlier.values()}
-        now = {(source.path, source.archive) for source in self.sources}
-        return bool(known) and not known & now
 
     def _is_whole(self, task: _Task) -> bool:
         """Whether a scene is as it was, or as it is to be."""
@@ -264,10 +249,10 @@ class _Run:
 
     def _replace_all(self) -> None:
         """Takes another source, if all of its scenes can be had."""
-        tasks = [task for task in self.tasks if task.gt]
+        tasks = [task for task in self.tasks if isinstance(task.unit, GtUnit)]
         if not self.outcome.failures:
             self._build_gt(tasks, commit=False)
-        names = [task.gt.name for task in tasks if task.gt]
+        names = [task.unit.name for task in tasks]
         if wrong := self.outcome.failures:
             self.builder.discard(names)
             more = f"; and {len(wrong) - 1} more faults" if len(wrong) > 1 else ""
@@ -277,34 +262,23 @@ class _Run:
             )
         self._begin()
         self.builder.commit(names)
-        self._build_gt([task for task in self.tasks if task.gt is None])
+        self._build_gt([task for task in self.tasks if task not in tasks])
         for task in self.tasks:
             self._build_lr(task)
 
     def _build_gt(self, tasks: Sequence[_Task], commit: bool = True) -> None:
-        results = self.builder.build([task.gt for task in tasks if task.gt], commit=commit)
+        results = self.builder.build([task.unit for task in tasks], commit=commit)
         for task in tasks:
-            if task.gt is None:
-                task.record = self._recorded_gt(task)
-                if task.record is None:
-                    files = task.earlier.gt.files(f"{GT}/{task.name}") if task.earlier else {}
-                    lost = next(
-                        p for p, one in files.items() if not are_there(self.folder, {p: one})
-                    )
-                    self._fail(task, f"{lost} is missing, as is its source")
-                continue
-            result = results[task.gt.name]
+            result = results[task.unit.name]
             if result.failure:
                 self._fail(task, result.failure, stays=commit)
                 continue
             task.record, task.built = result.record, result.built
             if not result.built:  # the same frames, maybe of another place
-                task.record = replace(result.record, source=task.gt.source)
+                task.record = replace(result.record, source=task.unit.source)
 
     def _build_lr(self, task: _Task) -> None:
-        if task.record is None:
-            return
-        for unit in self._lr_units(task.name, task.record):
+        for unit in self._lr_units(task.name, task.record) if task.record else ():
             # One by one: what was built before the disk is full counts.
             result = self.builder.build([unit])[unit.name]
             if result.failure:
@@ -334,7 +308,7 @@ class _Run:
                 changed = task.built and scene != task.earlier
                 (outcome.prepared if changed else outcome.unchanged).append(task.name)
                 if changed:
-                    outcome.notes += notes_on(task.name, scene, task.earlier, self.multiple)
+                    outcome.notes += _notes_on(task.name, scene, task.earlier, self.multiple)
         try:
             if scenes:
                 write_manifest(folder, self._manifest(scenes))
@@ -349,15 +323,20 @@ class _Run:
             self.builder.keep = True
             outcome.failures.append(f"{folder / FILE}: cannot be written: {reason(error)}")
         if self.gone:
-            outcome.note_gone(self.gone, bool(pruned))
+            what = "no longer in the source; what is prepared stays, unless with --prune"
+            if pruned:
+                what = "no longer in the source; removed"
+            elif outcome.failures:
+                what = "not whole in the source; what is prepared stays"
+            outcome.notes.append(f"{listed(self.gone)}: {what}")
 
     def _manifest(self, scenes: dict[str, SceneRecord]) -> TestSetManifest:
-        name, record = self.outcome.name, None
+        name, recipe, record = self.outcome.name, self.recipe, None
         labels = {label for scene in scenes.values() for label in scene.lr}
         degradations = {label: one for label, one in self.degradations.items() if label in labels}
-        if recipe := DATASETS.get(name):
+        if recipe:
             missing = self._missing(recipe.number)
-            if differing := sizes_differing(recipe, scenes):
+            if differing := _sizes_differing(recipe, scenes):
                 self.outcome.notes.append(f"{name}: not as published: {differing}")
                 if missing is None:
                     missing = Missing(differing)
@@ -373,7 +352,44 @@ class _Run:
         if len(self.sources) > 1:
             return was
         now, contents = self.sources[0].missing, self.sources[0].contents
-        if self.asked and contents and self.earlier.keys() - set(self.asked):
-            names = self.earlier.keys() | {scene.name for scene in contents.scenes}
-            now = missing_together(was, now, len(names), number)
-        return now
+        if not (self.asked and contents and self.earlier.keys() - set(self.asked)):
+            return now
+        if was is None or now is None or not (was.chosen or was.partial):
+            return None  # it was whole, and still is
+        count = len(self.earlier.keys() | {scene.name for scene in contents.scenes})
+        chosen = tuple(dict.fromkeys([*was.chosen, *now.chosen])) if was.chosen else ()
+        partial = was.partial or now.partial
+        return Missing(f"{count} of {number} scenes, as chosen", chosen, partial)
+
+
+def _notes_on(
+    name: str, scene: SceneRecord, before: SceneRecord | None, multiple: int
+) -> list[str]:
+    """Notes on a scene, a line each: cropping, damage, changes of its source."""
+    gt, notes = scene.gt, []
+    if gt.original and (before is None or before.gt.original != gt.original):
+        notes.append(
+            f"cropped from {size_text(gt.original)} to {size_text((gt.height, gt.width))}, "
+            f"a multiple of {multiple}"
+        )
+    for label, lr in scene.lr.items():
+        if lr.crop and (before is None or label not in before.lr):
+            notes.append(f"{label} was made of the frames cropped to {size_text(lr.crop)}")
+    if len(gt.frames) < 3 and before is None:
+        notes.append(f"of {len(gt.frames)} frames none lies between two input frames")
+    if before is not None and gt.frames != before.gt.frames:
+        old = before.gt.frames
+        new = sum(i >= len(old) or old[i] != frame for i, frame in enumerate(gt.frames))
+        notes.append(f"the source has changed; {new} of {len(gt.frames)} frames differ")
+    return [f"{name}: {note}" for note in (*notes, *gt.notes)]
+
+
+def _sizes_differing(recipe: Recipe, scenes: dict[str, SceneRecord]) -> str:
+    """The scenes whose frames are not of the published size, in one line; "" if there are none."""
+    lines = []
+    for name, scene in scenes.items():
+        published, gt = recipe.size_of(name), scene.gt
+        size = gt.original or (gt.height, gt.width)
+        if published not in (None, (gt.height, gt.width), gt.original):
+            lines.append(f"{name} is {size_text(size)}, published {size_text(published)}")
+    return listed(lines, 4, "; ")

@@ -1,9 +1,6 @@
 """The unit of a training set: the clips of one video, and the record of what became of it."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -19,11 +16,12 @@ from ..curation.extract import (
     FrameFolder,
     FrameSource,
     Section,
+    Survey,
     scaled_size,
     survey,
     write_clips,
 )
-from ..curation.segments import ClipRequirements, ClipSegment, Rejection
+from ..curation.segments import ClipRequirements
 from ..errors import DatasetError
 from ..frames import Box, frame_files
 from ..manifest import FILE, VIDEOS
@@ -168,16 +166,28 @@ def unit_again(folder: Path, video: str, settings: dict[str, Any]) -> VideoUnit:
 
 def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
     """The record of a video that could be had, its clips written below `folder`."""
-    settings = unit.settings
-    source, rate, constant, notes = _open(unit)
-    slowdown = _slowdown(unit, rate, constant, notes)
+    settings, notes = unit.settings, list[str]()
+    source: FrameSource
+    if unit.path is not None and unit.path.is_dir():
+        if not unit.rate:
+            raise DatasetError("frames have no rate of their own; give --rate")
+        rate, constant = Fraction(unit.rate), True
+        source = FrameFolder(unit.files, rate)
+    else:
+        from ..video.reader import open_video
+
+        source = video = open_video(unit.files[0])
+        rate, constant = video.timestamps.rate, video.timestamps.constant_rate
+    slowdown = Fraction(unit.rate) / rate if unit.rate else Fraction(1)
+    # Phones write it into ordinary videos, too, and into such as are slow in one part only.
+    captured = None if unit.rate or not constant else capture_rate(unit.files[0])
+    if captured and max(captured / rate, rate / captured) >= SLOWED:
+        slowdown = captured / rate
+        notes.append(f"filmed at {float(captured):g} frames a second, by its container")
     required = ClipRequirements(
         Fraction(settings.min_rate), settings.clip_frames, settings.min_frames
     )
-    sections = [
-        Section(Fraction(start), None if end is None else Fraction(end))
-        for start, end in unit.source.sections
-    ]
+    sections = [Section(Fraction(a), Fraction(b) if b else None) for a, b in unit.source.sections]
     result = survey(source, sections, required, rate, constant, slowdown)
     notes += source.notes
     notes += [
@@ -185,20 +195,20 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
         for one in result.watermarks
         if not result.fault
     ]
-    box = result.crop
-    height, width = (box.height, box.width) if box else (source.height, source.width)
-    size = scaled_size(height, width, settings.height, settings.width)
+    box = result.crop or Box(0, 0, source.height, source.width)
+    size = scaled_size(box.height, box.width, settings.height, settings.width)
     fault = result.fault if result.frames else "no frames in its sections"
     if not fault and min(size) < settings.min_side:
-        small = size if min(size) else (height, width)
+        small = size if min(size) else (box.height, box.width)
         fault = f"{small[1]}x{small[0]} is too small: {settings.min_side} pixels are the least"
-    clips: list[ClipRecord] = []
-    rejections = [segment.rejected(fault) for segment in result.segments]
-    if not fault:
-        clips, rejections = _write(unit, folder, source, result.segments, box, size)
+    clips, rejections = list[ClipRecord](), result.rejections
+    if fault:
+        rejections += [segment.rejected(fault) for segment in result.segments]
+    else:
+        clips = _write(unit, folder, source, result, size)
     refused = [
         RefusedPart(_seconds(each.start), _seconds(each.end), each.frames, each.reason)
-        for each in sorted([*result.rejections, *rejections], key=lambda each: each.start)
+        for each in sorted(rejections, key=lambda each: each.start)
     ]
     return replace(
         record,
@@ -209,7 +219,7 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
         width=source.width,
         height=source.height,
         constant_rate=constant,
-        crop=(box.top, box.left, box.height, box.width) if box else None,
+        crop=(box.top, box.left, box.height, box.width) if result.crop else None,
         notes=tuple(notes),
         clips=tuple(clips),
         refused=tuple(refused),
@@ -217,69 +227,37 @@ def _built(unit: VideoUnit, folder: Path, record: VideoRecord) -> VideoRecord:
 
 
 def _write(
-    unit: VideoUnit,
-    folder: Path,
-    source: FrameSource,
-    segments: Sequence[ClipSegment],
-    box: Box | None,
-    size: tuple[int, int],
-) -> tuple[list[ClipRecord], list[Rejection]]:
-    """Writes the segments of a video as clips; those in which nothing moves are refused."""
+    unit: VideoUnit, folder: Path, source: FrameSource, result: Survey, size: tuple[int, int]
+) -> list[ClipRecord]:
+    """Writes the segments of a video as clips; those in which nothing moves are rejected."""
     clips: list[ClipRecord] = []
-    rejections: list[Rejection] = []
-    place, ending = folder / "clips", suffix(unit.settings.storage)
-    paths = [(each, place / f"{unit.name}_{each.frames[0]:06d}{ending}") for each in segments]
-    written = write_clips(source, paths, box, size)
-    for (_, path), clip in zip(paths, written, strict=True):
-        if clip.motion["p95"] < LEAST_MOTION:
+    ending = suffix(unit.settings.storage)
+    paths = [
+        (each, folder / "clips" / f"{unit.name}_{each.frames[0]:06d}{ending}")
+        for each in result.segments
+    ]
+    written = write_clips(source, paths, result.crop, size)
+    for (segment, path), (clip, motion, hashes) in zip(paths, written, strict=True):
+        if motion["p95"] < LEAST_MOTION:
             path.unlink()
             why = f"still: nothing moves by {LEAST_MOTION} pixels a frame"
-            rejections.append(clip.segment.rejected(why))
+            result.rejections.append(segment.rejected(why))
             continue
         clips.append(
             ClipRecord(
                 name=path.stem,
                 file=f"clips/{path.name}",
                 video=unit.name,
-                **asdict(clip.written),
-                start=_seconds(clip.segment.start),
-                end=_seconds(clip.segment.end),
-                rate=_fraction(clip.segment.rate),
-                motion=clip.motion,
+                **asdict(clip),
+                start=_seconds(segment.start),
+                end=_seconds(segment.end),
+                rate=_fraction(segment.rate),
+                motion=motion,
                 stored=FileRecord.of(path),
-                hashes=tuple(f"{bits:016x}" for bits in clip.hashes),
+                hashes=tuple(f"{bits:016x}" for bits in hashes),
             )
         )
-    return clips, rejections
-
-
-def _slowdown(unit: VideoUnit, rate: Fraction, constant: bool, notes: list[str]) -> Fraction:
-    """How many times slower than life a video is shown, by what was said of it or by its phone."""
-    if unit.rate:
-        return Fraction(unit.rate) / rate
-    captured = None if _is_frames(unit) else capture_rate(unit.files[0])
-    # Phones write it into ordinary videos, too, and into such as are slow in one part only.
-    if captured is None or not constant or max(captured / rate, rate / captured) < SLOWED:
-        return Fraction(1)
-    notes.append(f"filmed at {float(captured):g} frames a second, by its container")
-    return captured / rate
-
-
-def _is_frames(unit: VideoUnit) -> bool:
-    return unit.path is not None and unit.path.is_dir()
-
-
-def _open(unit: VideoUnit) -> tuple[FrameSource, Fraction, bool, list[str]]:
-    """The source of frames, its rate, whether that is constant, and notes."""
-    if _is_frames(unit):
-        if not unit.rate:
-            raise DatasetError("frames have no rate of their own; give --rate")
-        rate = Fraction(unit.rate)
-        return FrameFolder(tuple(unit.files), rate), rate, True, []
-    from ..video.reader import open_video
-
-    video = open_video(unit.files[0])
-    return video, video.timestamps.rate, video.timestamps.constant_rate, []
+    return clips
 
 
 def _fraction(rate: Fraction) -> str:

@@ -1,12 +1,10 @@
 """Verifies a prepared set: every file against the manifest; and repairs it from its sources."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,7 @@ from ..manifest import (
 )
 from ..schema import FileRecord
 from ..sources.resolve import ResolvedSource, resolve
-from ..sources.scenes import set_name
+from ..sources.scenes import Scene, set_name
 from ..test_set import command
 from .engine import BUILDING, CannotWrite, building, cores
 from .scene_units import GtUnit, LrUnit
@@ -87,19 +85,30 @@ def verify(
     if manifest is None:
         raise DatasetError(f"{name}: is not prepared in {folder}; run `{command(name)}`")
     verification = Verification(name, folder)
-    problems = verification.problems
+    problems, fixed = verification.problems, verification.fixed
     records = VIDEOS if isinstance(manifest, TrainingManifest) else BUILDING
     with building(folder, records) if fix else nullcontext() as builder:
         if builder:
             builder.keep = (folder / BUILDING).exists()  # of a run that was cut short
             manifest = read_manifest(folder) or manifest  # another process may have written it
         faults = list(_faults(manifest, folder, verification, workers or cores(), progress))
-        if fix and faults:
-            faults, fixed = _repair(manifest, folder, faults)
-            verification.fixed += [f"{fault}; made again" for fault in fixed]
-        problems += map(str, faults)
+        reasons = _repair(manifest, folder, faults) if fix and faults else {}
+        for fault in faults:
+            if not fix:
+                problems.append(str(fault))
+            elif why := reasons.get(fault.path):
+                problems.append(f"{fault}, and cannot be made again: {why}")
+            else:
+                fixed.append(f"{fault}; made again")
         if isinstance(manifest, TestSetManifest):
-            _check_list(manifest, folder, verification, fix)
+            list_, text = folder / meta_info_name(manifest.name), manifest.meta_info()
+            if list_.is_file() and list_.read_bytes() == text.encode():
+                pass
+            elif fix:
+                write_text(list_, text)
+                fixed.append(f"{list_.name}: written again")
+            else:
+                problems.append(f"{list_.name}: is missing or altered")
         elif any((folder / VIDEOS).glob("*.json")) and not (folder / LEDGER).is_file():
             again = f"`stvt prepare {name}` with its source or list makes it again"
             problems.append(f"{LEDGER}: is missing; {again}")
@@ -108,20 +117,6 @@ def verify(
             problems.append(f"preparing was cut short; run `{again}`")
         problems += [f"{extra}: is no file of the set" for extra in _extra(manifest, folder)]
     return verification
-
-
-def _check_list(
-    manifest: TestSetManifest, folder: Path, verification: Verification, fix: bool
-) -> None:
-    """Compares the list of scenes, which is made of the manifest."""
-    file = folder / meta_info_name(manifest.name)
-    if file.is_file() and file.read_bytes() == manifest.meta_info().encode():
-        return
-    if fix:
-        write_text(file, manifest.meta_info())
-        verification.fixed.append(f"{file.name}: written again")
-    else:
-        verification.problems.append(f"{file.name}: is missing or altered")
 
 
 def _faults(
@@ -178,56 +173,35 @@ def _extra(manifest: AnyManifest, folder: Path) -> Iterator[str]:
             yield path.as_posix()
 
 
-def _repair(
-    manifest: AnyManifest, folder: Path, faults: list[FileFault]
-) -> tuple[list[FileFault], list[FileFault]]:
-    """Makes faulty files again; returns the faults that are left, saying why, and those repaired.
+def _repair(manifest: AnyManifest, folder: Path, faults: list[FileFault]) -> dict[str, str]:
+    """Makes faulty files again; why that was in vain, by the path of the file.
 
     The set is locked for this process.
     """
-    left: list[FileFault] = []
-    repaired: list[FileFault] = []
-    units = manifest.files()
+    reasons: dict[str, str] = {}
     with ExitStack() as meanwhile:
         again = _builders(manifest, folder, faults, meanwhile)
         # Ground truth first: low-resolution frames are made of it.
         for unit in sorted({fault.unit for fault in faults}, key=lambda u: not u.startswith(GT)):
-            mine = [fault for fault in faults if fault.unit == unit]
-            files = units[unit]
+            files = manifest.files()[unit]
+            paths = [fault.path for fault in faults if fault.unit == unit]
+            part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
             try:
-                reasons = _rebuilt(again, folder, unit, files, mine)
+                part.mkdir(parents=True)
+                again(unit, frozenset(map([*files].index, paths))).build(part)
+                for path in paths:
+                    new, place = part / path, folder / path
+                    if new.is_file() and FileRecord.of(new) == files[path]:
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        new.replace(place)
+                    else:
+                        reasons[path] = "other bytes came out; prepare the set again"
             except CannotWrite:
                 raise
             except DatasetError as error:
-                reasons = {fault.path: str(error) for fault in mine}
-            for fault in mine:
-                if why := reasons.get(fault.path):
-                    what = f"{fault.what}, and cannot be made again: {why}"
-                    left.append(replace(fault, what=what))
-                else:
-                    repaired.append(fault)
-    return left, repaired
-
-
-def _rebuilt(
-    again: Again, folder: Path, unit: str, files: Mapping[str, FileRecord], faults: list[FileFault]
-) -> dict[str, str]:
-    """Builds faulty files; why it was in vain, by path."""
-    order = list(files)
-    part = folder / BUILDING / f"{unit.replace('/', '.')}.part"
-    reasons = {}
-    try:
-        part.mkdir(parents=True)
-        again(unit, frozenset(order.index(fault.path) for fault in faults)).build(part)
-        for fault in faults:
-            new, place = part / fault.path, folder / fault.path
-            if new.is_file() and FileRecord.of(new) == files[fault.path]:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                new.replace(place)
-            else:
-                reasons[fault.path] = "other bytes came out; prepare the set again"
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+                reasons |= dict.fromkeys(paths, str(error))
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
     return reasons
 
 
@@ -239,18 +213,16 @@ def _builders(
         if "photographs" in manifest.settings:
             return lambda unit, numbers: synthetic_unit(manifest, folder)
         return lambda video, numbers: unit_again(folder.absolute(), video, manifest.settings)
-    scenes: dict[str, tuple[ResolvedSource, Any]] = {}
+    scenes: dict[str, tuple[ResolvedSource, Scene]] = {}
     unresolved = ""
     if any(fault.unit.startswith(f"{GT}/") for fault in faults):
         try:
-            sources = meanwhile.enter_context(
-                resolve(manifest.name, folder, None, manifest, always_open=True)
-            )
+            sources = resolve(manifest.name, folder, None, manifest, always_open=True)
+            for source in meanwhile.enter_context(sources):
+                inside = source.contents.scenes if source.contents else ()
+                scenes |= {scene.name: (source, scene) for scene in inside}
         except DatasetError as error:
-            sources, unresolved = [], str(error)
-        for source in sources:
-            for scene in source.contents.scenes if source.contents else ():
-                scenes[scene.name] = source, scene
+            unresolved = str(error)
 
     def test_unit(unit: str, numbers: frozenset[int]) -> GtUnit | LrUnit:
         kind, _, name = unit.partition("/")

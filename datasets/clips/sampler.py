@@ -4,8 +4,6 @@ A sample is a function of the seed, the step and its place in the batch, and of 
 training that is continued sees what it would have seen, whatever the number of workers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -125,56 +123,41 @@ class Sampler:
 def _sample(
     clip: TrainingClip, start: int, sampling: Sampling, random: np.random.Generator
 ) -> Sample:
-    step, scale = sampling.between + 1, sampling.scale
+    step, scale, count = sampling.between + 1, sampling.scale, sampling.frames
     stored = _open(clip)
     box = _draw_box(stored, start + sampling.centre * step, sampling.side, sampling.tries, random)
-    inputs = [start + k * step for k in range(sampling.frames)]
+    inputs = [start + k * step for k in range(count)]
     backwards = sampling.augment and random.random() < 0.5
-    centre = inputs[sampling.centre]
     if backwards:  # the pair in the middle of 8 frames is the same; of 7 the centre is
         inputs = inputs[::-1]
-        centre = inputs[sampling.centre]
+    centre = inputs[sampling.centre]
     to_next = [centre + (-k if backwards else k) for k in range(1, step)]
-    numbers = [*inputs, *to_next]
-    frames = stored.read(numbers, box)
-    if sampling.augment:
-        frames = _augment(frames, random)
+    frames = stored.read([*inputs, *to_next], box)
+    if sampling.augment:  # flips and turns by 90 degrees, the eight of them equally likely
+        frames = np.rot90(frames, int(random.integers(4)), (1, 2))
+        frames = frames[:, :, ::-1] if random.random() < 0.5 else frames
     edge, fine = sampling.margin // scale, slice(sampling.margin, -sampling.margin)
     lq = np.stack([degrade(frame, sampling.degradation, scale) for frame in frames])
     lq = lq[:, edge:-edge, edge:-edge]
-    gt = frames[[sampling.centre, *range(sampling.frames, len(numbers))], fine, fine]
-    count = sampling.frames
+    gt = frames[[sampling.centre, *range(count, len(frames))], fine, fine]
     return Sample(lq[:count], np.ascontiguousarray(gt), lq[count:], clip.name)
 
 
 def _draw_box(clip: Clip, frame: int, side: int, tries: int, random: np.random.Generator) -> Box:
-    """The crop with the most detail of those drawn."""
+    """Of the crops that are drawn the one with the most detail, which bilinear enlargement could
+    not bring back: the largest mean difference of neighbours."""
     _, height, width, _ = clip.shape
-    boxes = [
-        Box(
-            int(random.integers(height - side + 1)),
-            int(random.integers(width - side + 1)),
-            side,
-            side,
-        )
-        for _ in range(tries)
-    ]
-    if tries == 1:
-        return boxes[0]
-    return max(boxes, key=lambda box: _detail(clip.read([frame], box)[0]))
 
+    def detail(box: Box) -> float:
+        grey = clip.read([frame], box)[0].astype(np.int16).sum(2)
+        return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
 
-def _detail(frame: Frames) -> float:
-    """How much bilinear enlargement could not bring back: the mean difference of neighbours."""
-    grey = frame.astype(np.int16).sum(2)
-    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+    def draw() -> Box:
+        top = int(random.integers(height - side + 1))
+        return Box(top, int(random.integers(width - side + 1)), side, side)
 
-
-def _augment(frames: Frames, random: np.random.Generator) -> Frames:
-    """Flips and turns by 90 degrees, the eight of them equally likely."""
-    turns, mirrored = int(random.integers(4)), random.random() < 0.5
-    frames = np.rot90(frames, turns, (1, 2))
-    return frames[:, :, ::-1] if mirrored else frames
+    boxes = [draw() for _ in range(tries)]
+    return boxes[0] if tries == 1 else max(boxes, key=detail)
 
 
 @lru_cache(OPEN)

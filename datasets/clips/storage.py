@@ -163,20 +163,19 @@ class _Array:
 
 
 def _write_array(path: Path, frames: Iterable[Frame], height: int, width: int) -> None:
+    def write_header(count: int) -> int:
+        file.seek(0)
+        shape = (count, height, width, 3)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(file, header)
+        return file.tell()
+
     with path.open("wb") as file:
-        _write_header(file, (0, height, width, 3))
-        start, count = file.tell(), 0
+        start, count = write_header(0), 0
         for count, frame in enumerate(frames, 1):
             file.write(frame.data)
-        file.seek(0)
-        _write_header(file, (count, height, width, 3))
-        if file.tell() != start:  # NumPy leaves room for the first number to grow
+        if write_header(count) != start:  # NumPy leaves room for the first number to grow
             raise RuntimeError("the header of an array has grown")
-
-
-def _write_header(file: Any, shape: tuple[int, ...]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    npy.write_array_header_1_0(file, header)
 
 
 def _is_video(path: Path) -> bool:

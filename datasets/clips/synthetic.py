@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,9 +67,9 @@ def clip(
     view = _View(side, fastest, random, frozenset(vary))
 
     def draw() -> Picture:
-        if "texture" in vary and random.random() < 0.25:
-            return _tiling(random, _choose(random, pictures), 4 * side)
-        return _tint(random, _choose(random, pictures))
+        is_tiling = "texture" in vary and random.random() < 0.25
+        picture = pictures[int(random.integers(len(pictures)))]
+        return _tiling(random, picture, 4 * side) if is_tiling else _tint(random, picture)
 
     layers = [_Layer.background(draw(), view)]
     covering = "occlusion" in vary
@@ -80,9 +81,20 @@ def clip(
             layers.append(_Layer.lattice(draw(), view))
         else:
             layers.append(_Layer.piece(draw(), view))
-    camera = _Camera.draw(view, frames)
+    # How it is filmed: exposure in frames, the camera's own motion, change of light.
+    shutter = random.uniform(0.2, 0.6) if view.sometimes("blur") else 0.0
+    shake = np.zeros((frames, 2))
+    if view.sometimes("shake"):
+        shake = random.normal(0, 0.8, (frames, 2))
+        shake[1:] = 0.6 * shake[1:] + 0.4 * shake[:-1]
+    glow = random.uniform(-0.25, 0.25) if view.sometimes("light") else 0.0
+    instants = np.linspace(-shutter / 2, shutter / 2, 5) if shutter else (0.0,)
     for k in range(frames):
-        yield camera.expose(layers, k, frames, side)
+        t = k - frames / 2
+        exposures = [_scene(layers, t + instant, side, shake[k]) for instant in instants]
+        frame = sum(exposures[1:], exposures[0]) / len(exposures)
+        frame = frame * (1 + glow * np.sin(2 * np.pi * t / frames))
+        yield cast(Picture, np.clip(np.rint(frame), 0, 255).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -158,8 +170,6 @@ class _Layer:
     @classmethod
     def piece(cls, picture: Picture, view: _View) -> _Layer:
         """A part of a picture with a smooth or a straight outline."""
-        import cv2
-
         random = view.random
         part, density = _square(picture, view, 0.2, 0.6)
         cut = len(part)
@@ -175,8 +185,6 @@ class _Layer:
     @classmethod
     def lattice(cls, picture: Picture, view: _View) -> _Layer:
         """Thin structures: bars, a fence or branches, a few pixels wide, holes between them."""
-        import cv2
-
         random = view.random
         part, density = _square(picture, view, 0.3, 0.9)
         cut = len(part)
@@ -226,8 +234,6 @@ class _Layer:
         self, t: float, side: int, shift: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """The picture and its cover at a time, moved by `shift`, `SUPERSAMPLING` times as finely."""
-        import cv2
-
         whole = side * SUPERSAMPLING
         path = self.path.matrix(t)
         # from a sample (centres at whole numbers) to the frame's pixels about its centre, ...
@@ -251,40 +257,10 @@ class _Layer:
         return picture.astype(np.float32), np.asarray(cover[..., None], np.float32)
 
 
-@dataclass(frozen=True)
-class _Camera:
-    """How a clip is filmed: exposure in frames, its own motion at each frame, change of light."""
-
-    shutter: float
-    motion: NDArray[np.float64]
-    glow: float
-
-    @classmethod
-    def draw(cls, view: _View, frames: int) -> _Camera:
-        random = view.random
-        shutter = random.uniform(0.2, 0.6) if view.sometimes("blur") else 0.0
-        motion = np.zeros((frames, 2))
-        if view.sometimes("shake"):
-            motion = random.normal(0, 0.8, (frames, 2))
-            motion[1:] = 0.6 * motion[1:] + 0.4 * motion[:-1]
-        return cls(shutter, motion, random.uniform(-0.25, 0.25) if view.sometimes("light") else 0.0)
-
-    def expose(self, layers: Sequence[_Layer], k: int, frames: int, side: int) -> Picture:
-        """Frame k of a clip."""
-        t = k - frames / 2
-        instants = np.linspace(-self.shutter / 2, self.shutter / 2, 5) if self.shutter else (0.0,)
-        exposures = [_scene(layers, t + instant, side, self.motion[k]) for instant in instants]
-        frame = sum(exposures[1:], exposures[0]) / len(exposures)
-        frame = frame * (1 + self.glow * np.sin(2 * np.pi * t / frames))
-        return cast(Picture, np.clip(np.rint(frame), 0, 255).astype(np.uint8))
-
-
 def _scene(
     layers: Sequence[_Layer], t: float, side: int, shift: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """The layers over each other at a time, averaged over each pixel."""
-    import cv2
-
     scene, _ = layers[0].sample(t, side, shift)
     for layer in layers[1:]:
         picture, cover = layer.sample(t, side, shift)
@@ -310,10 +286,6 @@ def _tiling(random: np.random.Generator, picture: Picture, size: int) -> Picture
         tile = np.concatenate([tile, np.roll(tile, across // 2, 1)])
     times = (-(-size // tile.shape[0]), -(-size // tile.shape[1]), 1)
     return np.ascontiguousarray(np.tile(tile, times)[:size, :size])
-
-
-def _choose(random: np.random.Generator, pictures: Sequence[Picture]) -> Picture:
-    return pictures[int(random.integers(len(pictures)))]
 
 
 def _tint(random: np.random.Generator, picture: Picture) -> Picture:

@@ -1,7 +1,5 @@
 """Overlap of two training sets, or of a set and a list of videos: what is shared, what is missing and why."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -51,9 +49,6 @@ class ClipIndex:
     clips: list[ClipRange] = field(default_factory=list)
     refused: list[ClipRange] = field(default_factory=list)
 
-    def videos(self) -> set[str]:
-        return {clip.video for clip in self.clips}
-
 
 def read_clip_index(what: str, root: Path | str = "data") -> ClipIndex:
     """The index of a training set or a list.
@@ -81,18 +76,13 @@ def _read_set(folder: Path) -> ClipIndex:
     manifest = read_manifest(folder)
     if not isinstance(manifest, TrainingManifest):
         raise DatasetError(f"{folder / FILE}: is no manifest of a training set")
-    clips = [
-        ClipRange(
-            *(clip.video, clip.start, clip.end, clip.name, clip.frames, clip.sha256),
-            folder / clip.file,
-        )
-        for clip in manifest.clips
-    ]
-    refused = [
-        ClipRange(one.video, one.start or 0.0, one.end, reason=one.reason)
-        for one in manifest.refused
-    ]
-    return ClipIndex(manifest.name, False, clips, refused)
+    index = ClipIndex(manifest.name, False)
+    for clip in manifest.clips:
+        facts = (clip.video, clip.start, clip.end, clip.name, clip.frames, clip.sha256)
+        index.clips.append(ClipRange(*facts, folder / clip.file))
+    for one in manifest.refused:
+        index.refused.append(ClipRange(one.video, one.start or 0.0, one.end, reason=one.reason))
+    return index
 
 
 @dataclass(frozen=True)
@@ -184,23 +174,20 @@ def _side(
     for video, spans in by_video.items():
         other_spans = others.get(video, [])
         known = [(start, end) for start, end in spans if end < ENDLESS]
-        uncovered = [
-            (low, high) for low, high in _without(known, other_spans) if high - low > SLACK
-        ]
+        uncovered = [span for span in _without(known, other_spans) if span[1] - span[0] > SLACK]
         shared += _length(known) - _length(uncovered)
         # Of what ends nobody knows where, all that can be said is whether the other has any.
-        endless = spans[len(known) :]
-        uncovered += [
-            s for s in endless if not any(low < s[1] and high > s[0] for low, high in other_spans)
-        ]
+        for start, end in spans[len(known) :]:
+            if not any(low < end and high > start for low, high in other_spans):
+                uncovered.append((start, end))
         missing += _explain(video, uncovered, other, bool(other_spans))
-    hashes = {clip.sha256 for clip in other.clips if clip.sha256}
+    hashes, read = {clip.sha256 for clip in other.clips if clip.sha256}, set(other_frames)
     same = [clip for clip in one.clips if clip.sha256 in hashes]
     return SideOverlap(
         name=one.name,
         is_list=one.is_list,
-        videos=len(one.videos()),
-        videos_shared=len(one.videos() & other.videos()),
+        videos=len(by_video),
+        videos_shared=len(by_video.keys() & others.keys()),
         sections=len(one.clips),
         seconds=round(sum(_length(spans) for spans in by_video.values()), 3),
         seconds_shared=round(shared, 3),
@@ -208,7 +195,7 @@ def _side(
         clips_same=len(same),
         frames_same=sum(clip.frames for clip in same),
         frames_read=len(frames),
-        frames_shared=sum(map(set(other_frames).__contains__, frames)),
+        frames_shared=sum(frame in read for frame in frames),
         missing=missing,
     )
 

@@ -1,7 +1,5 @@
 """Video list: the CSV file of the videos of a training set, that a person wrote or reviewed."""
 
-from __future__ import annotations
-
 import csv
 import re
 from dataclasses import dataclass, replace
@@ -10,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from stvt.core.files import reading
+from stvt.core.formatting import seconds_in
 
 from ..curation.extract import Section
 from ..errors import DatasetError
@@ -88,9 +87,13 @@ def read_list(path: Path, *, strict: bool = True) -> list[Listed]:
         row = dict(zip(columns, (cell.strip() for cell in cells)))
         try:
             key, name, url, file = _video(row.get("video", ""), path, where, strict)
-            section, rate = _section(row, where), _rate(row, where)
+            section = _section(row, where)
         except ValueError as error:  # no address, or a number of more digits than Python reads
             raise DatasetError(f"{where}: cannot be read: {error}") from error
+        try:
+            rate = str(checked_rate(row["rate"])) if row.get("rate") else None
+        except DatasetError as error:
+            raise DatasetError(f"{where}: {error}") from error
         facts = rate, row.get("split", ""), row.get("sha256", "").lower()
         if facts[1] not in ("", "train", "validation"):
             raise DatasetError(
@@ -149,28 +152,13 @@ def _video(text: str, path: Path, where: str, strict: bool) -> tuple[str, str, s
 
 
 def _section(row: dict[str, str], where: str) -> Section:
-    start = _time(row.get("start", ""), "start", where) or Fraction(0)
-    end = _time(row.get("end", ""), "end", where)
+    times: dict[str, Fraction | None] = {}
+    for what in ("start", "end"):
+        text = row.get(what, "")
+        times[what] = seconds_in(text) if text else None
+        if text and times[what] is None:
+            raise DatasetError(f"{where}: {what} is {text!r}; write seconds, or 1:23.5")
+    start, end = times["start"] or Fraction(0), times["end"]
     if end is not None and end <= start:
         raise DatasetError(f"{where}: its end is not after its start")
     return Section(start, end)
-
-
-def _time(text: str, what: str, where: str) -> Fraction | None:
-    """Seconds of "83.5", "1:23.5" or "0:01:23.5"."""
-    if not text:
-        return None
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
-        raise DatasetError(f"{where}: {what} is {text!r}; write seconds, or 1:23.5")
-    seconds = Fraction(0)
-    for part in text.split(":"):
-        seconds = seconds * 60 + Fraction(part)
-    return seconds
-
-
-def _rate(row: dict[str, str], where: str) -> str | None:
-    text = row.get("rate", "")
-    try:
-        return str(checked_rate(text)) if text else None
-    except DatasetError as error:
-        raise DatasetError(f"{where}: {error}") from error

@@ -1,11 +1,11 @@
 """yt-dlp: videos from where they are published, and a search for them; imported where it is used."""
 
-from __future__ import annotations
-
 import csv
 import importlib
 import importlib.util
 import io
+import logging
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -20,36 +20,19 @@ from .video_list import COLUMNS, FOR_READERS
 FORMAT = "bestvideo/best"
 TRIES = 3
 RUNTIMES = ("deno", "node", "bun", "quickjs")
-# What yt-dlp and the sites say, in lower case; the first class with a phrase in the message holds.
-CLASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("private", ("private video", "members-only", "join this channel", "granted access")),
-    (
-        "blocked",
-        (
-            *("not a bot", "confirm your age", "in your country", "geo restrict", "geo-restrict"),
-            *("http error 403", "http error 429", "rate-limit", "too many requests", "drm"),
-            *("login required", "sign in", "captcha"),
-        ),
-    ),
-    (
-        "network",
-        (
-            *("timed out", "timeout", "connection", "getaddrinfo", "name resolution", "incomplete"),
-            *("http error 5", "bytes read", "network", "ssl", "remote end closed", "resolve"),
-            *("name or service not known", "no route", "try again"),
-        ),
-    ),
-    (
-        "removed",
-        (
-            *("video unavailable", "been removed", "no longer available", "terminated"),
-            *("http error 404", "http error 410", "does not exist", "is unavailable"),
-            *("not available anymore", "not available"),
-        ),
-    ),
-    ("format", ("",)),
-)
-FORMAT_PHRASES = ("requested format", "no video formats", "unsupported url", "not a valid url")
+# What yt-dlp and the sites say, in lower case; the first pattern that a message has tells the class.
+CLASSES = {
+    "format": "requested format|no video formats|unsupported url|not a valid url",
+    "private": "private video|members-only|join this channel|granted access",
+    "blocked": "not a bot|confirm your age|in your country|geo.restrict|http error (403|429)|rate-limit"
+    "|too many requests|drm|login required|sign in|captcha",
+    "network": "timed out|timeout|connection|getaddrinfo|name resolution|incomplete|http error 5|ssl|"
+    "bytes read|network|remote end closed|resolve|name or service not known|no route|try again",
+    "removed": "video unavailable|been removed|no longer available|terminated|http error (404|410)|"
+    "does not exist|is unavailable|not available",
+}
+_SILENT = logging.getLogger(f"{__name__}.silent")  # errors come as exceptions
+_SILENT.disabled = True
 TRIED_AGAIN = ("network", "blocked")  # by the next `prepare`; within one only "network"
 
 
@@ -90,7 +73,7 @@ class YtdlpOptions:
             "quiet": True,
             "noprogress": True,
             "no_warnings": True,
-            "logger": _Silent(),
+            "logger": _SILENT,
             "retries": self.tries,
             "continuedl": True,
             "socket_timeout": 30,
@@ -108,22 +91,12 @@ class YtdlpOptions:
             settings["ratelimit"] = self.rate
         if self.proxy:
             settings["proxy"] = self.proxy
-        chosen = self.runtimes or tuple(name for name in RUNTIMES if shutil.which(name))
+        chosen = self.runtimes or [name for name in RUNTIMES if shutil.which(name)]
         if chosen:
             pairs = [name.partition(":") for name in chosen]
-            settings["js_runtimes"] = {
-                name: {"path": path} if path else {} for name, _, path in pairs
-            }
+            runtimes = {name: {"path": path} if path else {} for name, _, path in pairs}
+            settings["js_runtimes"] = runtimes
         return settings
-
-
-class _Silent:
-    """Takes what yt-dlp would print: errors come as exceptions."""
-
-    def debug(self, message: str) -> None: ...
-    def info(self, message: str) -> None: ...
-    def warning(self, message: str) -> None: ...
-    def error(self, message: str) -> None: ...
 
 
 def failure_class(message: str) -> str:
@@ -135,9 +108,7 @@ def failure_class(message: str) -> str:
     ('removed', 'format')
     """
     text = message.lower()
-    if any(phrase in text for phrase in FORMAT_PHRASES):
-        return "format"
-    return next(name for name, phrases in CLASSES if any(phrase in text for phrase in phrases))
+    return next((name for name, phrases in CLASSES.items() if re.search(phrases, text)), "format")
 
 
 def fetch_video(
@@ -205,13 +176,13 @@ def _failed(what: str, error: Exception) -> DownloadFailed:
 
 def missing_tools() -> list[str]:
     """The tools for downloading videos that this machine lacks, a line each."""
-    missing = []
-    if importlib.util.find_spec("yt_dlp") is None:
-        missing.append("yt-dlp is not installed: pip install 'stvt[train-data]'")
-    elif importlib.util.find_spec("yt_dlp_ejs") is None:
-        missing.append(
-            "yt-dlp lacks its scripts for YouTube (yt-dlp-ejs): pip install 'stvt[train-data]'"
-        )
+    missing: list[str] = []
+    for module, what in (
+        ("yt_dlp", "yt-dlp is not installed"),
+        ("yt_dlp_ejs", "yt-dlp lacks its scripts for YouTube (yt-dlp-ejs)"),
+    ):
+        if not missing and importlib.util.find_spec(module) is None:
+            missing.append(f"{what}: pip install 'stvt[train-data]'")
     if not any(shutil.which(name) for name in RUNTIMES):
         missing.append(f"no JavaScript runtime for yt-dlp; install one of {', '.join(RUNTIMES)}")
     return missing

@@ -1,7 +1,5 @@
 """Duplicate frames, which only repeat the one before, and the runs in which the rest is evenly spaced."""
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,9 +82,7 @@ class DuplicateDetector:
         for k in range(1, count):
             if not sure[k] and self._is_valley(k, self.loose, changes[k] / self.loose):
                 duplicate[k] = any(
-                    0 <= k - 2 * p
-                    and k + 2 * p < count
-                    and all(sure[k + n * p] for n in (-2, -1, 1, 2))
+                    k >= 2 * p and sum(sure[k - 2 * p : k + 2 * p + 1 : p]) == 4
                     for p in range(2, LONGEST + 1)
                 )
         return duplicate
@@ -192,7 +188,7 @@ def split_at_jumps(run: UniformRun, changes: Sequence[float], first: int = 0) ->
     cuts = []
     for k in range(1, len(steps)):
         sides = (steps[max(1, k - JUMP_AROUND) : k], steps[k + 1 : k + 1 + JUMP_AROUND])
-        around = max((max(side) for side in sides if side), default=float("inf"))
+        around = max((max(side) for side in sides if side), default=math.inf)
         if steps[k] > max(JUMP * around, JUMP_LEAST):
             cuts.append(k)
     ends = [*run.frames, run.frames[0] + run.duration]
@@ -226,10 +222,7 @@ def uniform_runs(duplicate: Sequence[bool], first: int = 0) -> list[UniformRun]:
 
 def _constant_end(holds: Sequence[int], at: int) -> int:
     """Where the run of equal holds that begins at `at` ends."""
-    end = at
-    while end < len(holds) and holds[end] == holds[at]:
-        end += 1
-    return end
+    return next((k for k in range(at, len(holds)) if holds[k] != holds[at]), len(holds))
 
 
 def _alternating_end(holds: Sequence[int], at: int) -> int:
@@ -238,31 +231,25 @@ def _alternating_end(holds: Sequence[int], at: int) -> int:
     Regular: the rarer of the two comes alone, at distances that differ by one at most, and often
     enough to be a rule.
     """
-    best = at
-    end = _constant_end(holds, at)
-    if end >= len(holds) or abs(holds[end] - holds[at]) != 1:
+    best, other = at, _constant_end(holds, at)
+    if other == len(holds) or abs(holds[other] - holds[at]) != 1:
         return at
-    for rare in (holds[at], holds[end]):
-        allowed = {holds[at], holds[end]}
-        places: list[int] = []
-        least, most = LONGEST + 1, 0
-        stop = at
-        for stop in range(at, len(holds)):
-            if holds[stop] not in allowed:
-                break
-            if holds[stop] == rare:
-                if places:
-                    gap = stop - places[-1]
-                    if max(most, gap) - min(least, gap) > 1 or not 2 <= gap <= LONGEST:
-                        break
-                    least, most = min(least, gap), max(most, gap)
-                elif stop - at > LONGEST:
+    allowed = (holds[at], holds[other])
+    for rare in allowed:
+        count, last, gaps, stop = 0, at, list[int](), at
+        while stop < len(holds) and holds[stop] in allowed:
+            gap = stop - last
+            if holds[stop] != rare:
+                if count and gap > max(gaps, default=LONGEST):
                     break
-                places.append(stop)
-            elif places and stop - places[-1] > max(most, min(least, LONGEST)):
+            elif gap > LONGEST:
                 break
-        else:
-            stop = len(holds)
-        if len(places) >= CYCLES:
+            else:
+                gaps += [gap] if count else []
+                if gaps and (gap < 2 or max(gaps) - min(gaps) > 1):
+                    break
+                count, last = count + 1, stop
+            stop += 1
+        if count >= CYCLES:
             best = max(best, stop)
     return best

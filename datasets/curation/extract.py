@@ -1,12 +1,11 @@
 """Extraction of training clips from a video: one reading surveys it, the next writes the clips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -20,13 +19,11 @@ from .motion import MotionMeter
 from .phash import EVERY, perceptual_hash
 from .segments import ClipRequirements, ClipSegment, Rejection, split_shot
 from .shot_boundaries import shots
-from .watermark import PassingWatermark, WatermarkDetector, overlap, without_watermarks
+from .watermark import PassingWatermark, WatermarkDetector, without_watermarks
 
 INTERVAL = Fraction(1, 4)  # seconds between the frames in which borders and watermarks are sought
 INTERLACED = Fraction(1, 20)  # of the frames, at most, that may be: combs look like motion
-PATCHED = (
-    8  # frames before the place where a damaged file stops, which decoders may have patched up
-)
+PATCHED = 8  # frames before the place where a damaged file stops: decoders may have patched them up
 
 
 class FrameSource(Protocol):
@@ -43,19 +40,14 @@ class FrameSource(Protocol):
     def timed(self) -> Iterator[tuple[Fraction | None, Any]]: ...
 
 
-@dataclass
 class FrameFolder:
     """Frames of a folder as a source, filmed at a rate that must be told."""
 
-    files: Sequence[Path]
-    rate: Fraction
-    width: int = 0
-    height: int = 0
-    notes: list[str] = field(default_factory=list)
-    facts: dict[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.height, self.width = read_frame(self.files[0]).shape[:2]
+    def __init__(self, files: Sequence[Path], rate: Fraction) -> None:
+        self.files, self.rate = files, rate
+        self.height, self.width = read_frame(files[0]).shape[:2]
+        self.notes: list[str] = []
+        self.facts: dict[str, object] = {}
 
     def timed(self) -> Iterator[tuple[Fraction | None, Any]]:
         said: set[str] = set()
@@ -67,8 +59,7 @@ class FrameFolder:
             yield number / self.rate, frame
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A part of a video, in seconds from its first frame; an `end` of None is the video's."""
 
     start: Fraction = Fraction(0)
@@ -124,21 +115,19 @@ def survey(
             yield section, meter(number, seconds, small), small
 
     def close_shot() -> None:
-        for part in split_shot(shot, required, rate if constant_rate else None, slowdown):
-            if isinstance(part, ClipSegment):
-                result.segments.append(part)
-            else:
-                result.rejections.append(part)
+        parts = split_shot(shot, required, rate if constant_rate else None, slowdown)
+        for part in parts if shot else ():
+            is_segment = isinstance(part, ClipSegment)
+            (result.segments if is_segment else result.rejections).append(part)  # type: ignore[arg-type]
         shot.clear()
 
-    key: tuple[int, int] | None = None
+    last: tuple[int, int] | None = None
     for number, (section, stats, _) in shots(measured(), lambda item: item[2]):
-        if shot and (section, number) != key:
+        if (section, number) != last:
             close_shot()
-        key = section, number
+        last = section, number
         shot.append(stats)
-    if shot:
-        close_shot()
+    close_shot()
     result.crop, result.fault = letterbox.result()
     if not result.fault:
         marks = watermark.result()
@@ -161,11 +150,8 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
     within = result.crop or whole
     if result.watermarks:
         result.crop, result.fault = without_watermarks(within, result.watermarks)
-    if result.fault:
-        return
-    rest = result.crop or whole
-    others = [mark for mark in passing if overlap(rest, mark.box)]
-    if not others:
+    others = [mark for mark in passing if mark.box.overlaps(result.crop or whole)]
+    if result.fault or not others:
         return
     every = [*result.watermarks, *(mark.box for mark in others)]
     crop, fault = without_watermarks(within, every)
@@ -173,9 +159,10 @@ def _cut_watermarks_off(result: Survey, passing: Sequence[PassingWatermark], who
         result.crop, result.watermarks = crop, every
         return
     for segment in list(result.segments):
-        boxes = [mark.box for mark in others if mark.is_seen(segment.start, segment.end)]
-        if boxes:
-            box = boxes[0]
+        boxes = (
+            mark.box for mark in others if mark.start < segment.end and segment.start < mark.end
+        )
+        if box := next(boxes, None):
             why = f"burnt-in logo for a while ({box.width}x{box.height} at {box.left},{box.top})"
             result.segments.remove(segment)
             result.rejections.append(segment.rejected(why))
@@ -192,9 +179,8 @@ def frames_of(
     first: Fraction | None = None
     last = None if any(s.end is None for s in sections) else max(s.end or 0 for s in sections)
     for number, (stamp, frame) in enumerate(source.timed()):
-        if stamp is None:
-            seconds = number / rate
-        else:
+        seconds = number / rate
+        if stamp is not None:
             first = stamp if first is None else first
             seconds = stamp - first
         if last is not None and seconds >= last:
@@ -210,27 +196,13 @@ def _drop_patched(result: Survey) -> None:
     if not result.segments:
         return
     last = result.segments[-1]
-    sound = result.frames - PATCHED
-    frames = tuple(number for number in last.frames if number < sound)
-    if len(frames) == len(last.frames):
+    frames = tuple(number for number in last.frames if number < result.frames - PATCHED)
+    if frames == last.frames:
         return
-    length = (last.end - last.start) / len(last.frames)
-    end = last.start + length * len(frames)
+    end = last.start + (last.end - last.start) / len(last.frames) * len(frames)
     why = "next to the place where the damaged file stops"
     result.rejections.append(Rejection(end, last.end, len(last.frames) - len(frames), why))
-    result.segments.pop()
-    if frames:
-        result.segments.append(ClipSegment(frames, last.start, end, last.rate))
-
-
-@dataclass(frozen=True)
-class ExtractedClip:
-    """A clip that was written; motion: in pixels a frame; hashes: of every `EVERY`-th frame."""
-
-    segment: ClipSegment
-    written: Written
-    motion: dict[str, float]
-    hashes: list[int]
+    result.segments[-1:] = [replace(last, frames=frames, end=end)] if frames else []
 
 
 def write_clips(
@@ -238,30 +210,29 @@ def write_clips(
     segments: Sequence[tuple[ClipSegment, Path]],
     crop: Box | None,
     size: tuple[int, int],
-) -> Iterator[ExtractedClip]:
+) -> Iterator[tuple[Written, dict[str, float], list[int]]]:
     """Write the clips, in one reading of the video; one frame is held at a time.
 
     segments: in order, none within another.
     size:     (height, width) to scale the crop down to, by areas.
+    Yields what was written, its motion in pixels a frame, and the hashes of every `EVERY`-th frame.
     Raises DatasetError if a frame of a segment is no longer there.
     """
     numbered = enumerate(frame for _, frame in source.timed())
     for segment, path in segments:
         motion, hashes = MotionMeter(len(segment.frames)), list[int]()
-        frames = (resize(frame, crop, size) for frame in _frames_at(segment.frames, numbered))
+
+        frames = (resize(frame, crop, size) for frame in _numbered(segment.frames, numbered))
         written = write_clip(path, _measured(frames, motion, hashes))
         if written.frames != len(segment.frames):
             raise DatasetError(f"{path}: the video has changed while it was read; prepare it again")
-        yield ExtractedClip(segment, written, motion.result(), hashes)
+        yield written, motion.result(), hashes
 
 
-def _frames_at(numbers: Sequence[int], numbered: Iterator[tuple[int, Frame]]) -> Iterator[Frame]:
+def _numbered(numbers: Sequence[int], numbered: Iterator[tuple[int, Frame]]) -> Iterator[Frame]:
     """The frames of these numbers, in rising order, as far as they are there."""
-    for next_number in numbers:
-        for number, frame in numbered:
-            if number == next_number:
-                yield frame
-                break
+    for wanted in numbers:
+        yield from islice((frame for number, frame in numbered if number == wanted), 1)
 
 
 def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -> Iterator[Frame]:
@@ -276,7 +247,7 @@ def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -
 def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
     """The part of a frame within `crop`, scaled down by areas to (height, width)."""
     if crop is not None:
-        frame = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        frame = frame[crop.top : crop.bottom, crop.left : crop.right]
     if frame.shape[:2] == size:
         return np.ascontiguousarray(frame)
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)

@@ -4,8 +4,6 @@ Each detector takes the statistics of a shot's frames, one after the other, and 
 the reason why it is left out, empty if there is none.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -40,30 +38,25 @@ class FadeDetector(_ShotDetector):
         """From a plain frame on, contrast rises until the picture is there; that far it is a fade."""
         contrast = [stats.contrast for stats in self.frames]
         plain = [value < self.plain for value in contrast]
-        reasons = ["a plain picture" if is_plain else "" for is_plain in plain]
-        if any(plain):
-            for order in (1, -1):
-                for k in self._fade(contrast[::order], plain[::order]):
-                    place = k if order == 1 else len(contrast) - 1 - k
-                    reasons[place] = reasons[place] or "a fade"
-        return reasons
+        forwards = self._fades(contrast, plain)
+        backwards = self._fades(contrast[::-1], plain[::-1])[::-1]
+        return [
+            "a plain picture" if is_plain else "a fade" if one or other else ""
+            for is_plain, one, other in zip(plain, forwards, backwards, strict=True)
+        ]
 
-    def _fade(self, contrast: list[float], plain: list[bool]) -> list[int]:
-        """The places where the contrast rises after a plain picture."""
-        count = len(contrast)
-        step = max(1, round(self.rate * self.rise_seconds))
-        places: list[int] = []
-        at = 0
-        while at < count:
-            if plain[at] and at + 1 < count and not plain[at + 1]:
-                end = at + 1
+    def _fades(self, contrast: list[float], plain: list[bool]) -> list[bool]:
+        """Where the contrast rises after a plain picture."""
+        count, step = len(contrast), max(1, round(self.rate * self.rise_seconds))
+        fades, end = [False] * count, -1
+        for at in range(1, count):
+            if at > end + 1 and plain[at - 1] and not plain[at]:
+                end = at
                 while end + step < count and contrast[end + step] > self.rise * contrast[end]:
                     end += 1
-                if end > at + 1:
-                    places += range(at + 1, min(end + step, count))
-                at = end
-            at += 1
-        return places
+                if end > at:
+                    fades[at : end + step] = [True] * len(fades[at : end + step])
+        return fades
 
 
 @dataclass
@@ -82,14 +75,12 @@ class StillDetector(_ShotDetector):
 
     def result(self) -> list[str]:
         still = [stats.busiest_change < self.motion for stats in self.frames]
-        if len(still) > 1:
-            still[0] = still[1]  # the first has none before it to be compared with
+        still[:1] = still[1:2] or still  # the first has none before it to be compared with
         least = max(self.rate * self.seconds, Fraction(2))
         reasons: list[str] = []
         for is_still, group in groupby(still):
             length = len(list(group))
-            why = "still: nothing moves" if is_still and length >= least else ""
-            reasons += [why] * length
+            reasons += ["still: nothing moves" if is_still and length >= least else ""] * length
         return reasons
 
 
@@ -113,23 +104,18 @@ class FlickerDetector(_ShotDetector):
 
     def result(self) -> list[str]:
         count = len(self.frames)
-        flickers = [False] * count
+        flickers: list[bool] = []
         for start in range(0, count, self.window):
             # The last window is as long as the others, where the shot is.
-            begin, end = max(0, min(start, count - self.window)), start + self.window
-            window = self.frames[begin:end]
+            window = self.frames[max(0, min(start, count - self.window)) : start + self.window]
             ups = [s.brightening > 0 for s in window if abs(s.brightening) > self.gain]
             turns = sum(one != other for one, other in pairwise(ups))
-            if len(ups) >= self.part * len(window) and turns >= self.turns:
-                end = min(end, count)
-                flickers[start:end] = [True] * (end - start)
-        return self._joined(flickers)
-
-    def _joined(self, flickers: list[bool]) -> list[str]:
-        """Without the gaps of one window: light that flickers before and after does so between."""
+            is_flicker = len(ups) >= self.part * len(window) and turns >= self.turns
+            flickers += [is_flicker] * min(self.window, count - start)
+        # Light that flickers before and after a gap of one window does so between.
         runs = [(value, len(list(group))) for value, group in groupby(flickers)]
         reasons: list[str] = []
         for k, (value, length) in enumerate(runs):
-            gap = not value and length <= self.window and 0 < k < len(runs) - 1
+            gap = length <= self.window and 0 < k < len(runs) - 1
             reasons += ["flicker: the light goes up and down" if value or gap else ""] * length
         return reasons

@@ -1,7 +1,5 @@
 """Frame statistics: brightness, contrast and change of each frame, small enough to keep for a shot."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,11 +69,11 @@ def _difference(
     return plain, min(plain, level), gain
 
 
-def small_picture(frame: Picture, side: int = SIDE) -> Picture:
-    """The frame scaled down by areas until its longer side is `side`; never up."""
+def small_picture(frame: Picture, side: int = SIDE, least: int = 1) -> Picture:
+    """The frame scaled down by areas until its longer side is `side`; never up, but to `least`."""
     height, width = frame.shape[:2]
     part = min(1.0, side / max(height, width))
-    size = (max(round(width * part), 1), max(round(height * part), 1))
+    size = (max(round(width * part), least), max(round(height * part), least))
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), frame.dtype)
 
 

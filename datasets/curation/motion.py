@@ -1,7 +1,5 @@
 """Motion of a clip: the lengths of optical flow between neighbouring frames, and a preview of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frames import Frame
+from .frame_stats import small_picture
 
 Flow = NDArray[np.float32]
 SIDE = 480  # pixels of the longer side of what flow is found in
@@ -64,13 +63,13 @@ class MotionPreview:
 
 def preview(frames: int, read: Callable[[int], Frame]) -> MotionPreview:
     """The preview of a scene of so many frames, at least one; `read` gives a frame by its number."""
-    middle = max((frames - 1) // 2, 0)
-    frames_read = {number: read(number) for number in sorted({0, middle, frames - 1})}
-    if frames < 2:
+    middle, steps = (frames - 1) // 2, frames - 1
+    frames_read = {number: read(number) for number in sorted({0, middle, steps})}
+    if not steps:
         return MotionPreview(list(frames_read.items()), None, np.zeros(0, np.float32))
-    steps, pairs = frames - 1, PREVIEW_PAIRS
+    starts = {round((n + 0.5) * steps / PREVIEW_PAIRS - 0.5) for n in range(PREVIEW_PAIRS)}
     flows = {}
-    for start in sorted({round((n + 0.5) * steps / pairs - 0.5) for n in range(pairs)} | {middle}):
+    for start in sorted(starts | {middle}):
         one, other = (frames_read[n] if n in frames_read else read(n) for n in (start, start + 1))
         flows[start] = optical_flow(one, other, fine=True)
     lengths = np.concatenate([_lengths(flow) for flow in flows.values()])
@@ -83,17 +82,14 @@ def optical_flow(one: Frame, other: Frame, *, fine: bool = False) -> Flow:
     fine: OpenCV's preset "medium", else "fast".
     Returns (2, h, w), x and y in pixels of the frames, of a picture at most `SIDE` wide or high.
     """
-    height, width = one.shape[:2]
-    part = min(1.0, SIDE / max(height, width))
-    size = (max(round(width * part), 16), max(round(height * part), 16))
-    small = [
-        cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        for frame in (one, other)
+    grey = [
+        cv2.cvtColor(small_picture(frame, SIDE, 16), cv2.COLOR_RGB2GRAY) for frame in (one, other)
     ]
+    scale = np.divide(one.shape[1::-1], grey[0].shape[::-1])
     preset = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if fine else cv2.DISOPTICAL_FLOW_PRESET_FAST
     dis: Any = cv2.DISOpticalFlow.create(preset)
-    flow = np.moveaxis(dis.calc(*small, None), -1, 0)
-    return np.asarray(flow * np.array([width / size[0], height / size[1]])[:, None, None], "f4")
+    flow = np.moveaxis(dis.calc(*grey, None), -1, 0)
+    return np.asarray(flow * scale[:, None, None], "f4")
 
 
 def _lengths(flow: Flow) -> Flow:

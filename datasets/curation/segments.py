@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from typing import TypeVar
 
 from ..video.timestamps import measured_rate
-from .duplicates import DuplicateDetector, UniformRun, split_at_jumps, uniform_runs
+from .duplicates import DuplicateDetector, split_at_jumps, uniform_runs
 from .filters import FadeDetector, FlickerDetector, StillDetector
 from .frame_stats import FrameStats
 
@@ -129,23 +129,24 @@ def _split_moving(
     changes, first = [stats.change for stats in stretch], stretch[0].number
     uniform = uniform_runs(duplicate, first)
     runs = [part for run in uniform for part in split_at_jumps(run, changes, first)]
-    count = sum(duplicate)
-    why = f"{len(stretch)} frames, fewer than the {required.min_frames} of a clip"
+    count, least = sum(duplicate), f"fewer than the {required.min_frames} of a clip"
+    why = f"{len(stretch)} frames, {least}"
     if count:
         why = f"repeated frames, unevenly: {count} of {len(stretch)} repeat the one before"
     reasons = [why] * len(stretch)
     for run in runs:
-        at = run.frames[0] - first
+        at, distinct = run.frames[0] - first, len(run.frames)
         place = slice(at, at + run.duration)
-        film = rate * slowdown * len(run.frames) / run.duration
-        if len(run.frames) < required.min_frames:
+        film = rate * slowdown * distinct / run.duration
+        if distinct < required.min_frames:
+            why = f"{distinct} distinct frames, {least}"
             if len(runs) > len(uniform) and not count:
-                reasons[place] = ["between jumps: " + _too_few(run, required)] * run.duration
+                reasons[place] = [f"between jumps: {why}"] * run.duration
             elif run.duration == len(stretch) and count:
-                reasons[place] = ["repeated frames: " + _too_few(run, required)] * run.duration
+                reasons[place] = [f"repeated frames: {why}"] * run.duration
         elif film < required.rate * (1 - RATE_TOLERANCE):
             why = f"{_number(film)} frames a second, fewer than the {_number(required.rate)} asked for"
-            if run.duration > len(run.frames):
+            if run.duration > distinct:
                 why = f"repeated frames: each is shown {run.hold} times, {why}"
             reasons[place] = [why] * run.duration
         else:
@@ -179,10 +180,6 @@ def _runs(keys: Sequence[Key]) -> Iterator[tuple[Key, int, int]]:
         end = start + len(list(group))
         yield key, start, end
         start = end
-
-
-def _too_few(run: UniformRun, required: ClipRequirements) -> str:
-    return f"{len(run.frames)} distinct frames, fewer than the {required.min_frames} of a clip"
 
 
 def _rejection(part: Sequence[FrameStats], rate: Fraction, reason: str) -> Rejection:

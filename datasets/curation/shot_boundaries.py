@@ -1,10 +1,9 @@
 """Shot boundary detection: cuts, found while frames stream by. Cut is TRECVID's word for it."""
 
-from __future__ import annotations
-
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from itertools import product
 from typing import Any, TypeVar
 
 import cv2
@@ -21,9 +20,13 @@ AROUND = 2  # residuals on either side with which one is compared
 
 
 class _SmallFrame:
-    """A frame as it is compared: small, in colour and in grey."""
+    """A frame as it is compared: small, in colour and in grey.
 
-    def __init__(self, picture: Picture) -> None:
+    residual: to the one before, which the very first has not.
+    """
+
+    def __init__(self, number: int, picture: Picture) -> None:
+        self.number, self.residual = number, math.inf
         height, width = picture.shape[:2]
         part = SIDE / max(height, width)
         size = [max(round(side * part), SMALLEST) for side in (width, height)]
@@ -34,15 +37,6 @@ class _SmallFrame:
         self.grey = cv2.cvtColor(self.colour, cv2.COLOR_RGB2GRAY)
         self.contrast = max(float(self.grey.std()), 1.0)
         self.brightest = int(self.grey.max())
-
-
-@dataclass
-class _Step:
-    """A frame, and the residual to the one before, which the very first has not."""
-
-    number: int
-    frame: _SmallFrame
-    residual: float | None
 
 
 class ShotBoundaryDetector:
@@ -74,16 +68,16 @@ class ShotBoundaryDetector:
         self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(0)
         self._count = 0
-        self._waiting: deque[_Step] = deque()
-        self._past: deque[_Step] = deque(maxlen=flash)
+        self._waiting: deque[_SmallFrame] = deque()
+        self._past: deque[_SmallFrame] = deque(maxlen=flash)
         self._starts: list[int] = []
 
     def process_frame(self, picture: Picture) -> None:
         """picture: (H, W, 3), RGB: uint8, or floats in [0, 1]."""
-        frame = _SmallFrame(picture)
-        last = self._waiting[-1] if self._waiting else None
-        residual = None if last is None else self._compare(last.frame, frame)[0]
-        self._waiting.append(_Step(self._count, frame, residual))
+        frame = _SmallFrame(self._count, picture)
+        if self._waiting:
+            frame.residual = self._compare(self._waiting[-1], frame)[0]
+        self._waiting.append(frame)
         self._count += 1
         if len(self._waiting) > self.flash:
             self._decide()
@@ -107,19 +101,15 @@ class ShotBoundaryDetector:
     def _is_start(self) -> bool:
         """Whether a shot begins with the first frame that waits."""
         step, *after = self._waiting
-        if step.residual is None:
+        past = list(self._past)
+        if not past or step.residual <= self.residual * min(step.contrast, past[-1].contrast):
             return False
-        before = self._past[-1].frame.contrast
-        if step.residual <= self.residual * min(step.frame.contrast, before):
+        around = [one.residual for one in (*past[-AROUND:], *after[:AROUND]) if one.number]
+        if around and step.residual < self.sudden * float(np.median(around)):
             return False
-        around = [*list(self._past)[-AROUND:], *after[:AROUND]]
-        residuals = [one.residual for one in around if one.residual is not None]
-        if residuals and step.residual < self.sudden * float(np.median(residuals)):
-            return False
-        befores, afters = list(self._past), [step, *after][: self.flash]
-        pairs = [(b, a) for b in range(len(befores)) for a in range(len(afters))]
-        pairs.sort(key=lambda pair: len(befores) - pair[0] + pair[1])  # nearest first
-        return all(self._differ(befores[b].frame, afters[a].frame) for b, a in pairs)
+        pairs = list(product(enumerate(reversed(past)), enumerate([step, *after][: self.flash])))
+        pairs.sort(key=lambda pair: pair[0][0] + pair[1][0])  # nearest first
+        return all(self._differ(before, later) for (_, before), (_, later) in pairs)
 
     def _differ(self, one: _SmallFrame, other: _SmallFrame) -> bool:
         """Whether the two are of different shots, as far as two frames can tell."""

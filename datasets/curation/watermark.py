@@ -34,9 +34,6 @@ class PassingWatermark:
     start: Fraction
     end: Fraction
 
-    def is_seen(self, start: Fraction, end: Fraction) -> bool:
-        return self.start < end and start < self.end
-
 
 @dataclass(frozen=True)
 class Watermarks:
@@ -113,12 +110,13 @@ class WatermarkDetector:
             left, top, width, height, _ = (int(value) for value in stats[label])
             if np.count_nonzero(lasting & (labels == label)) < self.least:
                 continue
-            rows = slice(max(top - AROUND, 0), top + height + AROUND)
-            columns = slice(max(left - AROUND, 0), left + width + AROUND)
-            ring = inner[rows, columns].copy()
-            first, second = top - rows.start, left - columns.start
-            ring[first : first + height, second : second + width] = False
-            still, every = (part[rows, columns][ring].sum() for part in (steady, squares))
+            around = np.s_[
+                max(top - AROUND, 0) : top + height + AROUND,
+                max(left - AROUND, 0) : left + width + AROUND,
+            ]
+            ring = inner.copy()
+            ring[top : top + height, left : left + width] = False
+            still, every = (part[around][ring[around]].sum() for part in (steady, squares))
             if still <= RESTLESS * every:
                 boxes.append(_enlarged(Box(top, left, height, width), squares.shape, self.size))
         return boxes
@@ -154,37 +152,25 @@ def without_watermarks(box: Box, marks: list[Box], least: float = 0.6) -> tuple[
     rest = box
     while True:
         # That which costs most first: its cut may take others away.
-        cuts = [max(_cuts(rest, mark), key=_area) for mark in marks if overlap(rest, mark)]
+        cuts = [
+            max(_cuts(rest, mark), key=lambda part: part.area)
+            for mark in marks
+            if mark.overlaps(rest)
+        ]
         if not cuts:
             return rest, ""
-        rest = min(cuts, key=_area)
-        if _area(rest) < least * _area(box):
+        rest = min(cuts, key=lambda part: part.area)
+        if rest.area < least * box.area:
             named = ", ".join(f"{one.width}x{one.height} at {one.left},{one.top}" for one in marks)
             return box, f"burnt-in logo ({named}): without it too little of the picture is left"
 
 
 def _cuts(box: Box, mark: Box) -> Iterator[Box]:
     """The four parts of a box that lie beside a watermark."""
-    bottom, right = box.top + box.height, box.left + box.width
-    below, behind = mark.top + mark.height, mark.left + mark.width
     yield Box(box.top, box.left, max(mark.top - box.top, 0), box.width)
-    yield Box(below, box.left, max(bottom - below, 0), box.width)
+    yield Box(mark.bottom, box.left, max(box.bottom - mark.bottom, 0), box.width)
     yield Box(box.top, box.left, box.height, max(mark.left - box.left, 0))
-    yield Box(box.top, behind, box.height, max(right - behind, 0))
-
-
-def overlap(one: Box, other: Box) -> bool:
-    """Whether two parts of a picture have pixels in common."""
-    return (
-        one.top < other.top + other.height
-        and other.top < one.top + one.height
-        and one.left < other.left + other.width
-        and other.left < one.left + one.width
-    )
-
-
-def _area(box: Box) -> int:
-    return box.height * box.width
+    yield Box(box.top, mark.right, box.height, max(box.right - mark.right, 0))
 
 
 def _edges(grey: Grey) -> tuple[Grey, Grey]:
@@ -211,14 +197,14 @@ def _has_moved(edges: tuple[Grey, Grey], before: tuple[Grey, Grey]) -> bool:
 
 def _enlarged(box: Box, small: tuple[int, ...], size: tuple[int, int]) -> Box:
     """A box of the small picture in pixels of the whole one, with its margin."""
-    ends = []
-    for first, length, from_, to in (
-        (box.top, box.height, small[0], size[0]),
-        (box.left, box.width, small[1], size[1]),
-    ):
-        first, last = first - MARGIN, first + length + MARGIN
-        ends.append((max(first * to // from_, 0), min(-(-last * to // from_), to)))
-    (top, bottom), (left, right) = ends
+    top, left = (
+        max((first - MARGIN) * to // of, 0)
+        for first, to, of in zip(box[:2], size, small, strict=True)
+    )
+    bottom, right = (
+        min(-(-(end + MARGIN) * to // of), to)
+        for end, to, of in zip((box.bottom, box.right), size, small, strict=True)
+    )
     return Box(top, left, bottom - top, right - left)
 
 
@@ -228,8 +214,7 @@ def _mask(small: tuple[int, ...], size: tuple[int, int], crop: Box | None) -> ND
     if crop is None:
         inner[1:-1, 1:-1] = True
         return inner
-    scale = small[0] / size[0], small[1] / size[1]
-    top, bottom = crop.top * scale[0], (crop.top + crop.height) * scale[0]
-    left, right = crop.left * scale[1], (crop.left + crop.width) * scale[1]
-    inner[int(top) + 2 : int(bottom) - 1, int(left) + 2 : int(right) - 1] = True
+    down, across = small[0] / size[0], small[1] / size[1]
+    rows = slice(int(crop.top * down) + 2, int(crop.bottom * down) - 1)
+    inner[rows, int(crop.left * across) + 2 : int(crop.right * across) - 1] = True
     return inner

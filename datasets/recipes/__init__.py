@@ -1,13 +1,10 @@
 """The data sets that are known by name."""
 
-from __future__ import annotations
-
 from .adobe240 import ADOBE240
 from .davis import DAVIS
 from .gopro240 import GOPRO240
 from .recipe import Recipe
-from .reds4 import REDS4
-from .reds_vtsr import REDS_VTSR, REDS_VTSR_15, REDS_VTSR_30
+from .reds import REDS4, REDS_VTSR, REDS_VTSR_15, REDS_VTSR_30
 from .sample import SAMPLE
 from .sintel import SINTEL, SINTEL_CLEAN
 from .stvt12 import STVT

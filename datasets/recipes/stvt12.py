@@ -1,7 +1,5 @@
 """STVT, the test set of the STVUN paper: twelve dynamic scenes."""
 
-from __future__ import annotations
-
 from .recipe import Published, Recipe
 
 STVT = Recipe(

@@ -1,7 +1,5 @@
 """Vid4, the test set of Liu and Sun: four scenes, small motion, fine texture."""
 
-from __future__ import annotations
-
 from .recipe import Published, Recipe
 
 VID4 = Recipe(

@@ -1,7 +1,5 @@
 """A known set's archive on the disk: where it is kept, how it gets there, what room is needed."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -11,8 +9,7 @@ from stvt.core.google_drive import addresses
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe
-from .archive_readers import size
-from .archives import kind
+from .archives import kind, size
 
 FOLDER = ".fetched"
 # A true frame as PNG takes about 0.6 of its 3 bytes a pixel (measured on Vid4), and the reduced
@@ -72,27 +69,23 @@ def fetch_plan(recipe: Recipe, root: Path) -> list[str]:
     file, target = recipe.file, archive_path(recipe, root)
     if file is None or target is None:
         return [f"{recipe.name}: cannot be fetched; by hand: {recipe.get}"]
-    needs = disk_space(recipe)
-    sizes = ", ".join(f"{what} {_about(needs[what])}" for what in needs)
+    sizes = ", ".join(f"{what} {_about(needs)}" for what, needs in disk_space(recipe).items())
     if target.is_file():
         lines = [f"{recipe.name}: its archive is here: {target} ({size(target.stat().st_size)})"]
     else:
-        exactly = size(file.size) if file.size else f"about {_about(file.about)}"
-        how_much = exactly if file.size or file.about else "size not published"
+        how_much = f"about {_about(file.about)}" if file.about else "size not published"
+        how_much = size(file.size) if file.size else how_much
         lines = [f"{recipe.name}: would fetch {file.name} ({how_much}) to {target}"]
         lines += [f"  from {source}" for source in file.sources]
         lines.append(f"  sha256 {file.sha256 or 'not published'}")
         expected = Expected(file.size, file.sha256)
         lines += [f"  {warning}" for s in file.sources if (warning := insecure(s, expected))]
-    free = shutil.disk_usage(_existing(root)).free
-    lines.append(f"  disk needed: {sizes}; free: {size(free)}")
+    lines.append(f"  disk needed: {sizes}; free: {size(_free(root))}")
     return lines
 
 
 def _require_room(recipe: Recipe, root: Path) -> None:
-    needs = disk_space(recipe)
-    total = sum(number or 0 for number in needs.values())
-    free = shutil.disk_usage(_existing(root)).free
+    total, free = sum(needs or 0 for needs in disk_space(recipe).values()), _free(root)
     if free < total:
         raise DatasetError(
             f"{recipe.name}: needs about {size(total)} on the disk (archive, unpacked and prepared "
@@ -109,9 +102,7 @@ def _about(number: int | None) -> str:
     return "not known" if number is None else size(number)
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+def _free(folder: Path) -> int:
+    """The bytes free on the disk of a folder that is perhaps still to be made."""
     folder = folder.absolute()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free

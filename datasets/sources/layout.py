@@ -1,11 +1,9 @@
 """The layout of a known set in a folder or archive, and its scenes against those of the recipe."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +13,7 @@ from ..errors import DatasetError, listed
 from ..frames import PICTURES, natural_key, numbering_fault
 from ..recipes.recipe import Recipe
 from ..schema import Missing
-from .scenes import VIDEOS, Pictures, Scene, SourceScenes, VideoFile, safe_name
+from .scenes import VIDEOS, Scene, SourceScenes, safe_name
 
 _DEPTH = 8  # folders below a source
 _ABOVE = 3  # folders that may lie above a layout, as an archive's own name does
@@ -85,15 +83,26 @@ def find_layout(
     Raises DatasetError, saying what was expected and found, if there are none.
     """
     paths = list(paths)
-    units = _units(path for path in paths if is_frames(path))
+    # What may be a scene: a folder with pictures, or a video.
+    units: dict[_Parts, list[str]] = defaultdict(list)
+    for path in filter(is_frames, paths):
+        file = PurePosixPath(path)
+        is_video = file.suffix.lower() in VIDEOS
+        units[(*file.parent.parts, file.stem) if is_video else file.parent.parts].append(path)
+    for files in units.values():
+        files.sort(key=lambda path: natural_key(PurePosixPath(path).name))
     known = dict(recipe.scenes) or _listed(recipe, paths, read, source)
+    proper = {name.casefold(): name for name in known}
     anything: Layout | None = None
     for pattern in recipe.layouts:
-        for base, scenes in _under(pattern, units, known):
-            contents = _chosen(base, scenes, known)
-            if not known or contents.scenes.keys() & known.keys():
-                return contents
-            anything = anything or contents
+        for base, scenes in _under(pattern, units, proper.keys()):
+            named = {proper.get(name.casefold(), name): files for name, files in scenes.items()}
+            named = {name: named[name] for name in sorted(named, key=natural_key)}
+            others = [name for name in named if known and name not in known]
+            layout = Layout("/".join(base), named, known, others)
+            if not known or named.keys() & known.keys():
+                return layout
+            anything = anything or layout
     if anything is None:
         tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in paths})
         raise DatasetError(
@@ -103,20 +112,8 @@ def find_layout(
     return anything
 
 
-def _units(paths: Iterable[str]) -> dict[_Parts, list[str]]:
-    """What may be a scene: a folder with pictures, or a video; its files in order."""
-    units: dict[_Parts, list[str]] = defaultdict(list)
-    for path in paths:
-        file = PurePosixPath(path)
-        is_video = file.suffix.lower() in VIDEOS
-        units[(*file.parent.parts, file.stem) if is_video else file.parent.parts].append(path)
-    for files in units.values():
-        files.sort(key=lambda path: natural_key(PurePosixPath(path).name))
-    return units
-
-
 def _under(
-    pattern: str, units: dict[_Parts, list[str]], known: Mapping[str, int | None]
+    pattern: str, units: dict[_Parts, list[str]], known: Collection[str]
 ) -> list[tuple[_Parts, dict[str, list[str]]]]:
     """The scenes that a pattern gives in each folder, those with most known ones first."""
     parts = pattern.split("/")
@@ -130,23 +127,13 @@ def _under(
         if all(part in ("*", "NAME") or part.lower() == name.lower() for part, name in pairs):
             name = "_".join(name for part, name in pairs if part == "NAME")
             places[above + inside[:fixed]].setdefault(name, []).extend(files)
-    names = {name.casefold() for name in known}
 
     def rank(place: tuple[_Parts, dict[str, list[str]]]) -> tuple[int, int, int, _Parts]:
         folder, scenes = place
-        hits = sum(name.casefold() in names for name in scenes)
+        hits = sum(name.casefold() in known for name in scenes)
         return -hits, -len(scenes), len(folder), folder
 
     return sorted(places.items(), key=rank)
-
-
-def _chosen(base: _Parts, scenes: dict[str, list[str]], known: Mapping[str, int | None]) -> Layout:
-    """The scenes, those that are known under the names by which they are."""
-    proper = {name.casefold(): name for name in known}
-    named = {proper.get(name.casefold(), name): files for name, files in scenes.items()}
-    order = sorted(named, key=natural_key)
-    others = [name for name in order if known and name not in known]
-    return Layout("/".join(base), {name: named[name] for name in order}, known, others)
 
 
 def _listed(
@@ -191,8 +178,7 @@ def match_recipe(
         raise DatasetError(
             f"{recipe.name}: expected --scenes of {listed(names)}, found {unknown[0]}"
         )
-    contents = SourceScenes()
-    differences: list[str] = []
+    contents, differences = SourceScenes(), list[str]()
     other = _other_set(recipe, layout, source)
     if other is None and layout.scenes:
         contents.notes.append(
@@ -203,8 +189,7 @@ def match_recipe(
         differences.append(f"expected {recipe.title}, found the frames of {other}")
     chosen = [n for n in (*names, *others) if not selection.scenes or n in selection.scenes]
     for name in chosen:
-        files, frames = layout.scenes.get(name), known.get(name)
-        frames = recipe.frames if frames is None else frames
+        files, frames = layout.scenes.get(name), known.get(name) or recipe.frames
         if not files:
             of = "" if frames is None else f" with {frames} frames"
             differences.append(f"expected {name}{of}, found none")
@@ -213,12 +198,17 @@ def match_recipe(
         if isinstance(scene, str):
             contents.failures.append(scene)
             continue
-        difference = _difference(recipe, name, scene, frames)
+        number = scene.frames  # those of a video are not counted yet
         if name in others:
-            difference = f"expected no scene {name}, found {len(files)} frames of it"
-        if difference:
-            differences.append(difference)
-        if not difference or selection.partial:
+            differences.append(f"expected no scene {name}, found {len(files)} frames of it")
+        elif number is not None and frames not in (None, number):
+            differences.append(f"expected {name} with {frames} frames, found {number}")
+        elif number is not None and number < recipe.least:
+            least = recipe.least
+            differences.append(f"expected {name} with at least {least} frames, found {number}")
+        elif not selection.partial:
+            contents.scenes.append(scene)
+        if selection.partial:
             contents.scenes.append(scene)
     if recipe.count and len(names) != recipe.count and not selection.scenes:
         differences.append(f"expected {recipe.count} scenes, found {len(names)}")
@@ -243,18 +233,6 @@ def match_recipe(
     return contents, missing
 
 
-def _difference(recipe: Recipe, name: str, scene: Scene, frames: int | None) -> str:
-    """How a scene differs from the published one, "" for not at all."""
-    if not isinstance(scene, Pictures):  # a video's frames are not counted yet
-        return ""
-    number = len(scene.files)
-    if frames not in (None, number):
-        return f"expected {name} with {frames} frames, found {number}"
-    if number < recipe.least:
-        return f"expected {name} with at least {recipe.least} frames, found {number}"
-    return ""
-
-
 def _other_set(recipe: Recipe, layout: Layout, source: Path) -> str | None:
     """The other set whose frames a source holds by its names; "" for the recipe's own, None if no name tells.
 
@@ -271,14 +249,13 @@ def _other_set(recipe: Recipe, layout: Layout, source: Path) -> str | None:
 def _scene(name: str, files: list[str]) -> Scene | str:
     """The scene that files are, or the line that says why they are none."""
     folders = {str(PurePosixPath(file).parent) for file in files}
-    videos = [file for file in files if PurePosixPath(file).suffix.lower() in VIDEOS]
-    if len(folders) > 1 or (videos and len(files) > 1):
-        first, second = sorted(folders)[:2] if len(folders) > 1 else sorted(files)[:2]
+    is_video = any(PurePosixPath(file).suffix.lower() in VIDEOS for file in files)
+    if len(folders) > 1 or (is_video and len(files) > 1):
+        first, second = sorted(folders if len(folders) > 1 else files)[:2]
         return f"{name}: is there twice, in {first} and {second}"
-    called = safe_name(name, set())
-    if videos:
-        return VideoFile(called, Path(videos[0]))
-    paths = [Path(file) for file in files]
+    called, paths = safe_name(name, set()), [Path(file) for file in files]
+    if is_video:
+        return Scene.of_video(called, paths[0])
     if fault := numbering_fault(paths):
         return f"{name}: {paths[0].parent}: {fault}"
-    return Pictures(called, paths[0].parent, paths)
+    return Scene.of_files(called, paths[0].parent, paths)

@@ -1,11 +1,9 @@
 """The source of a set: what was asked for, what is known of the set, what is on the disk."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,13 +12,13 @@ from stvt.core.download import FetchOptions
 from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
-from ..manifest import FILE, GT, TestSetManifest
+from ..manifest import FILE, GT, TestSetManifest, read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
 from ..schema import FileRecord, Missing, are_there
-from .archives import MOST_MEMBERS, Archive, kind, open_archive
+from .archives import MOST_MEMBERS, Archive, kind, open_archive, size
 from .archives import SUFFIXES as ARCHIVES
-from .download import fetch_archive
+from .download import archive_path, fetch_archive, fetch_plan
 from .layout import (
     ALL,
     SceneSelection,
@@ -30,16 +28,7 @@ from .layout import (
     match_recipe,
     paths_in,
 )
-from .scenes import (
-    VIDEOS,
-    Pictures,
-    Rendered,
-    Scene,
-    SourceScenes,
-    VideoFile,
-    find_scenes,
-    not_read,
-)
+from .scenes import VIDEOS, Scene, SourceScenes, find_scenes, not_read, set_name
 
 
 @dataclass(frozen=True)
@@ -84,21 +73,15 @@ def resolve(
         raise DatasetError(f"{name}: is made by the program itself; leave the source out")
     with ExitStack() as unpacked:
         if recipe and recipe.render:
-            contents = SourceScenes(
-                [
-                    Rendered(scene, frames or 0, partial(recipe.render, scene), recipe.version)
-                    for scene, frames in recipe.scenes.items()
-                ]
-            )
-            yield [ResolvedSource(None, contents=contents, frames=recipe.scenes)]
-        elif source is None and (paths := _sources(manifest)) and manifest:
-            sources = []
-            for path, scenes in paths.items():
-                one = _selection(manifest, selection, scenes, several=len(paths) > 1)
-                if one is not None:
-                    opens = always_open or bool(selection.scenes)
-                    again = _again(recipe, folder, manifest, path, one, opens)
-                    sources.append(_without_others(unpacked.enter_context(again), paths))
+            version, render = recipe.version, recipe.render
+            scenes: list[Scene] = [
+                Scene("rendered", one, frames=count, render=partial(render, one), version=version)
+                for one, count in recipe.scenes.items()
+            ]
+            yield [ResolvedSource(None, None, SourceScenes(scenes), frames=recipe.scenes)]
+        elif source is None and manifest and (paths := _sources(manifest)):
+            again = _resolve_again(recipe, folder, manifest, paths, selection, always_open)
+            sources = [unpacked.enter_context(one) for one in again]
             if not sources:
                 raise DatasetError(f"expected scene {selection.scenes[0]}, which is not prepared")
             yield sources
@@ -113,104 +96,94 @@ def resolve(
             yield [unpacked.enter_context(_resolve(recipe, source, folder, selection))]
 
 
-def _sources(manifest: TestSetManifest | None) -> dict[str, list[str]]:
+def _sources(manifest: TestSetManifest) -> dict[str, list[str]]:
     """The paths that a set was made of, with the scenes of each."""
     sources: dict[str, list[str]] = {}
-    for name, scene in manifest.scenes.items() if manifest else ():
+    for name, scene in manifest.scenes.items():
         if scene.gt.source.path is not None:
             sources.setdefault(scene.gt.source.path, []).append(name)
     return sources
 
 
-def _selection(
-    manifest: TestSetManifest, asked: SceneSelection, scenes: list[str], several: bool
-) -> SceneSelection | None:
-    """What to take of a source that a set was made of: what was asked for then, if not now.
-
-    scenes: that were made of it. None if nothing of it was asked for.
-    """
-    missing = manifest.recipe.missing if manifest.recipe else None
-    if several and asked.scenes:
-        mine = tuple(name for name in asked.scenes if name in scenes)
-        return replace(asked, scenes=mine) if mine else None
-    if asked != ALL:
-        return asked
-    if several and manifest.recipe:
-        return SceneSelection(bool(missing and missing.partial), tuple(scenes))
-    return SceneSelection(missing.partial, missing.chosen) if missing else ALL
-
-
-def _without_others(source: ResolvedSource, paths: Mapping[str, list[str]]) -> ResolvedSource:
-    """A source of several without the scenes that were taken from another of them."""
-    if source.contents is None:
-        return source
-    others = {name for path, names in paths.items() if path != source.path for name in names}
-    scenes = [scene for scene in source.contents.scenes if scene.name not in others]
-    return replace(source, contents=replace(source.contents, scenes=scenes))
-
-
-@contextmanager
-def _again(
+def _resolve_again(
     recipe: Recipe | None,
     folder: Path,
     manifest: TestSetManifest,
-    path: str,
+    paths: dict[str, list[str]],
     selection: SceneSelection,
     always_open: bool,
-) -> Iterator[ResolvedSource]:
-    """A source that scenes of the set were made of before."""
-    archive = next(
-        s.gt.source.archive for s in manifest.scenes.values() if s.gt.source.path == path
-    )
-    earlier = ResolvedSource(
-        path, archive=archive, missing=manifest.recipe.missing if manifest.recipe else None
-    )
-    if not Path(path).exists():
-        note = f"{path} is no longer there: the true frames are taken as they are"
-        yield replace(earlier, notes=(note,))
-    elif archive and not always_open and _is_as_it_was(Path(path), folder, manifest, archive):
-        yield earlier
-    else:
-        with _resolve(recipe, Path(path), folder, selection) as source:
-            yield source
+) -> Iterator[AbstractContextManager[ResolvedSource]]:
+    """The sources that a set was made of before, of each what was asked for then, if not now."""
+    missing, several = manifest.recipe.missing if manifest.recipe else None, len(paths) > 1
+    for path, scenes in paths.items():
+        chosen = selection
+        if several and selection.scenes:
+            chosen = replace(chosen, scenes=tuple(n for n in chosen.scenes if n in scenes))
+            if not chosen.scenes:
+                continue
+        elif selection == ALL and several and manifest.recipe:
+            chosen = SceneSelection(bool(missing and missing.partial), tuple(scenes))
+        elif selection == ALL and missing:
+            chosen = SceneSelection(missing.partial, missing.chosen)
+        archive = manifest.scenes[scenes[0]].gt.source.archive
+        opens = always_open or not archive or bool(selection.scenes)
+        earlier = ResolvedSource(path, archive=archive, missing=missing)
+        if not Path(path).exists():
+            note = f"{path} is no longer there: the true frames are taken as they are"
+            yield nullcontext(replace(earlier, notes=(note,)))
+        elif archive and not opens and _is_as_it_was(path, folder, manifest, archive):
+            yield nullcontext(earlier)
+        else:
+            others = {name for other in paths if other != path for name in paths[other]}
+            yield _resolve(recipe, Path(path), folder, chosen, others)
 
 
 @contextmanager
 def _resolve(
-    recipe: Recipe | None, source: Path, folder: Path, selection: SceneSelection
+    recipe: Recipe | None,
+    source: Path,
+    folder: Path,
+    selection: SceneSelection,
+    others: Collection[str] = (),
 ) -> Iterator[ResolvedSource]:
-    """What is taken of a folder, a video or an archive, which is unpacked beside the set meanwhile."""
+    """What is taken of a folder, a video or an archive, which is unpacked beside the set meanwhile.
+
+    others: scenes that are taken from another source.
+    """
     source = Path(os.path.abspath(os.path.expanduser(source)))
     if folder.resolve() in (source.resolve(), *source.resolve().parents):
         raise DatasetError(f"{source}: lies inside the set that it would be the source of")
+    into = folder.with_name(f".{folder.name}.unpacked")
+    root, archive, record = source if source.is_dir() else source.parent, None, None
     if is_archive(source):
-        into = folder.with_name(f".{folder.name}.unpacked")
         shutil.rmtree(into, ignore_errors=True)  # that a killed run left
-        archive, record = open_known_archive(recipe, source), FileRecord.of(source)
-        inside = look_into(recipe, source, selection, archive) if recipe else None
-        paths = files_of(inside.contents) if inside else pictures_and_videos(archive)
-        archive.unpack(paths, into)
-        try:
-            if inside:
-                yield replace(_placed(inside, into), archive=record)
-            else:
+        root, archive, record = into, open_known_archive(recipe, source), FileRecord.of(source)
+    suffix = source.suffix.lower()
+    if not archive and source.is_file() and suffix not in VIDEOS and (recipe or suffix in ARCHIVES):
+        raise DatasetError(f"{source}: expected a folder, a video, or a zip, tar or 7z archive")
+    try:
+        if recipe and source.exists():
+            taken = look_into(recipe, source, selection, archive, root)
+            contents = taken.contents or SourceScenes()
+            if archive:
+                files = [file for scene in contents.scenes for file in scene.files]
+                archive.unpack([file.relative_to(into).as_posix() for file in files], into)
+        else:
+            base, top = source, ""
+            if archive:
+                paths = pictures_and_videos(archive)
+                archive.unpack(paths, into)
                 base = into / os.path.commonpath([os.path.dirname(path) for path in paths])
                 top = source.stem if base == into else ""
-                contents = select_scenes(find_scenes(base, top), selection)
-                if left_out := not_read(path for path in archive.members if not is_system(path)):
-                    contents.notes.append(f"left out of {source}: {left_out}")
-                yield ResolvedSource(str(source), base, contents, record)
-        finally:
+            contents = _select_scenes(find_scenes(base, top), selection)
+            if archive and (left_out := not_read(p for p in archive.members if not is_system(p))):
+                contents.notes.append(f"left out of {source}: {left_out}")
+            taken = ResolvedSource(str(source), base)
+        scenes = [scene for scene in contents.scenes if scene.name not in others]
+        yield replace(taken, archive=record, contents=replace(contents, scenes=scenes))
+    finally:
+        if archive:
             shutil.rmtree(into, ignore_errors=True)
-        return
-    suffix = source.suffix.lower()
-    if source.is_file() and suffix not in VIDEOS and (recipe or suffix in ARCHIVES):
-        raise DatasetError(f"{source}: expected a folder, a video, or a zip, tar or 7z archive")
-    if recipe and source.exists():
-        base = source if source.is_dir() else source.parent
-        yield _placed(look_into(recipe, source, selection), base)
-    else:
-        yield ResolvedSource(str(source), source, select_scenes(find_scenes(source), selection))
 
 
 def is_archive(source: Path) -> bool:
@@ -235,9 +208,13 @@ def pictures_and_videos(archive: Archive) -> list[str]:
 
 
 def look_into(
-    recipe: Recipe, source: Path, selection: SceneSelection, archive: Archive | None = None
+    recipe: Recipe,
+    source: Path,
+    selection: SceneSelection,
+    archive: Archive | None = None,
+    root: Path = Path(),
 ) -> ResolvedSource:
-    """A known set in a folder, a video or an opened archive; base and files by their paths in it."""
+    """A known set in a folder, a video or an opened archive; its base and files below `root`."""
     if archive:
         layout = find_layout(recipe, archive.members, archive.read, source)
     else:
@@ -245,36 +222,15 @@ def look_into(
         paths = paths_in(source) if source.is_dir() else [source.name]
         layout = find_layout(recipe, paths, lambda path: (base / path).read_bytes(), source)
     contents, missing = match_recipe(recipe, layout, source, selection)
+    contents.scenes = [
+        replace(scene, place=root / scene.place, files=[root / file for file in scene.files])
+        for scene in contents.scenes
+    ]
     frames = {} if missing and missing.partial else layout.known
-    return ResolvedSource(str(source), Path(layout.base), contents, missing=missing, frames=frames)
+    return ResolvedSource(str(source), root / layout.base, contents, missing=missing, frames=frames)
 
 
-def files_of(contents: SourceScenes | None) -> list[str]:
-    """The paths of the files that scenes are decoded from."""
-    paths: list[str] = []
-    for scene in contents.scenes if contents else ():
-        match scene:
-            case Pictures(files=files):
-                paths += map(Path.as_posix, files)
-            case VideoFile(file=file):
-                paths.append(file.as_posix())
-    return paths
-
-
-def _placed(inside: ResolvedSource, root: Path) -> ResolvedSource:
-    """The same source with its files below a folder."""
-    scenes: list[Scene] = []
-    for scene in inside.contents.scenes if inside.contents else ():
-        if isinstance(scene, Pictures):
-            files = [root / file for file in scene.files]
-            scenes.append(replace(scene, folder=root / scene.folder, files=files))
-        elif isinstance(scene, VideoFile):
-            scenes.append(replace(scene, file=root / scene.file))
-    contents = replace(inside.contents or SourceScenes(), scenes=scenes)
-    return replace(inside, base=root / (inside.base or ""), contents=contents)
-
-
-def select_scenes(contents: SourceScenes, selection: SceneSelection) -> SourceScenes:
+def _select_scenes(contents: SourceScenes, selection: SceneSelection) -> SourceScenes:
     """The scenes of a source of one's own, only those that were asked for."""
     if not selection.scenes:
         return contents
@@ -286,20 +242,73 @@ def select_scenes(contents: SourceScenes, selection: SceneSelection) -> SourceSc
 
 
 def _is_as_it_was(
-    source: Path, folder: Path, manifest: TestSetManifest, archive: FileRecord
+    source: str, folder: Path, manifest: TestSetManifest, archive: FileRecord
 ) -> bool:
     """Whether an archive, and the true frames that were made of it, need not be looked into."""
     try:
-        status, manifest_status = source.stat(), (folder / FILE).stat()
-        if status.st_size != archive.bytes:
-            return False
-        newer = status.st_mtime_ns > manifest_status.st_mtime_ns
-        if newer and FileRecord.of(source) != archive:
+        status, made = os.stat(source), (folder / FILE).stat()
+        is_newer = status.st_mtime_ns > made.st_mtime_ns
+        if status.st_size != archive.bytes or (is_newer and FileRecord.of(Path(source)) != archive):
             return False
     except OSError:
         return False
     return all(
         are_there(folder, scene.gt.files(f"{GT}/{name}"))
         for name, scene in manifest.scenes.items()
-        if scene.gt.source.path == str(source)
+        if scene.gt.source.path == source
     )
+
+
+def dry_run(
+    name: str,
+    root: Path | str,
+    source: Path | str | None = None,
+    partial: bool = False,
+    scenes: tuple[str, ...] = (),
+) -> list[str]:
+    """The plan of `prepare` in lines for a person: what it would fetch, unpack and take, and the room needed.
+
+    Raises DatasetError as `prepare` would, as far as that can be known without doing it.
+    """
+    recipe, folder, lines = DATASETS.get(name), Path(root) / set_name(name), list[str]()
+    if recipe and recipe.render:
+        frames = sum(frames or 0 for frames in recipe.scenes.values())
+        return [f"{name}: is made by the program itself, {frames} frames; nothing is fetched"]
+    manifest, selection = read_test_manifest(folder), SceneSelection(partial, scenes)
+    if source is None and manifest:
+        there = [Path(path) for path in _sources(manifest) if Path(path).exists()]
+        if there:
+            return [line for path in there for line in _taken(name, recipe, path, selection)]
+    if source is None and recipe:
+        lines, source = fetch_plan(recipe, Path(root)), archive_path(recipe, Path(root))
+        if source is None or not source.exists():
+            return lines
+    if source is None:
+        hint = did_you_mean(name, DATASETS)
+        raise DatasetError(f"{name}: no data set of that name is known; give --source{hint}")
+    return lines + _taken(name, recipe, Path(os.path.expanduser(source)), selection)
+
+
+def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelection) -> list[str]:
+    """What would be taken of a source that is there."""
+    if not source.exists():
+        raise DatasetError(f"{source}: there is no such file or folder to take frames from")
+    archive = open_known_archive(recipe, source) if is_archive(source) else None
+    inside = look_into(recipe, source, selection, archive) if recipe else None
+    if archive and not inside:
+        files = pictures_and_videos(archive)
+        lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
+    else:
+        contents = (inside.contents if inside else None) or find_scenes(source)
+        frames = sum(scene.frames or 0 for scene in contents.scenes)
+        videos = sum(scene.kind == "video" for scene in contents.scenes)
+        counts = f"{len(contents.scenes)} scenes, {frames} frames"
+        counts += f", {videos} videos" if videos else ""
+        where = source / (inside.base or "") if inside else source
+        lines = [f"{name}: would take {counts} of {where}"]
+        lines += [f"  {line}" for line in (*contents.notes, *contents.failures) if inside]
+        files = [file.as_posix() for scene in contents.scenes for file in scene.files]
+    if archive:
+        total = sum(archive.members[path] for path in files)
+        lines.append(f"  unpacking {size(total)} for a while")
+    return lines

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from stvt.core.files import reason
 from stvt.core.images import animated_webp, kinds_of
@@ -41,33 +42,31 @@ TRUTHS = ("gt", "hr", "ground_truth", "groundtruth", "ground-truth")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """A scene whose frames are files, in order."""
+class Scene:
+    """A scene of a source.
 
+    kind:   "frames": those in `files`, in order; "video": those of the one file;
+            "rendered": computed by number, by `render`.
+    place:  the folder of the files, or the video.
+    frames: their number; None for a video, which has to be decoded.
+    version: of the recipe that renders it.
+    """
+
+    kind: Literal["frames", "video", "rendered"]
     name: str
-    folder: Path
-    files: list[Path]
+    place: Path = Path()
+    files: Sequence[Path] = ()
+    frames: int | None = None
+    render: Callable[[int], Frame] | None = None
+    version: int = 1
 
+    @classmethod
+    def of_files(cls, name: str, folder: Path, files: Sequence[Path]) -> Scene:
+        return cls("frames", name, folder, files, len(files))
 
-@dataclass(frozen=True)
-class VideoFile:
-    """A scene whose frames are those of a video."""
-
-    name: str
-    file: Path
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A scene whose frames are computed by number."""
-
-    name: str
-    frames: int
-    render: Callable[[int], Frame]
-    version: int
-
-
-Scene = Pictures | VideoFile | Rendered
+    @classmethod
+    def of_video(cls, name: str, file: Path) -> Scene:
+        return cls("video", name, file, [file])
 
 
 @dataclass
@@ -87,24 +86,32 @@ def find_scenes(source: Path, name: str = "") -> SourceScenes:
     looked into instead.
     Raises DatasetError if the source is not there, cannot be listed or holds nothing of the kind.
     """
-    contents = SourceScenes()
-    names: set[str] = set()
-    if source.is_file() and animated_webp(source):
-        raise DatasetError(
-            f"{source}: is an animated WebP, which FFmpeg cannot decode; make it a GIF, or a "
-            "folder of its frames"
-        )
-    if source.is_file() and source.suffix.lower() in PICTURES:
-        raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
+    contents, names = SourceScenes(), set[str]()
     if source.is_file():
-        contents.scenes.append(VideoFile(safe_name(source.stem, names), source))
-        return contents
+        if animated_webp(source):
+            raise DatasetError(
+                f"{source}: is an animated WebP, which FFmpeg cannot decode; make it a GIF, or a "
+                "folder of its frames"
+            )
+        if source.suffix.lower() in PICTURES:
+            raise DatasetError(f"{source}: is one picture; give the folder of a clip's frames")
+        return SourceScenes([Scene.of_video(safe_name(source.stem, names), source)])
     if not source.is_dir():
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
     given = source
     source, folders, files = _look(source)
     if source != given:
         contents.notes.append(f"frames are taken from {source}, as the folder's name says")
+
+    def add(name: str, folder: Path, pictures: list[Path]) -> None:
+        if fault := numbering_fault(pictures):
+            contents.failures.append(f"{name}: {folder}: {fault}")
+            return
+        scene = Scene.of_files(safe_name(name, names), folder, pictures)
+        contents.scenes.append(scene)
+        if are_time_stamps(pictures):
+            contents.notes.append(f"{scene.name}: named by time stamps, taken in their order")
+
     empty, inner_files = [], list[str]()
     for folder in folders:
         try:
@@ -114,25 +121,21 @@ def find_scenes(source: Path, name: str = "") -> SourceScenes:
             contents.failures.append(f"{folder.name}: {error}")
             continue
         if pictures:
-            _add_pictures(contents, folder.name, inside, pictures, names)
+            add(folder.name, inside, pictures)
         else:
             empty.append(folder.name)
             inner_files += [file.name for file in files_inside]
-    others = []
-    for file in files:
-        if is_video(file):
-            contents.scenes.append(VideoFile(safe_name(file.stem, names), file))
-        else:
-            others.append(file.name)
-    pictures = frame_files(source)
-    if pictures and not any(isinstance(scene, Pictures) for scene in contents.scenes):
-        above = [part for part in source.resolve().parts if part.lower() not in TRUTHS]
-        _add_pictures(contents, name or above[-1], source, pictures, names)
-    elif pictures:
+    has_folders = bool(contents.scenes)
+    videos = [file for file in files if is_video(file)]
+    contents.scenes += [Scene.of_video(safe_name(file.stem, names), file) for file in videos]
+    if (pictures := frame_files(source)) and has_folders:
         empty.append(f"{len(pictures)} pictures beside the scenes")
+    elif pictures:
+        above = [part for part in source.resolve().parts if part.lower() not in TRUTHS]
+        add(name or above[-1], source, pictures)
     if empty:
         contents.notes.append(f"left out of {source}, holding no frames: {', '.join(empty)}")
-    left_out = not_read(others)
+    others = [file.name for file in files if file not in videos]
     if not contents.scenes and not contents.failures:
         line = not_read(others + inner_files)
         raise DatasetError(
@@ -140,7 +143,7 @@ def find_scenes(source: Path, name: str = "") -> SourceScenes:
             "a video, or a folder of videos"
             + (f"; {line}; pictures are {', '.join(PICTURES)}" if line else "")
         )
-    if left_out:
+    if left_out := not_read(others):
         contents.notes.append(f"left out of {source}: {left_out}")
     contents.scenes.sort(key=lambda scene: natural_key(scene.name))
     return contents
@@ -200,18 +203,6 @@ def not_read(names: Iterable[str]) -> str:
     kinds = kinds_of(name for name in names if PurePosixPath(name).suffix.lower() not in known)
     packed = f"it holds {listed(archives, 4)}: unpack that first" if archives else ""
     return "; ".join(filter(None, (packed, kinds)))
-
-
-def _add_pictures(
-    contents: SourceScenes, name: str, folder: Path, files: list[Path], names: set[str]
-) -> None:
-    if fault := numbering_fault(files):
-        contents.failures.append(f"{name}: {folder}: {fault}")
-        return
-    scene = Pictures(safe_name(name, names), folder, files)
-    contents.scenes.append(scene)
-    if are_time_stamps(files):
-        contents.notes.append(f"{scene.name}: named by time stamps, taken in their order")
 
 
 def safe_name(name: str, names: set[str]) -> str:

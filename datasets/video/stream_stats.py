@@ -1,7 +1,5 @@
 """Statistics of a video stream, taken while it is read: what is damaged, hidden, lost, interlaced, scaled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import av
@@ -110,12 +108,7 @@ class StreamStats:
             "frames_decoded": self.frames,
             "partial": bool(self.stopped),
         }
-        return notes + self._finish_times(float(stream.time_base or 0), timestamps, facts)
-
-    def _finish_times(
-        self, tick: float, timestamps: Timestamps, facts: dict[str, object]
-    ) -> list[str]:
-        notes: list[str] = []
+        tick = float(stream.time_base or 0)
         if self.first_pts is not None:
             facts["first_pts_seconds"] = round(self.first_pts * tick, 6)
             if self.first_pts and not self.entered:

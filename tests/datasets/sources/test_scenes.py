@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stvt.datasets.errors import DatasetError
-from stvt.datasets.sources.scenes import Pictures, VideoFile, find_scenes, safe_name, set_name
+from stvt.datasets.sources.scenes import find_scenes, safe_name, set_name
 
 Clip = Callable[..., list[NDArray[np.uint8]]]
 Write = Callable[..., Path]
@@ -23,7 +23,7 @@ def test_a_folder_of_frames_is_one_scene(
     write_clip(tmp_path / "run" / "GT", moving_square(3))
     for name in ("walk", "run"):
         (scene,) = find_scenes(tmp_path / name).scenes
-        assert isinstance(scene, Pictures)
+        assert scene.kind == "frames"
         assert (scene.name, len(scene.files)) == (name, 3)
 
 
@@ -37,7 +37,7 @@ def test_folders_and_videos_are_scenes_side_by_side_and_what_is_neither_is_said(
     (tmp_path / "docs").mkdir()
     found = find_scenes(tmp_path)
     assert [scene.name for scene in found.scenes] == ["clip-", "walk_9", "walk_9_2", "walk_10"]
-    assert isinstance(found.scenes[0], VideoFile)
+    assert found.scenes[0].kind == "video"
     assert found.notes == [f"left out of {tmp_path}, holding no frames: docs"]
 
 
@@ -51,7 +51,7 @@ def test_the_true_frames_of_published_layouts_are_found(
     write_clip(tmp_path / "b" / "city" / "lr_x4", moving_square(3))
     for folder in ("a", "b"):
         (scene,) = find_scenes(tmp_path / folder).scenes
-        assert isinstance(scene, Pictures)
+        assert scene.kind == "frames"
         assert scene.name == "city"
         assert inner in scene.files[0].parts
 
@@ -139,7 +139,7 @@ def test_time_stamps_are_taken_in_their_order_and_that_is_said(
         Image.fromarray(moving_square(1)[0]).save(tmp_path / f"{name}.png")
     found = find_scenes(tmp_path)
     (scene,) = found.scenes
-    assert isinstance(scene, Pictures)
+    assert scene.kind == "frames"
     assert [file.stem for file in scene.files] == names
     assert found.notes == [f"{scene.name}: named by time stamps, taken in their order"]
 
