@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stvt.core.files import atomic_write
 from stvt.core.formatting import plain
 
-from .acceleration.reference import reference_kernels
+from .acceleration.processor import reference_kernels
 from .basicvsr.method import BasicVsrMethod
 from .errors import MethodError
 from .method import Method, WindowMethod

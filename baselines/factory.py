@@ -11,12 +11,19 @@ from . import registry
 from .cascade import Cascade
 from .custom import from_entry_point, from_file
 from .errors import MethodError
-from .expression import FILE, FRAMES, check_composition, components, split_label, unknown_name
+from .expression import (
+    FILE,
+    FRAMES,
+    check_composition,
+    components,
+    split_label,
+    split_stated,
+    unknown_name,
+)
 from .method import Method, Settings
 from .precomputed import PrecomputedFrames
 from .registry import ALIASES, METHODS, network_spec
 from .spec import load
-from .stated_cost import split_stated
 from .weights.load import ready_network
 from .weights.store import degradation_mismatch
 

@@ -1,10 +1,11 @@
-"""Methods around one network: whole or in tiles, by windows or as a stream."""
+"""Methods around one network: whole or in tiles, by windows, as a stream, or clip after clip."""
 
 from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -14,10 +15,18 @@ from torch.nn.functional import pad
 
 from .acceleration.processor import memory_format_for
 from .acceleration.swap import accelerate
-from .method import Method, Settings, WindowMethod
+from .method import (
+    IsWanted,
+    Method,
+    Outputs,
+    Settings,
+    WindowMethod,
+    everything,
+    require_halfway,
+    windows,
+)
 from .registry import spec_of
-from .tiling.box import Box
-from .tiling.tiles import Cut, Tiles, by_tiles
+from .tiling.tiles import Box, Cut, Tiles, by_tiles
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -125,3 +134,54 @@ class NetworkMethod(SingleNetwork[Network, Frame], WindowMethod):
 
     def compute(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
         return self.in_tiles(window, 1 + len(times), lambda parts: self.outputs(parts, times))
+
+
+class ClipMethod(SingleNetwork[Network, Frame]):
+    """Clips as Zooming Slow-Mo's and RSTT's authors take them: at input frames 0, n - 1, 2 (n - 1), ...
+
+    Two clips share a frame, and what the earlier one makes of it counts. Input frames that fill no
+    clip are made from one that ends with the sequence: as RSTT's authors do it, where ZSM's leave
+    them out (docs/protocols.md). A sequence shorter than a clip has its end frame repeated.
+
+    frames: n, the input frames of a clip.
+    whole_sequence: where clips begin depends on where the sequence does.
+    """
+
+    scale = 4
+    frames = 4
+    whole_sequence = True
+
+    @property
+    def burst(self) -> int:
+        """The new frames of a clip, which are made at once."""
+        return self.frames - 1
+
+    def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
+        return self.frames - 1 - (t > 0), self.frames - 1
+
+    @abstractmethod
+    def outputs(self, clip: Sequence[Frame], places: Sequence[int]) -> Tensor:
+        """Those of a clip's 2n - 1 outputs, (len(places), 3, 4h, 4w); place 2k belongs to input k."""
+
+    def stream(
+        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
+    ) -> Outputs:
+        require_halfway(self.name, times)
+        step = 2 if not times else 1  # of places
+        clip = deque[Frame](maxlen=self.frames)
+        due = 0  # the first place of the sequence that no clip has made
+        for k, ((frame,), last) in enumerate(windows(map(self.cached_frame, frames), 0, 0)):
+            clip.append(frame)
+            if not last and (k == 0 or k % (self.frames - 1)):
+                continue
+            first = 2 * (k + 1 - len(clip))
+            asked = [place for place in range(due, 2 * k + 1, step) if is_wanted(place / 2)]
+            due = 2 * k + step
+            if asked:
+                whole = [*clip, *[frame] * (self.frames - len(clip))]
+                with self.computing():
+                    outputs = self.compute(whole, [place - first for place in asked])
+                yield from ((place / 2, output) for place, output in zip(asked, outputs))
+
+    def compute(self, clip: Sequence[Frame], places: Sequence[int]) -> Tensor:
+        return self.in_tiles(clip, len(places), lambda parts: self.outputs(parts, places))

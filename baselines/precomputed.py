@@ -13,15 +13,18 @@ import cv2
 import torch
 from torch import Tensor
 
+from stvt.core.files import read_json
 from stvt.core.images import SUFFIXES, Frame, picture_files, picture_size, read_picture
 
 from .errors import MethodError
+from .expression import is_stated
 from .method import IsWanted, Method, Outputs, Scene, everything
-from .stated_cost import stated_cost
 
 SAMPLES = 3  # frames of each kind that are compared for a shift; more would only cost time
 SHIFT_RATIO = 0.9  # a shift is suspected when it lowers the squared error below this part
 METHOD_FILE = "method.json"  # in the folder: {"params": "30.9M", "seconds": 0.3}
+STATED = re.compile(r"(params|operations|seconds)=(\d{1,30}(?:\.\d+)?(?:e[+-]?\d\d?)?) ?([kMGT]?)")
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 GRID = 4  # of whose rows and columns one is compared for that
 
 
@@ -258,3 +261,26 @@ def naming(name: str) -> Iterator[None]:
         yield
     except MethodError as error:
         raise MethodError(f"{name}: {error}") from error
+
+
+def stated_cost(name: str, file: Path, text: str) -> dict[str, object]:
+    """The cost that a text, or else the file, states, by the names that a run records.
+
+    Raises MethodError for what is no number.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if file.is_file():
+        held = read_json(file, MethodError)
+        if not isinstance(held, dict):
+            raise MethodError(f'{file}: holds no object such as {{"params": "30.9M"}}')
+        words = [f"{key}={value}" for key, value in held.items() if is_stated(f"{key}=")] + words
+    numbers = {}
+    for word in words:
+        match = STATED.fullmatch(word)
+        if match is None:
+            raise MethodError(f"{name}: {word!r} is no number, as in params=30.9M or seconds=0.3")
+        numbers[match[1]] = float(match[2]) * UNITS[match[3]]
+    cost: dict[str, object] = {"stated": sorted(numbers)} if numbers else {}
+    for key, field in (("params", "parameters"), ("operations", "multiply_accumulates")):
+        cost |= {field: round(numbers[key])} if key in numbers else {}
+    return cost | ({"runtime": {"median": numbers["seconds"]}} if "seconds" in numbers else {})

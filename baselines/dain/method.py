@@ -13,8 +13,7 @@ from ..flow_networks.pwcnet import flows_both_ways
 from ..method import DTYPES, Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
-from ..tiling.box import Box
-from ..tiling.tiles import Cut
+from ..tiling.tiles import Box, Cut
 from .fast import SWAPS
 from .modules import SynthesisNet
 from .network import DAIN

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..tiling.box import Box
+from ..tiling.tiles import Box
 from .network import MULTIPLE
 
 FLOW_RANGE = 192  # pixels of flow that count as 1: twice the side of the patches of training
@@ -109,3 +110,39 @@ def tiles(whole: Box, height: int, width: int) -> Iterator[tuple[Box, Box]]:
     """
     for tile in whole.pieces(height, width):
         yield tile.expand(MARGIN, whole), tile
+
+
+def doubled(image: Tensor) -> Tensor:
+    """Twice the size, bilinear by half-pixel centres; beyond the edge lies the last pixel but one.
+
+    image: (..., h, w).
+    """
+    for axis in (-2, -1):
+        nearer = 3 * image / 4
+        before, after = _mirrored(image, axis, -1) / 4, _mirrored(image, axis, 1) / 4
+        # Stacked behind its axis, so that flattening the two interleaves them.
+        image = torch.stack([before + nearer, nearer + after], axis).flatten(axis - 1, axis)
+    return image
+
+
+def halved(flow: Tensor) -> Tensor:
+    """A flow brought to half the size and length: smoothed, then the mean of each 2 x 2 block.
+
+    flow: (..., 2h, 2w). The smoothing is a Gaussian of sigma 1/2 cut off at two pixels.
+    """
+    kernel = [math.exp(-2 * k * k) for k in range(-2, 3)]
+    for axis in (-2, -1):
+        smoothed = torch.zeros_like(flow)
+        for k, weight in zip(range(-2, 3), kernel, strict=True):
+            smoothed = smoothed + weight / sum(kernel) * _mirrored(flow, axis, k)
+        flow = smoothed
+    rows = flow[..., ::2, :] + flow[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) / 8
+
+
+def _mirrored(x: Tensor, axis: int, shift: int) -> Tensor:
+    """x[i + shift] along an axis; outside, mirrored at the centre of the edge pixel."""
+    size = x.shape[axis]
+    period = max(2 * size - 2, 1)
+    place = (torch.arange(size, device=x.device) + shift) % period
+    return x.index_select(axis, torch.minimum(place, period - place))

@@ -19,12 +19,20 @@ from ..method import (
     require_halfway,
     windows,
 )
-from ..tiling.box import Box
-from ..tiling.tiles import Cut, Tiles
-from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
+from ..tiling.tiles import Box, Cut, Tiles
+from .inputs import (
+    MARGIN,
+    doubled,
+    halved,
+    joined,
+    padded,
+    rgb_from_yuv,
+    tiles,
+    warped_halfway,
+    yuv_from_rgb,
+)
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
-from .resize import doubled, halved
 
 UNTRAINED_RESIDUE = 0.1  # of what `initialise` gives; 45 blocks in a row would explode otherwise
 

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .resize import enlarge_from_corner
-
 CHANNELS = 29  # of the input: three frames, four flows, four warped frames
 WIDTHS = (64, 128, 256)  # of the stages of encoder and decoder
 MULTIPLE = 32  # of which height and width have to be: quartered, then halved three times
@@ -131,3 +129,18 @@ class Head(nn.Module):
 
 def _convolution(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1)
+
+
+def enlarge_from_corner(x: Tensor, factor: int) -> Tensor:
+    """Bilinear as in TensorFlow 1: output i lies at input i / factor, beyond the last is the last.
+
+    out[f i + j] = (1 - j/f) x[i] + (j/f) x[i + 1] along each axis; no half-pixel shift.
+
+    x: (B, C, h, w). Returns (B, C, factor * h, factor * w).
+    """
+    height, width = x.shape[-2:]
+    # With the last pixel repeated once, these are the positions of aligned corners.
+    repeated = functional.pad(x, (0, 1, 0, 1), mode="replicate")
+    size = factor * height + 1, factor * width + 1
+    enlarged = functional.interpolate(repeated, size, mode="bilinear", align_corners=True)
+    return enlarged[..., :-1, :-1]

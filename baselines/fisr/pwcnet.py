@@ -16,9 +16,8 @@ from torch.nn import functional
 
 from ..ops.correlation import RADIUS, correlation
 from ..ops.warp import full_precision, warp_border
-from ..tiling.box import Box
-from ..tiling.tiles import Cut, by_tiles
-from .resize import enlarge_from_corner
+from ..tiling.tiles import Box, Cut, by_tiles
+from .network import enlarge_from_corner
 
 PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
 DENSE = (128, 128, 96, 64, 32)  # channels that each layer of an estimator adds

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..clip_method import ClipMethod
-from ..network_method import CachedFrame
+from ..network_method import CachedFrame, ClipMethod
 from ..tiling.tiles import Cut
 from .network import MULTIPLE, RSTT, SMALLEST, enlarge
 

@@ -20,6 +20,8 @@ from ..ops.warp import warp_border as warp
 
 FRAMES, CENTRE, LEVELS = 7, 3, 4
 WIDTH = 64  # channels of the features
+MASK_CHANNELS = 16
+MASK_FLOW = 10.0  # pixels, of the frames: brings flows to about the range of the features
 
 
 class STVUN(nn.Module):
@@ -334,3 +336,29 @@ class Decoder(nn.Module):
                 x = torch.cat([x, self.get_submodule(f"block{i}_{k}")(x)], 1)
             D.append(self.get_submodule(f"block{i}_2")(x))
         return D, self.shuffle(self.rconv1(self.rconv0(D[-1])))
+
+
+class BlendingMask(nn.Module):
+    """A learned mask in the place of the mean of equations 5 and 6: ours, for the compact sizes.
+
+    The share of the first frame at each place, (B, 1, h, w) in (0, 1); a half before training. The
+    mean shows both frames where one of them hides the place. What tells which to trust is at hand:
+    both frames and their features brought to the moment, and the flows that brought them.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv0 = layer(2 * (width + 3 + 2), MASK_CHANNELS)
+        self.conv1 = layer(MASK_CHANNELS, MASK_CHANNELS)
+        self.conv2 = conv(MASK_CHANNELS, 1)
+        self.start_as_mean()
+
+    def start_as_mean(self) -> None:
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, X: Sequence[Tensor], e: Sequence[Tensor], f: Sequence[Tensor]) -> Tensor:
+        """X, e: both frames and their deepest features at the moment. f: the flows from it to each."""
+        read = [*e, *X, *(flow / MASK_FLOW for flow in f)]
+        x = torch.cat([one.to(e[0].dtype) for one in read], 1)
+        return cast(Tensor, self.conv2(self.conv1(self.conv0(x)))).sigmoid()

@@ -17,10 +17,7 @@ from ..errors import MethodError
 from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
-from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
-from .detect import describe, detect
-from .hub import is_hub_file, local_file
-from .load import load_network
+from .load import describe, detect, load_network
 from .package_index import fetch_member, known_members
 from .read import FILE_LIMIT, read_state
 from .store import (
@@ -28,13 +25,16 @@ from .store import (
     delete_record,
     expected,
     find_weights,
+    is_hub_file,
     is_stored,
+    local_file,
     read_record,
     weight_names,
     weight_overrides,
     weights_folder,
     write_record,
 )
+from .tensorflow_checkpoint import PART, checkpoint_parts, unpack_checkpoint
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..clip_method import ClipMethod
 from ..edvr.fast import SWAPS
 from ..method import Settings
-from ..network_method import CachedFrame
+from ..network_method import CachedFrame, ClipMethod
 from ..tiling.tiles import Cut
 from .network import ZSM, Pyramid
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines.fisr.inputs import (
+    doubled,
+    halved,
     remapped,
     rgb_from_yuv,
     tiles,
     yuv_from_rgb,
 )
-from stvt.baselines.fisr.resize import doubled, enlarge_from_corner, halved
-from stvt.baselines.tiling.box import Box
+from stvt.baselines.fisr.network import enlarge_from_corner
+from stvt.baselines.tiling.tiles import Box
 from tests.golden_cases import error, load_case
 
 

@@ -17,6 +17,7 @@ from stvt.baselines.factory import build
 from stvt.baselines.fisr import method as method_module
 from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.inputs import (
+    doubled,
     joined,
     rgb_from_yuv,
     tiles,
@@ -25,10 +26,8 @@ from stvt.baselines.fisr.inputs import (
 from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet
-from stvt.baselines.fisr.resize import doubled
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.box import Box
-from stvt.baselines.tiling.tiles import Cut
+from stvt.baselines.tiling.tiles import Box, Cut
 from tests.golden_cases import Arrays, error, filled, load_case
 
 
