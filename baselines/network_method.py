@@ -55,19 +55,22 @@ class SingleNetwork(Method, Generic[Network, Frame]):
     """A network for frames in [0, 1] of any h and w. What is computed of a frame alone is kept with it.
 
     frame_class: what is cached of a frame.
+    multiple:    of which it needs height and width to be, as its spec has it.
     smallest:    height and width that the network needs at least.
     padding:     what is put below and on the right to reach that: "replicate", or "constant" for zeros.
     swaps:       further fast classes for `accelerate`.
     """
 
     frame_class: type[Frame]
-    multiple: int = 1  # of height and width, as the network's spec has it
     smallest: int = 1
     padding: str = "replicate"
     swaps: Mapping[type[nn.Module], type[nn.Module]] = {}
 
-    def __init__(self, network: Network, settings: Settings, name: str, weights: str = "") -> None:
-        self.name, self.weights = name, weights
+    def __init__(
+        self, network: Network, settings: Settings, name: str = "", weights: str = ""
+    ) -> None:
+        spec = spec_of(network)
+        self.name, self.weights = name or (spec.name if spec else ""), weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
         self.tiles = Tiles(settings)
@@ -75,8 +78,7 @@ class SingleNetwork(Method, Generic[Network, Frame]):
         # A copy: the caller may go on training it.
         network = copy.deepcopy(network).eval().to(self.device)
         self.network = network.to(memory_format=self.layout)
-        if spec := spec_of(network):
-            self.multiple = spec.multiple
+        self.multiple = spec.multiple if spec else 1
         accelerate(self.network, self.swaps)
 
     def networks(self) -> list[nn.Module]:

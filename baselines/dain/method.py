@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..flow_networks.pwcnet import flows_both_ways
-from ..method import DTYPES, Settings
+from ..method import DTYPES
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
 from ..tiling.tiles import Box, Cut
@@ -71,11 +71,6 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     scale = 1
     before, after = 0, 1
     swaps = SWAPS
-
-    def __init__(
-        self, network: DAIN, settings: Settings, name: str = "dain", weights: str = ""
-    ) -> None:
-        super().__init__(network, settings, name, weights)
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 1 if t else 0

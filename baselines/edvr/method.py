@@ -37,7 +37,7 @@ class EdvrMethod(NetworkMethod[EDVR, EdvrFrame]):
     swaps = SWAPS
 
     def __init__(
-        self, network: EDVR, settings: Settings, name: str = "edvr", weights: str = ""
+        self, network: EDVR, settings: Settings, name: str = "", weights: str = ""
     ) -> None:
         super().__init__(network, settings, name, weights)
         self.before = self.after = network.frames // 2
@@ -58,6 +58,6 @@ class EdvrMethod(NetworkMethod[EDVR, EdvrFrame]):
         return large[..., : 4 * height, : 4 * width].to(centre.pixels.dtype).clamp(0, 1)
 
     def cut(self, tile: int) -> Cut:
-        """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
-        margin = min(max(tile // 16 * 4, 4), MARGIN)
-        return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)
+        return Cut.on_grid(
+            tile, 4, min(max(tile // 16, 1), MARGIN // 4)
+        )  # at the coarsest level, 1

@@ -1,19 +1,16 @@
-"""The inputs of FISR: colours, warped frames, and the 29 channels; and the tiles that it works in."""
+"""The inputs of FISR: colours, warped and resized frames, and the 29 channels."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..tiling.tiles import Box
 from .network import MULTIPLE
 
 FLOW_RANGE = 192  # pixels of flow that count as 1: twice the side of the patches of training
-MARGIN = 32  # pixels around a tile that the network sees and that are not kept
 FRACTIONS = 32  # of a pixel, to which the warped frames' coordinates are rounded
 
 # MATLAB's BT.601 in studio range, as the authors' program rounds it: not exact inverses.
@@ -101,15 +98,6 @@ def padded(window: Tensor) -> Tensor:
     """Continued at the right and below by its edge to the sizes that the network takes."""
     height, width = window.shape[-2:]
     return pad(window, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
-
-
-def tiles(whole: Box, height: int, width: int) -> Iterator[tuple[Box, Box]]:
-    """The tiles of at most that size that make up a frame: what is fed, and what is kept of it.
-
-    With height and width an R-th and a C-th of the frame's these are the authors' R x C tiles.
-    """
-    for tile in whole.pieces(height, width):
-        yield tile.expand(MARGIN, whole), tile
 
 
 def doubled(image: Tensor) -> Tensor:

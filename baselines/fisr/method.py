@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
@@ -19,18 +19,8 @@ from ..method import (
     require_halfway,
     windows,
 )
-from ..tiling.tiles import Box, Cut, Tiles
-from .inputs import (
-    MARGIN,
-    doubled,
-    halved,
-    joined,
-    padded,
-    rgb_from_yuv,
-    tiles,
-    warped_halfway,
-    yuv_from_rgb,
-)
+from ..tiling.tiles import Box, Cut, Tiles, by_tiles
+from .inputs import doubled, halved, joined, padded, rgb_from_yuv, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
 
@@ -85,7 +75,8 @@ class FisrMethod(Method):
         require_halfway("fisr", times)
         cached = (CachedFrame(self, frame) for frame in frames)
         second: CachedPair | None = None
-        for k, (window, last, next_is_last) in enumerate(_with_next(cached)):
+        for k, ((*window, beyond), last) in enumerate(windows(cached, 1, 2)):
+            next_is_last = not last and beyond is window[2]
             first = second or CachedPair(window[0], window[1])
             second = CachedPair(window[1], window[2])
             exists = [
@@ -123,23 +114,21 @@ class FisrMethod(Method):
 
     def enlarged(self, window: Tensor, tile: int | None) -> Tensor:
         """The network's output, by tiles of that side if there is one: (1, 3, 3, 2h, 2w)."""
+
+        def compute(around: Box, kept: Box) -> Tensor:
+            with self.autocast():
+                output: Tensor = self.network(around.cut(window))
+            return kept.scale(2).cut(output.to(window.dtype))
+
+        whole = Box.whole(window)
         if tile is None:
-            return self._network(window)
-        whole, side = Box.whole(window), self.cut(tile).side
+            return compute(whole, whole)
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
-        for fed, kept in tiles(whole, side, side):
-            enlarged_tile = self._network(fed.cut(window))
-            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(enlarged_tile))
-        return large
+        return by_tiles(large, whole, whole, self.cut(tile), compute)
 
     def cut(self, tile: int) -> Cut:
-        """The authors' margin; the network sees farther, so there are seams."""
-        return Cut(max(tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE), MARGIN)
-
-    def _network(self, window: Tensor) -> Tensor:
-        with self.autocast():
-            output: Tensor = self.network(window)
-        return output.to(window.dtype)
+        """The authors' margin of 32 pixels; the network sees farther, so there are seams."""
+        return Cut.on_grid(tile, MULTIPLE)
 
     def flow(self, first: CachedFrame, second: CachedFrame) -> Tensor:
         """From one frame to another, (1, 2, h, w) in pixels."""
@@ -192,16 +181,3 @@ class CachedPair:
         """Two estimates of the frame halfway, (1, 3, h, w) each, YUV in [0, 255]."""
         there, back = self.flows
         return warped_halfway(self.second.rgb, there), warped_halfway(self.first.rgb, back)
-
-
-def _with_next(
-    frames: Iterable[CachedFrame],
-) -> Iterator[tuple[list[CachedFrame], bool, bool]]:
-    """For each frame its window of three, whether it is the last, and whether the next is."""
-    waiting: list[CachedFrame] | None = None
-    for window, last in windows(frames, 1, 1):
-        if waiting is not None:
-            yield waiting, False, last
-        waiting = window
-    if waiting is not None:
-        yield waiting, True, False

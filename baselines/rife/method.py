@@ -8,7 +8,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from ..tiling.tiles import Cut
 from .network import MULTIPLE, RIFE
@@ -33,11 +32,6 @@ class RifeMethod(NetworkMethod[RIFE, RifeFrame]):
     before, after = 0, 1
     padding = "constant"  # as published
 
-    def __init__(
-        self, network: RIFE, settings: Settings, name: str = "rife", weights: str = ""
-    ) -> None:
-        super().__init__(network, settings, name, weights)
-
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 1 if t else 0
 
@@ -53,4 +47,4 @@ class RifeMethod(NetworkMethod[RIFE, RifeFrame]):
 
     def cut(self, tile: int) -> Cut:
         """A margin of one multiple; motions and blocks reach further, so there are seams."""
-        return Cut(max(tile // MULTIPLE * MULTIPLE - 2 * MULTIPLE, MULTIPLE), MULTIPLE)
+        return Cut.on_grid(tile, MULTIPLE)

@@ -32,4 +32,4 @@ class RsttMethod(ClipMethod[RSTT, CachedFrame]):
 
     def cut(self, tile: int) -> Cut:
         """Tiles and margins of whole grids, so that windows lie where they do in the frame."""
-        return Cut(max(tile // GRID * GRID - 2 * GRID, GRID), GRID)
+        return Cut.on_grid(tile, GRID)

@@ -64,7 +64,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     swaps = SWAPS
 
     def __init__(
-        self, network: STVUN, settings: Settings, name: str = "stvun", weights: str = ""
+        self, network: STVUN, settings: Settings, name: str = "", weights: str = ""
     ) -> None:
         super().__init__(network, settings, name, weights)
         self.scale = network.scale
@@ -100,8 +100,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         A sixth of the tile as margin costs 2.25 times the work. The space pass depends on 53
         pixels around, so more than 64 would change nothing there.
         """
-        margin = self.multiple * min(max(tile // 96, 1), 4)
-        return Cut(max(tile // self.multiple * self.multiple - 2 * margin, self.multiple), margin)
+        return Cut.on_grid(tile, self.multiple, min(max(tile // 96, 1), 4))
 
     def _fused(self, window: Sequence[StvunFrame]) -> list[Tensor]:
         """The fused features of a window, aligned before if the network wants that."""

@@ -103,6 +103,11 @@ class Cut:
     side: int
     margin: int
 
+    @classmethod
+    def on_grid(cls, tile: int, grid: int, margins: int = 1) -> Cut:
+        """For tiles of about that side, margins included; the margin is so many times the grid."""
+        return cls(max(tile // grid - 2 * margins, 1) * grid, margins * grid)
+
 
 def by_tiles(
     output: Tensor, kept: Box, within: Box, cut: Cut, compute: Callable[[Box, Box], Tensor]

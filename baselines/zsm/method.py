@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ..edvr.fast import SWAPS
-from ..method import Settings
 from ..network_method import CachedFrame, ClipMethod
 from ..tiling.tiles import Cut
 from .network import ZSM, Pyramid
@@ -34,11 +33,6 @@ class ZsmMethod(ClipMethod[ZSM, ZsmFrame]):
     padding = "constant"
     swaps = SWAPS
 
-    def __init__(
-        self, network: ZSM, settings: Settings, name: str = "zsm", weights: str = ""
-    ) -> None:
-        super().__init__(network, settings, name, weights)
-
     def outputs(self, clip: Sequence[ZsmFrame], places: Sequence[int]) -> Tensor:
         height, width = clip[0].source.shape[-2:]
         h = self.network.ConvBLSTM(self.network.sequence([frame.F for frame in clip]))
@@ -46,6 +40,6 @@ class ZsmMethod(ClipMethod[ZSM, ZsmFrame]):
         return large[..., : 4 * height, : 4 * width].clamp(0, 1)
 
     def cut(self, tile: int) -> Cut:
-        """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
-        margin = min(max(tile // 16 * 4, 4), MARGIN)
-        return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)
+        return Cut.on_grid(
+            tile, 4, min(max(tile // 16, 1), MARGIN // 4)
+        )  # at the coarsest level, 1
