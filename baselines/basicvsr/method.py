@@ -109,7 +109,11 @@ class BasicVsrMethod(Method):
             following = list(islice(frames, 1)) if len(pending) == length else []
             count = length - overlap if following else len(pending)
             if following and first and not endless:
-                self.warnings = (self._approximate(length, overlap),)
+                warning = (
+                    f"{self.name}: more than {length} frames are computed in pieces of {length} that "
+                    f"overlap by {overlap}, not as one sequence (--chunk N: pieces of N)"
+                )
+                self.warnings = (warning,)
             first = False
             yield list(pending), count
             pending = deque([*islice(pending, count, None), *following])
@@ -120,12 +124,6 @@ class BasicVsrMethod(Method):
             return self.chunk
         features = self.network.channels * x.shape[-2] * x.shape[-1] * x.element_size()
         return max(STORED // features, 1)
-
-    def _approximate(self, length: int, overlap: int) -> str:
-        return (
-            f"{self.name}: more than {length} frames are computed in pieces of {length} that overlap "
-            f"by {overlap}, not as one sequence (--chunk N: pieces of N)"
-        )
 
     def _backward(self, piece: Sequence[Tensor], count: int, kept: FeatureStack) -> None:
         """Puts the backward features of the first `count` frames on a stack, from the last on."""

@@ -77,11 +77,6 @@ class TensorFlowCheckpoint:
                 f"{self.index} is damaged or no index of a checkpoint ({what}); fetch it again"
             ) from error
 
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Variable -> its shape."""
-        return {name: entry.shape for name, entry in self.entries.items()}
-
     def read(self, name: str) -> NDArray[Any]:
         """The values of a variable."""
         if name not in self.entries:
@@ -130,12 +125,10 @@ def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
         raise CorruptIndex(f"it has more than {INDEX_LIMIT >> 20} MiB")
     if len(index) < FOOTER or not index.endswith(MAGIC):
         raise CorruptIndex("it does not end as one")
-    footer = index[-FOOTER:]
-    _, place = _block_handle(footer, 0)
-    (offset, size), _ = _block_handle(footer, place)
+    (_, _, offset, size), _ = _varints(index[-FOOTER:], 0, 4)
     shards, entries, end = 1, {}, 0
     for _, handle in _block(index, offset, size):
-        (offset, size), _ = _block_handle(handle, 0)
+        (offset, size), _ = _varints(handle, 0, 2)
         if offset < end:  # else a few bytes could name the same block again and again
             raise CorruptIndex("its blocks overlap")
         end = offset + size
@@ -144,7 +137,12 @@ def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
                 name = key.decode()
                 entries[name] = _variable(name, value)
             else:
-                shards = _number_of_shards(value)
+                header = dict(_message_fields(value))
+                if header.get(2):
+                    raise CorruptIndex(
+                        "it is of a big-endian machine, which this reader does not read"
+                    )
+                shards = int(header.get(1, 1))
     return shards, entries
 
 
@@ -161,9 +159,7 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
     end = size - 4 - 4 * restarts
     place, key = 0, b""
     while place < end:
-        shared, place = _varint(block, place)
-        unshared, place = _varint(block, place)
-        length, place = _varint(block, place)
+        (shared, unshared, length), place = _varints(block, place, 3)
         if shared > len(key) or place + unshared + length > end:
             raise CorruptIndex("its entries overlap")
         if shared + unshared > KEY_LIMIT:
@@ -171,13 +167,6 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
         key = key[:shared] + block[place : place + unshared]
         place += unshared + length
         yield key, block[place - length : place]
-
-
-def _number_of_shards(message: bytes) -> int:
-    fields = dict(_message_fields(message))
-    if fields.get(2):
-        raise CorruptIndex("it is of a big-endian machine, which this reader does not read")
-    return int(fields.get(1, 1))
 
 
 def _variable(name: str, message: bytes) -> Variable:
@@ -226,10 +215,13 @@ def _message_fields(message: bytes) -> Iterator[tuple[int, Any]]:
         yield tag >> 3, value
 
 
-def _block_handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
-    offset, place = _varint(data, place)
-    size, place = _varint(data, place)
-    return (offset, size), place
+def _varints(data: bytes, place: int, count: int) -> tuple[list[int], int]:
+    """So many numbers of 7 bits a byte, low ones first, and the place after them."""
+    numbers = []
+    for _ in range(count):
+        value, place = _varint(data, place)
+        numbers.append(value)
+    return numbers, place
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
@@ -255,28 +247,29 @@ def crc32c(data: bytes) -> int:
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
     """
+    table = _table()
     if len(data) < 256:  # for which NumPy's calls take longer
-        checksum, bytewise = 0xFFFFFFFF, _table_list()
+        checksum, bytewise = 0xFFFFFFFF, table.tolist()
         for byte in data:
             checksum = bytewise[(checksum ^ byte) & 255] ^ (checksum >> 8)
-        return checksum ^ 0xFFFFFFFF
+        return int(checksum) ^ 0xFFFFFFFF
     # A CRC is linear: that of a whole is the sum (xor) of those of its pieces, each followed by as
-    # many zeros as there are bytes after it. The pieces go side by side through NumPy: 100 times as
-    # fast as byte by byte in Python.
-    lanes = max(1, min(LANES, 1 << (len(data) // 16).bit_length()))
-    length = -(-len(data) // lanes)
-    padded = np.zeros(lanes * length, np.uint8)
-    padded[len(padded) - len(data) :] = np.frombuffer(data, np.uint8)  # zeros before change nothing
-    state: Bits = np.zeros(lanes, np.uint32)
-    table = _table()
-    for row in np.ascontiguousarray(padded.reshape(lanes, length).T):
+    # many zeros as there are bytes after it. The pieces go side by side through NumPy, and with them
+    # each bit of a state through as many zeros: 100 times as fast as byte by byte in Python.
+    lanes = min(LANES, 1 << (len(data) // 16).bit_length())
+    rows = np.zeros((lanes + 32, -(-len(data) // lanes)), np.uint8)  # zeros before change nothing
+    filled = rows[:lanes].reshape(-1)[-len(data) :]
+    filled[:] = np.frombuffer(data, np.uint8)
+    filled[:4] ^= 255  # a state of ones to start with
+    state: Bits = np.zeros(lanes + 32, np.uint32)
+    state[lanes:] = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    for row in np.ascontiguousarray(rows.T):
         state = table[(state ^ row) & 255] ^ (state >> 8)
-    zeros = _zeros(length)
+    state, zeros = state[:lanes], state[lanes:]
     while len(state) > 1:
         state = _apply(zeros, state[::2]) ^ state[1::2]
         zeros = _apply(zeros, zeros)
-    start = _apply(_zeros(len(data)), np.array([0xFFFFFFFF], np.uint32))
-    return int(state[0] ^ start[0]) ^ 0xFFFFFFFF
+    return int(state[0]) ^ 0xFFFFFFFF
 
 
 @cache
@@ -286,22 +279,6 @@ def _table() -> Bits:
     for _ in range(8):
         state = np.where(state & 1, state >> 1 ^ np.uint32(0x82F63B78), state >> 1)
     return state
-
-
-@cache
-def _table_list() -> list[int]:
-    return [int(value) for value in _table()]
-
-
-@cache
-def _zeros(length: int) -> Bits:
-    """What so many bytes of zeros do to each of the 32 bits of the state."""
-    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    if length == 0:
-        return bits
-    half = _zeros(length // 2)
-    both = _apply(half, half)
-    return _table()[both & 255] ^ (both >> 8) if length % 2 else both
 
 
 def _apply(operator: Bits, states: Bits) -> Bits:
