@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,8 @@ Network = TypeVar("Network", bound=nn.Module)
 class CachedFrame:
     """A frame of a sequence, and what the network computes of it alone: once, when first asked for.
 
-    source: (3, h, w) in [0, 1]. A sub-class adds a `cached_property` for each thing that windows
-    share.
+    source: (3, h, w) in [0, 1]. A sub-class adds a `cached_property` for each further thing that
+    windows share.
     """
 
     def __init__(self, method: Any, source: Tensor) -> None:
@@ -46,6 +46,10 @@ class CachedFrame:
         """The frame as the network reads it, (1, 3, h, w)."""
         pixels: Tensor = self.method.normalize(self.source)
         return pixels
+
+    @cached_property
+    def features(self) -> Any:
+        return self.method.features(self.pixels)
 
 
 Frame = TypeVar("Frame", bound=CachedFrame)
@@ -59,12 +63,16 @@ class SingleNetwork(Method, Generic[Network, Frame]):
     smallest:    height and width that the network needs at least.
     padding:     what is put below and on the right to reach that: "replicate", or "constant" for zeros.
     swaps:       further fast classes for `accelerate`.
+    tiled:       whether it can work in tiles.
+    margins:     of a tile: one `multiple` for so many pixels of its side, and at most so many.
     """
 
-    frame_class: type[Frame]
+    frame_class: Any = CachedFrame
     smallest: int = 1
     padding: str = "replicate"
     swaps: Mapping[type[nn.Module], type[nn.Module]] = {}
+    tiled: bool = True
+    margins: tuple[int, int] = 1, 1
 
     def __init__(
         self, network: Network, settings: Settings, name: str = "", weights: str = ""
@@ -73,7 +81,8 @@ class SingleNetwork(Method, Generic[Network, Frame]):
         self.name, self.weights = name or (spec.name if spec else ""), weights
         self.device = torch.device(settings.device)
         self.precision = settings.precision
-        self.tiles = Tiles(settings)
+        if self.tiled:
+            self.tiles = Tiles(settings)
         self.layout = memory_format_for(self.device, self.precision)
         # A copy: the caller may go on training it.
         network = copy.deepcopy(network).eval().to(self.device)
@@ -84,12 +93,18 @@ class SingleNetwork(Method, Generic[Network, Frame]):
     def networks(self) -> list[nn.Module]:
         return [self.network]
 
-    @abstractmethod
     def cut(self, tile: int) -> Cut:
-        """The kept side and the margin of tiles of that side."""
+        """The kept side and the margin of tiles of that side: both lie on the network's coarsest level."""
+        part, most = self.margins
+        return Cut.on_grid(tile, self.multiple, min(max(tile // part, 1), most))
 
     def cached_frame(self, frame: Tensor) -> Frame:
-        return self.frame_class(self, frame)
+        cached: Frame = self.frame_class(self, frame)
+        return cached
+
+    def features(self, pixels: Tensor) -> Any:
+        """What the network computes of a frame as `normalize` gives it, by itself."""
+        return cast(Any, self.network).features(pixels)
 
     def in_tiles(
         self,

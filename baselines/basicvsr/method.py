@@ -9,13 +9,11 @@ from itertools import islice
 from typing import IO
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..acceleration.processor import memory_format_for
-from ..acceleration.swap import accelerate
-from ..edvr.alignment import ResidualBlock
-from ..edvr.fast import FastResidualBlock
-from ..method import IsWanted, Method, Outputs, Scene, Settings, everything
+from ..edvr.fast import SWAPS
+from ..method import IsWanted, Outputs, Scene, Settings, everything
+from ..network_method import CachedFrame, SingleNetwork
 from ..ops.warp import full_precision, warp_padded
 from .network import BasicVSR
 
@@ -26,7 +24,7 @@ ENDLESS = 1 << 30  # frames: no scene, but a benchmark
 BURST = 8  # frames of a benchmark's pieces
 
 
-class BasicVsrMethod(Method):
+class BasicVsrMethod(SingleNetwork[BasicVSR, CachedFrame]):
     """BasicVSR with frames in [0, 1] of any h and w. It works on whole frames, not in tiles.
 
     The backward features of a sequence come from its end, so that no frame is made before all are
@@ -39,25 +37,18 @@ class BasicVsrMethod(Method):
 
     scale = 4
     whole_sequence = True
+    swaps = SWAPS
+    tiled = False
 
     def __init__(
-        self, network: BasicVSR, settings: Settings, name: str = "basicvsr", weights: str = ""
+        self, network: BasicVSR, settings: Settings, name: str = "", weights: str = ""
     ) -> None:
-        self.name, self.weights = name, weights
-        self.device = torch.device(settings.device)
-        self.precision = settings.precision
-        self.chunk = settings.chunk
-        self.layout = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
-        accelerate(self.network, {ResidualBlock: FastResidualBlock})
-        self.endless = False
+        super().__init__(network, settings, name, weights)
+        self.chunk, self.endless = settings.chunk, False
 
     @property
     def burst(self) -> int:
         return BURST
-
-    def networks(self) -> list[nn.Module]:
-        return [self.network]
 
     def begin(self, scene: Scene) -> None:
         self.warnings = ()
@@ -73,7 +64,7 @@ class BasicVsrMethod(Method):
         k = 0
         before: Tensor | None = None
         F: Tensor | None = None
-        for piece, count in self._pieces(map(self._pixels, frames), endless):
+        for piece, count in self._pieces(map(self.normalize, frames), endless):
             B = FeatureStack()
             wanted = [is_wanted(k + i) for i in range(count)]
             if any(wanted):
@@ -139,10 +130,6 @@ class BasicVsrMethod(Method):
         with full_precision(self.device):
             flow: Tensor = self.network.spynet(x, neighbour)
         return flow
-
-    def _pixels(self, frame: Tensor) -> Tensor:
-        dtype = next(self.network.parameters()).dtype
-        return frame[None].to(self.device, dtype).contiguous(memory_format=self.layout)
 
 
 class FeatureStack:

@@ -17,7 +17,6 @@ GRID = 4 * MULTIPLE  # pixels after which windows of all stages begin anew
 class RsttMethod(ClipMethod[RSTT, CachedFrame]):
     """RSTT for frames of any h and w; smaller ones than it takes are continued by their edge."""
 
-    frame_class = CachedFrame
     smallest = SMALLEST
 
     def outputs(self, clip: Sequence[CachedFrame], places: Sequence[int]) -> Tensor:
