@@ -34,7 +34,7 @@ class Cascade(Method):
         self.first, self.second, self.handoff_dtype = first, second, handoff_dtype
         self.name = name or f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
-        self.weights = weights_label(first, second)
+        self.weights = weights_label([first.weights, second.weights])
         self.mismatch = first.mismatch or second.mismatch
         self.whole_sequence = first.whole_sequence or second.whole_sequence
         self.fingerprint = " ".join(filter(None, (first.fingerprint, second.fingerprint)))
@@ -161,7 +161,6 @@ def to_eight_bits(frame: Tensor) -> Tensor:
     return (frame.clamp(0, 1) * 255).round() / 255
 
 
-def weights_label(*methods: Method) -> str:
-    """The weights of several methods in one cell: "untrained" if any is."""
-    labels = [method.weights for method in methods if method.weights]
-    return "untrained" if "untrained" in labels else "+".join(labels)
+def weights_label(labels: Sequence[str]) -> str:
+    """The weights of several networks or methods in one cell: "untrained" if any is."""
+    return "untrained" if "untrained" in labels else "+".join(filter(None, labels))

@@ -56,7 +56,7 @@ class PrecomputedFrames(Method):
         folder = self.folder_of(scene)
         self.warnings.clear()
         self.scene = scene
-        self.files = numbered(frame_files(folder), folder)
+        self.files = numbered(picture_files(folder, MethodError), folder)
         if set(self.files) == set(range(1, scene.frames + 1)):
             self.files = {number - 1: file for number, file in self.files.items()}
             self.warnings.append(
@@ -75,7 +75,7 @@ class PrecomputedFrames(Method):
     def fingerprint_of(self, scene: Scene) -> str:
         """A checksum of the scene's files: frames made anew under the same names score anew."""
         checksum = sha256()
-        for file in frame_files(self.folder_of(scene)):
+        for file in picture_files(self.folder_of(scene), MethodError):
             checksum.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
         return checksum.hexdigest()
 
@@ -84,7 +84,7 @@ class PrecomputedFrames(Method):
         for folder in deeper:
             if folder.is_dir():
                 return folder
-        if not frame_files(self.folder):
+        if not picture_files(self.folder, MethodError):
             raise MethodError(
                 f"{self.name}: no frames of {scene.dataset}/{scene.name}: neither {deeper[0]} nor "
                 f"{deeper[1]} is there, nor are frames in {self.folder} itself"
@@ -213,10 +213,6 @@ def thinned(frame: Frame) -> Frame:
 
 def squared_error(restored: Frame, gt: Frame) -> float:
     return float(cv2.norm(restored, gt, cv2.NORM_L2SQR)) / restored.size
-
-
-def frame_files(folder: Path) -> list[Path]:
-    return picture_files(folder, MethodError)
 
 
 def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -41,19 +40,12 @@ def lanczos(distance: Floats) -> Floats:
     return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """The weight of a low-resolution pixel by its distance, zero from `reach` pixels on."""
-
-    weight: Callable[[Floats], Floats]
-    reach: int
-
-
-KERNELS = {
-    "nearest": Kernel(nearest, 1),
-    "bilinear": Kernel(bilinear, 1),
-    "bicubic": Kernel(bicubic, 2),
-    "lanczos": Kernel(lanczos, 3),
+# The weight of a low-resolution pixel by its distance, and from how many pixels on it is zero.
+KERNELS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
+    "nearest": (nearest, 1),
+    "bilinear": (bilinear, 1),
+    "bicubic": (bicubic, 2),
+    "lanczos": (lanczos, 3),
 }
 
 
@@ -64,7 +56,7 @@ def resampling(kernel: str, scale: int, phase: float) -> tuple[Tensor, int]:
     float32; its rows sum to 1. Pixel x of the result reads coordinate (x - phase) / scale; the first
     tap is so many pixels after the first of the block (before it, where negative).
     """
-    weight, reach = KERNELS[kernel].weight, KERNELS[kernel].reach
+    weight, reach = KERNELS[kernel]
     centre = (np.arange(scale * BLOCK) - phase) / scale
     taps = np.floor(centre).astype(np.intp)[:, None] + np.arange(1 - reach, 1 + reach)
     weights = weight(centre[:, None] - taps)

@@ -83,7 +83,10 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
         frames = [first.source.to(self.device)]
         if times:
             pair = self.pair(first, second)
-            frames += [self.between(pair, t, first.box) for t in times]
+            box = first.box
+            tile = self.tiles.side(box.height, box.width)
+            new = [interpolate(self.network, pair, t, box, tile)[0] for t in times]
+            frames += [frame.clamp(0, 1) for frame in new]
         return torch.stack(frames)
 
     def pair(self, first: DainFrame, second: DainFrame) -> Pair:
@@ -97,11 +100,6 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
             flows,
             self.network.kernels(first.pixels, second.pixels),
         )
-
-    def between(self, pair: Pair, t: float, box: Box) -> Tensor:
-        """The frame at time t: that part of the padded one."""
-        tile = self.tiles.side(box.height, box.width)
-        return interpolate(self.network, pair, t, box, tile)[0].clamp(0, 1)
 
     def normalize(self, frame: Tensor) -> Tensor:
         """(1, 3, H, W), continued on all sides by its edge as DAIN's own program does it."""

@@ -40,32 +40,22 @@ class Pair:
     kernels: tuple[Tensor, Tensor]
 
 
-def log_depth(network: Hourglass, image: Tensor) -> Tensor:
-    """`network(image)`, its finest level in bands of rows."""
-    *stem, finest, last = network
-    coarser, past = cast(nn.ModuleList, cast(nn.Sequential, finest)[0])
-    pool, *inside = cast(nn.Sequential, coarser)
-
-    def apply(layers: list[nn.Module], x: Tensor) -> Tensor:
-        for layer in layers:
-            x = layer(x)
-        return x
-
-    def band(image: Tensor) -> tuple[Tensor, Tensor]:
-        x = apply(stem, image)
-        return pool(x), past(x)
-
-    rows = max(DEPTH_BAND // image.shape[-1] // 2 * 2, 64)
-    half, fine = in_bands(band, image, rows, DEPTH_REACH)
-    depth: Tensor = last(apply(inside, half) + fine)
-    return depth
-
-
 class BandedHourglass(Hourglass):
-    """The hourglass by `log_depth`, for `accelerate`: in less memory."""
+    """The hourglass in less memory, for `accelerate`: its finest level in bands of rows."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return log_depth(self, input)
+        *stem, finest, last = self
+        coarser, past = cast(nn.ModuleList, cast(nn.Sequential, finest)[0])
+        pool, *inside = cast(nn.Sequential, coarser)
+
+        def band(image: Tensor) -> tuple[Tensor, Tensor]:
+            x = nn.Sequential(*stem)(image)
+            return pool(x), past(x)
+
+        rows = max(DEPTH_BAND // input.shape[-1] // 2 * 2, 64)
+        half, fine = in_bands(band, input, rows, DEPTH_REACH)
+        depth: Tensor = last(nn.Sequential(*inside)(half) + fine)
+        return depth
 
 
 def interpolate(

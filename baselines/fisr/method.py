@@ -19,6 +19,7 @@ from ..method import (
     require_halfway,
     windows,
 )
+from ..network_method import CachedFrame
 from ..tiling.tiles import Box, Cut, Tiles, by_tiles
 from .inputs import doubled, halved, joined, padded, rgb_from_yuv, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
@@ -73,7 +74,7 @@ class FisrMethod(Method):
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         require_halfway("fisr", times)
-        cached = (CachedFrame(self, frame) for frame in frames)
+        cached = (FisrFrame(self, frame) for frame in frames)
         second: CachedPair | None = None
         for k, ((*window, beyond), last) in enumerate(windows(cached, 1, 2)):
             next_is_last = not last and beyond is window[2]
@@ -99,7 +100,7 @@ class FisrMethod(Method):
                 del yuv
             yield from outputs
 
-    def predicted(self, frames: Sequence[CachedFrame], pairs: Sequence[CachedPair]) -> Tensor:
+    def predicted(self, frames: Sequence[FisrFrame], pairs: Sequence[CachedPair]) -> Tensor:
         """The three frames of a window, (3, 3, 2h, 2w), YUV in [0, 1].
 
         frames: three in a row. pairs: the first two of them, and the last two.
@@ -130,7 +131,7 @@ class FisrMethod(Method):
         """The authors' margin of 32 pixels; the network sees farther, so there are seams."""
         return Cut.on_grid(tile, MULTIPLE)
 
-    def flow(self, first: CachedFrame, second: CachedFrame) -> Tensor:
+    def flow(self, first: FisrFrame, second: FisrFrame) -> Tensor:
         """From one frame to another, (1, 2, h, w) in pixels."""
         height, width = first.yuv.shape[-2:]
         tile = self.tiles.side(height, width)
@@ -139,11 +140,10 @@ class FisrMethod(Method):
         return halved(enlarged(flow)[..., : 2 * height, : 2 * width])
 
 
-class CachedFrame:
+class FisrFrame(CachedFrame):
     """A frame and what is computed of it alone, once, when first asked for."""
 
-    def __init__(self, method: FisrMethod, source: Tensor) -> None:
-        self.method, self.source = method, source
+    method: FisrMethod
 
     @cached_property
     def yuv(self) -> Tensor:
@@ -167,7 +167,7 @@ class CachedFrame:
 class CachedPair:
     """The flows between two successive frames and what they warp, once, when asked for."""
 
-    def __init__(self, first: CachedFrame, second: CachedFrame) -> None:
+    def __init__(self, first: FisrFrame, second: FisrFrame) -> None:
         self.first, self.second = first, second
 
     @cached_property

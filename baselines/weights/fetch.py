@@ -136,7 +136,9 @@ def add_weights(
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
-        network = _published_network(file) or detect(state := read_state(file, "add"))
+        sha256 = sha256_of(file)
+        published = (one.network for one in CHECKPOINTS.values() if one.sha256 == sha256)
+        network = next(published, None) or detect(state := read_state(file, "add"))
         if network is None:
             raise MethodError(
                 f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
@@ -158,7 +160,10 @@ def add_weights(
         if fault or there:
             delete_record(target)
         if there or not target.is_file():
-            _copy(file, target, sha256)
+            with atomic_write(target) as temporary:
+                shutil.copyfile(file, temporary)
+                if sha256_of(temporary) != sha256:
+                    raise MethodError(f"{file} changed while it was copied; try again")
         if read_record(target) is None:
             write_record(target, Record(network, sha256, source or str(file.absolute())))
     return StoredWeights(network, target, sha256, _note(network, target))
@@ -218,12 +223,6 @@ def _note(network: str, file: Path) -> str:
     return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
 
 
-def _published_network(file: Path) -> str | None:
-    """The network of the published checkpoint that a file is, by its whole hash."""
-    sha256 = sha256_of(file)
-    return next((one.network for one in CHECKPOINTS.values() if one.sha256 == sha256), None)
-
-
 def _own_file_name(network: str, file: Path, sha256: str) -> str:
     """The published name if the file's name or hash is of a published one, else the network's."""
     published = [entry for entry in CHECKPOINTS.values() if entry.network == network]
@@ -239,13 +238,6 @@ def _own_file_name(network: str, file: Path, sha256: str) -> str:
     with file.open("rb") as opened:
         safe = opened.read(9)[8:] == b"{"
     return f"{network}.safetensors" if safe else f"{network}.pth"
-
-
-def _copy(file: Path, target: Path, sha256: str) -> None:
-    with atomic_write(target) as temporary:
-        shutil.copyfile(file, temporary)
-        if sha256_of(temporary) != sha256:
-            raise MethodError(f"{file} changed while it was copied; try again")
 
 
 def _check_archive(file: Path) -> None:

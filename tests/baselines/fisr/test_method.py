@@ -22,7 +22,7 @@ from stvt.baselines.fisr.inputs import (
     rgb_from_yuv,
     warped_halfway,
 )
-from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod
+from stvt.baselines.fisr.method import CachedPair, FisrFrame, FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet
 from stvt.baselines.method import Settings
@@ -71,7 +71,7 @@ def video_agrees(
 ) -> None:
     method = FisrMethod(network.to(dtype), flow_network.to(dtype), Settings(scale=2))
     yuv = torch.from_numpy(case["frames"]).to(dtype)
-    seen = [CachedFrame(method, rgb_from_yuv(frame) / 255) for frame in yuv]
+    seen = [FisrFrame(method, rgb_from_yuv(frame) / 255) for frame in yuv]
     assert torch.equal(torch.cat([one.yuv for one in seen]), yuv)
     pairs = [CachedPair(*two) for two in itertools.pairwise(seen)]
     flows = torch.stack([torch.cat(pair.flows) for pair in pairs])
@@ -137,7 +137,7 @@ def test_any_size_is_enlarged_exactly(untrained: FisrMethod, size: tuple[int, in
 def told(untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch) -> FisrMethod:
     """A method that in place of a frame tells its window's frames, and its place among three."""
 
-    def predicted(frames: list[CachedFrame], pairs: tuple[CachedPair, CachedPair]) -> Tensor:
+    def predicted(frames: list[FisrFrame], pairs: tuple[CachedPair, CachedPair]) -> Tensor:
         assert [(pair.first, pair.second) for pair in pairs] == list(itertools.pairwise(frames))
         window = [float(frame.source.mean()) for frame in frames]
         return torch.tensor([[*window, place] for place in range(3)])
