@@ -118,15 +118,14 @@ class SingleNetwork(Method, Generic[Network, Frame]):
         if tile is None:
             return compute(window)
 
-        def compute_tile(around: Box, kept: Box) -> Tensor:
+        def compute_tile(around: Box) -> Tensor:
             # Tiles are computed from their windows alone: nothing of them is cached.
-            parts = [self.cached_frame(around.cut(frame.source)) for frame in window]
-            return kept.scale(self.scale).cut(compute(parts))
+            return compute([self.cached_frame(around.cut(frame.source)) for frame in window])
 
         whole = Box.whole(source)
         height, width = self.scale * whole.height, self.scale * whole.width
         output = torch.empty(number, 3, height, width, device=self.device)
-        return by_tiles(output, whole, whole, self.cut(tile), compute_tile)
+        return by_tiles(output, whole, self.cut(tile), compute_tile)
 
     def normalize(self, frame: Tensor) -> Tensor:
         """(3, h, w) in [0, 1] as the network reads it: (1, 3, h, w), padded on the right and below."""
@@ -145,11 +144,12 @@ class NetworkMethod(SingleNetwork[Network, Frame], WindowMethod):
     def outputs(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
         """The outputs of `__call__` for whole frames, without tiles."""
 
-    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+    def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
         with self.autocast():
             return self.compute([self.cached_frame(frame) for frame in window], times)
 
     def compute(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
+        times = () if self.spatial else times
         return self.in_tiles(window, 1 + len(times), lambda parts: self.outputs(parts, times))
 
 

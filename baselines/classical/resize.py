@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..method import IsWanted, Outputs, Settings, WindowMethod, everything
+from ..method import Settings, WindowMethod
 
 Floats = NDArray[np.float64]
 BLOCK = 16  # pixels of an axis that one small matrix enlarges: a tenth of the time of one for all
@@ -78,6 +78,8 @@ def blocks(frame: Tensor, dim: int, first: int, taps: int) -> Tensor:
 class Enlarge(WindowMethod):
     """One frame, enlarged by a separable kernel and clipped to [0, 1]."""
 
+    spatial = True
+
     def __init__(self, name: str, kernel: str, scale: int, phase: float, device: str) -> None:
         self.name, self.kernel, self.scale = name, kernel, scale
         self.phase, self.device = phase, torch.device(device)
@@ -90,11 +92,6 @@ class Enlarge(WindowMethod):
         wide = (blocks(frame, -1, first, matrix.shape[1]) @ matrix.T).flatten(-2)[..., :width]
         tall = matrix @ blocks(wide, -2, first, matrix.shape[1]).mT
         return tall.flatten(-3, -2)[..., :height, :].clamp_(0, 1)
-
-    def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
-    ) -> Outputs:
-        return super().stream(frames, (), is_wanted)  # it makes no frames between
 
 
 def enlarge(settings: Settings, name: str) -> Enlarge:

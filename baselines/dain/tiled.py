@@ -58,16 +58,13 @@ class BandedHourglass(Hourglass):
         return depth
 
 
-def interpolate(
-    network: DAIN, pair: Pair, t: float, part: Box | None = None, tile: int | None = None
-) -> Tensor:
+def interpolate(network: DAIN, pair: Pair, t: float, part: Box, tile: int | None = None) -> Tensor:
     """The frame at time `t` of a pair, (B, 3, h, w), not clipped: `DAIN.forward` from `project` on.
 
-    part: of the frame; the whole otherwise.
+    part: of the frame.
     tile: side of the pieces to work in; None is bands as wide as the frame.
     """
     image = pair.images[0]
-    part = part or Box.whole(image)
     flows = (
         network.project(t * pair.flows[0], pair.depths[0]),
         network.project((1 - t) * pair.flows[1], pair.depths[1]),

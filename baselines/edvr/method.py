@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..method import IsWanted, Outputs, Settings, everything
+from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from .fast import SWAPS
 from .network import EDVR
@@ -19,6 +19,7 @@ class EdvrMethod(NetworkMethod[EDVR, CachedFrame]):
     """
 
     scale = 4
+    spatial = True
     swaps = SWAPS
     margins = 16, 16  # 64 pixels at most
 
@@ -27,14 +28,6 @@ class EdvrMethod(NetworkMethod[EDVR, CachedFrame]):
     ) -> None:
         super().__init__(network, settings, name, weights)
         self.before = self.after = network.frames // 2
-
-    def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
-        return super().__call__(window, ())
-
-    def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
-    ) -> Outputs:
-        return super().stream(frames, (), is_wanted)
 
     def outputs(self, window: Sequence[CachedFrame], times: Sequence[float]) -> Tensor:
         """The enlarged centre frame, (1, 3, 4h, 4w) in [0, 1]."""

@@ -116,16 +116,16 @@ class FisrMethod(Method):
     def enlarged(self, window: Tensor, tile: int | None) -> Tensor:
         """The network's output, by tiles of that side if there is one: (1, 3, 3, 2h, 2w)."""
 
-        def compute(around: Box, kept: Box) -> Tensor:
+        def compute(around: Box) -> Tensor:
             with self.autocast():
                 output: Tensor = self.network(around.cut(window))
-            return kept.scale(2).cut(output.to(window.dtype))
+            return output.to(window.dtype)
 
         whole = Box.whole(window)
         if tile is None:
-            return compute(whole, whole)
+            return compute(whole)
         large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
-        return by_tiles(large, whole, whole, self.cut(tile), compute)
+        return by_tiles(large, whole, self.cut(tile), compute)
 
     def cut(self, tile: int) -> Cut:
         """The authors' margin of 32 pixels; the network sees farther, so there are seams."""

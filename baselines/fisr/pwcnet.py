@@ -110,13 +110,12 @@ class FISRPWCNet(nn.Module):
         """The flow of level 2, of pieces of so many pixels with all that they depend on."""
         cut = Cut(max(tile - 2 * REACH, REACH), REACH)
 
-        def compute(around: Box, kept: Box) -> Tensor:
-            x = self._estimated(2, *(around.cut(part) for part in parts))
-            return kept.cut(self._flow(2, x))
+        def compute(around: Box) -> Tensor:
+            return self._flow(2, self._estimated(2, *(around.cut(part) for part in parts)))
 
         whole = Box.whole(parts[0])
         output = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
-        return by_tiles(output, whole, whole, cut, compute)
+        return by_tiles(output, whole, cut, compute)
 
     def _estimated(
         self, level: int, here: Tensor, warped: Tensor, up: Tensor, feature: Tensor

@@ -109,21 +109,17 @@ class Cut:
         return cls(max(tile // grid - 2 * margins, 1) * grid, margins * grid)
 
 
-def by_tiles(
-    output: Tensor, kept: Box, within: Box, cut: Cut, compute: Callable[[Box, Box], Tensor]
-) -> Tensor:
+def by_tiles(output: Tensor, whole: Box, cut: Cut, compute: Callable[[Box], Tensor]) -> Tensor:
     """Fills `output` with what `compute` gives for the tiles of a frame, and returns it.
 
-    output:  a whole number of times as large as `kept`.
-    kept:    the part of the frame that is wanted; within: the frame, where margins end.
-    compute: given a tile with its margin and, counted from its corner, the part of it that is
-             kept, computes that part, as many times larger as `output` is.
+    output:  a whole number of times as large as the frame, which `whole` is.
+    compute: given a tile with its margin, computes it, as many times larger as `output` is.
     """
-    scale = output.shape[-1] // kept.width
-    for piece in kept.pieces(cut.side, cut.side):
-        around = piece.expand(cut.margin, within)
-        larger = piece.relative_to(kept).scale(scale)
-        larger.cut(output).copy_(compute(around, piece.relative_to(around)))
+    scale = output.shape[-1] // whole.width
+    for piece in whole.pieces(cut.side, cut.side):
+        around = piece.expand(cut.margin, whole)
+        kept = piece.relative_to(around).scale(scale)
+        piece.scale(scale).cut(output).copy_(kept.cut(compute(around)))
     return output
 
 

@@ -62,12 +62,12 @@ class TinyMethod(WindowMethod):
         if tile is None:
             return self.enlarged(window, times)
 
-        def compute(around: Box, kept: Box) -> Tensor:
-            return kept.scale(4).cut(self.enlarged(around.cut(window), times))
+        def compute(around: Box) -> Tensor:
+            return self.enlarged(around.cut(window), times)
 
         whole = Box.whole(window)
         made = window.new_empty(1 + len(times), 3, 4 * whole.height, 4 * whole.width)
-        return by_tiles(made, whole, whole, Cut(tile - 2 * MARGIN, MARGIN), compute)
+        return by_tiles(made, whole, Cut(tile - 2 * MARGIN, MARGIN), compute)
 
     def enlarged(self, window: Tensor, times: Sequence[float]) -> Tensor:
         frames: Tensor = self.network(window[None], times)[0]

@@ -17,12 +17,12 @@ def test_tiles_of_any_size_make_up_the_frame(side: int, margin: int, scale: int)
     def enlarged(part: Tensor) -> Tensor:
         return part.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
 
-    def compute(around: Box, kept: Box) -> Tensor:
-        return kept.scale(scale).cut(enlarged(around.cut(frame)))
+    def compute(around: Box) -> Tensor:
+        return enlarged(around.cut(frame))
 
     output = torch.full((3, 7 * scale, 10 * scale), torch.nan)
     whole = Box.whole(frame)
-    assert torch.equal(by_tiles(output, whole, whole, Cut(side, margin), compute), enlarged(frame))
+    assert torch.equal(by_tiles(output, whole, Cut(side, margin), compute), enlarged(frame))
 
 
 def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
@@ -34,13 +34,7 @@ def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
 
     def error(margin: int) -> float:
         whole, output = Box.whole(frame), torch.empty_like(frame)
-        by_tiles(
-            output,
-            whole,
-            whole,
-            Cut(8, margin),
-            lambda around, kept: kept.cut(blurred(around.cut(frame))),
-        )
+        by_tiles(output, whole, Cut(8, margin), lambda around: blurred(around.cut(frame)))
         return float((output - blurred(frame)).abs().max())
 
     assert error(2) < 1e-12 < error(1)
