@@ -24,19 +24,13 @@ def has_amx() -> bool:
     Nothing is faster in bfloat16 there than PyTorch's own convolution with channels last, and
     matrix products in single precision are faster than NNPACK, which does not know AVX-512.
     """
-    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in every PyTorch
-    return known is not None and bool(known())
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 @cache
 def has_nnpack() -> bool:
     """PyTorch may be built without it, and NNPACK refuses processors that it does not know."""
-    available = getattr(torch, "_nnpack_available", None)
-    return (
-        hasattr(torch, "_nnpack_spatial_convolution")
-        and available is not None
-        and bool(available())
-    )
+    return bool(torch._nnpack_available())
 
 
 def memory_format_for(device: torch.device, precision: str) -> torch.memory_format:

