@@ -24,7 +24,8 @@ def has_amx() -> bool:
     Nothing is faster in bfloat16 there than PyTorch's own convolution with channels last, and
     matrix products in single precision are faster than NNPACK, which does not know AVX-512.
     """
-    return bool(torch.cpu._is_amx_tile_supported())
+    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # private, so not in every PyTorch
+    return known is not None and bool(known())
 
 
 @cache
