@@ -6,9 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
-
-from .network import MULTIPLE
 
 FLOW_RANGE = 192  # pixels of flow that count as 1: twice the side of the patches of training
 FRACTIONS = 32  # of a pixel, to which the warped frames' coordinates are rounded
@@ -92,12 +89,6 @@ def joined(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
     """
     parts = [frames / 255, (flows / FLOW_RANGE).clamp(-1, 1), (warped / 255).clamp(0, 1)]
     return torch.cat([part.flatten(1, 2) for part in parts], 1)
-
-
-def padded(window: Tensor) -> Tensor:
-    """Continued at the right and below by its edge to the sizes that the network takes."""
-    height, width = window.shape[-2:]
-    return pad(window, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
 
 
 def doubled(image: Tensor) -> Tensor:

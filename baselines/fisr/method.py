@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ..method import (
     HALF,
@@ -21,7 +22,7 @@ from ..method import (
 )
 from ..network_method import CachedFrame
 from ..tiling.tiles import Box, Cut, Tiles, by_tiles
-from .inputs import doubled, halved, joined, padded, rgb_from_yuv, warped_halfway, yuv_from_rgb
+from .inputs import doubled, halved, joined, rgb_from_yuv, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
 
@@ -109,7 +110,8 @@ class FisrMethod(Method):
         warped = torch.cat([frame for pair in pairs for frame in pair.warped])
         yuv = torch.cat([frame.yuv for frame in frames])
         height, width = yuv.shape[-2:]
-        window = padded(joined(yuv[None], flows[None], warped[None]))
+        window = joined(yuv[None], flows[None], warped[None])
+        window = pad(window, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
         large = self.enlarged(window, self.tiles.side(height, width))[0]
         return large[..., : 2 * height, : 2 * width].clamp_(0, 1)
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..edvr.alignment import conv
+
 CHANNELS = 29  # of the input: three frames, four flows, four warped frames
 WIDTHS = (64, 128, 256)  # of the stages of encoder and decoder
 MULTIPLE = 32  # of which height and width have to be: quartered, then halved three times
@@ -76,7 +78,7 @@ class Block(nn.Sequential):
 
     def __init__(self, before: int, width: int, residuals: int = 2) -> None:
         super().__init__()
-        self.add_module("conv_0", _convolution(before, width))
+        self.add_module("conv_0", conv(before, width))
         for k in range(residuals):
             self.add_module(f"res_block_{k}", Residual(width))
         self.add_module("relu", nn.ReLU())
@@ -87,7 +89,7 @@ class Upwards(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.resize = _convolution(2 * width, width)
+        self.resize = conv(2 * width, width)
         self.block = Block(2 * width, width)
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
@@ -101,8 +103,8 @@ class Residual(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv_0 = _convolution(width, width)
-        self.conv_1 = _convolution(width, width)
+        self.conv_0 = conv(width, width)
+        self.conv_1 = conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.conv_1(functional.relu(self.conv_0(functional.relu(x))))
@@ -115,20 +117,16 @@ class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         width = WIDTHS[0]
-        self.conv_0 = _convolution(width, width)
+        self.conv_0 = conv(width, width)
         self.res_block_0 = Residual(width)
-        self.conv_1 = _convolution(width, 4 * width)
+        self.conv_1 = conv(width, 4 * width)
         self.shuffle = nn.PixelShuffle(2)
-        self.conv_2 = _convolution(width, channels)
+        self.conv_2 = conv(width, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.relu(self.res_block_0(self.conv_0(x)))
         output: Tensor = self.conv_2(self.shuffle(functional.relu(self.conv_1(x))))
         return output
-
-
-def _convolution(before: int, after: int) -> nn.Conv2d:
-    return nn.Conv2d(before, after, 3, padding=1)
 
 
 def enlarge_from_corner(x: Tensor, factor: int) -> Tensor:

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
+from ..edvr.alignment import conv, downsample, upsample
 from ..flow_networks.pwcnet import PWCNet
 from ..ops.warp import warp_border as warp
 
@@ -208,20 +208,8 @@ def blend(
     return (X_3 + X_4) / 2, [(a + b) / 2 for a, b in pairs]  # (6), (5)
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
-
-
 def layer(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(conv(inputs, outputs, kernel), nn.LeakyReLU(0.1, inplace=True))
-
-
-def upsample(x: Tensor, scale: int) -> Tensor:
-    return interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
-
-
-def downsample(x: Tensor) -> Tensor:
-    return torch.cat([max_pool2d(x, 3, 2, 1), avg_pool2d(x, 3, 2, 1)], 1)
 
 
 class DenseBlock(nn.Module):
