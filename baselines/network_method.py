@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
@@ -106,26 +105,22 @@ class SingleNetwork(Method, Generic[Network, Frame]):
         """What the network computes of a frame as `normalize` gives it, by itself."""
         return cast(Any, self.network).features(pixels)
 
-    def in_tiles(
-        self,
-        window: Sequence[Frame],
-        number: int,
-        compute: Callable[[Sequence[Frame]], Tensor],
-    ) -> Tensor:
-        """What `compute` gives for a window, (number, 3, scale * h, scale * w), by tiles if there are any."""
-        source = window[0].source
-        tile = self.tiles.of(source)
+    def outputs(self, window: Sequence[Frame], asked: Sequence[Any]) -> Tensor:
+        """The outputs that are asked for of whole frames, (n, 3, scale * h, scale * w)."""
+        raise NotImplementedError
+
+    def compute(self, window: Sequence[Frame], asked: Sequence[Any]) -> Tensor:
+        """`outputs`, by tiles if there are any."""
+        tile = self.tiles.of(window[0].source)
         if tile is None:
-            return compute(window)
+            return self.outputs(window, asked)
 
         def compute_tile(around: Box) -> Tensor:
             # Tiles are computed from their windows alone: nothing of them is cached.
-            return compute([self.cached_frame(around.cut(frame.source)) for frame in window])
+            parts = [self.cached_frame(around.cut(frame.source)) for frame in window]
+            return self.outputs(parts, asked)
 
-        whole = Box.whole(source)
-        height, width = self.scale * whole.height, self.scale * whole.width
-        output = torch.empty(number, 3, height, width, device=self.device)
-        return by_tiles(output, whole, self.cut(tile), compute_tile)
+        return by_tiles(Box.whole(window[0].source), self.scale, self.cut(tile), compute_tile)
 
     def normalize(self, frame: Tensor) -> Tensor:
         """(3, h, w) in [0, 1] as the network reads it: (1, 3, h, w), padded on the right and below."""
@@ -140,17 +135,10 @@ class SingleNetwork(Method, Generic[Network, Frame]):
 class NetworkMethod(SingleNetwork[Network, Frame], WindowMethod):
     """A network that reads a window of frames. What windows share is computed once."""
 
-    @abstractmethod
-    def outputs(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
-        """The outputs of `__call__` for whole frames, without tiles."""
-
     def __call__(self, window: Tensor, times: Sequence[float] = ()) -> Tensor:
         with self.autocast():
-            return self.compute([self.cached_frame(frame) for frame in window], times)
-
-    def compute(self, window: Sequence[Frame], times: Sequence[float]) -> Tensor:
-        times = () if self.spatial else times
-        return self.in_tiles(window, 1 + len(times), lambda parts: self.outputs(parts, times))
+            frames = [self.cached_frame(frame) for frame in window]
+            return self.compute(frames, () if self.spatial else times)
 
 
 class ClipMethod(SingleNetwork[Network, Frame]):
@@ -159,6 +147,8 @@ class ClipMethod(SingleNetwork[Network, Frame]):
     Two clips share a frame, and what the earlier one makes of it counts. Input frames that fill no
     clip are made from one that ends with the sequence: as RSTT's authors do it, where ZSM's leave
     them out (docs/protocols.md). A sequence shorter than a clip has its end frame repeated.
+
+    `outputs` is asked for places of the 2n - 1 of a clip; place 2k belongs to input k.
 
     frames: n, the input frames of a clip.
     whole_sequence: where clips begin depends on where the sequence does.
@@ -175,10 +165,6 @@ class ClipMethod(SingleNetwork[Network, Frame]):
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return self.frames - 1 - (t > 0), self.frames - 1
-
-    @abstractmethod
-    def outputs(self, clip: Sequence[Frame], places: Sequence[int]) -> Tensor:
-        """Those of a clip's 2n - 1 outputs, (len(places), 3, 4h, 4w); place 2k belongs to input k."""
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
@@ -199,6 +185,3 @@ class ClipMethod(SingleNetwork[Network, Frame]):
                 with self.computing():
                     outputs = self.compute(whole, [place - first for place in asked])
                 yield from ((place / 2, output) for place, output in zip(asked, outputs))
-
-    def compute(self, clip: Sequence[Frame], places: Sequence[int]) -> Tensor:
-        return self.in_tiles(clip, len(places), lambda parts: self.outputs(parts, places))

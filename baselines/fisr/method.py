@@ -126,8 +126,7 @@ class FisrMethod(Method):
         whole = Box.whole(window)
         if tile is None:
             return compute(whole)
-        large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
-        return by_tiles(large, whole, self.cut(tile), compute)
+        return by_tiles(whole, 2, self.cut(tile), compute)
 
     def cut(self, tile: int) -> Cut:
         """The authors' margin of 32 pixels; the network sees farther, so there are seams."""

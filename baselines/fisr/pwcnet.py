@@ -113,9 +113,7 @@ class FISRPWCNet(nn.Module):
         def compute(around: Box) -> Tensor:
             return self._flow(2, self._estimated(2, *(around.cut(part) for part in parts)))
 
-        whole = Box.whole(parts[0])
-        output = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
-        return by_tiles(output, whole, cut, compute)
+        return by_tiles(Box.whole(parts[0]), 1, cut, compute)
 
     def _estimated(
         self, level: int, here: Tensor, warped: Tensor, up: Tensor, feature: Tensor

@@ -109,17 +109,21 @@ class Cut:
         return cls(max(tile // grid - 2 * margins, 1) * grid, margins * grid)
 
 
-def by_tiles(output: Tensor, whole: Box, cut: Cut, compute: Callable[[Box], Tensor]) -> Tensor:
-    """Fills `output` with what `compute` gives for the tiles of a frame, and returns it.
+def by_tiles(whole: Box, scale: int, cut: Cut, compute: Callable[[Box], Tensor]) -> Tensor:
+    """What `compute` gives for a frame, put together from its tiles.
 
-    output:  a whole number of times as large as the frame, which `whole` is.
-    compute: given a tile with its margin, computes it, as many times larger as `output` is.
+    whole:   the frame.
+    compute: given a tile with its margin, computes it, (..., scale * h, scale * w).
     """
-    scale = output.shape[-1] // whole.width
+    output: Tensor | None = None
     for piece in whole.pieces(cut.side, cut.side):
         around = piece.expand(cut.margin, whole)
-        kept = piece.relative_to(around).scale(scale)
-        piece.scale(scale).cut(output).copy_(kept.cut(compute(around)))
+        kept = piece.relative_to(around).scale(scale).cut(compute(around))
+        if output is None:
+            height, width = scale * whole.height, scale * whole.width
+            output = kept.new_empty(*kept.shape[:-2], height, width)
+        piece.scale(scale).cut(output).copy_(kept)
+    assert output is not None  # no frame is empty
     return output
 
 

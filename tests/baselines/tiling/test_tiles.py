@@ -20,9 +20,8 @@ def test_tiles_of_any_size_make_up_the_frame(side: int, margin: int, scale: int)
     def compute(around: Box) -> Tensor:
         return enlarged(around.cut(frame))
 
-    output = torch.full((3, 7 * scale, 10 * scale), torch.nan)
-    whole = Box.whole(frame)
-    assert torch.equal(by_tiles(output, whole, Cut(side, margin), compute), enlarged(frame))
+    output = by_tiles(Box.whole(frame), scale, Cut(side, margin), compute)
+    assert torch.equal(output, enlarged(frame))
 
 
 def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
@@ -33,8 +32,8 @@ def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
         return torch.conv2d(part, kernel, padding=2)
 
     def error(margin: int) -> float:
-        whole, output = Box.whole(frame), torch.empty_like(frame)
-        by_tiles(output, whole, Cut(8, margin), lambda around: blurred(around.cut(frame)))
+        cut = Cut(8, margin)
+        output = by_tiles(Box.whole(frame), 1, cut, lambda around: blurred(around.cut(frame)))
         return float((output - blurred(frame)).abs().max())
 
     assert error(2) < 1e-12 < error(1)
