@@ -39,8 +39,7 @@ OURS = ("-unaligned", "-mean")  # that leave out what only the compact sizes hav
 def arguments(size: str, ablation: str) -> dict[str, Any]:
     """The arguments of STVUN's class for a size and an ablation."""
     from ..flow_networks.light import LightFlow
-    from .aligned_fusion import AlignedFusion
-    from .network import BlendingMask
+    from .network import AlignedFusion, BlendingMask
 
     width = SIZES[size]
     return {
