@@ -16,7 +16,7 @@ MULTIPLE = 32  # of which height and width have to be: quartered, then halved th
 class FISR(nn.Module):
     """Three U-nets of the same shape, from a quarter of the size to the whole.
 
-    The names in its state are those of TensorFlow's variables, as `fisr_convert` translates them.
+    The names in its state are those of TensorFlow's variables, as `convert` translates them.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FISR(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """Three frames, at the times 0.5, 1 and 1.5 of the window's 0, 1 and 2.
 
-        window: (B, 29, h, w), h and w multiples of 32, as `fisr_inputs.joined` gives it.
+        window: (B, 29, h, w), h and w multiples of 32, as `inputs.joined` gives it.
         Returns (B, 3, 3, 2h, 2w): frame; Y, U, V in [0, 1], not clipped.
         """
         output = self.levels(window)[-1]

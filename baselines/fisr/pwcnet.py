@@ -28,7 +28,7 @@ REACH = RADIUS + len(DENSE) + sum(dilation for _, dilation in CONTEXT) + 1
 class FISRPWCNet(nn.Module):
     """The flow from one image to another, at their own size.
 
-    The names in its state are the last parts of TensorFlow's, as `fisr_convert` translates them.
+    The names in its state are the last parts of TensorFlow's, as `convert` translates them.
     """
 
     def __init__(self) -> None:
