@@ -1,5 +1,5 @@
 from .acceleration.compilation import compile_networks
-from .acceleration.reference import reference_kernels
+from .acceleration.processor import reference_kernels
 from .classical.flow_interpolation import Flow
 from .custom import FailedMethod
 from .errors import CustomMethodError, MethodError
@@ -43,15 +43,17 @@ from .stvun.method import StvunMethod
 from .stvun.network import STVUN
 from .tiling.auto import is_out_of_memory, stream_in_tiles, tile_in_use
 from .weights.fetch import add_package, add_weights, convert_weights, fetch_weights
-from .weights.hub import absolute, is_hub_file, local_file
 from .weights.load import init_weights, load_network, published_network
 from .weights.package_index import is_package
 from .weights.read import State, read_state
 from .weights.store import (
     SHIPPED,
+    absolute,
     accept_terms,
     find_weights,
     home,
+    is_hub_file,
+    local_file,
     terms_accepted,
     trained_on,
     weight_overrides,

@@ -34,7 +34,7 @@ class Cascade(Method):
         self.first, self.second, self.handoff_dtype = first, second, handoff_dtype
         self.name = name or f"{first.name}+{second.name}"
         self.scale = first.scale * second.scale
-        self.weights = weights_label(first, second)
+        self.weights = weights_label([first.weights, second.weights])
         self.mismatch = first.mismatch or second.mismatch
         self.whole_sequence = first.whole_sequence or second.whole_sequence
         self.fingerprint = " ".join(filter(None, (first.fingerprint, second.fingerprint)))
@@ -52,74 +52,62 @@ class Cascade(Method):
         self.second.begin(scene)
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
-        if self.second.scale == 1:
-            before, after = self.first.support(0, ())
-            wider_before, wider_after = self.second.support(t, times)
-            return before + wider_before, after + wider_after
-        dense = Dense(times)
-        here = dense.index(t)
-        back, ahead = self.second.support(0, ())
+        between, after = self._times(times)
+        dense = Dense(between)
+        here, part = (0, t) if after else (dense.index(t), 0.0)
+        back, ahead = self.second.support(part, after)
         first, last = 0, 0  # input frames read, relative to the centre frame
         for index in range(here - back, here + ahead + 1):
             k, time = dense.place(index)
-            before, after = self.first.support(time, times)
+            reach = self.first.support(time, between)
             # A frame between two exists only if the later one does, even if it is not read.
-            first, last = min(first, k - before), max(last, k + after, k + (time > 0))
+            first, last = min(first, k - reach[0]), max(last, k + reach[1], k + (time > 0))
         return -first, last
 
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
-        large_first = self.second.scale == 1
-        outputs = self.enlarged_first if large_first else self.interpolated_first
-        for output in outputs(frames, times, is_wanted):
-            self.seconds = self.first.seconds + self.second.seconds
-            yield output
+        between, after = self._times(times)
+        dense = Dense(between)
+        reads = [(t, *self.second.support(t, after)) for t in (0.0, *after)]
+        number = 0
 
-    def enlarged_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted
-    ) -> Outputs:
-        reads = [(t, *self.second.support(t, times)) for t in (0.0, *times)]
+        def counted() -> Iterator[Tensor]:
+            nonlocal number
+            for frame in frames:
+                number += 1
+                yield frame
 
-        def read(k: float) -> bool:
-            """Whether the second stage reads enlarged frame k for an output that is wanted."""
-            return any(
-                is_wanted(centre + t)
-                for t, before, after in reads
-                for centre in range(max(round(k) - after, 0), round(k) + before + 1)
+        def total() -> int:
+            """The number of frames, those included that nobody read."""
+            for _ in source:
+                pass
+            return dense.number(number)
+
+        def time_of(output: float) -> float:
+            """In input frames, of the second stage's time, which counts the frames that it reads."""
+            return dense.time(int(output)) + output % 1
+
+        def is_read(time: float) -> bool:
+            """Whether the second stage reads the frame of that time for a wanted output."""
+            index = dense.index(time)
+            return self.second.whole_sequence or any(
+                is_wanted(time_of(centre + t))
+                for t, back, ahead in reads
+                for centre in range(max(index - ahead, 0), index + back + 1)
             )
 
-        counter = FrameCounter(frames)
-        large = self.first.stream(counter, (), read)
-        yield from self.second.stream(self.handoff(large, round, counter.total), times, is_wanted)
+        source = counted()
+        handed = self.handoff(self.first.stream(source, between, is_read), dense, total)
+        for time, frame in self.second.stream(handed, after, lambda t: is_wanted(time_of(t))):
+            self.seconds = self.first.seconds + self.second.seconds
+            yield time_of(time), frame
 
-    def interpolated_first(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted
-    ) -> Outputs:
-        dense = Dense(times)
-        before, after = self.second.support(0, ())
+    def _times(self, times: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+        """The times that either stage is asked for; one of the two makes no new frames."""
+        return ((), times) if self.second.scale == 1 else (times, ())
 
-        def read(time: float) -> bool:
-            """Whether the second stage reads the frame of that time for a wanted output."""
-            if self.second.whole_sequence:
-                return True
-            index = dense.index(time)
-            around = range(max(index - after, 0), index + before + 1)
-            return any(is_wanted(dense.time(centre)) for centre in around)
-
-        counter = FrameCounter(frames)
-        between = self.first.stream(counter, times, read)
-        large = self.second.stream(
-            self.handoff(between, dense.index, lambda: dense.number(counter.total())),
-            (),
-            lambda index: is_wanted(dense.time(round(index))),
-        )
-        for index, frame in large:
-            yield dense.time(round(index)), frame
-
-    def handoff(
-        self, outputs: Outputs, index: Callable[[float], int], number: Callable[[], int]
-    ) -> Iterator[Tensor]:
+    def handoff(self, outputs: Outputs, dense: Dense, total: Callable[[], int]) -> Iterator[Tensor]:
         """The first stage's frames as the second reads them: each in its place, none left out.
 
         A frame that the first stage was not asked for is there as not-a-number: no wanted output
@@ -127,12 +115,12 @@ class Cascade(Method):
         """
         filled, frame = 0, None
         for time, frame in outputs:
-            for _ in range(filled, index(time)):
+            for _ in range(filled, dense.index(time)):
                 yield missing_frame(frame)
             yield to_eight_bits(frame) if self.handoff_dtype == "uint8" else frame
-            filled = index(time) + 1
+            filled = dense.index(time) + 1
         if frame is not None:
-            for _ in range(filled, number()):
+            for _ in range(filled, total()):
                 yield missing_frame(frame)
 
 
@@ -163,25 +151,6 @@ class Dense:
         return max((frames - 1) * len(self.times) + 1, 0)
 
 
-class FrameCounter:
-    """An iterator over frames that counts them."""
-
-    def __init__(self, frames: Iterable[Tensor]) -> None:
-        self.rest = iter(frames)
-        self.number = 0
-
-    def __iter__(self) -> Iterator[Tensor]:
-        for frame in self.rest:
-            self.number += 1
-            yield frame
-
-    def total(self) -> int:
-        """The number of frames in all, those included that nobody read."""
-        for _ in self:
-            pass
-        return self.number
-
-
 def missing_frame(like: Tensor) -> Tensor:
     """Not-a-numbers of the shape of `like`, in the memory of one."""
     return torch.full((), torch.nan, device=like.device, dtype=like.dtype).expand_as(like)
@@ -192,7 +161,6 @@ def to_eight_bits(frame: Tensor) -> Tensor:
     return (frame.clamp(0, 1) * 255).round() / 255
 
 
-def weights_label(*methods: Method) -> str:
-    """The weights of several methods in one cell: "untrained" if any is."""
-    labels = [method.weights for method in methods if method.weights]
-    return "untrained" if "untrained" in labels else "+".join(labels)
+def weights_label(labels: Sequence[str]) -> str:
+    """The weights of several networks or methods in one cell: "untrained" if any is."""
+    return "untrained" if "untrained" in labels else "+".join(filter(None, labels))

@@ -35,9 +35,8 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     method = adapt(point.name, factory, settings)
     is_code = inspect.isclass(factory) or inspect.isfunction(factory)
     source = inspect.getsourcefile(factory) if is_code else None
-    method.fingerprint = " ".join(
-        filter(None, (digest([Path(source)]) if source else point.value, method.fingerprint))
-    )
+    code = digest([Path(source)]) if source else point.value
+    method.fingerprint = f"{code} {method.fingerprint}".strip()
     return method
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stvt.core.files import atomic_write
 from stvt.core.formatting import plain
 
-from .acceleration.reference import reference_kernels
+from .acceleration.processor import reference_kernels
 from .basicvsr.method import BasicVsrMethod
 from .errors import MethodError
 from .method import Method, WindowMethod
@@ -68,7 +68,8 @@ def export_onnx(
     if isinstance(method, WindowMethod):
         frames = method.before + 1 + method.after
     graph = _Graph(method, times).eval()
-    traced, other = (torch.rand(frames, 3, *size, generator=_generator(i)) for i in (0, 1))
+    seeds = (torch.Generator().manual_seed(seed) for seed in (0, 1))
+    traced, other = (torch.rand(frames, 3, *size, generator=seed) for seed in seeds)
     with atomic_write(out) as temporary:
         try:
             with reference_kernels(), torch.no_grad(), warnings.catch_warnings(action="ignore"):
@@ -82,7 +83,13 @@ def export_onnx(
                     opset_version=OPSET,
                     dynamo=False,
                 )
-            _describe(onnx, temporary, method, times)
+            model = onnx.load(temporary)
+            about = {"method": method.name, "weights": method.weights}
+            about["times"] = ", ".join(map(str, times))
+            onnx.helper.set_model_props(
+                model, {f"stvt.{key}": value for key, value in about.items()}
+            )
+            onnx.save(model, temporary)
             options = runtime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             session = runtime.InferenceSession(
@@ -102,18 +109,6 @@ def export_onnx(
                 f"PyTorch (by {difference:.2g})"
             )
     return difference
-
-
-def _describe(onnx: Any, file: Path, method: Method, times: Sequence[float]) -> None:
-    """Write into the graph what it is."""
-    model = onnx.load(file)
-    about = {"method": method.name, "weights": method.weights, "times": ", ".join(map(str, times))}
-    onnx.helper.set_model_props(model, {f"stvt.{key}": value for key, value in about.items()})
-    onnx.save(model, file)
-
-
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def _extra(name: str) -> Any:

@@ -16,7 +16,6 @@ from stvt.core.formatting import plain
 from . import registry
 from .errors import MethodError
 from .registry import ALIASES, METHODS
-from .stated_cost import is_stated, split_stated
 
 if TYPE_CHECKING:
     from .method import Settings
@@ -217,3 +216,25 @@ def unknown_name(name: str) -> str:
     close = get_close_matches(name, [*METHODS, *ALIASES, *registry.installed()], n=3)
     advice = f"did you mean {' or '.join(close)}?" if close else "`stvt list methods` names all"
     return f"no method is called {name!r}; {advice}"
+
+
+def is_stated(text: str) -> bool:
+    """Whether a text states a cost of a method.
+
+    >>> is_stated("params=30.9M"), is_stated("mine=frames:/x")
+    (True, False)
+    """
+    return text.startswith(("params=", "operations=", "seconds="))
+
+
+def split_stated(text: str) -> tuple[str, str]:
+    """The folder, and what is stated after it.
+
+    >>> split_stated("/x,y,params=30.9M,seconds=0.3")
+    ('/x,y', ',params=30.9M,seconds=0.3')
+    """
+    parts = text.split(",")
+    while len(parts) > 1 and is_stated(parts[-1].strip()):
+        parts.pop()
+    folder = ",".join(parts)
+    return folder, text[len(folder) :]

@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import registry
-from .cascade import Cascade
+from .cascade import Cascade, weights_label
 from .custom import from_entry_point, from_file
 from .errors import MethodError
-from .expression import FILE, FRAMES, check_composition, components, split_label, unknown_name
+from .expression import (
+    FILE,
+    FRAMES,
+    check_composition,
+    components,
+    split_label,
+    split_stated,
+    unknown_name,
+)
 from .method import Method, Settings
 from .precomputed import PrecomputedFrames
 from .registry import ALIASES, METHODS, network_spec
 from .spec import load
-from .stated_cost import split_stated
 from .weights.load import ready_network
 from .weights.store import degradation_mismatch
 
@@ -75,14 +82,14 @@ def registered_method(name: str, settings: Settings) -> Method:
         raise MethodError(f"{name} enlarges by {scales} only, not by {settings.scale}")
     method: Method
     if not spec.networks:
-        method = load(spec.method)(settings, *spec.arguments)
+        method = load(spec.method)(settings, name)
         return method
     if settings.precision == "fp16" and settings.device == "cpu":
         raise MethodError(f"{name}: fp16 is a hundred times slower on a CPU; use bf16 or fp32")
     ready = [ready_network(network, settings) for network in spec.networks]
     labels = [label for _, label in ready]
-    weights = "untrained" if "untrained" in labels else "+".join(labels)
-    method = method_of(name, [network for network, _ in ready], settings, weights)
+    networks = [network for network, _ in ready]
+    method = method_of(name, networks, settings, weights_label(labels))
     pairs = zip(spec.networks, labels, strict=True)
     lines = [degradation_mismatch(network, settings, label) for network, label in pairs]
     method.mismatch = "; ".join(filter(None, lines)) if spec.kind != "temporal" else ""

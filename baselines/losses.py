@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
+from .spec import Stage
+
 Losses = dict[str, Tensor]
+CENTRE = 3  # of the frames of a training window
 Difference = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -68,3 +72,24 @@ class LossModule(nn.Module, ABC):
     def learning(self) -> dict[str, nn.Parameter]:
         """The parameters that the stage trains, by their names in the network."""
         return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
+
+
+class CentreLosses(LossModule):
+    """A spatial network that reads frames in [0, 1]; its loss is in [-1, 1], that of STVUN's centre frame."""
+
+    def __init__(self, network: Any, stage: Stage = "space") -> None:
+        super().__init__()
+        self.network = network
+
+    @abstractmethod
+    def centre(self, frames: Tensor) -> Tensor:
+        """The enlarged centre frame, (B, 3, 4h, 4w), of training windows in [0, 1]."""
+
+    def forward(
+        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
+    ) -> Losses:
+        prediction = self.predict(small, times)["existing"][:, 0]
+        return {"space": self.difference(prediction, large[:, 0])}
+
+    def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
+        return {"existing": 2 * self.centre((small + 1) / 2).unsqueeze(1) - 1}

@@ -204,10 +204,12 @@ class WindowMethod(Method):
     """A method that is a function of a few neighbouring frames: the usual case.
 
     before, after: how many neighbours of the centre frame the window holds.
+    spatial: whether it makes no frames between, whatever times are asked for.
     """
 
     before: int = 0
     after: int = 0
+    spatial: bool = False
 
     @abstractmethod
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
@@ -224,6 +226,7 @@ class WindowMethod(Method):
     def stream(
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
+        times = () if self.spatial else times
         cached = map(self.cached_frame, frames)
         for k, (window, last) in enumerate(windows(cached, self.before, self.after)):
             between = [t for t in times if not last and is_wanted(k + t)]

@@ -13,15 +13,18 @@ import cv2
 import torch
 from torch import Tensor
 
+from stvt.core.files import read_json
 from stvt.core.images import SUFFIXES, Frame, picture_files, picture_size, read_picture
 
 from .errors import MethodError
+from .expression import is_stated
 from .method import IsWanted, Method, Outputs, Scene, everything
-from .stated_cost import stated_cost
 
 SAMPLES = 3  # frames of each kind that are compared for a shift; more would only cost time
 SHIFT_RATIO = 0.9  # a shift is suspected when it lowers the squared error below this part
 METHOD_FILE = "method.json"  # in the folder: {"params": "30.9M", "seconds": 0.3}
+STATED = re.compile(r"(params|operations|seconds)=(\d{1,30}(?:\.\d+)?(?:e[+-]?\d\d?)?) ?([kMGT]?)")
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 GRID = 4  # of whose rows and columns one is compared for that
 
 
@@ -53,7 +56,7 @@ class PrecomputedFrames(Method):
         folder = self.folder_of(scene)
         self.warnings.clear()
         self.scene = scene
-        self.files = numbered(frame_files(folder), folder)
+        self.files = numbered(picture_files(folder, MethodError), folder)
         if set(self.files) == set(range(1, scene.frames + 1)):
             self.files = {number - 1: file for number, file in self.files.items()}
             self.warnings.append(
@@ -72,7 +75,7 @@ class PrecomputedFrames(Method):
     def fingerprint_of(self, scene: Scene) -> str:
         """A checksum of the scene's files: frames made anew under the same names score anew."""
         checksum = sha256()
-        for file in frame_files(self.folder_of(scene)):
+        for file in picture_files(self.folder_of(scene), MethodError):
             checksum.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
         return checksum.hexdigest()
 
@@ -81,7 +84,7 @@ class PrecomputedFrames(Method):
         for folder in deeper:
             if folder.is_dir():
                 return folder
-        if not frame_files(self.folder):
+        if not picture_files(self.folder, MethodError):
             raise MethodError(
                 f"{self.name}: no frames of {scene.dataset}/{scene.name}: neither {deeper[0]} nor "
                 f"{deeper[1]} is there, nor are frames in {self.folder} itself"
@@ -212,10 +215,6 @@ def squared_error(restored: Frame, gt: Frame) -> float:
     return float(cv2.norm(restored, gt, cv2.NORM_L2SQR)) / restored.size
 
 
-def frame_files(folder: Path) -> list[Path]:
-    return picture_files(folder, MethodError)
-
-
 def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
     """The files by the number in their names: the one number that is not the same in all.
 
@@ -258,3 +257,26 @@ def naming(name: str) -> Iterator[None]:
         yield
     except MethodError as error:
         raise MethodError(f"{name}: {error}") from error
+
+
+def stated_cost(name: str, file: Path, text: str) -> dict[str, object]:
+    """The cost that a text, or else the file, states, by the names that a run records.
+
+    Raises MethodError for what is no number.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if file.is_file():
+        held = read_json(file, MethodError)
+        if not isinstance(held, dict):
+            raise MethodError(f'{file}: holds no object such as {{"params": "30.9M"}}')
+        words = [f"{key}={value}" for key, value in held.items() if is_stated(f"{key}=")] + words
+    numbers = {}
+    for word in words:
+        match = STATED.fullmatch(word)
+        if match is None:
+            raise MethodError(f"{name}: {word!r} is no number, as in params=30.9M or seconds=0.3")
+        numbers[match[1]] = float(match[2]) * UNITS[match[3]]
+    cost: dict[str, object] = {"stated": sorted(numbers)} if numbers else {}
+    for key, field in (("params", "parameters"), ("operations", "multiply_accumulates")):
+        cost |= {field: round(numbers[key])} if key in numbers else {}
+    return cost | ({"runtime": {"median": numbers["seconds"]}} if "seconds" in numbers else {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stvt.core.suggestions import did_you_mean
 
@@ -44,17 +44,16 @@ def register(spec: NetworkSpec) -> None:
 
     Raises ValueError if one of its names is taken.
     """
-    tables: tuple[tuple[Mapping[str, object], Mapping[str, object]], ...] = (
-        (NETWORKS, spec.variants),
+    tables: list[tuple[dict[str, Any], Mapping[str, Any]]] = [
+        (NETWORKS, dict.fromkeys(spec.variants, spec)),
         (METHODS, spec.methods()),
         (CHECKPOINTS, spec.checkpoints),
-    )
+    ]
     for table, names in tables:
         if taken := sorted(table.keys() & names.keys()):
             raise ValueError(f"{spec.name}: the name {taken[0]!r} is taken")
-    NETWORKS.update(dict.fromkeys(spec.variants, spec))
-    METHODS.update(spec.methods())
-    CHECKPOINTS.update(spec.checkpoints)
+    for table, names in tables:
+        table.update(names)
 
 
 register(stvun.SPEC)

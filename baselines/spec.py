@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import nn
 
-Kind = Literal["spatial", "temporal", "space-time"]
-NetworkKind = Kind | Literal["flow", "backbone"]  # the last two are parts of something else
+# The last two are of networks that are parts of something else.
+Kind = Literal["spatial", "temporal", "space-time", "flow", "backbone"]
 Stage = Literal["flow", "space", "joint"]
 Place = str | Callable[..., Any]
 
@@ -35,8 +35,8 @@ class MethodSpec:
     """A method as `stvt list methods` prints it, and where its code is.
 
     scales:    that it enlarges by; (1,) for a temporal method.
-    method:    without networks called with the settings and `arguments`; else with its networks,
-               and with `settings`, `name` and `weights` (what to record of them) by keyword.
+    method:    without networks called with the settings and the name; else with its networks, and
+               with `settings`, `name` and `weights` (what to record of them) by keyword.
     networks:  names of the networks that it runs, each with a file of weights of its own.
     """
 
@@ -44,7 +44,6 @@ class MethodSpec:
     scales: tuple[int, ...]
     summary: str
     method: Place
-    arguments: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
 
 
@@ -172,7 +171,7 @@ class NetworkSpec:
     """
 
     name: str
-    kind: NetworkKind
+    kind: Kind
     scales: tuple[int, ...]
     summary: str
     network: Place
@@ -202,11 +201,11 @@ class NetworkSpec:
 
     def methods(self) -> dict[str, MethodSpec]:
         """The methods that run it, one a variant."""
-        if not self.method or self.kind == "flow" or self.kind == "backbone":
+        if not self.method:
             return {}
         return {
             name: MethodSpec(
-                self.kind, self.scales, variant.summary, self.method, (), (name, *self.parts)
+                self.kind, self.scales, variant.summary, self.method, (name, *self.parts)
             )
             for name, variant in self.variants.items()
         }

@@ -3,25 +3,23 @@
 `conv2d` takes the kernel that was measured to be the fastest on this kind of processor: NNPACK's
 (`nnpack`), our own Winograd F(4x4, 3x3) (`winograd`), or products for few outputs (`few_outputs`).
 Where none is known to be faster (see `_kernel`) it is PyTorch's own convolution, with channels last
-in one pass with what follows it (`onednn`). It is the plain one on a GPU, in float64, for gradients,
-and while operations are counted.
+in one pass with what follows it: oneDNN's (`fused`). It is the plain one on a GPU, in float64, for
+gradients, and while operations are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
+from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import pad
 
 from . import processor
-from .few_outputs import few_outputs
-from .nnpack import dilated_nnpack, nnpack
-from .onednn import can_fuse, fused
-from .processor import memory_format_of
-from .reference import uses_reference_kernels
+from .processor import memory_format_of, uses_reference_kernels
 from .winograd import winograd
 
 # (image, weight, bias, padding) -> strips of rows, each with the row where it starts.
@@ -33,6 +31,7 @@ FEW = 4  # outputs, for which PyTorch's convolution fills no vector
 # cost more than they save. Single precision on the Intel, 12 shapes by 3 sizes of map; bfloat16 on the
 # AMD, 64, 128 and 256 channels.
 WIDE = {torch.float32: 48, torch.bfloat16: 96}
+WORKSPACE = 32 << 20  # bytes beside, of NNPACK and of products, so work goes in strips of rows
 
 
 def conv2d(
@@ -168,3 +167,138 @@ def _kernel(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int)
     if dilation == 1:
         return nnpack
     return partial(dilated_nnpack, dilation=dilation) if padding else None
+
+
+def nnpack(
+    image: Tensor, weight: Tensor, bias: Tensor | None, padding: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Convolution by NNPACK, which comes with PyTorch: single precision, planes of pixels.
+
+    For 3x3 kernels it is Winograd's F(6x6, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional
+    Neural Networks", CVPR 2016), for larger kernels Fourier transforms.
+
+    image: (C, h, w). weight: (K, C, k, k), k odd. padding: zeros on each side, k // 2 or none.
+    Yields strips of rows, each with the row where it starts, (K, rows, w) in float32.
+    """
+    outputs, inputs, kernel, _ = weight.shape
+    _, height, width = image.shape
+    weight, bias = weight.float(), None if bias is None else bias.float()
+    # It keeps a tile of 64 numbers for each 36 pixels of all outputs and of some 150 inputs; 256
+    # for each 100 with a kernel of 7.
+    row_bytes = 10 * (min(inputs, 150) + outputs) * width
+    rows = max(WORKSPACE // row_bytes // 6 * 6, 12)
+    output_height = height if padding else height - kernel + 1
+    for top in range(0, output_height, rows):
+        first, last = top - padding, min(top + rows, output_height) + kernel - 1 - padding
+        strip = image[:, max(first, 0) : last].float()
+        if first < 0 or last > height:
+            strip = pad(strip, (0, 0, max(-first, 0), max(last - height, 0)))
+        yield (
+            top,
+            torch._nnpack_spatial_convolution(strip[None], weight, bias, [0, padding], [1, 1])[0],
+        )
+
+
+def dilated_nnpack(
+    image: Tensor, weight: Tensor, bias: Tensor | None, padding: int, dilation: int
+) -> Iterator[tuple[int, Tensor]]:
+    """A dilated convolution is one for each of d x d coarse images, each d-th pixel of the frame.
+
+    They lie side by side with zeros between, and so are convolved as one image.
+    """
+    inputs, height, width = image.shape
+    margin = weight.shape[-1] // 2
+    rows, columns = -(-height // dilation), -(-width // dilation)
+    whole = pad(image, (0, columns * dilation - width, 0, rows * dilation - height))
+    apart = (dilation, rows + margin, dilation, columns + margin)
+    mosaic = image.new_zeros(inputs, *apart)
+    mosaic[:, :, :rows, :, :columns] = whole.view(
+        inputs, rows, dilation, columns, dilation
+    ).permute(0, 2, 1, 4, 3)
+    mosaic = mosaic.view(inputs, apart[0] * apart[1], apart[2] * apart[3])
+    strips = [strip for _, strip in nnpack(mosaic, weight, bias, margin)]
+    output = torch.cat(strips, 1).view(-1, *apart)[:, :, :rows, :, :columns]
+    output = output.permute(0, 2, 1, 4, 3).reshape(-1, rows * dilation, columns * dilation)
+    yield 0, output[:, :height, :width]
+
+
+def few_outputs(
+    image: Tensor, weight: Tensor, bias: Tensor | None, padding: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Convolution to very few channels, which fill no vector of PyTorch's own: one matrix product for
+    all taps and pixels, then a shifted sum.
+
+    image: (C, h, w). weight: (K, C, k, k), k odd. padding: k // 2.
+    Yields strips of rows, each with the row where it starts, (K, rows, w).
+    """
+    channels_last = memory_format_of(image[None]) == torch.channels_last
+    outputs, inputs, kernel, _ = weight.shape
+    _, height, width = image.shape
+    taps = weight.permute(2, 3, 0, 1).reshape(-1, inputs)
+    rows = max(WORKSPACE // (4 * len(taps) * width), 1)
+    for top in range(0, height, rows):
+        number = min(rows, height - top)
+        first, last = max(top - padding, 0), min(top + number + padding, height)
+        part = image[:, first:last]
+        if channels_last:
+            pixels = part.permute(1, 2, 0).reshape(-1, inputs).T
+        else:
+            pixels = part.reshape(inputs, -1)
+        products = (taps @ pixels).view(kernel, kernel, outputs, last - first, width)
+        strip = image.new_zeros(outputs, number, width)
+        if bias is not None:
+            strip += bias[:, None, None]
+        for i, j in product(range(kernel), repeat=2):
+            down, across = i - padding, j - padding
+            above, below = max(first - top - down, 0), min(last - top - down, number)
+            left, right = max(-across, 0), min(width - across, width)
+            strip[:, above:below, left:right] += products[i, j][
+                :,
+                above + top + down - first : below + top + down - first,
+                left + across : right + across,
+            ]
+        yield top, strip
+
+
+@cache
+def has_fused() -> bool:
+    """Whether PyTorch was built with oneDNN; the operators are those that its compiler calls."""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+
+
+def can_fuse(x: Tensor, residual: Tensor | None, negative_slope: float | None) -> bool:
+    """Whether there is something to fuse that the operators know, with channels last."""
+    if memory_format_of(x) != torch.channels_last or not has_fused():
+        return False
+    if residual is None:
+        return negative_slope is not None
+    return negative_slope in (None, 0)  # after a sum they know the plain ReLU alone
+
+
+def fused(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: int,
+    padding: int,
+    dilation: int,
+    residual: Tensor | None,
+    negative_slope: float | None,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Convolution, sum and ReLU in one pass over memory, by oneDNN: as `conv2d`, in `dtype`, channels
+    last; only what `can_fuse` allows."""
+    x, weight = x.to(dtype), weight.to(dtype)
+    bias = None if bias is None else bias.to(dtype)
+    shape = [padding] * 2, [stride] * 2, [dilation] * 2, 1
+    operator = torch.ops.mkldnn._convolution_pointwise
+    if residual is not None:
+        residual = residual.to(dtype).contiguous(memory_format=torch.channels_last)
+        relu = None if negative_slope is None else "relu"
+        output = operator.binary(x, residual, weight, bias, *shape, "add", 1.0, relu, [], None)
+    elif negative_slope:
+        output = operator(x, weight, bias, *shape, "leaky_relu", [negative_slope], "")
+    else:
+        output = operator(x, weight, bias, *shape, "relu", [], "")
+    return output  # type: ignore[no-any-return]

@@ -1,16 +1,19 @@
-"""Processor features (AMX, AVX-512, NNPACK), and the memory format of tensors that suits them."""
+"""Processor features (AMX, AVX-512, NNPACK), the memory format that suits them, and the switch between
+our kernels and the libraries' own."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import torch
 from torch import Tensor
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_reference = os.environ.get("STVT_REFERENCE_KERNELS") == "1"
 KEPT = 256 << 20  # bytes at the end of the heap that are not given back to the system
 
 
@@ -21,19 +24,14 @@ def has_amx() -> bool:
     Nothing is faster in bfloat16 there than PyTorch's own convolution with channels last, and
     matrix products in single precision are faster than NNPACK, which does not know AVX-512.
     """
-    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in every PyTorch
+    known = getattr(torch.cpu, "_is_amx_tile_supported", None)  # private, so not in every PyTorch
     return known is not None and bool(known())
 
 
 @cache
 def has_nnpack() -> bool:
     """PyTorch may be built without it, and NNPACK refuses processors that it does not know."""
-    available = getattr(torch, "_nnpack_available", None)
-    return (
-        hasattr(torch, "_nnpack_spatial_convolution")
-        and available is not None
-        and bool(available())
-    )
+    return bool(torch._nnpack_available())
 
 
 def memory_format_for(device: torch.device, precision: str) -> torch.memory_format:
@@ -63,3 +61,22 @@ def tune_allocation() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, 32 << 20)
         mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+@contextmanager
+def reference_kernels() -> Iterator[None]:
+    """Within it every operator is PyTorch's or torchvision's own, as with STVT_REFERENCE_KERNELS=1.
+
+    Networks that `accelerate` has changed compute so too. Not for several threads.
+    """
+    global _reference
+    before, _reference = _reference, True
+    try:
+        yield
+    finally:
+        _reference = before
+
+
+def uses_reference_kernels() -> bool:
+    """Whether our kernels are left out."""
+    return _reference

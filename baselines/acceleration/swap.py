@@ -8,8 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from .convolution import conv2d
-from .processor import tune_allocation
-from .reference import uses_reference_kernels
+from .processor import tune_allocation, uses_reference_kernels
 
 
 def accelerate(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from ..edvr.alignment import reset_for_training
-from ..losses import Losses, LossModule
-from ..spec import Stage
+from ..losses import CENTRE, CentreLosses
 from .network import BasicVSR
-
-CENTRE = 3  # of the frames of a training window
 
 
 def init_weights(network: BasicVSR) -> None:
@@ -25,26 +20,13 @@ def init_weights(network: BasicVSR) -> None:
                 nn.init.zeros_(parameter)
 
 
-class BasicVsrLosses(LossModule):
-    """BasicVSR, which reads frames in [0, 1]; its loss is in [-1, 1] as STVUN's.
+class BasicVsrLosses(CentreLosses):
+    """BasicVSR. A training window has the ground truth of its centre frame alone, which the features of
+    all frames go into."""
 
-    A training window has the ground truth of its centre frame alone, which the features of all
-    frames go into.
-    """
+    network: BasicVSR
 
-    def __init__(self, network: BasicVSR, stage: Stage = "space") -> None:
-        super().__init__()
-        self.network: BasicVSR = network
-
-    def forward(
-        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
-    ) -> Losses:
-        return {"space": self.difference(self._centre(small), large[:, 0])}
-
-    def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        return {"existing": self._centre(small).unsqueeze(1)}
-
-    def _centre(self, small: Tensor) -> Tensor:
-        x = ((small + 1) / 2).unbind(1)
+    def centre(self, frames: Tensor) -> Tensor:
+        x = frames.unbind(1)
         B, F = self.network.features(x)
-        return 2 * self.network.restore(x[CENTRE], B[CENTRE], F[CENTRE]) - 1
+        return self.network.restore(x[CENTRE], B[CENTRE], F[CENTRE])

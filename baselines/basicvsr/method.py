@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import IO
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..acceleration.processor import memory_format_for
-from ..acceleration.swap import accelerate
-from ..edvr.alignment import ResidualBlock
-from ..edvr.fast import FastResidualBlock
-from ..method import IsWanted, Method, Outputs, Scene, Settings, everything
+from ..edvr.fast import SWAPS
+from ..method import IsWanted, Outputs, Scene, Settings, everything
+from ..network_method import CachedFrame, SingleNetwork
 from ..ops.warp import full_precision, warp_padded
-from .features import FeatureStack
 from .network import BasicVSR
 
 STORED = 4 << 30  # bytes of the features of a sequence that is computed as a whole
+IN_MEMORY = 512 << 20  # bytes of the backward features of a piece
 OVERLAP = 32  # frames after a piece, from which its backward features come
 ENDLESS = 1 << 30  # frames: no scene, but a benchmark
 BURST = 8  # frames of a benchmark's pieces
 
 
-class BasicVsrMethod(Method):
+class BasicVsrMethod(SingleNetwork[BasicVSR, CachedFrame]):
     """BasicVSR with frames in [0, 1] of any h and w. It works on whole frames, not in tiles.
 
     The backward features of a sequence come from its end, so that no frame is made before all are
@@ -37,25 +37,18 @@ class BasicVsrMethod(Method):
 
     scale = 4
     whole_sequence = True
+    swaps = SWAPS
+    tiled = False
 
     def __init__(
-        self, network: BasicVSR, settings: Settings, name: str = "basicvsr", weights: str = ""
+        self, network: BasicVSR, settings: Settings, name: str = "", weights: str = ""
     ) -> None:
-        self.name, self.weights = name, weights
-        self.device = torch.device(settings.device)
-        self.precision = settings.precision
-        self.chunk = settings.chunk
-        self.layout = memory_format_for(self.device, self.precision)
-        self.network = network.eval().to(self.device).to(memory_format=self.layout)
-        accelerate(self.network, {ResidualBlock: FastResidualBlock})
-        self.endless = False
+        super().__init__(network, settings, name, weights)
+        self.chunk, self.endless = settings.chunk, False
 
     @property
     def burst(self) -> int:
         return BURST
-
-    def networks(self) -> list[nn.Module]:
-        return [self.network]
 
     def begin(self, scene: Scene) -> None:
         self.warnings = ()
@@ -71,7 +64,7 @@ class BasicVsrMethod(Method):
         k = 0
         before: Tensor | None = None
         F: Tensor | None = None
-        for piece, count in self._pieces(map(self._pixels, frames), endless):
+        for piece, count in self._pieces(map(self.normalize, frames), endless):
             B = FeatureStack()
             wanted = [is_wanted(k + i) for i in range(count)]
             if any(wanted):
@@ -107,7 +100,11 @@ class BasicVsrMethod(Method):
             following = list(islice(frames, 1)) if len(pending) == length else []
             count = length - overlap if following else len(pending)
             if following and first and not endless:
-                self.warnings = (self._approximate(length, overlap),)
+                warning = (
+                    f"{self.name}: more than {length} frames are computed in pieces of {length} that "
+                    f"overlap by {overlap}, not as one sequence (--chunk N: pieces of N)"
+                )
+                self.warnings = (warning,)
             first = False
             yield list(pending), count
             pending = deque([*islice(pending, count, None), *following])
@@ -118,12 +115,6 @@ class BasicVsrMethod(Method):
             return self.chunk
         features = self.network.channels * x.shape[-2] * x.shape[-1] * x.element_size()
         return max(STORED // features, 1)
-
-    def _approximate(self, length: int, overlap: int) -> str:
-        return (
-            f"{self.name}: more than {length} frames are computed in pieces of {length} that overlap "
-            f"by {overlap}, not as one sequence (--chunk N: pieces of N)"
-        )
 
     def _backward(self, piece: Sequence[Tensor], count: int, kept: FeatureStack) -> None:
         """Puts the backward features of the first `count` frames on a stack, from the last on."""
@@ -140,6 +131,36 @@ class BasicVsrMethod(Method):
             flow: Tensor = self.network.spynet(x, neighbour)
         return flow
 
-    def _pixels(self, frame: Tensor) -> Tensor:
-        dtype = next(self.network.parameters()).dtype
-        return frame[None].to(self.device, dtype).contiguous(memory_format=self.layout)
+
+class FeatureStack:
+    """Tensors of one shape that are put on in order and taken off in reverse; memory stays flat."""
+
+    def __init__(self, limit: int = IN_MEMORY) -> None:
+        self.limit = limit
+        self.in_memory: list[Tensor] = []
+        self.bytes = 0
+        self.on_disk = 0
+        self.file: IO[bytes] | None = None
+
+    def push(self, features: Tensor) -> None:
+        if not self.on_disk and self.bytes + features.nbytes <= self.limit:
+            self.in_memory.append(features)
+            self.bytes += features.nbytes
+            return
+        if self.file is None:
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when it is forgotten
+            self.like = features
+        self.file.seek(self.on_disk * features.nbytes)
+        self.file.write(features.contiguous().cpu().view(torch.uint8).numpy().tobytes())
+        self.on_disk += 1
+
+    def pop(self) -> Tensor:
+        if not self.on_disk or self.file is None:
+            features = self.in_memory.pop()
+            self.bytes -= features.nbytes
+            return features
+        self.on_disk -= 1
+        size = self.like.nbytes
+        self.file.seek(self.on_disk * size)
+        raw = torch.frombuffer(bytearray(self.file.read(size)), dtype=self.like.dtype)
+        return raw.view(self.like.shape).to(self.like.device)

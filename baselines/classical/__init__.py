@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..spec import ANY_SCALE, MethodSpec
 
 
-def _resize(name: str, summary: str) -> MethodSpec:
-    return MethodSpec("spatial", ANY_SCALE, summary, "classical.resize:enlarge", (name,))
+def _resize(summary: str) -> MethodSpec:
+    return MethodSpec("spatial", ANY_SCALE, summary, "classical.resize:enlarge")
 
 
 def _interpolation(place: str, summary: str) -> MethodSpec:
@@ -14,12 +14,12 @@ def _interpolation(place: str, summary: str) -> MethodSpec:
 
 
 METHODS = {
-    "nearest": _resize("nearest", "the nearest pixel"),
-    "bilinear": _resize("bilinear", "linear between pixels"),
-    "bicubic": _resize("bicubic", "cubic, a = -0.5"),
-    "lanczos": _resize("lanczos", "windowed sinc of three lobes"),
-    "bilinear-half": _resize("bilinear-half", "bilinear by half-pixel centres, as published"),
-    "bicubic-half": _resize("bicubic-half", "bicubic by half-pixel centres, as published"),
+    "nearest": _resize("the nearest pixel"),
+    "bilinear": _resize("linear between pixels"),
+    "bicubic": _resize("cubic, a = -0.5"),
+    "lanczos": _resize("windowed sinc of three lobes"),
+    "bilinear-half": _resize("bilinear by half-pixel centres, as published"),
+    "bicubic-half": _resize("bicubic by half-pixel centres, as published"),
     "repeat": _interpolation("temporal:repeat", "the earlier frame again"),
     "blend": _interpolation(
         "temporal:blend", "the mean of the two frames, weighted by nearness in time"

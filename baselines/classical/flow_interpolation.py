@@ -147,6 +147,6 @@ def length(vectors: Array) -> Array:
     return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]), np.float32)
 
 
-def flow(settings: Settings) -> Flow:
+def flow(settings: Settings, name: str) -> Flow:
     """The method; it runs on the CPU whatever the device."""
     return Flow()

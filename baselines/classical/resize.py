@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..method import IsWanted, Outputs, Settings, WindowMethod, everything
+from ..method import Settings, WindowMethod
 
 Floats = NDArray[np.float64]
 BLOCK = 16  # pixels of an axis that one small matrix enlarges: a tenth of the time of one for all
@@ -41,19 +40,12 @@ def lanczos(distance: Floats) -> Floats:
     return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """The weight of a low-resolution pixel by its distance, zero from `reach` pixels on."""
-
-    weight: Callable[[Floats], Floats]
-    reach: int
-
-
-KERNELS = {
-    "nearest": Kernel(nearest, 1),
-    "bilinear": Kernel(bilinear, 1),
-    "bicubic": Kernel(bicubic, 2),
-    "lanczos": Kernel(lanczos, 3),
+# The weight of a low-resolution pixel by its distance, and from how many pixels on it is zero.
+KERNELS: dict[str, tuple[Callable[[Floats], Floats], int]] = {
+    "nearest": (nearest, 1),
+    "bilinear": (bilinear, 1),
+    "bicubic": (bicubic, 2),
+    "lanczos": (lanczos, 3),
 }
 
 
@@ -64,7 +56,7 @@ def resampling(kernel: str, scale: int, phase: float) -> tuple[Tensor, int]:
     float32; its rows sum to 1. Pixel x of the result reads coordinate (x - phase) / scale; the first
     tap is so many pixels after the first of the block (before it, where negative).
     """
-    weight, reach = KERNELS[kernel].weight, KERNELS[kernel].reach
+    weight, reach = KERNELS[kernel]
     centre = (np.arange(scale * BLOCK) - phase) / scale
     taps = np.floor(centre).astype(np.intp)[:, None] + np.arange(1 - reach, 1 + reach)
     weights = weight(centre[:, None] - taps)
@@ -86,6 +78,8 @@ def blocks(frame: Tensor, dim: int, first: int, taps: int) -> Tensor:
 class Enlarge(WindowMethod):
     """One frame, enlarged by a separable kernel and clipped to [0, 1]."""
 
+    spatial = True
+
     def __init__(self, name: str, kernel: str, scale: int, phase: float, device: str) -> None:
         self.name, self.kernel, self.scale = name, kernel, scale
         self.phase, self.device = phase, torch.device(device)
@@ -98,11 +92,6 @@ class Enlarge(WindowMethod):
         wide = (blocks(frame, -1, first, matrix.shape[1]) @ matrix.T).flatten(-2)[..., :width]
         tall = matrix @ blocks(wide, -2, first, matrix.shape[1]).mT
         return tall.flatten(-3, -2)[..., :height, :].clamp_(0, 1)
-
-    def stream(
-        self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
-    ) -> Outputs:
-        return super().stream(frames, (), is_wanted)  # it makes no frames between
 
 
 def enlarge(settings: Settings, name: str) -> Enlarge:

@@ -35,9 +35,9 @@ class Blend(WindowMethod):
         return torch.stack([first, *(torch.lerp(first, second, t) for t in times)])
 
 
-def repeat(settings: Settings) -> Repeat:
+def repeat(settings: Settings, name: str) -> Repeat:
     return Repeat()
 
 
-def blend(settings: Settings) -> Blend:
+def blend(settings: Settings, name: str) -> Blend:
     return Blend()

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..acceleration.convolution import conv2d
-from ..acceleration.processor import memory_format_of
-from ..acceleration.reference import uses_reference_kernels
+from ..acceleration.processor import memory_format_of, uses_reference_kernels
 from ..acceleration.swap import FastConv2d
 from ..flow_networks.fast import FastPWCNet
 from ..flow_networks.pwcnet import PWCNet

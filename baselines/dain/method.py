@@ -10,15 +10,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..flow_networks.pwcnet import flows_both_ways
-from ..method import DTYPES, Settings
+from ..method import DTYPES
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
-from ..tiling.box import Box
-from ..tiling.tiles import Cut
+from ..tiling.tiles import Box, Cut
 from .fast import SWAPS
 from .modules import SynthesisNet
 from .network import DAIN
-from .tiled import Pair, interpolate
+from .tiled import Side, interpolate
 
 
 def padding(size: int) -> tuple[int, int]:
@@ -73,11 +72,6 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
     before, after = 0, 1
     swaps = SWAPS
 
-    def __init__(
-        self, network: DAIN, settings: Settings, name: str = "dain", weights: str = ""
-    ) -> None:
-        super().__init__(network, settings, name, weights)
-
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 1 if t else 0
 
@@ -88,26 +82,21 @@ class DainMethod(NetworkMethod[DAIN, DainFrame]):
         first, second = window
         frames = [first.source.to(self.device)]
         if times:
-            pair = self.pair(first, second)
-            frames += [self.between(pair, t, first.box) for t in times]
+            sides, box = self.sides(first, second), first.box
+            tile = self.tiles.side(box.height, box.width)
+            new = [interpolate(self.network, sides, t, box, tile)[0] for t in times]
+            frames += [frame.clamp(0, 1) for frame in new]
         return torch.stack(frames)
 
-    def pair(self, first: DainFrame, second: DainFrame) -> Pair:
+    def sides(self, first: DainFrame, second: DainFrame) -> list[Side]:
         """Flow, depth, context and kernels of two frames, for all times between them."""
         with full_precision(self.device):
             flows = flows_both_ways(self.network.flow, first.pyramid, second.pyramid)
-        return Pair(
-            (first.pixels, second.pixels),
-            (first.depth, second.depth),
-            (first.context, second.context),
-            flows,
-            self.network.kernels(first.pixels, second.pixels),
-        )
-
-    def between(self, pair: Pair, t: float, box: Box) -> Tensor:
-        """The frame at time t: that part of the padded one."""
-        tile = self.tiles.side(box.height, box.width)
-        return interpolate(self.network, pair, t, box, tile)[0].clamp(0, 1)
+        kernels = self.network.kernels(first.pixels, second.pixels)
+        return [
+            Side(frame.pixels, frame.depth, frame.context, flow, kernel)
+            for frame, flow, kernel in zip((first, second), flows, kernels, strict=True)
+        ]
 
     def normalize(self, frame: Tensor) -> Tensor:
         """(1, 3, H, W), continued on all sides by its edge as DAIN's own program does it."""

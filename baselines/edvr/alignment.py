@@ -9,7 +9,7 @@ parameters are BasicSR's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -95,20 +95,31 @@ class PCD(nn.Module):
 
     def forward(self, f: Sequence[Tensor], r: Sequence[Tensor]) -> Tensor:
         """The features of a frame in register with the reference: (B, C, h, w)."""
-        dP = lrelu(self.offset_conv1["l3"](f[2], r[2]))
-        dP = lrelu(self.offset_conv2["l3"](dP))  # (2)
-        a: Tensor = lrelu(self.dcn_pack["l3"](f[2], dP))
-        for level, f_l, r_l in (("l2", f[1], r[1]), ("l1", f[0], r[0])):
-            here = lrelu(self.offset_conv1[level](f_l, r_l))
-            # A displacement of one pixel at half the size is one of two here.
-            here = lrelu(self.offset_conv2[level](torch.cat([here, 2 * upsample(dP)], 1)))
-            dP = lrelu(self.offset_conv3[level](here))  # (3)
-            a = torch.cat([self.dcn_pack[level](f_l, dP), upsample(a)], 1)
-            a = self.feat_conv[level](a)  # (4)
-            if level == "l2":
-                a = lrelu(a)
+        a = align(lambda name, level: getattr(self, name)[level], f, r)
         dP = lrelu(self.cas_offset_conv2(lrelu(self.cas_offset_conv1(a, r[0]))))
         return lrelu(self.cas_dcnpack(a, dP))
+
+
+def align(
+    layer: Callable[[str, str], nn.Module], f: Sequence[Tensor], r: Sequence[Tensor]
+) -> Tensor:
+    """PCD's pyramid: f sampled by offsets made of f and r, level by level from the coarsest.
+
+    layer: gives PCD's layer of that name and level.
+    """
+    dP = lrelu(layer("offset_conv1", "l3")(f[2], r[2]))
+    dP = lrelu(layer("offset_conv2", "l3")(dP))  # (2)
+    a: Tensor = lrelu(layer("dcn_pack", "l3")(f[2], dP))
+    for level, f_l, r_l in (("l2", f[1], r[1]), ("l1", f[0], r[0])):
+        here = lrelu(layer("offset_conv1", level)(f_l, r_l))
+        # A displacement of one pixel at half the size is one of two here.
+        here = lrelu(layer("offset_conv2", level)(torch.cat([here, 2 * upsample(dP)], 1)))
+        dP = lrelu(layer("offset_conv3", level)(here))  # (3)
+        a = torch.cat([layer("dcn_pack", level)(f_l, dP), upsample(a)], 1)
+        a = layer("feat_conv", level)(a)  # (4)
+        if level == "l2":
+            a = lrelu(a)
+    return a
 
 
 class TSA(nn.Module):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..acceleration.convolution import conv2d
-from ..acceleration.reference import uses_reference_kernels
+from ..acceleration.processor import uses_reference_kernels
 from ..acceleration.swap import FastConv2d
 from .alignment import PairConv, ResidualBlock
 

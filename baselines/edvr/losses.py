@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from ..losses import Losses, LossModule
-from ..spec import Stage
+from ..losses import CENTRE, CentreLosses
 from .alignment import reset_for_training
 from .network import EDVR
-
-CENTRE = 3  # of the frames of a training window
 
 
 def init_weights(network: EDVR) -> None:
@@ -22,28 +17,14 @@ def init_weights(network: EDVR) -> None:
         network.conv_last.weight.mul_(0.1)
 
 
-class EdvrLosses(LossModule):
-    """EDVR, which reads frames in [0, 1]; its loss is in [-1, 1] as STVUN's."""
+class EdvrLosses(CentreLosses):
+    """EDVR, the features of all frames of a batch computed at once."""
 
-    def __init__(self, network: EDVR, stage: Stage = "space") -> None:
-        super().__init__()
-        self.network: EDVR = network
+    network: EDVR
 
-    def forward(
-        self, small: Tensor, large: Tensor, between: Tensor, times: Sequence[float]
-    ) -> Losses:
+    def centre(self, frames: Tensor) -> Tensor:
         reach = self.network.frames // 2
-        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        count = frames.shape[1]
-        levels = [
-            level.view(-1, count, *level.shape[1:])
-            for level in self.network.features(frames.flatten(0, 1))
-        ]
-        window = [[level[:, k] for level in levels] for k in range(count)]
-        output = self.network.restore(window, frames[:, reach])
-        return {"space": self.difference(2 * output - 1, large[:, 0])}
-
-    def predict(self, small: Tensor, times: Sequence[float]) -> dict[str, Tensor]:
-        reach = self.network.frames // 2
-        frames = (small[:, CENTRE - reach : CENTRE + reach + 1] + 1) / 2
-        return {"existing": 2 * self.network(frames).unsqueeze(1) - 1}
+        frames = frames[:, CENTRE - reach : CENTRE + reach + 1]
+        levels = self.network.features(frames.flatten(0, 1))
+        each = [level.view(*frames.shape[:2], *level.shape[1:]).unbind(1) for level in levels]
+        return self.network.restore(list(zip(*each, strict=True)), frames[:, reach])

@@ -1,6 +1,6 @@
 """EDVR: the centre of an odd number of frames, four times larger (Wang et al., CVPR workshops 2019).
 
-Names of parameters are BasicSR's; `checkpoint_names` has those of the other releases.
+Names of parameters are BasicSR's; `canonical_name` has those of the other releases.
 """
 
 from __future__ import annotations

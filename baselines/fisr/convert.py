@@ -22,6 +22,8 @@ from ..weights.tensorflow_checkpoint import TensorFlowCheckpoint
 from .network import FISR
 from .pwcnet import FISRPWCNet
 
+Variables = dict[str, tuple[str, tuple[int, ...]]]
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"fisr": FISR, "fisr_pwcnet": FISRPWCNet}
 FIRST = {"FISRnet": "fisr", "pwcnet": "fisr_pwcnet"}  # scope that all variables of one are in
 
@@ -36,32 +38,17 @@ def convert(name: str, checkpoint: str | Path, out: str | Path | None = None) ->
     What else the checkpoint holds (the optimiser's state) is left out. The same checkpoint gives
     the same bytes. Raises MethodError, one line, if it is damaged or of another network.
     """
-    check_name(name)
+    variables = tensorflow_names(name)
     opened = TensorFlowCheckpoint(Path(os.path.expanduser(checkpoint)))
-    held = {
-        FIRST[scope] for scope in (key.split("/")[0] for key in opened.shapes) if scope in FIRST
-    }
+    scopes = {key.split("/")[0] for key in opened.entries}
+    held = {FIRST[scope] for scope in scopes if scope in FIRST}
     if held and name not in held:
         other = held.pop()
         raise MethodError(
             f"{name}: {opened.prefix} holds {other}; "
             f"type `stvt weights convert {other} {checkpoint}`"
         )
-    variables = tensorflow_names(name)
-    for key, (_, shape) in variables.items():
-        if key in opened.shapes and opened.shapes[key] != shape:  # before anything large is read
-            raise MethodError(
-                f"{name}: {opened.prefix}: {key} is {_shape(opened.shapes[key])}, "
-                f"not {_shape(shape)}"
-            )
-        if key in opened.entries and opened.entries[key].dtype.kind != "f":
-            raise MethodError(f"{name}: {opened.prefix}: {key} holds no floating-point numbers")
-    absent = [key for key in variables if key not in opened.shapes]
-    if absent:
-        raise MethodError(
-            f"{name}: {opened.prefix} is not of this network: {_lacks(absent, variables)}"
-        )
-    state = from_tensorflow(name, {key: opened.read(key) for key in variables})
+    state = _state(f"{name}: {opened.prefix}", variables, opened.entries, opened.read)
     broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
     if broken:
         raise MethodError(
@@ -83,44 +70,56 @@ def from_tensorflow(name: str, values: Mapping[str, NDArray[Any]]) -> dict[str, 
     values: TensorFlow variable -> array, kernels (kh, kw, in, out) or, of a transposed
             convolution, (kh, kw, out, in); others than the network's are ignored.
 
-    Raises MethodError if one is missing or of another shape.
+    Raises MethodError if one is missing, of another shape or not of floating-point numbers.
     """
-    variables = tensorflow_names(name)
-    absent = [key for key in variables if key not in values]
-    if absent:
-        raise MethodError(f"{name}: these are not its variables: {_lacks(absent, variables)}")
+    return _state(name, tensorflow_names(name), values, values.__getitem__)
+
+
+def _state(
+    where: str,
+    variables: Variables,
+    entries: Mapping[str, Any],
+    read: Callable[[str], NDArray[Any]],
+) -> dict[str, Tensor]:
+    """entries: variable -> what has its `shape` and `dtype`: compared before anything large is read."""
+    if absent := [key for key in variables if key not in entries]:
+        raise MethodError(
+            f"{where} is not of this network: {len(absent)} of {len(variables)} are missing: "
+            f"{', '.join(absent[:3])}{' ...' if len(absent) > 3 else ''}"
+        )
+    for key, (_, shape) in variables.items():
+        if entries[key].shape != shape:
+            raise MethodError(
+                f"{where}: {key} is {_shape(entries[key].shape)}, not {_shape(shape)}"
+            )
+        if entries[key].dtype.kind != "f":
+            raise MethodError(f"{where}: {key} holds no floating-point numbers")
     state = {}
-    for key, (own, shape) in variables.items():
-        value = np.asarray(values[key])
-        if value.shape != shape:
-            raise MethodError(f"{name}: {key} is {_shape(value.shape)}, not {_shape(shape)}")
+    for key, (own, _) in variables.items():
+        value = read(key)
         if value.ndim == 4:
             value = value.transpose(3, 2, 0, 1)
         tensor = torch.from_numpy(np.array(value, order="C"))
-        if name == "fisr" and re.search(r"sr\.conv_1\.", own):
+        if key.startswith("FISRnet/") and re.search(r"sr\.conv_1\.", own):
             # Shuffled afterwards: TensorFlow's channel k C + c is PyTorch's 4 c + k.
             tensor = tensor.view(4, -1, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
         state[own] = tensor
     return state
 
 
-def tensorflow_names(name: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+def tensorflow_names(name: str) -> Variables:
     """Variable -> its name in the network's state, and its shape in TensorFlow's layout.
 
     In the order in which the published programs create them.
     """
-    check_name(name)
-    with torch.device("meta"):
-        state = NETWORKS[name]().state_dict()
-    translate = _fisr_variable if name == "fisr" else _pwcnet_variable
-    return {translate(own): (own, _layout(value)) for own, value in state.items()}
-
-
-def check_name(name: str) -> None:
     if name not in NETWORKS:
         raise MethodError(
             f"no TensorFlow checkpoint is known for {name!r}; there are {', '.join(NETWORKS)}"
         )
+    with torch.device("meta"):
+        state = NETWORKS[name]().state_dict()
+    translate = _fisr_variable if name == "fisr" else _pwcnet_variable
+    return {translate(own): (own, _layout(value)) for own, value in state.items()}
 
 
 def _fisr_variable(own: str) -> str:
@@ -144,11 +143,6 @@ def _pwcnet_variable(own: str) -> str:
 def _layout(value: Tensor) -> tuple[int, ...]:
     shape = tuple(value.shape)
     return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape
-
-
-def _lacks(absent: list[str], variables: Mapping[str, object]) -> str:
-    some = f"{', '.join(absent[:3])}{' ...' if len(absent) > 3 else ''}"
-    return f"{len(absent)} of {len(variables)} are missing: {some}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -1,18 +1,13 @@
-"""The inputs of FISR: colours, warped frames, and the 29 channels; and the tiles that it works in."""
+"""The inputs of FISR: colours, warped and resized frames, and the 29 channels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
-
-from ..tiling.box import Box
-from .network import MULTIPLE
 
 FLOW_RANGE = 192  # pixels of flow that count as 1: twice the side of the patches of training
-MARGIN = 32  # pixels around a tile that the network sees and that are not kept
 FRACTIONS = 32  # of a pixel, to which the warped frames' coordinates are rounded
 
 # MATLAB's BT.601 in studio range, as the authors' program rounds it: not exact inverses.
@@ -96,16 +91,37 @@ def joined(frames: Tensor, flows: Tensor, warped: Tensor) -> Tensor:
     return torch.cat([part.flatten(1, 2) for part in parts], 1)
 
 
-def padded(window: Tensor) -> Tensor:
-    """Continued at the right and below by its edge to the sizes that the network takes."""
-    height, width = window.shape[-2:]
-    return pad(window, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+def doubled(image: Tensor) -> Tensor:
+    """Twice the size, bilinear by half-pixel centres; beyond the edge lies the last pixel but one.
 
-
-def tiles(whole: Box, height: int, width: int) -> Iterator[tuple[Box, Box]]:
-    """The tiles of at most that size that make up a frame: what is fed, and what is kept of it.
-
-    With height and width an R-th and a C-th of the frame's these are the authors' R x C tiles.
+    image: (..., h, w).
     """
-    for tile in whole.pieces(height, width):
-        yield tile.expand(MARGIN, whole), tile
+    for axis in (-2, -1):
+        nearer = 3 * image / 4
+        before, after = _mirrored(image, axis, -1) / 4, _mirrored(image, axis, 1) / 4
+        # Stacked behind its axis, so that flattening the two interleaves them.
+        image = torch.stack([before + nearer, nearer + after], axis).flatten(axis - 1, axis)
+    return image
+
+
+def halved(flow: Tensor) -> Tensor:
+    """A flow brought to half the size and length: smoothed, then the mean of each 2 x 2 block.
+
+    flow: (..., 2h, 2w). The smoothing is a Gaussian of sigma 1/2 cut off at two pixels.
+    """
+    kernel = [math.exp(-2 * k * k) for k in range(-2, 3)]
+    for axis in (-2, -1):
+        smoothed = torch.zeros_like(flow)
+        for k, weight in zip(range(-2, 3), kernel, strict=True):
+            smoothed = smoothed + weight / sum(kernel) * _mirrored(flow, axis, k)
+        flow = smoothed
+    rows = flow[..., ::2, :] + flow[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) / 8
+
+
+def _mirrored(x: Tensor, axis: int, shift: int) -> Tensor:
+    """x[i + shift] along an axis; outside, mirrored at the centre of the edge pixel."""
+    size = x.shape[axis]
+    period = max(2 * size - 2, 1)
+    place = (torch.arange(size, device=x.device) + shift) % period
+    return x.index_select(axis, torch.minimum(place, period - place))

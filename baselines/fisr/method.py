@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ..method import (
     HALF,
@@ -19,12 +20,11 @@ from ..method import (
     require_halfway,
     windows,
 )
-from ..tiling.box import Box
-from ..tiling.tiles import Cut, Tiles
-from .inputs import MARGIN, joined, padded, rgb_from_yuv, tiles, warped_halfway, yuv_from_rgb
+from ..network_method import CachedFrame
+from ..tiling.tiles import Box, Cut, Tiles, by_tiles
+from .inputs import doubled, halved, joined, rgb_from_yuv, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged
-from .resize import doubled, halved
 
 UNTRAINED_RESIDUE = 0.1  # of what `initialise` gives; 45 blocks in a row would explode otherwise
 
@@ -75,9 +75,10 @@ class FisrMethod(Method):
         self, frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
     ) -> Outputs:
         require_halfway("fisr", times)
-        cached = (CachedFrame(self, frame) for frame in frames)
+        cached = (FisrFrame(self, frame) for frame in frames)
         second: CachedPair | None = None
-        for k, (window, last, next_is_last) in enumerate(_with_next(cached)):
+        for k, ((*window, beyond), last) in enumerate(windows(cached, 1, 2)):
+            next_is_last = not last and beyond is window[2]
             first = second or CachedPair(window[0], window[1])
             second = CachedPair(window[1], window[2])
             exists = [
@@ -100,7 +101,7 @@ class FisrMethod(Method):
                 del yuv
             yield from outputs
 
-    def predicted(self, frames: Sequence[CachedFrame], pairs: Sequence[CachedPair]) -> Tensor:
+    def predicted(self, frames: Sequence[FisrFrame], pairs: Sequence[CachedPair]) -> Tensor:
         """The three frames of a window, (3, 3, 2h, 2w), YUV in [0, 1].
 
         frames: three in a row. pairs: the first two of them, and the last two.
@@ -109,31 +110,29 @@ class FisrMethod(Method):
         warped = torch.cat([frame for pair in pairs for frame in pair.warped])
         yuv = torch.cat([frame.yuv for frame in frames])
         height, width = yuv.shape[-2:]
-        window = padded(joined(yuv[None], flows[None], warped[None]))
+        window = joined(yuv[None], flows[None], warped[None])
+        window = pad(window, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
         large = self.enlarged(window, self.tiles.side(height, width))[0]
         return large[..., : 2 * height, : 2 * width].clamp_(0, 1)
 
     def enlarged(self, window: Tensor, tile: int | None) -> Tensor:
         """The network's output, by tiles of that side if there is one: (1, 3, 3, 2h, 2w)."""
+
+        def compute(around: Box) -> Tensor:
+            with self.autocast():
+                output: Tensor = self.network(around.cut(window))
+            return output.to(window.dtype)
+
+        whole = Box.whole(window)
         if tile is None:
-            return self._network(window)
-        whole, side = Box.whole(window), self.cut(tile).side
-        large = window.new_empty(1, 3, 3, 2 * whole.height, 2 * whole.width)
-        for fed, kept in tiles(whole, side, side):
-            enlarged_tile = self._network(fed.cut(window))
-            kept.scale(2).cut(large).copy_(kept.relative_to(fed).scale(2).cut(enlarged_tile))
-        return large
+            return compute(whole)
+        return by_tiles(whole, 2, self.cut(tile), compute)
 
     def cut(self, tile: int) -> Cut:
-        """The authors' margin; the network sees farther, so there are seams."""
-        return Cut(max(tile // MULTIPLE * MULTIPLE - 2 * MARGIN, MULTIPLE), MARGIN)
+        """The authors' margin of 32 pixels; the network sees farther, so there are seams."""
+        return Cut.on_grid(tile, MULTIPLE)
 
-    def _network(self, window: Tensor) -> Tensor:
-        with self.autocast():
-            output: Tensor = self.network(window)
-        return output.to(window.dtype)
-
-    def flow(self, first: CachedFrame, second: CachedFrame) -> Tensor:
+    def flow(self, first: FisrFrame, second: FisrFrame) -> Tensor:
         """From one frame to another, (1, 2, h, w) in pixels."""
         height, width = first.yuv.shape[-2:]
         tile = self.tiles.side(height, width)
@@ -142,11 +141,10 @@ class FisrMethod(Method):
         return halved(enlarged(flow)[..., : 2 * height, : 2 * width])
 
 
-class CachedFrame:
+class FisrFrame(CachedFrame):
     """A frame and what is computed of it alone, once, when first asked for."""
 
-    def __init__(self, method: FisrMethod, source: Tensor) -> None:
-        self.method, self.source = method, source
+    method: FisrMethod
 
     @cached_property
     def yuv(self) -> Tensor:
@@ -170,7 +168,7 @@ class CachedFrame:
 class CachedPair:
     """The flows between two successive frames and what they warp, once, when asked for."""
 
-    def __init__(self, first: CachedFrame, second: CachedFrame) -> None:
+    def __init__(self, first: FisrFrame, second: FisrFrame) -> None:
         self.first, self.second = first, second
 
     @cached_property
@@ -184,16 +182,3 @@ class CachedPair:
         """Two estimates of the frame halfway, (1, 3, h, w) each, YUV in [0, 255]."""
         there, back = self.flows
         return warped_halfway(self.second.rgb, there), warped_halfway(self.first.rgb, back)
-
-
-def _with_next(
-    frames: Iterable[CachedFrame],
-) -> Iterator[tuple[list[CachedFrame], bool, bool]]:
-    """For each frame its window of three, whether it is the last, and whether the next is."""
-    waiting: list[CachedFrame] | None = None
-    for window, last in windows(frames, 1, 1):
-        if waiting is not None:
-            yield waiting, False, last
-        waiting = window
-    if waiting is not None:
-        yield waiting, True, False

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .resize import enlarge_from_corner
+from ..edvr.alignment import conv
 
 CHANNELS = 29  # of the input: three frames, four flows, four warped frames
 WIDTHS = (64, 128, 256)  # of the stages of encoder and decoder
@@ -16,7 +16,7 @@ MULTIPLE = 32  # of which height and width have to be: quartered, then halved th
 class FISR(nn.Module):
     """Three U-nets of the same shape, from a quarter of the size to the whole.
 
-    The names in its state are those of TensorFlow's variables, as `fisr_convert` translates them.
+    The names in its state are those of TensorFlow's variables, as `convert` translates them.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FISR(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """Three frames, at the times 0.5, 1 and 1.5 of the window's 0, 1 and 2.
 
-        window: (B, 29, h, w), h and w multiples of 32, as `fisr_inputs.joined` gives it.
+        window: (B, 29, h, w), h and w multiples of 32, as `inputs.joined` gives it.
         Returns (B, 3, 3, 2h, 2w): frame; Y, U, V in [0, 1], not clipped.
         """
         output = self.levels(window)[-1]
@@ -78,7 +78,7 @@ class Block(nn.Sequential):
 
     def __init__(self, before: int, width: int, residuals: int = 2) -> None:
         super().__init__()
-        self.add_module("conv_0", _convolution(before, width))
+        self.add_module("conv_0", conv(before, width))
         for k in range(residuals):
             self.add_module(f"res_block_{k}", Residual(width))
         self.add_module("relu", nn.ReLU())
@@ -89,7 +89,7 @@ class Upwards(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.resize = _convolution(2 * width, width)
+        self.resize = conv(2 * width, width)
         self.block = Block(2 * width, width)
 
     def forward(self, x: Tensor, skipped: Tensor) -> Tensor:
@@ -103,8 +103,8 @@ class Residual(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv_0 = _convolution(width, width)
-        self.conv_1 = _convolution(width, width)
+        self.conv_0 = conv(width, width)
+        self.conv_1 = conv(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.conv_1(functional.relu(self.conv_0(functional.relu(x))))
@@ -117,11 +117,11 @@ class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         width = WIDTHS[0]
-        self.conv_0 = _convolution(width, width)
+        self.conv_0 = conv(width, width)
         self.res_block_0 = Residual(width)
-        self.conv_1 = _convolution(width, 4 * width)
+        self.conv_1 = conv(width, 4 * width)
         self.shuffle = nn.PixelShuffle(2)
-        self.conv_2 = _convolution(width, channels)
+        self.conv_2 = conv(width, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.relu(self.res_block_0(self.conv_0(x)))
@@ -129,5 +129,16 @@ class Head(nn.Module):
         return output
 
 
-def _convolution(before: int, after: int) -> nn.Conv2d:
-    return nn.Conv2d(before, after, 3, padding=1)
+def enlarge_from_corner(x: Tensor, factor: int) -> Tensor:
+    """Bilinear as in TensorFlow 1: output i lies at input i / factor, beyond the last is the last.
+
+    out[f i + j] = (1 - j/f) x[i] + (j/f) x[i + 1] along each axis; no half-pixel shift.
+
+    x: (B, C, h, w). Returns (B, C, factor * h, factor * w).
+    """
+    height, width = x.shape[-2:]
+    # With the last pixel repeated once, these are the positions of aligned corners.
+    repeated = functional.pad(x, (0, 1, 0, 1), mode="replicate")
+    size = factor * height + 1, factor * width + 1
+    enlarged = functional.interpolate(repeated, size, mode="bilinear", align_corners=True)
+    return enlarged[..., :-1, :-1]

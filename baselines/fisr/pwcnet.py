@@ -14,16 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..ops.correlation import RADIUS, correlation
+from ..flow_networks.pwcnet import CONTEXT, DENSE, PYRAMID, WARPING, costs
+from ..ops.correlation import RADIUS
 from ..ops.warp import full_precision, warp_border
-from ..tiling.box import Box
-from ..tiling.tiles import Cut, by_tiles
-from .resize import enlarge_from_corner
+from ..tiling.tiles import Box, Cut, by_tiles
+from .network import enlarge_from_corner
 
-PYRAMID = (16, 32, 64, 96, 128, 196)  # channels of levels 1 to 6
-DENSE = (128, 128, 96, 64, 32)  # channels that each layer of an estimator adds
-CONTEXT = ((128, 1), (128, 2), (128, 4), (96, 8), (64, 16), (32, 1))  # channels, dilation
-WARPING = {5: 0.625, 4: 1.25, 3: 2.5, 2: 5.0}  # left over from NVIDIA's units, learnt with
 MULTIPLE = 64
 # Pixels around one of level 2 that its flow depends on: by the costs, the estimator, the context.
 REACH = RADIUS + len(DENSE) + sum(dilation for _, dilation in CONTEXT) + 1
@@ -32,7 +28,7 @@ REACH = RADIUS + len(DENSE) + sum(dilation for _, dilation in CONTEXT) + 1
 class FISRPWCNet(nn.Module):
     """The flow from one image to another, at their own size.
 
-    The names in its state are the last parts of TensorFlow's, as `fisr_convert` translates them.
+    The names in its state are the last parts of TensorFlow's, as `convert` translates them.
     """
 
     def __init__(self) -> None:
@@ -100,7 +96,9 @@ class FISRPWCNet(nn.Module):
             up = self._head(f"up_flow{level + 1}", flows[-1])
             feature = self.get_submodule(f"up_feat{level + 1}")(x)
             here = first[level - 2]
-            warped = warp_against(second[level - 2], WARPING[level] * up)
+            warped = warp_against(
+                second[level - 2], WARPING[level] * up
+            )  # the units are NVIDIA's, learnt with
             if level == 2 and tile is not None:
                 flows.append(self._by_tiles([here, warped, up, feature], tile))
             else:
@@ -112,13 +110,10 @@ class FISRPWCNet(nn.Module):
         """The flow of level 2, of pieces of so many pixels with all that they depend on."""
         cut = Cut(max(tile - 2 * REACH, REACH), REACH)
 
-        def compute(around: Box, kept: Box) -> Tensor:
-            x = self._estimated(2, *(around.cut(part) for part in parts))
-            return kept.cut(self._flow(2, x))
+        def compute(around: Box) -> Tensor:
+            return self._flow(2, self._estimated(2, *(around.cut(part) for part in parts)))
 
-        whole = Box.whole(parts[0])
-        output = parts[2].new_empty(len(parts[2]), 2, whole.height, whole.width)
-        return by_tiles(output, whole, whole, cut, compute)
+        return by_tiles(Box.whole(parts[0]), 1, cut, compute)
 
     def _estimated(
         self, level: int, here: Tensor, warped: Tensor, up: Tensor, feature: Tensor
@@ -150,10 +145,6 @@ class FISRPWCNet(nn.Module):
 def enlarged(flow: Tensor) -> Tensor:
     """The flow of level 2 at the size, and in pixels, of the images."""
     return 4 * enlarge_from_corner(flow, 4)
-
-
-def costs(first: Tensor, second: Tensor) -> Tensor:
-    return functional.leaky_relu(correlation(first, second), 0.1)
 
 
 def warp_against(image: Tensor, flow: Tensor) -> Tensor:

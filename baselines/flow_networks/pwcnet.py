@@ -78,7 +78,7 @@ class PWCNet(nn.Module):
         Returns five of (B, 2, H / 2^level, W / 2^level), all in twentieths of an input pixel.
         """
         flows = []
-        x = self.dense(6, _costs(first[-1], second[-1]))
+        x = self.dense(6, costs(first[-1], second[-1]))
         flow = self._head("predict_flow6", x)
         for level in (5, 4, 3, 2):
             flows.append(flow)
@@ -86,7 +86,7 @@ class PWCNet(nn.Module):
             feature = self.get_submodule(f"upfeat{level + 1}")(x)
             here = first[level - 2]
             warped = self.warp(second[level - 2], WARPING[level] * up)
-            x = self.dense(level, torch.cat([_costs(here, warped), here, up, feature], 1))
+            x = self.dense(level, torch.cat([costs(here, warped), here, up, feature], 1))
             flow = self._head(f"predict_flow{level}", x)
         for k in range(1, 7):
             x = self.get_submodule(f"dc_conv{k}")(x)
@@ -135,5 +135,5 @@ def _pyramid_names(level: int) -> tuple[str, str, str]:
     return (f"conv{level}{ends[0]}", f"conv{level}{ends[1]}", f"conv{level}{ends[2]}")
 
 
-def _costs(first: Tensor, second: Tensor) -> Tensor:
+def costs(first: Tensor, second: Tensor) -> Tensor:
     return nn.functional.leaky_relu(correlation(first, second), 0.1)

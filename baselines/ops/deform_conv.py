@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..acceleration.reference import uses_reference_kernels
+from ..acceleration.processor import uses_reference_kernels
 
 _Form = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 

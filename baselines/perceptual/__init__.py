@@ -81,13 +81,10 @@ LPIPS_VGG = _features(
         "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
     ),
 )
-DISTS = NetworkSpec(
+DISTS = _features(
     name="dists",
-    kind="backbone",
-    scales=(1,),
     summary="what DISTS weights features by",
     network="perceptual.network:DistsWeights",
-    own_file_name=False,
     key_prefix="alpha",
     probe=lambda pattern, _: (pattern(1, 1475, 1, 1),),
     checkpoints={

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..clip_method import ClipMethod
-from ..network_method import CachedFrame
+from ..network_method import CachedFrame, ClipMethod
 from ..tiling.tiles import Cut
 from .network import MULTIPLE, RSTT, SMALLEST, enlarge
 
@@ -18,7 +17,6 @@ GRID = 4 * MULTIPLE  # pixels after which windows of all stages begin anew
 class RsttMethod(ClipMethod[RSTT, CachedFrame]):
     """RSTT for frames of any h and w; smaller ones than it takes are continued by their edge."""
 
-    frame_class = CachedFrame
     smallest = SMALLEST
 
     def outputs(self, clip: Sequence[CachedFrame], places: Sequence[int]) -> Tensor:
@@ -33,4 +31,4 @@ class RsttMethod(ClipMethod[RSTT, CachedFrame]):
 
     def cut(self, tile: int) -> Cut:
         """Tiles and margins of whole grids, so that windows lie where they do in the frame."""
-        return Cut(max(tile // GRID * GRID - 2 * GRID, GRID), GRID)
+        return Cut.on_grid(tile, GRID)

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..spec import ANY_SCALE, Checkpoint, NetworkSpec, Pretrained, Stage, Variant
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SIZES = {"": 64, "-s": 16, "-m": 32}  # channels of the features
 SUMMARIES = {
@@ -36,8 +39,7 @@ OURS = ("-unaligned", "-mean")  # that leave out what only the compact sizes hav
 def arguments(size: str, ablation: str) -> dict[str, Any]:
     """The arguments of STVUN's class for a size and an ablation."""
     from ..flow_networks.light import LightFlow
-    from .aligned_fusion import AlignedFusion
-    from .blending_mask import BlendingMask
+    from .network import AlignedFusion, BlendingMask
 
     width = SIZES[size]
     return {
@@ -92,6 +94,22 @@ def published_names(state: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
+def convert_pwcnet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """PWC-Net's weights for RGB in [-1, 1] enlarged by 4, and a flow in pixels of before that.
+
+    Published ones are for BGR in [0, 1], and give twentieths of a pixel of what they see. The
+    finest flow is the sum of two layers' outputs, which nothing else reads.
+    """
+    first, converted = "conv1a.0", dict(state)
+    colours = state[f"{first}.weight"]
+    converted[f"{first}.weight"] = colours.flip(1) / 2
+    converted[f"{first}.bias"] = state[f"{first}.bias"] + colours.sum((1, 2, 3)) / 2
+    for last in ("predict_flow2", "dc_conv7"):
+        for kind in ("weight", "bias"):
+            converted[f"{last}.{kind}"] = state[f"{last}.{kind}"] * 5  # 20 / 4
+    return {key: one for key, one in converted.items() if not key.startswith("deconv2.")}
+
+
 SPEC = NetworkSpec(
     name="stvun",
     kind="space-time",
@@ -113,7 +131,7 @@ SPEC = NetworkSpec(
         role="flow network",
         part="pwcnet",
         stages=("joint",),
-        convert="stvun.pretrained:convert_pwcnet",
+        convert=convert_pwcnet,
     ),
     rename=published_names,
     arguments_of=form_of,

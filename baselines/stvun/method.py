@@ -13,7 +13,6 @@ from ..errors import MethodError
 from ..flow_networks.pwcnet import flows_both_ways
 from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
-from ..tiling.tiles import Cut
 from .fast import SWAPS
 from .network import CENTRE, FRAMES, STVUN, blend
 
@@ -28,13 +27,8 @@ class StvunFrame(CachedFrame):
         self._flows = WeakKeyDictionary[StvunFrame, Tensor]()
 
     @cached_property
-    def e(self) -> list[Tensor]:
-        features: list[Tensor] = self.method.network.encoder(self.pixels)
-        return features
-
-    @cached_property
     def theta(self) -> list[Tensor] | None:
-        return self.method.network.embedding(self.e)
+        return self.method.network.embedding(self.features)
 
     @cached_property
     def pyramid(self) -> list[Tensor]:
@@ -62,9 +56,12 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
     frame_class = StvunFrame
     before = after = CENTRE
     swaps = SWAPS
+    # A sixth of the tile as margin costs 2.25 times the work. The space pass depends on 53 pixels
+    # around, so more than 64 would change nothing there.
+    margins = 96, 4
 
     def __init__(
-        self, network: STVUN, settings: Settings, name: str = "stvun", weights: str = ""
+        self, network: STVUN, settings: Settings, name: str = "", weights: str = ""
     ) -> None:
         super().__init__(network, settings, name, weights)
         self.scale = network.scale
@@ -76,11 +73,11 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         centre, following = window[CENTRE], window[CENTRE + 1]
         height, width = (self.scale * size for size in centre.source.shape[-2:])
         E = self._fused(window)
-        Y_3, D = self.network.super_resolve(centre.pixels, centre.e, E)
+        Y_3, D = self.network.super_resolve(centre.pixels, centre.features, E)
         Y = [Y_3]
         for T in times:
             f_34, f_43 = centre.flows_with(following)
-            X, e = (centre.pixels, following.pixels), (centre.e, following.e)
+            X, e = (centre.pixels, following.pixels), (centre.features, following.features)
             Y.append(self.network.interpolate(*blend(T, X, e, f_34, f_43, self.network.mask), D))
         return ((torch.cat(Y)[..., :height, :width] + 1) / 2).clamp(0, 1)
 
@@ -91,21 +88,16 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
             scores = self.network.confidence(torch.stack([self.normalize(x) for x in window], 1))
         return scores[0, ..., :height, :width]
 
+    def features(self, pixels: Tensor) -> list[Tensor]:
+        levels: list[Tensor] = self.network.encoder(pixels)
+        return levels
+
     def normalize(self, frame: Tensor) -> Tensor:
         return 2 * super().normalize(frame) - 1
 
-    def cut(self, tile: int) -> Cut:
-        """Both numbers are multiples of 16, for the coarsest flow level; together 48 at least.
-
-        A sixth of the tile as margin costs 2.25 times the work. The space pass depends on 53
-        pixels around, so more than 64 would change nothing there.
-        """
-        margin = self.multiple * min(max(tile // 96, 1), 4)
-        return Cut(max(tile // self.multiple * self.multiple - 2 * margin, self.multiple), margin)
-
     def _fused(self, window: Sequence[StvunFrame]) -> list[Tensor]:
         """The fused features of a window, aligned before if the network wants that."""
-        e = [frame.e for frame in window]
+        e = [frame.features for frame in window]
         if self.network.aligned:
             ahead = [window[t].flow_to(window[t + 1]) for t in range(CENTRE, FRAMES - 1)]
             back = [window[t].flow_to(window[t - 1]) for t in range(CENTRE, 0, -1)]

@@ -45,8 +45,7 @@ def stream_in_tiles(
     """`method.stream`, whose networks go on in tiles of half the side when memory runs out.
 
     The input frames that the next output reads are kept (all, where it may read all), so that
-    nothing is asked for twice. The
-    side stays with the method: its next stream begins with it.
+    nothing is asked for twice. The side stays with the method: its next stream begins with it.
     tell: given a line each time.
     Raises the error of memory if the tiles cannot be smaller or the method has none.
     """

@@ -1,14 +1,95 @@
-"""Tiled inference: a frame computed tile by tile, each with a margin that is cut off."""
+"""Parts of a frame: tiles and bands take less memory, and give the same but for what a margin cuts off."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..method import Settings
-from .box import Box
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels (y, x) of a frame with top <= y < bottom and left <= x < right."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @classmethod
+    def whole(cls, frame: Tensor) -> Box:
+        return cls(0, frame.shape[-2], 0, frame.shape[-1])
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    def cut(self, frame: Tensor) -> Tensor:
+        """This part of a frame."""
+        return frame[..., self.top : self.bottom, self.left : self.right]
+
+    def expand(self, margin: int, within: Box) -> Box:
+        """With a margin on all sides, as far as the other box has it."""
+        return Box(
+            max(self.top - margin, within.top),
+            min(self.bottom + margin, within.bottom),
+            max(self.left - margin, within.left),
+            min(self.right + margin, within.right),
+        )
+
+    def relative_to(self, outer: Box) -> Box:
+        """The box with its coordinates relative to the corner of another."""
+        top, left = self.top - outer.top, self.left - outer.left
+        return Box(top, top + self.height, left, left + self.width)
+
+    def scale(self, factor: int) -> Box:
+        """The box of the same part in a frame enlarged by a factor."""
+        return Box(factor * self.top, factor * self.bottom, factor * self.left, factor * self.right)
+
+    def pieces(self, height: int, width: int) -> Iterator[Box]:
+        """Boxes of at most that size that make up this one.
+
+        >>> [(piece.top, piece.left) for piece in Box(0, 3, 10, 14).pieces(2, 3)]
+        [(0, 10), (0, 13), (2, 10), (2, 13)]
+        """
+        for top in range(self.top, self.bottom, height):
+            for left in range(self.left, self.right, width):
+                bottom, right = min(top + height, self.bottom), min(left + width, self.right)
+                yield Box(top, bottom, left, right)
+
+
+def in_bands(
+    function: Callable[[Tensor], tuple[Tensor, ...]], frame: Tensor, rows: int, margin: int
+) -> tuple[Tensor, ...]:
+    """`function(frame)`, computed from bands of `rows` rows with `margin` more on either side.
+
+    function: gives one or more tensors, each as high as its input or a whole fraction of it; an
+              output row depends on no more than `margin` input rows above and below.
+    rows, margin: multiples of those fractions' denominators, so that bands start on whole rows.
+
+    The margins are cut to the frame, where the function pads as it does for the whole.
+    """
+    height = frame.shape[-2]
+    if rows >= height:
+        return function(frame)
+    bands = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        start, stop = max(top - margin, 0), min(bottom + margin, height)
+        parts = []
+        for part in function(frame[..., start:stop, :]):
+            finer = (stop - start) // part.shape[-2]
+            parts.append(part[..., (top - start) // finer : (bottom - start) // finer, :])
+        bands.append(parts)
+    return tuple(torch.cat(parts, -2) for parts in zip(*bands, strict=True))
 
 
 @dataclass(frozen=True)
@@ -22,22 +103,27 @@ class Cut:
     side: int
     margin: int
 
+    @classmethod
+    def on_grid(cls, tile: int, grid: int, margins: int = 1) -> Cut:
+        """For tiles of about that side, margins included; the margin is so many times the grid."""
+        return cls(max(tile // grid - 2 * margins, 1) * grid, margins * grid)
 
-def by_tiles(
-    output: Tensor, kept: Box, within: Box, cut: Cut, compute: Callable[[Box, Box], Tensor]
-) -> Tensor:
-    """Fills `output` with what `compute` gives for the tiles of a frame, and returns it.
 
-    output:  a whole number of times as large as `kept`.
-    kept:    the part of the frame that is wanted; within: the frame, where margins end.
-    compute: given a tile with its margin and, counted from its corner, the part of it that is
-             kept, computes that part, as many times larger as `output` is.
+def by_tiles(whole: Box, scale: int, cut: Cut, compute: Callable[[Box], Tensor]) -> Tensor:
+    """What `compute` gives for a frame, put together from its tiles.
+
+    whole:   the frame.
+    compute: given a tile with its margin, computes it, (..., scale * h, scale * w).
     """
-    scale = output.shape[-1] // kept.width
-    for piece in kept.pieces(cut.side, cut.side):
-        around = piece.expand(cut.margin, within)
-        larger = piece.relative_to(kept).scale(scale)
-        larger.cut(output).copy_(compute(around, piece.relative_to(around)))
+    output: Tensor | None = None
+    for piece in whole.pieces(cut.side, cut.side):
+        around = piece.expand(cut.margin, whole)
+        kept = piece.relative_to(around).scale(scale).cut(compute(around))
+        if output is None:
+            height, width = scale * whole.height, scale * whole.width
+            output = kept.new_empty(*kept.shape[:-2], height, width)
+        piece.scale(scale).cut(output).copy_(kept)
+    assert output is not None  # no frame is empty
     return output
 
 

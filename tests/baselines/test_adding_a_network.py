@@ -18,8 +18,7 @@ from stvt.baselines import Settings, WindowMethod, build, register
 from stvt.baselines.losses import LossModule, mean_absolute_difference
 from stvt.baselines.registry import METHODS, NETWORKS
 from stvt.baselines.spec import NetworkSpec, Stage, Variant
-from stvt.baselines.tiling.box import Box
-from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
+from stvt.baselines.tiling.tiles import Box, Cut, Tiles, by_tiles
 from stvt.cli.main import main
 from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.datasets.frames import write_frame
@@ -63,12 +62,10 @@ class TinyMethod(WindowMethod):
         if tile is None:
             return self.enlarged(window, times)
 
-        def compute(around: Box, kept: Box) -> Tensor:
-            return kept.scale(4).cut(self.enlarged(around.cut(window), times))
+        def compute(around: Box) -> Tensor:
+            return self.enlarged(around.cut(window), times)
 
-        whole = Box.whole(window)
-        made = window.new_empty(1 + len(times), 3, 4 * whole.height, 4 * whole.width)
-        return by_tiles(made, whole, whole, Cut(tile - 2 * MARGIN, MARGIN), compute)
+        return by_tiles(Box.whole(window), 4, Cut(tile - 2 * MARGIN, MARGIN), compute)
 
     def enlarged(self, window: Tensor, times: Sequence[float]) -> Tensor:
         frames: Tensor = self.network(window[None], times)[0]

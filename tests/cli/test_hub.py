@@ -15,7 +15,7 @@ import pytest
 from stvt.baselines import SHIPPED, MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.registry import CHECKPOINTS
-from stvt.baselines.weights import hub
+from stvt.baselines.weights import store
 from stvt.baselines.weights.store import find_weights, read_record, trained_on
 from stvt.cli.main import main
 from stvt.core.files import sha256_of
@@ -107,7 +107,7 @@ def home(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.mark.parametrize("action", ["fetch", "add"])
 def test_weights_come_from_the_hub(action: str, home: Path, packed: Path) -> None:
-    hub._fetch.cache_clear()
+    store._fetch_from_hub.cache_clear()
     assert main(["weights", action, "hf:owner/name/edvr-s.safetensors"]) == 0
     came = home / "edvr-s.safetensors"
     assert sha256_of(came) == sha256_of(packed / came.name)
@@ -130,13 +130,13 @@ def test_weights_named_for_a_method_may_be_of_the_hub(
     packed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = Path("hf:owner/name/edvr-s.safetensors")
-    monkeypatch.setattr(hub, "_fetch", lambda text: packed / text.rpartition("/")[2])
+    monkeypatch.setattr(store, "_fetch_from_hub", lambda text: packed / text.rpartition("/")[2])
     assert find_weights("edvr-s", Settings(weights={"edvr-s": place})).parent == packed
 
 
 def test_a_wrong_place_and_a_missing_extra_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MethodError, match="is not of the form hf:OWNER/NAME/FILE"):
-        hub.local_file("hf:name.safetensors")
+        store.local_file("hf:name.safetensors")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MethodError, match=r"pip install 'stvt\[hub\]'"):
-        hub.local_file("hf:owner/name/missing.safetensors")
+        store.local_file("hf:owner/name/missing.safetensors")

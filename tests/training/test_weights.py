@@ -12,7 +12,7 @@ import stvt
 from stvt import baselines
 from stvt.baselines.flow_networks.pwcnet import PWCNet
 from stvt.baselines.registry import loss_module
-from stvt.baselines.stvun.pretrained import convert_pwcnet
+from stvt.baselines.stvun import convert_pwcnet
 from stvt.baselines.weights.load import initialise
 from stvt.baselines.weights.store import trained_on
 from stvt.cli.main import main

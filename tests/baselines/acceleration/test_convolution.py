@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stvt.baselines.acceleration import few_outputs, nnpack, processor, winograd
+from stvt.baselines.acceleration import convolution, processor, winograd
 from stvt.baselines.acceleration.convolution import conv2d
-from stvt.baselines.acceleration.processor import memory_format_for
-from stvt.baselines.acceleration.reference import reference_kernels
+from stvt.baselines.acceleration.processor import memory_format_for, reference_kernels
 from tests.builders.counting import operations_of
 
 NNPACK = processor.has_nnpack()
@@ -254,8 +253,7 @@ def test_strips_do_not_show(kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) 
     whole, thin = convolve(x, weight, bias), convolve(x, few)
     planes = x.contiguous()  # which NNPACK reads
     by_planes = convolve(planes, weight, bias)
-    monkeypatch.setattr(nnpack, "WORKSPACE", 1)
-    monkeypatch.setattr(few_outputs, "WORKSPACE", 1)
+    monkeypatch.setattr(convolution, "WORKSPACE", 1)
     monkeypatch.setattr(winograd, "STRIP", {kind: 1})
     torch.testing.assert_close(convolve(planes, weight, bias), by_planes, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(convolve(x, weight, bias), whole, rtol=1e-4, atol=1e-4)

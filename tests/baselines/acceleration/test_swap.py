@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines.acceleration import processor
-from stvt.baselines.acceleration.reference import reference_kernels
+from stvt.baselines.acceleration.processor import reference_kernels
 from stvt.baselines.acceleration.swap import FastConv2d, FastSequential, accelerate
 from tests.builders.counting import operations_of
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from stvt.baselines import Method, Settings, build
 from stvt.baselines.basicvsr import method as module
-from stvt.baselines.basicvsr.features import FeatureStack
-from stvt.baselines.basicvsr.method import BasicVsrMethod
+from stvt.baselines.basicvsr.method import BasicVsrMethod, FeatureStack
 from stvt.baselines.basicvsr.network import BasicVSR
 from stvt.baselines.cascade import Cascade
 from stvt.baselines.method import Scene

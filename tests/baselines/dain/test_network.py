@@ -17,11 +17,11 @@ from stvt.baselines.dain.fast import SWAPS, FastUnit
 from stvt.baselines.dain.hourglass import Hourglass
 from stvt.baselines.dain.method import DainFrame, DainMethod, padding
 from stvt.baselines.dain.network import DAIN
-from stvt.baselines.dain.tiled import Pair, interpolate, log_depth
+from stvt.baselines.dain.tiled import BandedHourglass, Side, interpolate
 from stvt.baselines.errors import MethodError
 from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.tiles import Box
 from stvt.baselines.weights.load import initialise
 from tests.golden_cases import (
     GOLDEN,
@@ -151,10 +151,11 @@ def from_files(network: DAIN, case: Arrays) -> float:
     with torch.inference_mode():
         first, second = (DainFrame(method, image.to(dtype) / 255) for image in images)
         assert first.pixels.shape == (1, 3, 128, 192)
-        pair = method.pair(first, second)
+        sides = method.sides(first, second)
         [t] = case["times"]
-        made = interpolate(method.network, pair, float(t), first.box)
-        assert torch.equal(method.between(pair, float(t), first.box), made[0].clamp(0, 1))
+        made = interpolate(method.network, sides, float(t), first.box)
+        [_, new] = method.outputs([first, second], [float(t)])
+        assert torch.equal(new, made[0].clamp(0, 1))
         return error(made, case, "out")
 
 
@@ -196,18 +197,22 @@ def test_a_long_stream_equals_its_pairs_one_by_one(network: DAIN, small_padding:
         assert (frame - one_by_one[t]).abs().max() < 1e-10 * one_by_one[t].abs().max()
 
 
-def pair_of(network: DAIN, images: Tensor, *, contexts: bool = True) -> Pair:
+def sides_of(network: DAIN, images: Tensor, *, contexts: bool = True) -> list[Side]:
     """What `tiled.interpolate` reads of two frames."""
     pyramids = [network.flownets.pyramid(image[None]) for image in images]
     depths = network.depthNet(images)
     context = network.context(images, depths)
-    return Pair(
-        (images[:1], images[1:]),
-        (depths[:1], depths[1:]),
-        (context[:1], context[1:]) if contexts else (None, None),
-        (network.flow(pyramids[0], pyramids[1]), network.flow(pyramids[1], pyramids[0])),
-        network.kernels(images[:1], images[1:]),
-    )
+    kernels = network.kernels(images[:1], images[1:])
+    return [
+        Side(
+            images[k : k + 1],
+            depths[k : k + 1],
+            context[k : k + 1] if contexts else None,
+            network.flow(pyramids[k], pyramids[1 - k]),
+            kernels[k],
+        )
+        for k in (0, 1)
+    ]
 
 
 def test_work_by_pieces_and_bands_is_the_plain_forward(
@@ -220,11 +225,11 @@ def test_work_by_pieces_and_bands_is_the_plain_forward(
     box = Box(3, 44, 10, 57)
     with torch.inference_mode():
         plain = box.cut(network(images[:1], images[1:], [0.25])[:, 0])
-        whole = interpolate(network, pair_of(network, images), 0.25, box)
+        whole = interpolate(network, sides_of(network, images), 0.25, box)
         assert whole.shape == (1, 3, 41, 47)
         monkeypatch.setattr(tiled, "INPUT_BAND", 1)
         monkeypatch.setattr(tiled, "SYNTHESIS_BAND", 1)
-        lazy = pair_of(network, images, contexts=False)
+        lazy = sides_of(network, images, contexts=False)
         pieces = interpolate(network, lazy, 0.25, box, tile=40)
     for found in (whole, pieces):
         assert (found - plain).abs().max() < 1e-10 * plain.abs().max()
@@ -250,7 +255,8 @@ def test_depth_in_bands_is_the_same(network: DAIN, monkeypatch: pytest.MonkeyPat
     with torch.inference_mode():
         expected = network.double().depthNet(frame)
         monkeypatch.setattr(tiled, "DEPTH_BAND", 1)
-        assert (log_depth(network.depthNet, frame) - expected).abs().max() < 1e-12
+        banded = BandedHourglass.forward(network.depthNet, frame)  # type: ignore[arg-type]
+        assert (banded - expected).abs().max() < 1e-12
 
 
 def test_depth_learns_from_batch_statistics_while_training() -> None:
@@ -301,7 +307,7 @@ def test_without_a_wanted_moment_nothing_is_computed(network: DAIN) -> None:
     method = DainMethod(network, Settings(scale=1))
     frames = torch.full((3, 3, 9, 9), torch.nan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(method, "pair", lambda *_: pytest.fail("computed"))
+        patch.setattr(method, "sides", lambda *_: pytest.fail("computed"))
         times = [
             time for time, _ in method.stream(frames, [0.5], lambda time: time != 0.5 != time - 1)
         ]

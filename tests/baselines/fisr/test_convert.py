@@ -77,7 +77,7 @@ def test_a_checkpoint_that_tensorflow_wrote_is_read(shared: Path) -> None:
     folder = shared / "golden" / "fisr" / "checkpoint"
     state, gain = load_state("fisr"), load_facts("fisr")["gain"]
     checkpoint = TensorFlowCheckpoint(folder)
-    ours = {name: state[name] for name in checkpoint.shapes if name in state}
+    ours = {name: state[name] for name in checkpoint.entries if name in state}
     assert len(ours) == 48 and len(checkpoint.entries) == 48 * 3 + 3
     for name, value in fill(ours, gain, "tf").items():
         assert np.array_equal(checkpoint.read(name), value)
@@ -85,7 +85,7 @@ def test_a_checkpoint_that_tensorflow_wrote_is_read(shared: Path) -> None:
     for name in checkpoint.entries:
         checkpoint.read(name)  # every checksum is right
     for path in ("FISRnet-122000", "FISRnet-122000.index", "FISRnet-122000.data-00000-of-00001"):
-        assert TensorFlowCheckpoint(folder / path).shapes == checkpoint.shapes
+        assert TensorFlowCheckpoint(folder / path).entries == checkpoint.entries
 
 
 def test_a_checkpoint_of_a_part_of_the_network_is_refused(shared: Path, tmp_path: Path) -> None:

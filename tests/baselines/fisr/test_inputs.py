@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from stvt.baselines.fisr.inputs import (
+    doubled,
+    halved,
     remapped,
     rgb_from_yuv,
-    tiles,
     yuv_from_rgb,
 )
-from stvt.baselines.fisr.resize import doubled, enlarge_from_corner, halved
-from stvt.baselines.tiling.box import Box
+from stvt.baselines.fisr.network import MULTIPLE, enlarge_from_corner
+from stvt.baselines.tiling.tiles import Box
 from tests.golden_cases import error, load_case
 
 
@@ -69,7 +70,8 @@ def test_the_tiles_are_the_published_ones() -> None:
     ):
         height, width = height - height % (32 * down), width - width % (32 * across)
         whole = Box(0, height, 0, width)
-        made = list(tiles(whole, height // down, width // across))
+        pieces = whole.pieces(height // down, width // across)
+        made = [(piece.expand(MULTIPLE, whole), piece) for piece in pieces]
         assert len(made) == down * across
         fed, kept = made[row * across + column]
         edges = [fed.top, fed.bottom, fed.left, fed.right]

@@ -17,18 +17,16 @@ from stvt.baselines.factory import build
 from stvt.baselines.fisr import method as method_module
 from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.inputs import (
+    doubled,
     joined,
     rgb_from_yuv,
-    tiles,
     warped_halfway,
 )
-from stvt.baselines.fisr.method import CachedFrame, CachedPair, FisrMethod
+from stvt.baselines.fisr.method import CachedPair, FisrFrame, FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet
-from stvt.baselines.fisr.resize import doubled
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.box import Box
-from stvt.baselines.tiling.tiles import Cut
+from stvt.baselines.tiling.tiles import Box, Cut
 from tests.golden_cases import Arrays, error, filled, load_case
 
 
@@ -73,7 +71,7 @@ def video_agrees(
 ) -> None:
     method = FisrMethod(network.to(dtype), flow_network.to(dtype), Settings(scale=2))
     yuv = torch.from_numpy(case["frames"]).to(dtype)
-    seen = [CachedFrame(method, rgb_from_yuv(frame) / 255) for frame in yuv]
+    seen = [FisrFrame(method, rgb_from_yuv(frame) / 255) for frame in yuv]
     assert torch.equal(torch.cat([one.yuv for one in seen]), yuv)
     pairs = [CachedPair(*two) for two in itertools.pairwise(seen)]
     flows = torch.stack([torch.cat(pair.flows) for pair in pairs])
@@ -114,7 +112,9 @@ def test_the_whole_video_agrees_in_every_step(
     window = window[..., :64, :128]
     assert error(network(window)[0][..., ::3, ::3], case, "out_whole") < limit
     made = torch.empty(3, 3, 128, 256, dtype=dtype)
-    for fed, kept in tiles(Box.whole(window), 32, 64):
+    whole = Box.whole(window)
+    for kept in whole.pieces(32, 64):
+        fed = kept.expand(32, whole)
         large = network(fed.cut(window))[0]
         kept.scale(2).cut(made).copy_(kept.relative_to(fed).scale(2).cut(large))
     made = made[..., ::3, ::3]
@@ -137,7 +137,7 @@ def test_any_size_is_enlarged_exactly(untrained: FisrMethod, size: tuple[int, in
 def told(untrained: FisrMethod, monkeypatch: pytest.MonkeyPatch) -> FisrMethod:
     """A method that in place of a frame tells its window's frames, and its place among three."""
 
-    def predicted(frames: list[CachedFrame], pairs: tuple[CachedPair, CachedPair]) -> Tensor:
+    def predicted(frames: list[FisrFrame], pairs: tuple[CachedPair, CachedPair]) -> Tensor:
         assert [(pair.first, pair.second) for pair in pairs] == list(itertools.pairwise(frames))
         window = [float(frame.source.mean()) for frame in frames]
         return torch.tensor([[*window, place] for place in range(3)])

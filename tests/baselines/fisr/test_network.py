@@ -12,7 +12,8 @@ from stvt.baselines.factory import build
 from stvt.baselines.fisr.convert import from_tensorflow
 from stvt.baselines.fisr.method import FisrMethod
 from stvt.baselines.fisr.network import FISR
-from stvt.baselines.fisr.pwcnet import FISRPWCNet, costs, enlarged, warp_against
+from stvt.baselines.fisr.pwcnet import FISRPWCNet, enlarged, warp_against
+from stvt.baselines.flow_networks.pwcnet import costs
 from stvt.baselines.method import Settings
 from tests.golden_cases import GOLDEN, error, filled, load_case, load_facts
 

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.box import Box
-from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
+from stvt.baselines.tiling.tiles import Box, Cut, Tiles, by_tiles
 
 
 @pytest.mark.parametrize("side", [1, 3, 4, 100])
@@ -18,12 +17,11 @@ def test_tiles_of_any_size_make_up_the_frame(side: int, margin: int, scale: int)
     def enlarged(part: Tensor) -> Tensor:
         return part.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
 
-    def compute(around: Box, kept: Box) -> Tensor:
-        return kept.scale(scale).cut(enlarged(around.cut(frame)))
+    def compute(around: Box) -> Tensor:
+        return enlarged(around.cut(frame))
 
-    output = torch.full((3, 7 * scale, 10 * scale), torch.nan)
-    whole = Box.whole(frame)
-    assert torch.equal(by_tiles(output, whole, whole, Cut(side, margin), compute), enlarged(frame))
+    output = by_tiles(Box.whole(frame), scale, Cut(side, margin), compute)
+    assert torch.equal(output, enlarged(frame))
 
 
 def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
@@ -34,14 +32,8 @@ def test_a_margin_as_wide_as_what_a_pixel_depends_on_leaves_no_seam() -> None:
         return torch.conv2d(part, kernel, padding=2)
 
     def error(margin: int) -> float:
-        whole, output = Box.whole(frame), torch.empty_like(frame)
-        by_tiles(
-            output,
-            whole,
-            whole,
-            Cut(8, margin),
-            lambda around, kept: kept.cut(blurred(around.cut(frame))),
-        )
+        cut = Cut(8, margin)
+        output = by_tiles(Box.whole(frame), 1, cut, lambda around: blurred(around.cut(frame)))
         return float((output - blurred(frame)).abs().max())
 
     assert error(2) < 1e-12 < error(1)

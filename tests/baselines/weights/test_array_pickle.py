@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from stvt.baselines.errors import MethodError
-from stvt.baselines.weights.array_pickle import read_arrays
-from stvt.baselines.weights.read import read_state
+from stvt.baselines.weights.read import read_arrays, read_state
 
 CONTENT = {
     "AlexNet_0": {"Conv_0": {"kernel": np.arange(6, dtype=np.float32).reshape(1, 2, 3)}},
