@@ -144,7 +144,7 @@ def _curves(rows: DataFrame, means: Averages) -> list[dict[str, Any]]:
     sets = []
     for key, group in rows.groupby(["metric", "channel"], sort=False):
         metric, channel = map(str, key) if isinstance(key, tuple) else (str(key), "")
-        unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
+        unit = f" ({unit})" if (unit := means.info.metric(metric).unit) else ""
         of = of_channel(channel) if metric in ("psnr", "ssim") else ""
         curves: list[dict[str, Any]] = []
         for method, mine in ((str(m), mine) for m, mine in group.groupby("method", sort=False)):
