@@ -246,9 +246,13 @@ def _means(
         value=("finite", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
     )
     means["value"] = means["value"].where(means["identical"] < means["frames"], math.inf)
-    by_metric = means.index.droplevel("method")
+    index: Any = means.index
     most = rows.groupby(["dataset", "channel", "scene", "metric"])["frame"].nunique()
-    whole = most.reindex(by_metric).to_numpy() == means["frames"] if common_frames else True
+    whole = (
+        most.reindex(index.droplevel("method")).to_numpy() == means["frames"]
+        if common_frames
+        else True
+    )
     means["whole"] = np.asarray(whole, int)
     columns = (means[column].tolist() for column in ("value", "whole", "identical"))
     each = zip(means.index, *columns, strict=True)

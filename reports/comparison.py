@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .averages import Column
 from .errors import ReportError
@@ -55,7 +55,7 @@ class Comparison:
         chosen = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
         if "metrics" not in allow:
             same_metrics(first[1], second[1], chosen)
-        none = next(iter(parts.values()), tables[0])[:0]
+        none = tables[0].set_index(["scene", "frame"])["value"][:0]
         self.differences: list[tuple[Column, str, str, Difference]] = []
         for dataset in [name for name in first[1].datasets if name in second[1].datasets]:
             measured = {key[1:3] for key in (*parts, *others) if key[0] == dataset}
@@ -64,11 +64,9 @@ class Comparison:
                     continue
                 higher = first[1].metric(metric).higher_is_better
                 for a, b in pairs:
-                    both = (
-                        of.get((dataset, metric, channel, m), none)
-                        for of, m in ((parts, a), (others, b))
-                    )
-                    of = difference(*both, metric, tolerance, higher)
+                    ours = parts.get((dataset, metric, channel, a), none)
+                    theirs = others.get((dataset, metric, channel, b), none)
+                    of = difference(ours, theirs, metric, tolerance, higher)
                     self.differences.append(((dataset, channel), a, b, of))
         if not any(of.scenes or of.lacking_a or of.lacking_b for *_, of in self.differences):
             raise ReportError("the two runs have no scores in common: no data set, method, metric")
@@ -165,5 +163,7 @@ def same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str
 def _parts(rows: DataFrame) -> dict[tuple[str, ...], Series[float]]:
     """(data set, metric, channel, method) -> scores by scene and frame."""
     values = rows.set_index(["scene", "frame"])["value"]
-    groups = values.groupby([rows[key].array for key in ("dataset", "metric", "channel", "method")])
-    return {key: of for key, of in groups}
+    groups: Any = values.groupby(
+        [rows[key].array for key in ("dataset", "metric", "channel", "method")]
+    )
+    return dict(iter(groups))

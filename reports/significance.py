@@ -113,7 +113,8 @@ def difference(
         uneven = [*lacking_a, *lacking_b]
         a, b = (of[~of.index.isin(uneven, level="scene")].sort_index() for of in (a, b))
     index: Any = a.index
-    scenes, x, y = index.codes[0], a.to_numpy(float), b.to_numpy(float)
+    scenes = index.codes[0]
+    x, y = (np.asarray(of, np.float64) for of in (a, b))
     finite_x, finite_y = np.isfinite(x), np.isfinite(y)
     # Frames that equal the truth in both do not differ, and count.
     equal = x == y

@@ -23,7 +23,7 @@ from .templates import data_uri, render_html
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..averages import Averages, Column
+    from ..averages import Averages
 
 LISTED = 200  # failures and warnings
 MANY_SCENES = 12  # whose table is folded
@@ -122,21 +122,17 @@ def _scene_tables(
             continue
         dataset, channel = column
         number = len(means.scenes[dataset])
+        # In the metric that leads; the remarks stand below the main table already.
+        table = scene_table(means, column).choose(["n", means.metrics[column][0]])
+        table.remarks = []
         leading = name(means.metrics[column][0])
         of = f", {channel}" if several else ""
         yield (
             f"{dataset}{of}: {leading} of {number} scenes",
             number <= MANY_SCENES,
-            _leading(means, column),
+            table,
             {key[1]: _label(key) for key in scenes if key[0] == dataset},
         )
-
-
-def _leading(means: Averages, column: Column) -> Table:
-    """The scenes in the metric that leads; the remarks stand below the main table already."""
-    table = scene_table(means, column).choose(["n", means.metrics[column][0]])
-    table.remarks = []
-    return table
 
 
 def _provenance(info: RunInfo) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -55,17 +55,16 @@ def write_report(
             old.unlink()
     write_scores(rows, folder / "scores.csv")
     table = main_table(means)
-    _write(folder / "table1.md", as_markdown(table))
-    _write(folder / "table1.tex", as_latex(table))
-    _write(folder / "table1_standalone.tex", as_standalone([table]))
-    page = folder / "report.md"
-    _write(page, _markdown(rows, means, pictures, figures))
-    _write(folder / "report.html", html_page(rows, means, clips or {}, folder))
-    return page
-
-
-def _write(file: Path, text: str) -> None:
-    write_text(file, text, sync=False)
+    pages = {
+        "table1.md": as_markdown(table),
+        "table1.tex": as_latex(table),
+        "table1_standalone.tex": as_standalone([table]),
+        "report.md": _markdown(rows, means, pictures, figures),
+        "report.html": html_page(rows, means, clips or {}, folder),
+    }
+    for name, text in pages.items():
+        write_text(folder / name, text, sync=False)
+    return folder / "report.md"
 
 
 @dataclass(frozen=True)

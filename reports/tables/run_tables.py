@@ -188,7 +188,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
     )
     ran = not runtime.out_of_memory
     low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
-    size = {"height": runtime.height, "width": runtime.width}
+    size: dict[str, object] = {"height": runtime.height, "width": runtime.width}
     return [
         _parameters(about),
         Cell(
