@@ -6,7 +6,7 @@ import inspect
 import math
 import os
 import re
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint
@@ -39,7 +39,7 @@ def from_file(spec: str) -> Metric:
 def from_entry_point(point: EntryPoint) -> Metric:
     """The metric of an installed package."""
     opener = FromPackage(point.name, point.value)
-    function = opener.load()
+    _, function = opener.load()
     source = inspect.getsourcefile(function) if inspect.isfunction(function) else None
     version = digest([Path(source)]) if source else point.value
     return _described(point.name, function, version, None, opener, point.name)
@@ -50,7 +50,7 @@ def _described(
     function: Any,
     fingerprint: str,
     modules: CustomModules | None,
-    opener: FromFile | FromPackage,
+    opener: _Opener,
     spec: str,
 ) -> Metric:
     """The metric with what the function's attributes declare of it."""
@@ -90,10 +90,26 @@ def spec_end(spec: str) -> str:
 
 
 @dataclass(frozen=True)
-class FromFile:
-    """Opens the metric of a file, in any process."""
+class _Opener(ABC):
+    """Opens a custom metric, in any process."""
 
     name: str
+
+    @abstractmethod
+    def load(self) -> tuple[CustomModules | None, Any]:
+        """The modules of a user's file, and the function or class."""
+
+    def __call__(self, device: str, load: LoadNetwork) -> Measure | NewSequence:
+        modules, loaded = self.load()
+        if inspect.isclass(loaded):
+            return partial(CustomSequence, self.name, loaded, modules)
+        return CustomMeasure(self.name, loaded, modules)
+
+
+@dataclass(frozen=True)
+class FromFile(_Opener):
+    """Opens the metric of a file."""
+
     file: str
     function: str
 
@@ -106,30 +122,16 @@ class FromFile:
             raise MetricError(f"{self.file} defines no {self.function!r}; write FILE.py:function")
         return modules, getattr(modules.main, self.function)
 
-    def __call__(self, device: str, load: LoadNetwork) -> Measure | NewSequence:
-        modules, function = self.load()
-        return _opened(self.name, function, modules)
-
 
 @dataclass(frozen=True)
-class FromPackage:
-    """Opens the metric of an installed package, in any process."""
+class FromPackage(_Opener):
+    """Opens the metric of an installed package."""
 
-    name: str
     value: str
 
-    def load(self) -> Any:
+    def load(self) -> tuple[None, Any]:
         with guarded(f"{self.name} ({self.value})"):
-            return EntryPoint(self.name, self.value, "stvt.metrics").load()
-
-    def __call__(self, device: str, load: LoadNetwork) -> Measure | NewSequence:
-        return _opened(self.name, self.load(), None)
-
-
-def _opened(name: str, found: Any, modules: CustomModules | None) -> Measure | NewSequence:
-    if inspect.isclass(found):
-        return partial(CustomSequence, name, found, modules)
-    return CustomMeasure(name, found, modules)
+            return None, EntryPoint(self.name, self.value, "stvt.metrics").load()
 
 
 class CustomMeasure:
@@ -152,7 +154,7 @@ class CustomMeasure:
         if channel != "rgb":
             raise ValueError(f"{self.name}: channel is {channel!r}, it is defined for 'rgb' only")
         pair = cropped(self.name, restored, truth, crop_border)
-        with self._guarded():
+        with guarded(self.name, self.modules):
             returned = self.function(*(np.array(frame) for frame in pair))
         value = _number(self.name, returned)
         equal = self.higher_is_better and value == math.inf and np.array_equal(*pair)
@@ -163,9 +165,6 @@ class CustomMeasure:
             )
         return value
 
-    def _guarded(self) -> AbstractContextManager[None]:
-        return guarded(self.name, self.modules)
-
 
 class CustomSequence(SequenceMeasure):
     """A user's class as a measure of sequences: an object of it for each scene."""
@@ -175,16 +174,16 @@ class CustomSequence(SequenceMeasure):
         self.name, self.modules = name, modules
         self.higher_is_better = getattr(kind, "higher_is_better", True)
         self.equal: list[bool] = []
-        with self._guarded():
+        with guarded(self.name, self.modules):
             self.inner = kind()
 
     def add_pair(self, restored: Frame, truth: Frame) -> None:
         self.equal.append(self.higher_is_better and np.array_equal(restored, truth))
-        with self._guarded():
+        with guarded(self.name, self.modules):
             self.inner.add(np.array(restored), np.array(truth))
 
     def result(self) -> Scores:
-        with self._guarded():
+        with guarded(self.name, self.modules):
             returned = self.inner.result()
             single = np.ndim(returned) == 0
             listed = [returned] if single else list(returned)
@@ -194,9 +193,6 @@ class CustomSequence(SequenceMeasure):
     def is_valid(self, value: float, place: int | None) -> bool:
         equal = all(self.equal) if place is None else self.equal[place]
         return math.isfinite(value) or (equal and value == math.inf)
-
-    def _guarded(self) -> AbstractContextManager[None]:
-        return guarded(self.name, self.modules)
 
 
 def _number(name: str, returned: object) -> float:

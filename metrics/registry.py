@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
@@ -12,7 +11,8 @@ from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .psnr import psnr
 from .ssim import ssim
-from .vmaf_models import MODELS
+from .tof import Tof
+from .vmaf import MODELS, open_vmaf
 
 GROUP = "stvt.metrics"  # entry points of installed packages
 
@@ -44,8 +44,6 @@ def _open_dists(device: str, load: LoadNetwork) -> Measure:
 
 
 def _open_tof(device: str, load: LoadNetwork) -> NewSequence:
-    from .tof import Tof
-
     return Tof
 
 
@@ -59,18 +57,6 @@ def _open_ewarp(device: str, load: LoadNetwork) -> NewSequence:
     from .ewarp import EWarp
 
     return partial(EWarp, load("spynet").eval().to(device))
-
-
-@dataclass(frozen=True)
-class _OpenVmaf:
-    """Opens a model of VMAF, in any process."""
-
-    name: str
-
-    def __call__(self, device: str, load: LoadNetwork) -> NewSequence:
-        from .vmaf import open_vmaf
-
-        return open_vmaf(self.name)
 
 
 PSNR = Metric(
@@ -145,7 +131,7 @@ VMAF = [
         higher_is_better=True,
         summary=model.summary,
         definition=f"vmaf {model.version} {model.sha256} bt601 {'444' if model.colour else 'luma'} 8bit",
-        open=_OpenVmaf(name),
+        open=partial(open_vmaf, name),
         input="sequence",
     )
     for name, model in MODELS.items()

@@ -12,6 +12,7 @@ import csv
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MetricError
+from .metric import LoadNetwork
 from .preprocess import LUMA_OFFSET, LUMA_WEIGHTS, Frame
 from .sequence import Scores, SequenceMeasure
-from .vmaf_models import MODELS
 
 # Y'CbCr of BT.601: each channel's weights of R, G, B, and its offset. Halves are rounded up, on every
 # machine: their luma lies 9e-4 from the next value, and float32 is less than 1e-4 off.
@@ -32,6 +33,33 @@ YCBCR = np.vstack([LUMA, CHROMA]).astype(np.float32)
 LONGER_SIDE = 216  # of frames for version 1, at least
 NEARNESS = 0.01  # of the score of `test_pattern`
 FRAME = np.frombuffer(b"FRAME\n", np.uint8)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model in libvmaf.
+
+    version: its name there. sha256: how that of its JSON begins, in the wheel of imageio-ffmpeg 0.8.1.
+    probe:   what it gives for `test_pattern`. colour: whether it reads Cb and Cr.
+    """
+
+    version: str
+    sha256: str
+    probe: float
+    summary: str
+    colour: bool = False
+
+
+MODELS = {
+    "vmaf": Model("vmaf_v0.6.1", "5950d61f", 64.397, "VMAF v0.6.1, 0 to 100"),
+    "vmaf-neg": Model("vmaf_v0.6.1neg", "1fcda193", 58.821, "VMAF v0.6.1, no enhancement gain"),
+    "vmaf-v1": Model(
+        "vmaf_v1.0.16_3d0h", "e4cf8c14", 13.7078, "VMAF v1, seen from 3 heights", colour=True
+    ),
+    "vmaf-v1-hfr": Model(
+        "vmaf_v1.0.16_hfr_3d0h", "dcfdfab1", 12.4332, "VMAF v1 of high frame rates", colour=True
+    ),
+}
 
 
 class Vmaf(SequenceMeasure):
@@ -133,7 +161,7 @@ def ffmpeg() -> str:
         raise MetricError(f"VMAF: {error}") from error
 
 
-def open_vmaf(name: str) -> Callable[[], SequenceMeasure]:
+def open_vmaf(name: str, device: str, load: LoadNetwork) -> Callable[[], SequenceMeasure]:
     """Begins sequences of a model of `MODELS`, once the ffmpeg here gave what it must for `test_pattern`.
 
     Raises MetricError, one line, if it did not: it has no libvmaf, or another model.

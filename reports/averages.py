@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .run_info import MetricInfo, RunInfo, declared, is_untrained
-from .scores import METRIC_ORDER, decimals
+from .run_info import RunInfo, is_untrained
+from .scores import decimals, metric_order, of_frames
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 METHODS_DRAWN = 24  # in a figure, at most: more cannot be told apart
+Column = tuple[str, str]  # data set, channel
 Frames = Mapping[str, Mapping[str, Mapping[int, float]]]  # scene -> method -> frame -> value
-
-
-def _is_better(frames: Frames, a: str, b: str, metric: str, higher: bool) -> bool:
-    """Whether a is better than b over the frames that both have finite, or has more identical."""
-    means: list[tuple[float, float]] = []
-    identical = 0
-    for of in frames.values():
-        of_a, of_b = of.get(a, {}), of.get(b, {})
-        identical += sum(map(math.isinf, of_a.values())) - sum(map(math.isinf, of_b.values()))
-        pairs = [(value, of_b[frame]) for frame, value in of_a.items() if frame in of_b]
-        if both := [pair for pair in pairs if all(map(math.isfinite, pair))]:
-            means.append((fmean(x for x, _ in both), fmean(y for _, y in both)))
-    apart = 0.0
-    if means:
-        mean_a, mean_b = (fmean(pair[place] for pair in means) for place in (0, 1))
-        apart = round(mean_a, decimals(metric)) - round(mean_b, decimals(metric))
-    return (apart if higher else -apart) > 0 or (apart == 0 and identical > 0)
 
 
 class Rank(NamedTuple):
@@ -49,8 +35,39 @@ class Rank(NamedTuple):
         return "best" if self.place == 1 else "second" if self.place == 2 < self.last else ""
 
 
-@dataclass(frozen=True)
-class Mean:
+def ranks(
+    metric: str, higher: bool, means: Mapping[str, float], frames: Frames | None = None
+) -> dict[str, Rank]:
+    """The place of each method's mean as it is printed, equal ones sharing theirs.
+
+    frames: of which some equal the truth, if any do: two methods are compared by those that
+    neither has so, then by how many they have so.
+    """
+    sign = -1 if higher else 1
+    printed = {method: sign * round(mean, decimals(metric)) for method, mean in means.items()}
+
+    def is_better(a: str, b: str) -> bool:
+        if not frames:
+            return printed[a] < printed[b]
+        pairs: list[tuple[float, float]] = []
+        identical = 0
+        for of in frames.values():
+            of_a, of_b = of.get(a, {}), of.get(b, {})
+            identical += sum(map(math.isinf, of_a.values())) - sum(map(math.isinf, of_b.values()))
+            both = [(of_a[frame], of_b[frame]) for frame in of_a if frame in of_b]
+            if finite := [pair for pair in both if all(map(math.isfinite, pair))]:
+                pairs.append((fmean(x for x, _ in finite), fmean(y for _, y in finite)))
+        if pairs:
+            mean_a, mean_b = (round(fmean(of), decimals(metric)) for of in zip(*pairs, strict=True))
+            if mean_a != mean_b:
+                return sign * mean_a < sign * mean_b
+        return identical > 0
+
+    places = {m: 1 + sum(is_better(other, m) for other in printed) for m in printed}
+    return {method: Rank(place, max(places.values())) for method, place in places.items()}
+
+
+class Mean(NamedTuple):
     """The mean of one metric over frames, then over scenes.
 
     value:     nan when nothing was scored, inf when every frame is identical to the truth.
@@ -70,9 +87,6 @@ class Mean:
         return self.scenes == self.of and not math.isnan(self.value)
 
 
-Column = tuple[str, str]  # data set, channel
-
-
 @dataclass(frozen=True)
 class Averages:
     """All means of a run, and the order in which tables and figures show things.
@@ -82,9 +96,9 @@ class Averages:
     scene:   (data set, channel, scene, method, metric) -> Mean of that scene alone.
     frames:  (data set, scene, method) -> how many frames of it were scored.
     infinite: (data set, channel, metric) -> the value of each frame, where some are infinite.
-    measures: metric -> what it declares: its direction and unit.
     """
 
+    info: RunInfo
     columns: Sequence[Column]
     methods: Sequence[str]
     scenes: Mapping[str, Sequence[str]]
@@ -92,42 +106,32 @@ class Averages:
     untrained: frozenset[str]
     total: Mapping[tuple[str, str, str, str], Mean]
     scene: Mapping[tuple[str, str, str, str, str], Mean]
-    frames: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    infinite: Mapping[tuple[str, str, str], Frames] = field(default_factory=dict)
-    measures: Mapping[str, MetricInfo] = field(default_factory=dict)
+    frames: Mapping[tuple[str, str, str], int]
+    infinite: Mapping[tuple[str, str, str], Frames]
     known_ranks: dict[tuple[str | None, ...], dict[str, Rank]] = field(default_factory=dict)
 
     def ranks(self, column: Column, metric: str, scene: str | None = None) -> dict[str, Rank]:
-        """The place of each mean as it is printed, equal ones sharing theirs; none without a rival.
+        """The `ranks` of the means, none without a rival.
 
         Untrained methods and means over fewer scenes than the others' do not take part, and there
-        are no places among means over different frames. Where frames equal the truth, two methods
-        are compared by those that neither has so, then by how many they have so.
+        are no places among means over different frames.
         """
         key = (*column, metric, scene)
         if key not in self.known_ranks:
-            self.known_ranks[key] = self._ranks(column, metric, scene)
+            frames = self.infinite.get((*column, metric), {})
+            if scene is not None:
+                frames = {scene: frames[scene]} if scene in frames else {}
+            means = {m: self.mean(column, m, metric, scene) for m in self.methods}
+            values = {
+                method: mean.value
+                for method, mean in means.items()
+                if method not in self.untrained and mean.complete
+            }
+            same = len({self.frame_count(column[0], scene, method) for method in values}) == 1
+            higher = self.info.metric(metric).higher_is_better
+            rivals = ranks(metric, higher, values, frames) if same and len(values) > 1 else {}
+            self.known_ranks[key] = rivals
         return self.known_ranks[key]
-
-    def _ranks(self, column: Column, metric: str, scene: str | None) -> dict[str, Rank]:
-        frames = self.infinite.get((*column, metric), {})
-        if scene is not None:
-            frames = {scene: frames[scene]} if scene in frames else {}
-        values: dict[str, float] = {}
-        higher = self.about(metric).higher_is_better
-        for method in self.methods:
-            mean = self.mean(column, method, metric, scene)
-            if method not in self.untrained and mean.complete:
-                sign = -1 if higher else 1
-                values[method] = sign * round(mean.value, decimals(metric))
-        if len(values) < 2 or len({self.frame_count(column[0], scene, m) for m in values}) > 1:
-            return {}
-
-        def is_better(a: str, b: str) -> bool:
-            return _is_better(frames, a, b, metric, higher) if frames else values[a] < values[b]
-
-        places = {m: 1 + sum(is_better(other, m) for other in values) for m in values}
-        return {method: Rank(place, max(places.values())) for method, place in places.items()}
 
     def leading(self, dataset: str) -> list[str]:
         """The methods that figures draw, in their order: all, or the best if there are too many.
@@ -151,17 +155,12 @@ class Averages:
             for s in ([scene] if scene is not None else self.scenes.get(dataset, ()))
         )
 
-    def about(self, metric: str) -> MetricInfo:
-        """What a metric declares, also one that was not measured."""
-        return self.measures.get(metric) or declared(metric)
-
     def mean(self, column: Column, method: str, metric: str, scene: str | None = None) -> Mean:
         dataset, channel = column
         if scene is None:
             nothing = Mean(math.nan, 0, len(self.scenes.get(dataset, ())))
             return self.total.get((dataset, channel, method, metric), nothing)
-        nothing = Mean(math.nan, 0, 1)
-        return self.scene.get((dataset, channel, scene, method, metric), nothing)
+        return self.scene.get((dataset, channel, scene, method, metric), Mean(math.nan, 0, 1))
 
 
 def averages(scores: DataFrame, info: RunInfo) -> Averages:
@@ -170,68 +169,48 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
     scores: as `checked` gives them.
     info:   methods and data sets in the order to show, the scenes that were to be scored.
     """
-    failed = [failure.method for failure in info.failures]
-    methods = _in_order([*info.methods, *scores["method"].unique()], failed)
-    datasets = _in_order(info.datasets, scores["dataset"].unique())
-    scenes = {
-        dataset: _in_order(
-            info.datasets[dataset].scenes if dataset in info.datasets else (),
-            sorted(
-                {str(s) for s in scores.loc[scores["dataset"] == dataset, "scene"].unique()}
-                | {failure.scene for failure in info.failures if failure.dataset == dataset}
-            ),
-        )
-        for dataset in datasets
-    }
+    methods = _distinct(info.methods, scores["method"].unique(), (f.method for f in info.failures))
+    datasets = _distinct(info.datasets, scores["dataset"].unique())
+    scenes = {}
+    for name in datasets:
+        known = info.datasets[name].scenes if name in info.datasets else ()
+        others = {*scores.loc[scores["dataset"] == name, "scene"]}
+        others |= {failure.scene for failure in info.failures if failure.dataset == name}
+        scenes[name] = _distinct(known, sorted(others))
     scores, columns, metrics = _columns(scores, datasets)
-    per_scene = _scene_means(scores, info.common_frames)
-    single = scores["value"].notna() & (scores["kind"] != "scene")
-    scored = scores[single].groupby(["dataset", "scene", "method"])["frame"]
-    weights = scores.groupby("method")["weights"].first()
-    used = {name: of.weights for name, of in info.methods.items()}
-    used.update({str(method): str(w) for method, w in weights.items()})
-    counts: Any = scored.nunique().to_dict()
-    total = {}
-    for column in columns:
-        dataset, channel = column
-        for metric in metrics[column]:
-            for method in methods:
-                found = [
-                    per_scene[key]
-                    for scene in scenes[dataset]
-                    if (key := (dataset, channel, scene, method, metric)) in per_scene
-                ]
-                total[dataset, channel, method, metric] = _over_scenes(found, len(scenes[dataset]))
+    total, scene = _means(scores, scenes, info.common_frames)
+    single = of_frames(scores[scores["value"].notna()])
+    counts: Any = single.groupby(["dataset", "scene", "method"])["frame"].nunique().to_dict()
+    weights: dict[Any, str] = {name: about.weights for name, about in info.methods.items()}
+    weights |= scores.groupby("method")["weights"].first().to_dict()
     return Averages(
+        info=info,
         columns=columns,
         methods=methods,
         scenes=scenes,
         metrics=metrics,
-        untrained=frozenset(name for name, w in used.items() if is_untrained(w)),
+        untrained=frozenset(name for name, used in weights.items() if is_untrained(used)),
         total=total,
-        scene=per_scene,
+        scene=scene,
         frames=counts,
         infinite=_infinite(scores),
-        measures={metric: info.metric(metric) for of in metrics.values() for metric in of},
     )
+
+
+def _distinct(*names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(map(str, chain(*names))))
 
 
 def _infinite(scores: DataFrame) -> dict[tuple[str, str, str], Frames]:
     """The frames of `Averages.infinite`."""
-    kinds: dict[tuple[str, str, str], dict[str, dict[str, dict[int, float]]]] = {}
+    kinds: Any = {}
     keys = ["dataset", "channel", "metric"]
     some = scores.loc[np.isinf(scores["value"]), keys].drop_duplicates()
     rows = scores.merge(some, on=keys)[[*keys, "scene", "method", "frame", "value"]]
-    for dataset, channel, metric, scene, method, frame, value in rows.itertuples(
-        index=False, name=None
-    ):
-        scenes = kinds.setdefault((dataset, channel, metric), {})
-        scenes.setdefault(scene, {}).setdefault(method, {})[frame] = value
+    for *key, scene, method, frame, value in rows.itertuples(index=False, name=None):
+        of_scene = kinds.setdefault(tuple(key), {}).setdefault(scene, {})
+        of_scene.setdefault(method, {})[frame] = value
     return dict(kinds)
-
-
-def _in_order(first: Any, then: Any) -> list[str]:
-    return list(dict.fromkeys([*map(str, first), *map(str, then)]))
 
 
 def _columns(
@@ -244,54 +223,51 @@ def _columns(
     chosen = scores["metric"].isin(["psnr", "ssim"])
     channels = sorted(scores.loc[chosen if chosen.any() else chosen | True, "channel"].unique())
     if channels:
-        scores = scores.assign(
-            channel=scores["channel"].where(scores["channel"].isin(channels), channels[0])
-        )
-    rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
+        channel = scores["channel"]
+        scores = scores.assign(channel=channel.where(channel.isin(channels), channels[0]))
+    measured = scores.groupby("channel")["metric"].unique()
     columns = [(dataset, channel) for dataset in datasets for channel in channels or [""]]
-    pairs = set(scores[["metric", "channel"]].drop_duplicates().itertuples(index=False, name=None))
-    metrics = {
-        (dataset, channel): sorted(
-            (m for m, c in pairs if c == channel), key=lambda m: (rank.get(m, len(rank)), m)
+    return (
+        scores,
+        columns,
+        {column: sorted(measured.get(column[1], ()), key=metric_order) for column in columns},
+    )
+
+
+def _means(
+    scores: DataFrame, scenes: Mapping[str, Sequence[str]], common_frames: bool
+) -> tuple[dict[Any, Mean], dict[Any, Mean]]:
+    """`Averages.total` and `Averages.scene`."""
+    rows = scores[scores["value"].notna()]
+    rows = rows.assign(
+        finite=rows["value"].where(np.isfinite(rows["value"])), identical=np.isinf(rows["value"])
+    )
+    means = rows.groupby(["dataset", "channel", "scene", "method", "metric"]).agg(
+        value=("finite", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
+    )
+    means["value"] = means["value"].where(means["identical"] < means["frames"], math.inf)
+    index: Any = means.index
+    most = rows.groupby(["dataset", "channel", "scene", "metric"])["frame"].nunique()
+    whole = (
+        most.reindex(index.droplevel("method")).to_numpy() == means["frames"]
+        if common_frames
+        else True
+    )
+    means["whole"] = np.asarray(whole, int)
+    columns = (means[column].tolist() for column in ("value", "whole", "identical"))
+    each = zip(means.index, *columns, strict=True)
+    of_scene = {key: Mean(value, whole, 1, same) for key, value, whole, same in each}
+    parts: dict[Any, list[Mean]] = defaultdict(list)
+    for (dataset, channel, _, method, metric), mean in of_scene.items():
+        parts[dataset, channel, method, metric].append(mean)
+    total = {}
+    for key, of in parts.items():
+        finite = [mean.value for mean in of if math.isfinite(mean.value)]
+        total[key] = Mean(
+            value=math.fsum(finite) / len(finite) if finite else math.inf,
+            scenes=sum(mean.scenes for mean in of),
+            of=len(scenes[key[0]]),
+            identical=sum(mean.identical for mean in of),
+            dropped=len(of) - len(finite),
         )
-        for dataset, channel in columns
-    }
-    return scores, columns, metrics
-
-
-def _scene_means(
-    scores: DataFrame, common_frames: bool
-) -> dict[tuple[str, str, str, str, str], Mean]:
-    finite = np.isfinite(scores["value"])
-    rows = scores.assign(
-        value=scores["value"].where(finite),
-        identical=np.isinf(scores["value"]),
-        scored=scores["value"].notna(),
-    )
-    rows = rows[rows["scored"]]
-    by_scene = ["dataset", "channel", "scene", "metric"]
-    most = rows.groupby(by_scene)[["frame"]].nunique()["frame"].to_dict()
-    grouped = rows.groupby(["dataset", "channel", "scene", "method", "metric"])
-    means = grouped.agg(
-        value=("value", "mean"), frames=("frame", "nunique"), identical=("identical", "sum")
-    )
-    result = {}
-    by_key: Any = means.to_dict("index")
-    for key, of in by_key.items():
-        dataset, channel, scene, _, metric = key
-        whole = not common_frames or of["frames"] == most[dataset, channel, scene, metric]
-        value = math.inf if of["identical"] == of["frames"] else of["value"]
-        result[key] = Mean(value, scenes=int(whole), of=1, identical=of["identical"])
-    return result
-
-
-def _over_scenes(scenes: Sequence[Mean], of: int) -> Mean:
-    finite = [scene.value for scene in scenes if math.isfinite(scene.value)]
-    nothing = math.inf if scenes else math.nan
-    return Mean(
-        value=math.fsum(finite) / len(finite) if finite else nothing,
-        scenes=sum(scene.scenes for scene in scenes),
-        of=of,
-        identical=sum(scene.identical for scene in scenes),
-        dropped=len(scenes) - len(finite),
-    )
+    return total, of_scene

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
+from .averages import Column
 from .errors import ReportError
 from .run_info import RunInfo, is_untrained
-from .scores import METRIC_ORDER, checked, differing_parts, one_signature
-from .significance import Difference, Scenes, by_scene, difference
+from .scores import checked, differing_parts, metric_order, one_signature
+from .significance import Difference, difference
 from .tables.render import render
 from .tables.significance_tables import comparison_table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
-Key = tuple[str, str, str, str]  # data set, metric, channel, method
 NEVER_MATTERS = frozenset({"stvt"})  # parts of the signature: comparing versions is what for
 
 
@@ -43,54 +44,49 @@ class Comparison:
         allow: Collection[str] = (),
     ) -> None:
         same_protocol(first, second, allow)
-        self.notes: list[str] = []
-        parts, others = _parts(first[0]), _parts(second[0])
-        pairs = list(methods) or self._common_methods(first[1], second[1])
-        for place, (info, which) in enumerate(((first[1], "first"), (second[1], "second"))):
-            for pair in pairs:
-                if pair[place] not in info.methods:
-                    has = ", ".join(info.methods)
-                    raise ReportError(
-                        f"the {which} run has no method '{pair[place]}'; it has {has}"
-                    )
-        chosen_metrics = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        tables = [checked(scores) for scores, _ in (first, second)]
+        parts, others = map(_parts, tables)
+        sides = [(first[1], second[1], "first"), (second[1], first[1], "second")]
+        pairs = list(methods) or [(m, m) for m in first[1].methods if m in second[1].methods]
+        for place, (info, _, which) in enumerate(sides):
+            if missing := [pair[place] for pair in pairs if pair[place] not in info.methods]:
+                has = ", ".join(info.methods)
+                raise ReportError(f"the {which} run has no method '{missing[0]}'; it has {has}")
+        chosen = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
         if "metrics" not in allow:
-            same_metrics(first[1], second[1], chosen_metrics)
-        shared = [name for name in first[1].datasets if name in second[1].datasets]
-        self.differences: list[tuple[Key, str, Difference]] = []
-        for dataset in shared:
-            for metric, channel in _metrics(parts, others, dataset, chosen_metrics):
+            same_metrics(first[1], second[1], chosen)
+        none = tables[0].set_index(["scene", "frame"])["value"][:0]
+        self.differences: list[tuple[Column, str, str, Difference]] = []
+        for dataset in [name for name in first[1].datasets if name in second[1].datasets]:
+            measured = {key[1:3] for key in (*parts, *others) if key[0] == dataset}
+            for metric, channel in sorted(measured, key=lambda pair: (metric_order(pair[0]), pair)):
+                if metric not in chosen:
+                    continue
+                higher = first[1].metric(metric).higher_is_better
                 for a, b in pairs:
-                    ours: Scenes = parts.get((dataset, metric, channel, a), {})
-                    theirs: Scenes = others.get((dataset, metric, channel, b), {})
-                    about = first[1].metric(metric)
-                    of = difference(ours, theirs, metric, tolerance, about=about)
-                    self.differences.append(((dataset, metric, channel, a), b, of))
-        if not any(of.scenes or of.lacking_a or of.lacking_b for _, _, of in self.differences):
+                    ours = parts.get((dataset, metric, channel, a), none)
+                    theirs = others.get((dataset, metric, channel, b), none)
+                    of = difference(ours, theirs, metric, tolerance, higher)
+                    self.differences.append(((dataset, channel), a, b, of))
+        if not any(of.scenes or of.lacking_a or of.lacking_b for *_, of in self.differences):
             raise ReportError("the two runs have no scores in common: no data set, method, metric")
-        for info, other, which in (
-            (first[1], second[1], "first"),
-            (second[1], first[1], "second"),
-        ):
-            lone = [dataset for dataset in info.datasets if dataset not in other.datasets]
-            if lone:
-                self.notes.append(f"Only the {which} run has the data set {', '.join(lone)}.")
-        self._untrained(first[0], second[0])
-
-    def _common_methods(self, first: RunInfo, second: RunInfo) -> list[tuple[str, str]]:
-        for info, other, which in ((first, second, "first"), (second, first, "second")):
-            lone = [method for method in info.methods if method not in other.methods]
-            if lone:
-                self.notes.append(f"Only the {which} run has {', '.join(lone)}.")
-        return [(method, method) for method in first.methods if method in second.methods]
-
-    def _untrained(self, *scores: DataFrame) -> None:
-        compared = {name for (_, _, _, a), b, _ in self.differences for name in (a, b)}
+        lone = [
+            (
+                which,
+                words,
+                [name for name in getattr(info, what) if name not in getattr(other, what)],
+            )
+            for what, words in [("methods", "")] * (not methods) + [("datasets", "the data set ")]
+            for info, other, which in sides
+        ]
+        self.notes = [
+            f"Only the {which} run has {words}{', '.join(names)}."
+            for which, words, names in lone
+            if names
+        ]
+        compared = {name for _, a, b, _ in self.differences for name in (a, b)}
         random = {
-            str(method)
-            for rows in scores
-            for method, weights in zip(rows["method"], rows["weights"], strict=True)
-            if is_untrained(str(weights))
+            m for rows in tables for m in rows.loc[rows["weights"].map(is_untrained), "method"]
         }
         if compared & random:
             listed = ", ".join(sorted(compared & random))
@@ -99,31 +95,29 @@ class Comparison:
     @property
     def worse(self) -> bool:
         """Whether the second is significantly worse in anything, or lacks scenes of the first."""
-        return any(of.verdict == "worse" or of.lacking_b for _, _, of in self.differences)
+        return any(of.verdict == "worse" or of.lacking_b for *_, of in self.differences)
 
     def verdict(self) -> str:
         """The verdict over all comparisons, in one line."""
-        if self.worse:
-            incomplete = sum(bool(of.lacking_b) for _, _, of in self.differences)
-            much = sum(of.verdict == "worse" for _, _, of in self.differences)
-            texts = [
-                f"significantly worse in {much} of {len(self.differences)} comparisons"
-            ] * bool(much)
-            texts += [f"without scores for scenes of the first in {incomplete}"] * bool(incomplete)
+        verdicts = Counter(of.verdict for *_, of in self.differences)
+        incomplete = sum(bool(of.lacking_b) for *_, of in self.differences)
+        of_all = f"of {len(self.differences)} comparisons"
+        texts = []
+        if verdicts["worse"]:
+            texts.append(f"significantly worse in {verdicts['worse']} {of_all}")
+        if incomplete:
+            texts.append(f"without scores for scenes of the first in {incomplete}")
+        if texts:
             return f"worse: {' and '.join(texts)}"
-        better = sum(of.verdict == "better" for _, _, of in self.differences)
-        if better:
-            return f"not worse: significantly better in {better} of {len(self.differences)} comparisons"
-        if all(of.verdict == "same" and of.mean == 0 for _, _, of in self.differences):
+        if verdicts["better"]:
+            return f"not worse: significantly better in {verdicts['better']} {of_all}"
+        if all(of.verdict == "same" and of.mean == 0 for *_, of in self.differences):
             return "the same"
         return "not worse: no significant difference"
 
     def table(self, format: str = "terminal") -> str:
         """All differences as a table in one of FORMATS."""
-        rows = [
-            ((dataset, channel), a, b, of) for (dataset, _, channel, a), b, of in self.differences
-        ]
-        return render([comparison_table(rows, self.notes)], format)
+        return render([comparison_table(self.differences, self.notes)], format)
 
 
 def same_protocol(
@@ -166,20 +160,10 @@ def same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str
             )
 
 
-def _parts(scores: DataFrame) -> Mapping[Key, Scenes]:
-    groups = checked(scores).groupby(["dataset", "metric", "channel", "method"])
-    return {(str(d), str(m), str(c), str(n)): by_scene(rows) for (d, m, c, n), rows in groups}
-
-
-def _metrics(
-    parts: Mapping[Key, Scenes],
-    others: Mapping[Key, Scenes],
-    dataset: str,
-    chosen_metrics: Collection[str],
-) -> list[tuple[str, str]]:
-    """The (metric, channel) of a data set that are wanted, in the order of all tables."""
-    measured = {
-        key[1:3] for key in (*parts, *others) if key[0] == dataset and key[1] in chosen_metrics
-    }
-    rank = {metric: place for place, metric in enumerate(METRIC_ORDER)}
-    return sorted(measured, key=lambda pair: (rank.get(pair[0], len(rank)), pair))
+def _parts(rows: DataFrame) -> dict[tuple[str, ...], Series[float]]:
+    """(data set, metric, channel, method) -> scores by scene and frame."""
+    values = rows.set_index(["scene", "frame"])["value"]
+    groups: Any = values.groupby(
+        [rows[key].array for key in ("dataset", "metric", "channel", "method")]
+    )
+    return dict(iter(groups))

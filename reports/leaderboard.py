@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from stvt.core.files import read_json, reading, write_json
 from stvt.core.records import from_dict
 
-from .averages import Rank, averages
+from .averages import averages, ranks
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
 from .run_info import DECLARED, MetricInfo, RunInfo, declared
-from .scores import LARGEST, checked, decimals, of_frames, one_signature
+from .scores import LARGEST, checked, one_signature
 from .tables.render import render
-from .tables.run_tables import missing_reason
+from .tables.run_tables import PARAMETERS, missing_reason
 from .tables.table import EMPTY, Cell, Row, Table, TableColumn, label
 
 if TYPE_CHECKING:
@@ -99,35 +99,24 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
     rows = checked(scores)
     signature = one_signature(rows, info.signature)
     means = averages(rows, info)
-    scored_frames = of_frames(rows).drop_duplicates(["dataset", "scene", "method", "frame"])
-    frames = scored_frames.groupby(["dataset", "method"]).size().to_dict()
     results: list[Result] = []
     left_out: list[str] = []
     for dataset, about in info.datasets.items():
-        columns = [column for column in means.columns if column[0] == dataset]
+        measured = [(c, m) for c in means.columns if c[0] == dataset for m in means.metrics[c]]
         for method in means.methods:
             scored: list[Score] = []
             reasons: list[str] = []
-            for column in columns:
-                for metric in means.metrics[column]:
-                    mean = means.mean(column, method, metric)
-                    if reason := missing_reason(means, info, column, method, mean, None):
-                        reasons.append(reason)
-                        continue
-                    by_scene = {
-                        scene: round(means.mean(column, method, metric, scene).value, 6)
-                        for scene in means.scenes[dataset]
-                    }
-                    definition = info.metric(metric)
-                    scored.append(
-                        Score(
-                            metric,
-                            column[1],
-                            round(mean.value, 6),
-                            by_scene,
-                            None if metric in DECLARED else replace(definition, spec=""),
-                        )
-                    )
+            for column, metric in measured:
+                mean = means.mean(column, method, metric)
+                if reason := missing_reason(means, column, method, mean):
+                    reasons.append(reason)
+                    continue
+                by_scene = {
+                    scene: round(means.mean(column, method, metric, scene).value, 6)
+                    for scene in means.scenes[dataset]
+                }
+                own = None if metric in DECLARED else replace(info.metric(metric), spec="")
+                scored.append(Score(metric, column[1], round(mean.value, 6), by_scene, own))
             if reasons or not scored:
                 left_out.append(f"{dataset}: {method}: {reasons[0] if reasons else 'no scores'}")
                 continue
@@ -140,7 +129,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                     data=about.manifest_sha256,
                     signature=signature,
                     scores=scored,
-                    frames=int(frames.get((dataset, method), 0)),
+                    frames=means.frame_count(dataset, None, method),
                     lacks=about.lacks,
                     weights=of.weights,
                     parameters=of.parameters,
@@ -248,7 +237,7 @@ def _table(results: list[Result]) -> Table:
                 )
                 for metric, channel, about in kinds
             ),
-            TableColumn("parameters", key="parameters", better="low"),
+            PARAMETERS,
             TableColumn("time", key="seconds", better="low"),
         ],
     )
@@ -257,20 +246,13 @@ def _table(results: list[Result]) -> Table:
         for kind in kinds
     }
     most = max(result.frames for result in results)
-    ranks = {kind: _ranks(kind[0], kind[2], of) for kind, of in values.items()}
-    first_ranks = ranks[kinds[0]]
-    for result in sorted(
-        results,
-        key=lambda r: first_ranks[r.method].place if r.method in first_ranks else len(results),
-    ):
+    places = {kind: ranks(kind[0], kind[2].higher_is_better, of) for kind, of in values.items()}
+    order = {method: rank.place for method, rank in places[kinds[0]].items()}
+    for result in sorted(results, key=lambda result: order.get(result.method, len(results))):
+        method = result.method
         cells = [
-            Cell(
-                of[result.method],
-                number(kind[0], of[result.method]),
-                (),
-                ranks[kind][result.method],
-            )
-            if result.method in of
+            Cell(of[method], number(kind[0], of[method]), (), places[kind][method])
+            if method in of
             else EMPTY
             for kind, of in values.items()
         ]
@@ -280,14 +262,5 @@ def _table(results: list[Result]) -> Table:
             Cell(result.parameters, count(result.parameters)),
             Cell(result.seconds, seconds(result.seconds), where if result.seconds else ()),
         ]
-        head = label(result.method, *notes)
-        table.rows.append(Row([head, *cells, *cost], keys={"method": result.method}))
+        table.rows.append(Row([label(method, *notes), *cells, *cost], keys={"method": method}))
     return table
-
-
-def _ranks(metric: str, about: MetricInfo, values: dict[str, float]) -> dict[str, Rank]:
-    """Places of the means as they are printed; equal ones share theirs."""
-    sign = -1 if about.higher_is_better else 1
-    rounded = {method: sign * round(value, decimals(metric)) for method, value in values.items()}
-    places = {m: 1 + sum(o < v for o in rounded.values()) for m, v in rounded.items()}
-    return {method: Rank(place, max(places.values())) for method, place in places.items()}

@@ -94,7 +94,7 @@ def checked(scores: DataFrame) -> DataFrame:
         raise ReportError(
             f"{absurd.iloc[0].scene}: a score of {absurd.iloc[0].value:g}; run it again"
         )
-    twice = rows[rows.duplicated(list(ORDER))]
+    twice = rows[rows.duplicated([column for column in ORDER if column != "time"])]
     if len(twice):
         first = twice.iloc[0]
         raise ReportError(
@@ -148,6 +148,12 @@ def signature_parts(signature: str) -> dict[str, str]:
         key, colon, value = part.partition(":")
         parts[key if colon else f"part {place}"] = value if colon else part
     return parts
+
+
+def metric_order(metric: str) -> tuple[int, str]:
+    """The place of a metric in all tables: those of `METRIC_ORDER`, then others by name."""
+    known = metric in METRIC_ORDER
+    return (METRIC_ORDER.index(metric) if known else len(METRIC_ORDER)), metric
 
 
 def decimals(metric: str) -> int:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .run_info import MetricInfo, declared
+from .run_info import declared
 from .scores import decimals
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import Series
 
-Scenes = dict[str, dict[int, float]]  # scene -> frame -> value
 RESAMPLES = 10_000
 SEED = 0
 CONFIDENCE = 0.95
@@ -91,73 +89,69 @@ def interval(differences: NDArray[np.float64], seed: int = SEED) -> tuple[float,
     return float(result.low), float(result.high)
 
 
-def by_scene(rows: DataFrame) -> Scenes:
-    """Scene -> frame -> value of rows of one metric, data set, channel and method."""
-    scenes: Scenes = {}
-    for scene, frame, value in zip(rows["scene"], rows["frame"], rows["value"], strict=True):
-        scenes.setdefault(str(scene), {})[int(frame)] = float(value)
-    return scenes
-
-
 def difference(
-    a: Scenes,
-    b: Scenes,
+    a: Series[float],
+    b: Series[float],
     metric: str,
     tolerance: float | None = None,
-    seed: int = SEED,
-    about: MetricInfo | None = None,
+    higher_is_better: bool | None = None,
 ) -> Difference:
-    """The difference of the scores `b` from `a`, both as `by_scene` gives them.
+    """The difference of the scores `b` from `a`, both indexed by scene and frame.
 
     Averaged over the frames of a scene, and paired over scenes. A scene counts where both have
     the same frames of it.
     tolerance: means nearer than that are the "same"; None is half the last printed digit.
-    about:     what the metric declares; None is what is known of its name.
+    higher_is_better: None is what is known of the metric's name.
     """
-    per_scene: list[float] = []
-    means: list[tuple[float, float]] = []
-    lacking_a, lacking_b = [], []
-    alone_a = alone_b = 0
-    for scene in dict.fromkeys([*a, *b]):
-        frames_a, frames_b = a.get(scene, {}), b.get(scene, {})
-        if frames_a.keys() != frames_b.keys():
-            if frames_a.keys() - frames_b.keys():
-                lacking_b.append(scene)
-            if frames_b.keys() - frames_a.keys():
-                lacking_a.append(scene)
-            continue
-        pairs = [(value, frames_b[frame]) for frame, value in frames_a.items()]
-        alone_a += sum(math.isinf(x) and math.isfinite(y) for x, y in pairs)
-        alone_b += sum(math.isinf(y) and math.isfinite(x) for x, y in pairs)
-        # Frames that equal the truth in both do not differ, and count.
-        differences = [0.0 if x == y else y - x for x, y in pairs]
-        finite = [value for value in differences if math.isfinite(value)]
-        if finite:
-            per_scene.append(_mean(finite))
-        both = [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
-        if both:
-            means.append((_mean([x for x, _ in both]), _mean([y for _, y in both])))
-    low, high = interval(np.array(per_scene), seed)
+    lacking_a: tuple[str, ...] = ()
+    lacking_b: tuple[str, ...] = ()
+    if not a.index.equals(b.index):
+        lacking_a, lacking_b = (
+            tuple(more.index.difference(fewer.index).unique("scene"))
+            for more, fewer in ((b, a), (a, b))
+        )
+        uneven = [*lacking_a, *lacking_b]
+        a, b = (of[~of.index.isin(uneven, level="scene")].sort_index() for of in (a, b))
+    index: Any = a.index
+    scenes = index.codes[0]
+    x, y = (np.asarray(of, np.float64) for of in (a, b))
+    finite_x, finite_y = np.isfinite(x), np.isfinite(y)
+    # Frames that equal the truth in both do not differ, and count.
+    equal = x == y
+    apart = np.subtract(y, x, out=np.zeros_like(x), where=~equal)
+    per_scene = _scene_means(apart, scenes, np.isfinite(apart))
+    both = finite_x & finite_y
+    low, high = interval(per_scene)
     result = Difference(
         metric,
         _mean(per_scene),
         low,
         high,
         len(per_scene),
-        a=_mean([x for x, _ in means]),
-        b=_mean([y for _, y in means]),
-        lacking_a=tuple(lacking_a),
-        lacking_b=tuple(lacking_b),
-        identical_a=alone_a,
-        identical_b=alone_b,
+        a=_mean(_scene_means(x, scenes, both)),
+        b=_mean(_scene_means(y, scenes, both)),
+        lacking_a=lacking_a,
+        lacking_b=lacking_b,
+        identical_a=int((np.isinf(x) & finite_y).sum()),
+        identical_b=int((np.isinf(y) & finite_x).sum()),
     )
     slack = 0.5 * 10 ** -decimals(metric) if tolerance is None else tolerance
-    higher = (about or declared(metric)).higher_is_better
-    return replace(result, verdict=_verdict(result, slack, higher))
+    if higher_is_better is None:
+        higher_is_better = declared(metric).higher_is_better
+    return replace(result, verdict=_verdict(result, slack, higher_is_better))
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else math.nan
+def _scene_means(
+    values: NDArray[np.float64], scenes: NDArray[np.intp], counted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """The mean of the values of each scene that count, for scenes with any."""
+    numbers = np.bincount(scenes[counted])
+    sums = np.bincount(scenes[counted], values[counted])
+    return sums[numbers > 0] / numbers[numbers > 0]
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return math.fsum(values) / len(values) if len(values) else math.nan
 
 
 def _verdict(of: Difference, tolerance: float, higher: bool) -> str:

@@ -24,7 +24,6 @@ def confidence_figure(
     window: Sequence[NDArray[np.uint8]],
     scores: Mapping[str, NDArray[np.float32]],
     file: Path,
-    formats: Sequence[str] = ("png", "pdf", "svg"),
 ) -> list[Path]:
     """A row a level and checkpoint, a column a frame; the scores coloured over the grey input.
 
@@ -45,7 +44,7 @@ def confidence_figure(
         sheet = Sheet(TEXT_WIDTH, grid.height)
         grid.draw(sheet, 0, 0)
         sheet.colour_bar(COLOURS, 1, "confidence")
-        return sheet.save(file, formats)
+        return sheet.save(file)
 
 
 def _overlay(frame: NDArray[np.uint8], score: NDArray[np.float32]) -> NDArray[np.uint8]:

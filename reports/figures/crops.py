@@ -137,7 +137,6 @@ def strip_figure(
     file: Path,
     methods: Sequence[str],
     psnr: Sequence[Mapping[str, float]],
-    formats: Sequence[str] = ("png", "pdf", "svg"),
 ) -> list[Path]:
     """The first true frame with the crops as boxes, and below a column a frame and crop, a row for
     the truth and each method; no higher than a page.
@@ -195,7 +194,7 @@ def strip_figure(
         _whole_frame(sheet, truths[0], crops, (width - frame_width) / 2, 0, frame_width)
         sheet.text("\n".join(words), width / 2, frame_width * aspect + BAR + 0.01)
         grid.draw(sheet, (width - grid.width) / 2, top)
-        return sheet.save(file, formats)
+        return sheet.save(file)
 
 
 def _padded(image: Frame, shape: float) -> Frame:

@@ -29,7 +29,6 @@ def error_figure(
     title: str,
     file: Path,
     methods: Sequence[str],
-    formats: Sequence[str] = ("png", "pdf", "svg"),
 ) -> list[Path]:
     """The true frame and the error map of each method, as FILE.png and so on.
 
@@ -51,4 +50,4 @@ def error_figure(
     with figure_style():
         sheet = tile_sheet(tiles, gt.shape[0] / gt.shape[1], right=0.65)
         sheet.colour_bar(COLOURS, SHOWN, "error in levels of 255", extend="max")
-        return sheet.save(file, formats)
+        return sheet.save(file)

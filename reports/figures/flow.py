@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,22 +45,15 @@ def wheel(size: int = 151) -> NDArray[np.uint8]:
     return picture
 
 
-def flow_figure(
-    flow: Flow,
-    file: Path,
-    fastest: float | None = None,
-    formats: Sequence[str] = ("png", "pdf", "svg"),
-) -> list[Path]:
+def flow_figure(flow: Flow, file: Path, fastest: float | None = None) -> list[Path]:
     """The colours of a flow with their key, as FILE.png and so on."""
     most = fastest or float(np.hypot(*np.nan_to_num(flow)).max())
     key = 0.6
     width = COLUMN_WIDTH - key - GAP
-    height = max(width * flow.shape[-2] / flow.shape[-1], key + LINE)
+    height = width * flow.shape[-2] / flow.shape[-1]
     with figure_style():
-        sheet = Sheet(COLUMN_WIDTH, height)
-        sheet.picture(
-            flow_colours(flow, fastest), 0, 0, width, width * flow.shape[-2] / flow.shape[-1]
-        )
+        sheet = Sheet(COLUMN_WIDTH, max(height, key + LINE))
+        sheet.picture(flow_colours(flow, fastest), 0, 0, width, height)
         sheet.picture(wheel(), width + GAP, LINE, key, key)
         sheet.text(f"{most:.3g} px", width + GAP + key / 2, 0)
-        return sheet.save(file, formats)
+        return sheet.save(file)

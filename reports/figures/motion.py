@@ -72,10 +72,7 @@ def motion_shares(lengths: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def motion_figure(
-    lengths: NDArray[np.float32],
-    clips: Sequence[tuple[float, float]],
-    file: Path,
-    formats: Sequence[str] = ("png",),
+    lengths: NDArray[np.float32], clips: Sequence[tuple[float, float]], file: Path
 ) -> list[Path]:
     """Two histograms: of the motion of pixels, and of each clip's median and 95th percentile.
 
@@ -105,4 +102,4 @@ def motion_figure(
             axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
             axes.set_xlabel("motion, pixels a frame")
             axes.grid(visible=False, axis="x")
-        return save(figure, file, formats)
+        return save(figure, file, ("png",))

@@ -100,7 +100,7 @@ def _frame_page(
     width = TEXT_WIDTH if columns == 2 else COLUMN_WIDTH
     figure = Figure(figsize=(width, 1.6 * lines + 0.1), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False)
-    unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
+    unit = f" ({unit})" if (unit := means.info.metric(metric).unit) else ""
     for place, (axes, (scene, rows)) in enumerate(zip(panels.flat, scenes.items(), strict=False)):
         _frame_panel(axes, rows, present, style, both=len(kinds) > 1)
         axes.set_title("\n".join(wrapped(scene, 2.6, 8)), loc="left", pad=3)

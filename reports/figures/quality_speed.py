@@ -34,7 +34,7 @@ MOST_PANELS = 12
 FRONT: dict[str, Any] = {"color": "#9A9A9A", "linewidth": 0.9}
 
 
-def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Path], list[str]]:
+def runtime_plot(means: Averages, folder: Path) -> tuple[list[Path], list[str]]:
     """Mean PSNR against seconds for one frame, for the methods that were timed.
 
     The legend says their parameters. Untrained methods stand hollow on the axis below, for they
@@ -44,7 +44,7 @@ def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Pat
     times: dict[str, float] = {}
     left_out = []
     for method in means.methods:
-        runtime = info.method(method).runtime
+        runtime = means.info.method(method).runtime
         if runtime and runtime.out_of_memory:
             left_out.append(f"{method} ran out of memory")
         elif not runtime or not runtime.median:
@@ -60,7 +60,7 @@ def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Pat
         panels[column] = {}
         for method in times:
             mean = means.mean(column, method, means.metrics[column][0])
-            why = missing_reason(means, info, column, method, mean, None)
+            why = missing_reason(means, column, method, mean)
             if not why and math.isfinite(mean.value):
                 panels[column][method] = mean.value
             elif why != "untrained":
@@ -68,8 +68,8 @@ def runtime_plot(means: Averages, info: RunInfo, folder: Path) -> tuple[list[Pat
     if len(columns) < len(measured):
         left_out.append(f"the first {len(columns)} of {len(measured)} data sets are drawn")
     with figure_style():
-        figure = _figure(means, info, panels, times)
-        return save(figure, folder / "quality-runtime", ("png", "pdf", "svg")), left_out
+        figure = _figure(means, panels, times)
+        return save(figure, folder / "quality-runtime"), left_out
 
 
 def pareto_front(
@@ -90,7 +90,6 @@ def pareto_front(
 
 def _figure(
     means: Averages,
-    info: RunInfo,
     panels: Mapping[Column, Mapping[str, float]],
     times: Mapping[str, float],
 ) -> Figure:
@@ -102,11 +101,10 @@ def _figure(
     width = TEXT_WIDTH if across == 2 else COLUMN_WIDTH
     style = method_styles(means.methods)
     legend = [
-        _marker(style[method], method in means.untrained, _label(means, info, method))
-        for method in times
+        _marker(style[method], method in means.untrained, _label(means, method)) for method in times
     ]
     legend.append(Line2D([], [], drawstyle="steps-post", label="Pareto front", **FRONT))
-    words = wrapped(_conditions(info, times), width - 0.2, 7)
+    words = wrapped(_conditions(means.info, times), width - 0.2, 7)
     figure = Figure(figsize=(width, 2.1 * down + 0.13 * len(words)), layout="constrained")
     figure.suptitle("\n".join(words), fontsize=7, color="#444444")
     all_axes = figure.subplots(down, across, squeeze=False).flat
@@ -131,8 +129,8 @@ def _conditions(info: RunInfo, times: Mapping[str, float]) -> str:
     return f"Time of {frame}{where}{sizes_of}"
 
 
-def _label(means: Averages, info: RunInfo, method: str) -> str:
-    facts = [count(number)] if (number := info.method(method).parameters) else []
+def _label(means: Averages, method: str) -> str:
+    facts = [count(number)] if (number := means.info.method(method).parameters) else []
     facts += ["untrained, time only"] * (method in means.untrained)
     return f"{plain(method)} ({', '.join(facts)})" if facts else plain(method)
 
@@ -156,7 +154,7 @@ def _panel(
 
     dataset, channel = column
     metric = means.metrics[column][0]
-    about = means.about(metric)
+    about = means.info.metric(metric)
     style = method_styles(means.methods)
     front = pareto_front(times, quality, about.higher_is_better)
     x, y = [times[m] for m in front], [quality[m] for m in front]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import DOTS, TEXT_WIDTH, save, wrapped
+from .style import DOTS, FORMATS, TEXT_WIDTH, save, wrapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class Sheet:
         bar = self.figure.colorbar(values, cax=self.figure.add_axes(box), extend=extend)
         bar.set_label(label, fontsize=7, labelpad=1)
 
-    def save(self, file: Path, formats: Sequence[str]) -> list[Path]:
+    def save(self, file: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         return save(self.figure, file, formats)
 
 

@@ -82,6 +82,7 @@ STYLE = {
 }
 
 
+FORMATS = ("png", "pdf", "svg")
 # Files that hold no time of making and no version: equal runs give equal bytes.
 METADATA: Mapping[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -161,7 +162,7 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, file: Path, formats: Sequence[str] = ("png", "pdf")) -> list[Path]:
+def save(figure: Figure, file: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Writes FILE.png and so on, and returns their paths."""
     files = [file.with_name(f"{file.name}.{format}") for format in formats]
     for path, format in zip(files, formats, strict=True):

@@ -29,7 +29,6 @@ def slice_figure(
     file: Path,
     methods: Sequence[str],
     row: float = 0.5,
-    formats: Sequence[str] = ("png", "pdf", "svg"),
 ) -> list[Path]:
     """The slices of truth, input and every method through one row, as FILE.png and so on.
 
@@ -48,4 +47,4 @@ def slice_figure(
         colour = style[label].colour if label in style else None
         tiles.append(Tile(time_slice(frames, row) if whole else None, label, colour=colour))
     with figure_style():
-        return tile_sheet(tiles, 0.55, title).save(file, formats)
+        return tile_sheet(tiles, 0.55, title).save(file)

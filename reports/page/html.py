@@ -23,18 +23,19 @@ from .templates import data_uri, render_html
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from ..averages import Averages, Column
+    from ..averages import Averages
 
 LISTED = 200  # failures and warnings
 MANY_SCENES = 12  # whose table is folded
 SCRIPT = ("report.js", "player.js", "address.js", "controls.js")
 
 
-def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, folder: Path) -> str:
+def html_page(rows: DataFrame, means: Averages, clips: Clips, folder: Path) -> str:
     """The page as text; `folder` is where it will lie, with figures/ beside it.
 
     rows: as `scores.checked` gives them.
     """
+    info = means.info
     scenes, capped = scenes_shown(means, clips)
     frames, thinned = frames_shown(scenes, clips)
     style = method_styles(means.methods)
@@ -45,19 +46,19 @@ def html_page(rows: DataFrame, means: Averages, info: RunInfo, clips: Clips, fol
         info=info,
         protocol=protocol_sentences(info.protocol),
         methods=means.methods,
-        main_table=main_table(means, info),
+        main_table=main_table(means),
         colours={method: style[method].colour for method in means.methods},
         cost_figure=data_uri(cost_figure.read_bytes(), "svg+xml") if cost_figure.exists() else "",
         scenes=scenes,
         moving=bool(frames),
         left_out=f"{capped} {thinned}",
-        scene_tables=list(_scene_tables(means, info, scenes)),
+        scene_tables=list(_scene_tables(means, scenes)),
         metric_table=metric_table(info),
         listed=LISTED,
         provenance=list(_provenance(info)),
         data=[
             ("page-data", _page_data(means, scenes)),
-            *_scene_data(rows, means, info, clips, frames, scenes, folder),
+            *_scene_data(rows, means, clips, frames, scenes, folder),
         ],
     )
 
@@ -87,7 +88,6 @@ def _label(key: Key) -> str:
 def _scene_data(
     rows: DataFrame,
     means: Averages,
-    info: RunInfo,
     clips: Clips,
     frames: Mapping[Key, list[int]],
     scenes: list[Key],
@@ -106,14 +106,14 @@ def _scene_data(
             scene["picture"] = ""
         scene["failed"] = [
             plain(f"{failure.method} failed: {failure.reason}.")
-            for failure in info.failures
+            for failure in means.info.failures
             if (failure.dataset, failure.scene) == key
         ]
         yield f"scene-data-{place}", scene
 
 
 def _scene_tables(
-    means: Averages, info: RunInfo, scenes: list[Key]
+    means: Averages, scenes: list[Key]
 ) -> Iterator[tuple[str, bool, Table, dict[str, str]]]:
     """Of each data set: title, whether it has few scenes, table, scene -> its label in the player."""
     several = len({channel for _, channel in means.columns}) > 1
@@ -122,21 +122,17 @@ def _scene_tables(
             continue
         dataset, channel = column
         number = len(means.scenes[dataset])
+        # In the metric that leads; the remarks stand below the main table already.
+        table = scene_table(means, column).choose(["n", means.metrics[column][0]])
+        table.remarks = []
         leading = name(means.metrics[column][0])
         of = f", {channel}" if several else ""
         yield (
             f"{dataset}{of}: {leading} of {number} scenes",
             number <= MANY_SCENES,
-            _leading(means, info, column),
+            table,
             {key[1]: _label(key) for key in scenes if key[0] == dataset},
         )
-
-
-def _leading(means: Averages, info: RunInfo, column: Column) -> Table:
-    """The scenes in the metric that leads; the remarks stand below the main table already."""
-    table = scene_table(means, info, column).choose(["n", means.metrics[column][0]])
-    table.remarks = []
-    return table
 
 
 def _provenance(info: RunInfo) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -54,18 +54,17 @@ def write_report(
         if old.name.startswith(("frames-", "scene-", "quality-")):
             old.unlink()
     write_scores(rows, folder / "scores.csv")
-    table = main_table(means, info)
-    _write(folder / "table1.md", as_markdown(table))
-    _write(folder / "table1.tex", as_latex(table))
-    _write(folder / "table1_standalone.tex", as_standalone([table]))
-    page = folder / "report.md"
-    _write(page, _markdown(rows, means, info, pictures, figures))
-    _write(folder / "report.html", html_page(rows, means, info, clips or {}, folder))
-    return page
-
-
-def _write(file: Path, text: str) -> None:
-    write_text(file, text, sync=False)
+    table = main_table(means)
+    pages = {
+        "table1.md": as_markdown(table),
+        "table1.tex": as_latex(table),
+        "table1_standalone.tex": as_standalone([table]),
+        "report.md": _markdown(rows, means, pictures, figures),
+        "report.html": html_page(rows, means, clips or {}, folder),
+    }
+    for name, text in pages.items():
+        write_text(folder / name, text, sync=False)
+    return folder / "report.md"
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,11 @@ def _figure(title: str, files: list[Path]) -> _Figure:
     return _Figure(title, Markup(first), Markup(links))
 
 
-def _markdown(
-    rows: DataFrame, means: Averages, info: RunInfo, pictures: Pictures, figures: Path
-) -> str:
+def _markdown(rows: DataFrame, means: Averages, pictures: Pictures, figures: Path) -> str:
     from markupsafe import Markup
 
-    cost_files, not_drawn = runtime_plot(means, info, figures)
+    info = means.info
+    cost_files, not_drawn = runtime_plot(means, figures)
     plots = [(c[0], *frame_plots(rows, means, c, figures)) for c in means.columns]
     return render(
         "report.md.j2",
@@ -100,15 +98,14 @@ def _markdown(
         scenes=means.scenes,
         untrained=[method for method in means.methods if method in means.untrained],
         untrained_note=UNTRAINED,
-        main_table=Markup(as_markdown(main_table(means, info))),
+        main_table=Markup(as_markdown(main_table(means))),
         kind_tables=list(_kind_tables(rows, info)),
         metric_table=Markup(as_markdown(metric_table(info))),
         cost_table=Markup(as_markdown(cost_table(info))),
         cost_figure=_figure("", cost_files) if cost_files else None,
         not_drawn=not_drawn,
         scene_tables=[
-            (column[0], Markup(as_markdown(scene_table(means, info, column))))
-            for column in means.columns
+            (column[0], Markup(as_markdown(scene_table(means, column)))) for column in means.columns
         ],
         frame_figures=[
             _figure(f"{dataset}, frame by frame", page)
@@ -136,7 +133,7 @@ def _kind_tables(rows: DataFrame, info: RunInfo) -> Iterator[tuple[str, Markup]]
         return
     for kind in ("new", "existing"):
         means = averages(rows[rows["kind"] == kind], info)
-        table = summary_table(means, info)
+        table = summary_table(means)
         columns = [c.names[0] for c in table.columns[1:] if c.measured or c.key == "n"]
         table.remarks = [UNTRAINED] * bool(means.untrained)
         table = table.choose(columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -32,21 +33,14 @@ def scenes_shown(means: Averages, clips: Clips) -> tuple[list[Key], str]:
 
     Also returns what is left out, in words.
     """
-    by_dataset = []
+    everything = sum(map(len, means.scenes.values()))
+    most = everything if everything <= SCENES else SCENES // len(means.scenes)
+    selection: list[Key] = []
     for dataset, scenes in means.scenes.items():
         moving = clips.get(dataset, {})
-        by_dataset.append([(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)])
-    everything = sum(map(len, by_dataset))
-    share = SCENES // max(1, len(by_dataset))
-    selection = [
-        key for keys in by_dataset for key in (keys if everything <= SCENES else keys[:share])
-    ]
-    if len(selection) == everything:
-        return selection, ""
-    return (
-        selection,
-        f"{len(selection)} of {everything} scenes can be chosen here; scores.csv holds all.",
-    )
+        selection += [(dataset, s) for s in sorted(scenes, key=lambda s: s not in moving)[:most]]
+    left = f"{len(selection)} of {everything} scenes can be chosen here; scores.csv holds all."
+    return selection, left if len(selection) < everything else ""
 
 
 def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int]], str]:
@@ -55,20 +49,25 @@ def frames_shown(shown: Sequence[Key], clips: Clips) -> tuple[dict[Key, list[int
     Every scene gives up frames at its ends before any scene is left out.
     """
     moving = {key: clips[key[0]][key[1]] for key in shown if key[1] in clips.get(key[0], {})}
-    cost = {key: _cost(clip) for key, clip in moving.items()}
-    cost = {key: frames for key, frames in cost.items() if frames}
+    cost = {key: frames for key, clip in moving.items() if (frames := _cost(clip))}
     longest = max(map(len, cost.values()), default=0)
     for limit in range(longest, FEWEST - 1, -1):
-        picked = {key: _middle(sorted(frames), limit) for key, frames in cost.items()}
+        picked = {key: _middle([*frames], limit) for key, frames in cost.items()}
         if sum(cost[key][f] for key, frames in picked.items() for f in frames) <= BUDGET:
             cut = limit < longest
             return picked, f"At most {limit} frames a scene are shown here." if cut else ""
     picked, left = {}, BUDGET
-    for key in _in_turn(list(cost)):
-        frames = _middle(sorted(cost[key]), FEWEST)
-        size = sum(cost[key][frame] for frame in frames)
+    # One scene of each data set, then the next of each, so that no set is left out whole.
+    seen: Counter[str] = Counter()
+    turns = []
+    for key in cost:
+        turns.append((seen[key[0]], key))
+        seen[key[0]] += 1
+    for _, key in sorted(turns, key=lambda turn: turn[0]):
+        middle = _middle([*cost[key]], FEWEST)
+        size = sum(cost[key][frame] for frame in middle)
         if size <= left:
-            picked[key] = frames
+            picked[key] = middle
             left -= size
     if len(picked) == len(cost):
         return picked, ""
@@ -86,13 +85,16 @@ def scene_data(
     rows: its scores. frames: those of its frames to embed, none without a clip.
     """
     dataset, scene = key
-    known = sorted({*map(int, rows["frame"])} if rows is not None else set())
-    new = {*map(int, rows.loc[rows["kind"] == "new", "frame"])} if rows is not None else set()
+    known: set[int] = set()
+    new: set[int] = set()
+    if rows is not None:
+        known = {*map(int, rows["frame"])}
+        new = {*map(int, rows.loc[rows["kind"] == "new", "frame"])}
     return {
         "dataset": plain(dataset),
         "scene": plain(scene),
         "frames": frames,
-        "known": known,
+        "known": sorted(known),
         "new": sorted(new),
         "views": list(_views(means, clip, frames)) if clip and frames else [],
         "realSpeed": _speed(clip, frames) if clip else None,
@@ -144,7 +146,7 @@ def _curves(rows: DataFrame, means: Averages) -> list[dict[str, Any]]:
     sets = []
     for key, group in rows.groupby(["metric", "channel"], sort=False):
         metric, channel = map(str, key) if isinstance(key, tuple) else (str(key), "")
-        unit = f" ({unit})" if (unit := means.about(metric).unit) else ""
+        unit = f" ({unit})" if (unit := means.info.metric(metric).unit) else ""
         of = of_channel(channel) if metric in ("psnr", "ssim") else ""
         curves: list[dict[str, Any]] = []
         for method, mine in ((str(m), mine) for m, mine in group.groupby("method", sort=False)):
@@ -171,28 +173,11 @@ def _cost(clip: ClipFiles) -> dict[int, int]:
     common = set.intersection(*(set(view) for view in views)) if clip.methods else set()
     views += [clip.input, *clip.errors.values()]
     return {
-        frame: sum(_size(view[frame]) for view in views if frame in view)
+        frame: sum(view[frame].stat().st_size for view in views if frame in view)
         for frame in sorted(common)
     }
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
 
 
 def _middle(frames: list[int], limit: int) -> list[int]:
     first = max(0, (len(frames) - limit) // 2)
     return frames[first : first + limit]
-
-
-def _in_turn(keys: Sequence[Key]) -> list[Key]:
-    """One scene of each data set, then the next of each, so that no set is left out whole."""
-    seen: dict[str, int] = {}
-    places = []
-    for key in keys:
-        places.append(seen.get(key[0], 0))
-        seen[key[0]] = places[-1] + 1
-    return [key for _, key in sorted(zip(places, keys, strict=True), key=lambda pair: pair[0])]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-from .stvun import PrintedCell
+from . import PrintedTable, printed_methods
 
 SOURCE = (
     "the quantitative results of TMNet (GitHub: CS-GangXu/TMNet), which quotes Zooming Slow-Mo "
@@ -23,36 +20,9 @@ ZSM_PROTOCOL = {
     "limit": None,
     "inputs": "prepared",
 }
-PROTOCOL_IN_WORDS = (
-    "x4 in space by BI, x2 in time, all frames, given and new, of groups of seven, luma (Y), no "
-    "border cropped"
-)
 
-
-@dataclass(frozen=True)
-class QuotedMethod:
-    """A row of a later paper. Frames a second and parameters are as printed, or None."""
-
-    name: str
-    cells: Mapping[str, PrintedCell]
-    frames_per_second: float | None
-    parameters: int | None
-
-
-@dataclass(frozen=True)
-class QuotedTable:
-    """Rows that share a protocol. `options` are those that a run must have to stand beside them."""
-
-    protocol: str
-    words: str
-    source: str
-    options: Mapping[str, object]
-    methods: tuple[QuotedMethod, ...] = field(default=())
-
-
-# Method | PSNR/SSIM on Vid4 and on Vimeo90K's fast, medium and slow parts | frames/s | parameters, M
-_SETS = ("vid4", "vimeo_fast", "vimeo_medium", "vimeo_slow")
-_ROWS = """
+# Method | Vid4 and Vimeo90K's fast, medium and slow parts | frames/s | parameters, M
+_ZSM = """
 SuperSloMo + bicubic | 22.84/0.5772 31.88/0.8793 29.94/0.8477 28.37/0.8102 |     - | 19.8
 SuperSloMo + RCAN    | 23.80/0.6397 34.52/0.9076 32.50/0.8884 30.69/0.8624 |  2.49 | 19.8+16.0
 SuperSloMo + RBPN    | 23.76/0.6362 34.73/0.9108 32.79/0.8930 30.48/0.8584 |  2.06 | 19.8+12.7
@@ -70,9 +40,8 @@ Zooming Slow-Mo      | 26.31/0.7976 36.81/0.9415 35.41/0.9361 33.36/0.9138 | 16.
 TMNet                | 26.43/0.8016 37.04/0.9435 35.60/0.9380 33.51/0.9159 | 14.69 | 12.26
 """
 
-
 # Space alone, luma, all frames of Vid4 as one sequence. "BD" is two degradations, 1.5 pixels apart:
-# a row is quoted where it is known which its authors took. Method | PSNR/SSIM | parameters, M
+# a row is quoted where it is known which its authors took. Method | Vid4 | frames/s | parameters, M
 _SPACE = {
     "BI": """
 bicubic         | 23.78/0.6347 | -    | 0
@@ -101,41 +70,29 @@ _SPACE_SOURCE = (
     "model zoo for IconVSR and BasicVSR++, EDVR's for TOFlow and EDVR-L"
 )
 
-
-def _row(line: str, sets: Sequence[str] = _SETS) -> QuotedMethod:
-    name, values, speed, millions = (part.strip() for part in line.split("|"))
-    pairs = [map(float, value.split("/")) for value in values.split()]
-    cells = {dataset: PrintedCell(p, s) for dataset, (p, s) in zip(sets, pairs, strict=True)}
-    return QuotedMethod(
-        name,
-        cells,
-        frames_per_second=None if speed == "-" else float(speed),
-        parameters=None if millions == "-" else round(sum(map(float, millions.split("+"))) * 1e6),
-    )
-
-
-ZSM = QuotedTable(
-    protocol="zsm",
-    words=PROTOCOL_IN_WORDS,
+ZSM = PrintedTable(
+    name="zsm",
+    caption="x4 in space by BI, x2 in time, all frames, given and new, of groups of seven, luma (Y), "
+    "no border cropped",
     source=SOURCE,
     options=ZSM_PROTOCOL,
-    methods=tuple(map(_row, _ROWS.strip().splitlines())),
+    methods=printed_methods(_ZSM, ("vid4", "vimeo_fast", "vimeo_medium", "vimeo_slow")),
 )
-
-
-def _space(degradation: str, rows: str) -> QuotedTable:
-    return QuotedTable(
-        protocol=f"{degradation}, space alone",
-        words=f"x4 in space by {degradation}, every frame input, luma (Y), no border cropped",
-        source=_SPACE_SOURCE,
-        options={
-            **ZSM_PROTOCOL,
-            "degradation": degradation,
-            "frames": "existing",
-            "time_step": 1,
-        },
-        methods=tuple(_row(line, ("vid4",)) for line in rows.strip().splitlines()),
-    )
-
-
-TABLES = (ZSM, *(_space(degradation, rows) for degradation, rows in _SPACE.items()))
+TABLES = (
+    ZSM,
+    *(
+        PrintedTable(
+            name=f"{degradation}, space alone",
+            caption=f"x4 in space by {degradation}, every frame input, luma (Y), no border cropped",
+            source=_SPACE_SOURCE,
+            options={
+                **ZSM_PROTOCOL,
+                "degradation": degradation,
+                "frames": "existing",
+                "time_step": 1,
+            },
+            methods=printed_methods(rows, ("vid4",)),
+        )
+        for degradation, rows in _SPACE.items()
+    ),
+)

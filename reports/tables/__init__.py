@@ -79,16 +79,16 @@ def _tables(rows: DataFrame, info: RunInfo, by: str, quoted: bool) -> list[Table
         return [cost_table(info)]
     means = averages(rows, info)
     if by in TABLES:
-        return [paper_table(means, info, TABLES[by], quoted)]
+        return [paper_table(means, TABLES[by], quoted)]
     if by == "dataset":
-        return [main_table(means, info, quoted)]
+        return [main_table(means, quoted)]
     if by == "scene":
-        return [scene_table(means, info, column) for column in means.columns]
+        return [scene_table(means, column) for column in means.columns]
     if by == "time":
-        return [time_table(rows, means, info, column) for column in means.columns]
+        return [time_table(rows, means, column) for column in means.columns]
     if by == "difference":
         return [
-            difference_table(rows, means, info, column, metric)
+            difference_table(rows, means, column, metric)
             for column in means.columns
             for metric in means.metrics[column]
         ]

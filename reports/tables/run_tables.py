@@ -23,53 +23,44 @@ OWN_FRAMES = (
     "is marked as best."
 )
 STATED = "As stated by who made the frames, not measured here."
+PARAMETERS = TableColumn("parameters", key="parameters", better="low")
 
 
 def summary_table(
-    means: Averages,
-    info: RunInfo,
-    columns: Sequence[Column] = (),
-    size: str = "",
-    caption: str = "",
+    means: Averages, columns: Sequence[Column] = (), size: str = "", caption: str = ""
 ) -> Table:
     """Methods x data sets, with parameters and time.
 
     columns: all of the run if none; those that it lacks say so, in the metrics of the paper.
     size:    of the frames that times are of, "960x540"; others have a note. That of all if empty.
     """
+    info = means.info
     sizes = {of.runtime.size for of in info.methods.values() if of.runtime}
     size = size or (sizes.pop() if len(sizes) == 1 else "")
     columns = columns or means.columns
-    datasets = dict.fromkeys(dataset for dataset, _ in means.columns)
-    measured = [c for column in columns for c in quality_columns(means, columns, column)]
     table = Table(
-        caption or summary_caption(means, info),
+        caption or _summary_caption(means),
         [
             TableColumn("method"),
             *([] if info.common_frames else [TableColumn("n", key="n")]),
-            *measured,
-            TableColumn("parameters", key="parameters", better="low"),
+            *(part for column in columns for part in quality_columns(means, column, columns)),
+            PARAMETERS,
             TableColumn(f"time, one {size} frame" if size else "time", key="seconds", better="low"),
         ],
         signature=info.signature,
-        remarks=[UNTRAINED] * bool(means.untrained) + frames_left_out(means, info),
+        remarks=[UNTRAINED] * bool(means.untrained) + _frames_left_out(means),
     )
     for method in means.methods:
         about = info.method(method)
-        numbers = "/".join(str(means.frame_count(d, None, method)) for d in datasets)
-        table.rows.append(
-            row_of(
-                table,
-                label(method, *[f"{about.mismatch}."] if about.mismatch else ()),
-                partial(quality_cell, means, info, method=method),
-                {
-                    "n": Cell(numbers, numbers),
-                    "parameters": _parameters(about),
-                    "seconds": time_cell(about, size),
-                },
-                keys=own_keys(method),
-            )
-        )
+        numbers = "/".join(str(means.frame_count(d, None, method)) for d in means.scenes)
+        costs = {
+            "n": Cell(numbers, numbers),
+            "parameters": _parameters(about),
+            "seconds": _time_cell(about, size),
+        }
+        first = label(method, *[f"{about.mismatch}."] if about.mismatch else ())
+        quality = partial(quality_cell, means, method=method)
+        table.rows.append(row_of(table, first, quality, costs, keys=own_keys(method)))
     return table
 
 
@@ -92,8 +83,9 @@ def row_of(
     return Row([first, *cells], **facts)
 
 
-def frames_left_out(means: Averages, info: RunInfo) -> list[str]:
+def _frames_left_out(means: Averages) -> list[str]:
     """A sentence where other frames are scored of a method than of it alone."""
+    info = means.info
     if not info.common_frames:
         return [OWN_FRAMES]
     alone: dict[str, list[str]] = {}
@@ -114,53 +106,50 @@ def frames_left_out(means: Averages, info: RunInfo) -> list[str]:
     return [sentence]
 
 
-def frame_numbers(means: Averages, info: RunInfo, datasets: Iterable[str]) -> str:
+def frame_numbers(means: Averages, datasets: Iterable[str]) -> str:
     """How many frames and scenes means are over, in a sentence."""
     words = []
     for dataset in datasets:
         scenes = len(means.scenes[dataset])
-        frames = _frame_range(means, info, dataset)
+        frames = _frame_range(means, dataset)
         words.append(f"{dataset} {frames} frames of {scenes} scene{'s' * (scenes != 1)}")
     return f"n: {', '.join(words)}." if words else ""
 
 
-def _frame_range(means: Averages, info: RunInfo, dataset: str, scene: str | None = None) -> str:
+def _frame_range(means: Averages, dataset: str, scene: str | None = None) -> str:
     counts = {means.frame_count(dataset, scene, method) for method in means.methods} - {0} or {0}
-    if info.common_frames or len(counts) == 1:
+    if means.info.common_frames or len(counts) == 1:
         return str(means.frame_count(dataset, scene))
     return f"{min(counts)} to {max(counts)}"
 
 
-def scene_table(means: Averages, info: RunInfo, column: Column) -> Table:
+def scene_table(means: Averages, column: Column) -> Table:
     """Scenes x methods of one data set, the mean of its scenes in the last row."""
     dataset, channel = column
     table = Table(
         f"{dataset}, {metric_names(means, column)}{of_channel(channel)}, per scene. "
-        f"{frame_numbers(means, info, [dataset])}",
+        f"{frame_numbers(means, [dataset])}",
         [
             TableColumn("scene"),
             TableColumn("n", key="n"),
             *(
                 measured
                 for method in means.methods
-                for measured in quality_columns(means, [], column, method, own_keys(method))
+                for measured in quality_columns(means, column, (), method, own_keys(method))
             ),
         ],
         remarks=[UNTRAINED] * bool(means.untrained),
-        signature=info.signature,
+        signature=means.info.signature,
     )
     for scene in [*means.scenes[dataset], *[None] * (len(means.scenes[dataset]) > 1)]:
-        number = _frame_range(means, info, dataset, scene)
-        table.rows.append(
-            row_of(
-                table,
-                label("mean of scenes" if scene is None else scene),
-                partial(_of_own_method, means, info, scene),
-                {"n": Cell(number, number)},
-                kind="mean" if scene is None else "own",
-                keys={} if scene is None else {"scene": scene},
-            )
-        )
+        number = _frame_range(means, dataset, scene)
+        first = label("mean of scenes" if scene is None else scene)
+        others = {"n": Cell(number, number)}
+        quality = partial(quality_cell, means, scene=scene)
+        if scene is None:
+            table.rows.append(row_of(table, first, quality, others, kind="mean"))
+        else:
+            table.rows.append(row_of(table, first, quality, others, keys={"scene": scene}))
     return table
 
 
@@ -170,7 +159,7 @@ def cost_table(info: RunInfo) -> Table:
         "Cost of each method.",
         [
             TableColumn("method"),
-            TableColumn("parameters", key="parameters", better="low"),
+            PARAMETERS,
             TableColumn("multiply-accumulates", key="multiply_accumulates", better="low"),
             TableColumn("median", key="median", better="low"),
             TableColumn("p10 to p90"),
@@ -199,6 +188,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
     )
     ran = not runtime.out_of_memory
     low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
+    size: dict[str, object] = {"height": runtime.height, "width": runtime.width}
     return [
         _parameters(about),
         Cell(
@@ -206,7 +196,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
             count(about.multiply_accumulates),
             (note,) if listed else (STATED,) if "operations" in about.stated else (),
         ),
-        time_cell(about, runtime.size),
+        _time_cell(about, runtime.size),
         Cell(
             None,
             f"{seconds(low)} to {seconds(high)}" if ran and low else NOTHING,
@@ -214,11 +204,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
         ),
         Cell(runtime.n, str(runtime.n) if ran and runtime.n else NOTHING),
         Cell(memory, memory_size(memory) if memory else NOTHING),
-        Cell(
-            None,
-            runtime.size or NOTHING,
-            details={"height": runtime.height, "width": runtime.width},
-        ),
+        Cell(None, runtime.size or NOTHING, details=size),
         Cell(runtime.precision, runtime.precision or NOTHING),
         Cell(runtime.device, runtime.device or NOTHING),
         label(stages if len(about.stages) > 1 else NOTHING),
@@ -245,30 +231,25 @@ def own_keys(method: str) -> dict[str, str]:
 
 def quality_columns(
     means: Averages,
-    columns: Iterable[Column],
     column: Column,
+    columns: Iterable[Column] = (),
     title: str = "",
     keys: Mapping[str, str] = {},
 ) -> list[TableColumn]:
     """A column a metric; where nothing was scored, those of the paper or one without any.
 
-    title: the data set if empty, with its channel where there are several. keys: for CSV.
+    title: the data set if empty, with its channel where `columns` have several. keys: for CSV.
     """
     dataset, channel = column
     several = len({channel for _, channel in columns}) > 1
     title = title or (f"{dataset} ({name(channel)})" if several else dataset)
-    found = []
-    for metric in metrics_of(means, column):
-        about = means.about(metric)
+    parts = []
+    for metric in means.metrics.get(column, ("psnr", "ssim")) or [""]:
+        about = means.info.metric(metric)
         said = {"dataset": dataset, "channel": channel, "metric": metric}
         said |= {"unit": about.unit, "better": about.better}
-        found.append(TableColumn(title, name(metric), about.better, {**keys, **said}))
-    return found
-
-
-def metrics_of(means: Averages, column: Column) -> Sequence[str]:
-    """The metrics of a column: of one that is not in the run those that the paper prints."""
-    return means.metrics.get(column, ("psnr", "ssim")) or [""]
+        parts.append(TableColumn(title, name(metric), about.better, {**keys, **said}))
+    return parts
 
 
 def _parameters(about: MethodInfo) -> Cell:
@@ -276,7 +257,7 @@ def _parameters(about: MethodInfo) -> Cell:
     return Cell(about.parameters, count(about.parameters), notes)
 
 
-def time_cell(about: MethodInfo, size: str = "") -> Cell:
+def _time_cell(about: MethodInfo, size: str) -> Cell:
     """The median running time, with notes of where it was measured, and of a frame of another size."""
     runtime = about.runtime
     if runtime is None:
@@ -290,27 +271,28 @@ def time_cell(about: MethodInfo, size: str = "") -> Cell:
     return Cell(runtime.median, text, notes, details=details)
 
 
-def summary_caption(means: Averages, info: RunInfo) -> str:
-    """The caption of the main table: what its cells hold, under which protocol, over how much."""
+def _summary_caption(means: Averages) -> str:
+    """What the cells of the main table hold, under which protocol, over how much."""
     if not means.columns or not means.methods:
         return "Nothing was scored."
     channels = " and ".join(dict.fromkeys(name(c) for _, c in means.columns if c))
-    names = metric_names(means, means.columns[0]) or "Scores"
-    text = f"{names}{f' of {channels}' if channels else ''}"
-    text += f" for {words}" if (words := protocol_phrase(info.protocol)) else ""
+    text = metric_names(means, means.columns[0]) or "Scores"
+    text += f" of {channels}" if channels else ""
+    text += f" for {words}" if (words := protocol_phrase(means.info.protocol)) else ""
     text += ", mean over frames and then over scenes."
-    lower = [name(m) for m in means.metrics[means.columns[0]] if means.about(m).better == "low"]
+    metrics = means.metrics[means.columns[0]]
+    lower = [name(m) for m in metrics if not means.info.metric(m).higher_is_better]
     text += f" Lower is better in {' and '.join(lower)}." if lower else ""
-    return f"{text} {frame_numbers(means, info, dict.fromkeys(d for d, _ in means.columns))}"
+    return f"{text} {frame_numbers(means, means.scenes)}"
 
 
 def metric_names(means: Averages, column: Column) -> str:
     """ "PSNR/SSIM", as far as they were measured, custom ones with their unit."""
-    return "/".join(with_unit(m, means.about(m).unit) for m in means.metrics[column])
+    return "/".join(with_unit(m, means.info.metric(m).unit) for m in means.metrics[column])
 
 
 def missing_reason(
-    means: Averages, info: RunInfo, column: Column, method: str, mean: Mean, scene: str | None
+    means: Averages, column: Column, method: str, mean: Mean, scene: str | None = None
 ) -> str:
     """Why a cell shows no mean, or nothing where it does: a mean of fewer scenes is not shown."""
     if method in means.untrained:
@@ -318,7 +300,7 @@ def missing_reason(
     if mean.complete:
         return ""
     if math.isnan(mean.value):
-        return "failed" if _failures(info, column[0], method, scene) else NOTHING
+        return "failed" if _failures(means.info, column[0], method, scene) else NOTHING
     return f"{mean.scenes} of {mean.of} scenes" if scene is None else "frames missing"
 
 
@@ -336,17 +318,14 @@ def _failures(
 
 
 def quality_cell(
-    means: Averages,
-    info: RunInfo,
-    measured: Mapping[str, str],
-    method: str,
-    scene: str | None = None,
+    means: Averages, measured: Mapping[str, str], method: str = "", scene: str | None = None
 ) -> Cell:
     """A method's mean of a metric on a data set, or one scene of it, or why there is none.
 
-    measured: what the column says of itself (`quality_columns`).
+    measured: what the column says of itself (`quality_columns`), the method if it is of one.
     """
     column, metric = (measured["dataset"], measured["channel"]), measured["metric"]
+    method = method or measured["method"]
     if column not in means.metrics:
         return label("not run")
     mean = means.mean(column, method, metric, scene)
@@ -356,22 +335,16 @@ def quality_cell(
         "frames": means.frame_count(column[0], scene, method),
         "identical_left_out": mean.identical,
     }
-    if reason := missing_reason(means, info, column, method, mean, scene):
-        failures = (
-            {} if reason == "untrained" else _failures(info, column[0], method, scene, metric)
-        )
+    reason = missing_reason(means, column, method, mean, scene)
+    if reason == "untrained":
+        return Cell(None, reason, details=details)
+    if reason:
+        failures = _failures(means.info, column[0], method, scene, metric)
         notes = tuple(f"{_listed(scenes)}: {why}." for why, scenes in failures.items())
         return Cell(None, reason, notes, details=details)
     notes = (_identical(mean),) if mean.identical else ()
     rank = means.ranks(column, metric, scene).get(method)
     return Cell(mean.value, number(metric, mean.value), notes, rank, details)
-
-
-def _of_own_method(
-    means: Averages, info: RunInfo, scene: str | None, measured: Mapping[str, str]
-) -> Cell:
-    """The `quality_cell` of a column that is of one method."""
-    return quality_cell(means, info, measured, measured["method"], scene)
 
 
 def _listed(scenes: Sequence[str]) -> str:

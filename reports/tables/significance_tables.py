@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..averages import Averages, Column, averages
 from ..formatting import NOTHING, name, number, of_channel, signed
-from ..run_info import DatasetInfo, RunInfo
+from ..run_info import DatasetInfo
 from ..scores import of_frames
-from ..significance import CONFIDENCE, RESAMPLES, Difference, by_scene, difference
+from ..significance import CONFIDENCE, RESAMPLES, Difference, difference
 from .run_tables import (
     frame_numbers,
     metric_names,
@@ -59,25 +59,25 @@ def _exact(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6f}"
 
 
-def difference_table(
-    rows: DataFrame, means: Averages, info: RunInfo, column: Column, metric: str
-) -> Table:
+def difference_table(rows: DataFrame, means: Averages, column: Column, metric: str) -> Table:
     """Each two methods of a run on one data set: the difference, its interval, if it is one."""
     dataset, channel = column
     table = Table(
         f"{dataset}, differences in {name(metric)}{of_channel(channel)} of each two methods: "
-        f"mean over scenes, {METHOD}. {frame_numbers(means, info, [dataset])}",
+        f"mean over scenes, {METHOD}. {frame_numbers(means, [dataset])}",
         [TableColumn("methods"), *_difference_columns("significant")],
-        signature=info.signature,
+        signature=means.info.signature,
     )
     verdicts = {"same": "no", "not significant": "no", "not comparable": NOTHING}
     of = rows[(rows["dataset"] == dataset) & (rows["metric"] == metric)]
     if metric in ("psnr", "ssim"):  # LPIPS has no channel to choose
         of = of[of["channel"] == channel]
-    parts = {str(method): by_scene(scores) for method, scores in of.groupby("method")}
+    of = of.drop_duplicates(["method", "scene", "frame"]).set_index(["scene", "frame"])
+    parts = dict(iter(of["value"].groupby(of["method"].array)))
     trained = [m for m in means.methods if m not in means.untrained and m in parts]
+    higher = means.info.metric(metric).higher_is_better
     for a, b in combinations(trained, 2):
-        result = difference(parts[a], parts[b], metric, about=means.about(metric))
+        result = difference(parts[a], parts[b], metric, higher_is_better=higher)
         keys = {"dataset": dataset, "channel": channel, "metric": metric, "a": a, "b": b}
         verdict = verdicts.get(result.verdict, f"yes, {result.verdict}")
         cells = [label(f"{b} against {a}"), *_difference_cells(result, verdict)]
@@ -112,11 +112,12 @@ def comparison_table(
     return table
 
 
-def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) -> Table:
+def time_table(rows: DataFrame, means: Averages, column: Column) -> Table:
     """Methods x positions between two input frames (t = 0 is in register with one)."""
     dataset, channel = column
     here = of_frames(rows[rows["dataset"] == dataset])
-    only = replace(info, datasets={dataset: info.datasets.get(dataset, DatasetInfo([]))})
+    about = means.info.datasets.get(dataset, DatasetInfo([]))
+    only = replace(means.info, datasets={dataset: about})
     times = sorted(here["time"].unique())
     parts = {f"{t:.6g}": averages(here[here["time"] == t], only) for t in times}
     columns = []
@@ -125,17 +126,17 @@ def time_table(rows: DataFrame, means: Averages, info: RunInfo, column: Column) 
             f"t = {float(t):.4g}{'' if float(t) else ' (existing)'}, n {of.frame_count(dataset)}"
         )
         if column in of.metrics:
-            columns += quality_columns(of, [], column, title, {"t": t})
+            columns += quality_columns(of, column, (), title, {"t": t})
     table = Table(
         f"{dataset}, {metric_names(means, column)}{of_channel(channel)} by the time t between two "
         f"input frames, mean over n frames and then over {len(means.scenes[dataset])} scenes.",
         [TableColumn("method"), *columns],
-        signature=info.signature,
+        signature=means.info.signature,
     )
     for method in means.methods:
 
         def quality(of: Mapping[str, str], method: str = method) -> Cell:
-            return quality_cell(parts[of["t"]], only, of, method)
+            return quality_cell(parts[of["t"]], of, method)
 
         table.rows.append(row_of(table, label(method), quality, keys=own_keys(method)))
     return table

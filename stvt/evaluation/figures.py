@@ -121,19 +121,19 @@ def _draw(
     if option.first != option.last or len(option.crops) > 1:
         psnr = [{m: one for m, one in of.items() if m not in untrained} for of in psnr]
         file = folder / f"strip-{stem}-{option.corners}"
-        return strip_figure(frames, option.crops, title, file, methods, psnr, FORMATS)
+        return strip_figure(frames, option.crops, title, file, methods, psnr)
     (frame,), (crop,) = frames, option.crops
     file = folder / f"crop-{stem}-{option.corners}.png"
     scene_picture(frame, title, file, methods, untrained, psnr[0], crop, FORMATS)
     files = [file.with_suffix(f".{format}") for format in FORMATS]
-    files += error_figure(frame, title, folder / f"errors-{stem}", methods, FORMATS)
+    files += error_figure(frame, title, folder / f"errors-{stem}", methods)
     moving = thumbnails.find_clips(run, info, thumbnails.scored_units(scores))
     if clip := moving.get(dataset, {}).get(scene):
         middle = crop.y + crop.height / 2
         words = f"{dataset}, {scene}, row {round(middle)} of every frame"
         words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
         row = middle / picture_size(frame.gt)[0]
-        files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row, FORMATS)
+        files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row)
     return files
 
 

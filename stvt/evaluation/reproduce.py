@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,33 +141,29 @@ def _other_data(info: RunInfo, root: Path, protocol: Protocol) -> list[str]:
 
 def differences(before: DataFrame, after: DataFrame) -> tuple[int, list[str]]:
     """The number of scores that both have, and a line for each method of which some are not equal."""
-    old, new = _values(before), _values(after)
+    old, new = (
+        scores.drop_duplicates(list(KEYS)).set_index(list(KEYS))["value"].astype(float)
+        for scores in (before, after)
+    )
+    now = new.reindex(old.index)
+    is_there = old.index.isin(new.index)
+    is_new = new.index.get_level_values("method")[~new.index.isin(old.index)]
+    # Equal ones, infinite too, are not apart.
+    apart = (old - now).abs().where(old != now, 0.0)
     lines = []
-    for method in dict.fromkeys(key[2] for key in (*old, *new)):
-        ours = {key: value for key, value in old.items() if key[2] == method}
-        theirs = {key for key in new if key[2] == method}
-        apart = {
-            key: math.inf if math.isinf(value) or math.isinf(new[key]) else abs(value - new[key])
-            for key, value in ours.items()
-            if key in theirs and value != new[key]
-        }
-        unequal = {key: size for key, size in apart.items() if size > TOLERANCE * 1.001}
-        if unequal:
-            worst = max(unequal, key=lambda key: unequal[key])
+    for method in dict.fromkeys([*before["method"], *after["method"]]):
+        ours = old.index.get_level_values("method") == method
+        unequal = apart[ours & (apart > TOLERANCE * 1.001).to_numpy()]
+        if len(unequal):
+            worst: Any = unequal.idxmax()
             dataset, scene, _, frame, metric, _ = worst
             lines.append(
-                f"{method}: {len(unequal)} of {len(ours)} scores differ, by {unequal[worst]:.3g} at "
+                f"{method}: {len(unequal)} of {ours.sum()} scores differ, by {unequal[worst]:.3g} at "
                 f"most ({metric} of frame {frame} of {dataset}/{scene}: {old[worst]:.6f}, now "
-                f"{new[worst]:.6f})"
+                f"{now[worst]:.6f})"
             )
-        lost, more = len(ours.keys() - theirs), len(theirs - ours.keys())
-        if lost:
-            lines.append(f"{method}: {lost} of {len(ours)} scores are missing now")
-        if more:
+        if lost := (ours & ~is_there).sum():
+            lines.append(f"{method}: {lost} of {ours.sum()} scores are missing now")
+        if more := (is_new == method).sum():
             lines.append(f"{method}: {more} scores are new")
-    return len(old.keys() & new.keys()), lines
-
-
-def _values(scores: DataFrame) -> dict[tuple[Any, ...], float]:
-    columns = [scores[key] for key in KEYS]
-    return dict(zip(zip(*columns, strict=True), map(float, scores["value"]), strict=True))
+    return int(is_there.sum()), lines

@@ -16,7 +16,7 @@ from stvt.datasets import degrade, phase, read_frame
 from stvt.evaluation.frames import levels
 from stvt.metrics import METRICS, MetricError, SequenceMeasure
 from stvt.metrics import vmaf as module
-from stvt.metrics.vmaf_models import MODELS, Model
+from stvt.metrics.vmaf import MODELS, Model
 from tests.metrics.test_sequences import load, moving, scores, texture
 
 # shared/specs/perceptual_backbones.md: frames 0 to 11 of Vid4 `walk`, bicubic of BI.

@@ -44,8 +44,14 @@ def info(*methods: str, **more: Any) -> RunInfo:
     return run_info({"methods": {m: {} for m in methods}, "datasets": {"set": {}}} | more)
 
 
-def scenes(*values: float) -> dict[str, dict[int, float]]:
-    return {f"s{place}": {0: value} for place, value in enumerate(values)}
+def by_scene(scenes: Mapping[str, Mapping[int, float]]) -> pd.Series:
+    rows = [(scene, n, value) for scene, of in scenes.items() for n, value in of.items()]
+    table = pd.DataFrame(rows, columns=["scene", "frame", "value"])
+    return table.set_index(["scene", "frame"])["value"].astype(float)
+
+
+def scenes(*values: float) -> pd.Series:
+    return by_scene({f"s{place}": {0: value} for place, value in enumerate(values)})
 
 
 def test_the_interval_is_that_of_scipys_bootstrap() -> None:
@@ -111,7 +117,7 @@ def test_lower_lpips_is_better() -> None:
 def test_a_mean_is_over_frames_and_then_over_scenes_both_have() -> None:
     before = {"long": {0: 20.0, 1: 20.0, 2: 20.0}, "short": {0: 30.0}, "cut": {0: 1.0, 1: 1.0}}
     after = {"long": {0: 21.0, 1: 21.0, 2: 21.0}, "short": {0: 33.0}, "cut": {0: 9.0}}
-    found = difference(before, after, "psnr")
+    found = difference(by_scene(before), by_scene(after), "psnr")
     assert (found.mean, found.scenes) == (2.0, 2)
     assert (found.lacking_a, found.lacking_b) == ((), ("cut",))
     assert "1 scenes lack scores of the second: cut." in found.notes()
@@ -120,11 +126,11 @@ def test_a_mean_is_over_frames_and_then_over_scenes_both_have() -> None:
 def test_frames_equal_to_the_truth_do_not_spoil_the_mean() -> None:
     before = {"s": {0: math.inf, 1: 20.0}, "t": {0: math.inf}}
     after = {"s": {0: math.inf, 1: 21.0}, "t": {0: 40.0}}
-    found = difference(before, after, "psnr")
+    found = difference(by_scene(before), by_scene(after), "psnr")
     assert (found.mean, found.scenes, found.identical_a, found.identical_b) == (0.5, 1, 1, 0)
-    exact = difference({"t": {0: math.inf}}, {"t": {0: math.inf}}, "psnr")
+    exact = difference(scenes(math.inf), scenes(math.inf), "psnr")
     assert (exact.verdict, exact.mean) == ("same", 0.0)
-    assert difference({"t": {0: math.inf}}, {"t": {0: 60.0}}, "psnr").verdict == "worse"
+    assert difference(scenes(math.inf), scenes(60.0), "psnr").verdict == "worse"
 
 
 def test_each_two_methods_of_a_run_are_compared_but_not_untrained_ones() -> None:
@@ -152,7 +158,7 @@ def test_two_runs_are_compared_method_by_method() -> None:
     before = scored({"a": first, "b": first, "gone": first})
     after = scored({"a": first, "b": worse}, signature=SIGNATURE.replace("0.1.0", "0.2.0"))
     found = Comparison((before, info("a", "b", "gone")), (after, info("a", "b")))
-    assert [of.verdict for _, _, of in found.differences] == ["same", "worse"]
+    assert [of.verdict for *_, of in found.differences] == ["same", "worse"]
     assert found.worse and found.verdict() == "worse: significantly worse in 1 of 2 comparisons"
     assert "Only the first run has gone." in found.table()
     same = Comparison((before, info("a")), (before, info("a")))
@@ -200,6 +206,6 @@ def test_frames_that_equal_the_truth_rank_a_method_higher_in_marks_and_differenc
     values = {"a": {"s": [math.inf, math.inf, 26.0]}, "b": {"s": [34.0, 35.0, 26.0]}}
     ranks = averages(scored(values), info("a", "b")).ranks(("set", "rgb"), "psnr")
     assert (ranks["a"].place, ranks["b"].place) == (1, 2)
-    a, b = ({"s": dict(enumerate(values[name]["s"]))} for name in "ab")
+    a, b = (by_scene({"s": dict(enumerate(values[name]["s"]))}) for name in "ab")
     assert difference(a, b, "psnr").verdict == "worse"
     assert difference(b, a, "psnr").verdict == "better"

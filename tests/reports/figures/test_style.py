@@ -86,7 +86,7 @@ def test_crops_have_whole_names_as_text_in_pdf_and_svg(tmp_path: Path) -> None:
     crop, psnr = Crop(8, 8, 32, 24), dict.fromkeys(names, 21.5)
     formats = ("pdf", "svg")
     scene_picture(frame, "t", tmp_path / "a.png", names, frozenset(), psnr, crop, formats)
-    strip_figure([frame], [crop], "t", tmp_path / "b", names, [psnr], formats)
+    strip_figure([frame], [crop], "t", tmp_path / "b", names, [psnr])
     for stem in "ab":
         words = text_of(tmp_path / f"{stem}.svg")
         assert all(name in words for name in ("truth", "21.50", *names))
@@ -97,7 +97,7 @@ def test_quality_and_speed_names_every_method_with_its_true_size(tmp_path: Path)
     names = [LONG, "b", "c"]
     info = example_info(names)
     rows = checked(example_scores(names, ["s"], untrained=["c"]))
-    files, left_out = runtime_plot(averages(rows, info), info, tmp_path)
+    files, left_out = runtime_plot(averages(rows, info), tmp_path)
     words = text_of(files[2])
     assert all(name in words for name in names) and not left_out
     assert "Pareto front" in words and "untrained, time only" in words and "rea:" not in words

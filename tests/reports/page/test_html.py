@@ -48,7 +48,7 @@ def made_page(
     rows = checked(example_scores(methods, scenes, kinds=("new", "existing")))
     info = example_info(methods, **changes)
     moving = {"vid4": {scenes[0]: made_clips(tmp_path / "clips" / "d" / "s", methods)}}
-    return html_page(rows, averages(rows, info), info, moving, tmp_path)
+    return html_page(rows, averages(rows, info), moving, tmp_path)
 
 
 def embedded(page: str) -> list[Any]:
@@ -108,7 +108,7 @@ def test_why_a_method_failed_stands_in_the_table_and_with_the_scene(tmp_path: Pa
     info = {"failures": [failure], "datasets": {"vid4": {"scenes": ["s", "t"]}}}
     rows = checked(example_scores(["a"], ["s", "t"]))
     facts = example_info(["a", "b"], **info)
-    page = html_page(rows, averages(rows, facts), facts, {}, tmp_path)
+    page = html_page(rows, averages(rows, facts), {}, tmp_path)
     summary = page[
         page.index('id="summary"') : page.index("</figure>") if "</figure>" in page else None
     ]
@@ -465,7 +465,7 @@ def test_odd_runs_open_without_a_console_message(browser: Any, tmp_path: Path) -
     for scores in (identical, unscored, random, example_scores([], [])):
         rows = checked(scores)
         info = run_info(methods={"a": {"weights": ""}})
-        text = html_page(rows, averages(rows, info), info, {}, tmp_path)
+        text = html_page(rows, averages(rows, info), {}, tmp_path)
         (tmp_path / "odd.html").write_text(text, encoding="utf-8")
         browser.get_log("browser")
         browser.get((tmp_path / "odd.html").as_uri())

@@ -67,7 +67,7 @@ def test_all_formats_mark_the_same(
     expected = dict(zip(values, marks, strict=True))
     rows = checked(scored(values, "psnr"))
     info = run_info(methods={method: {} for method in values})
-    page = html_page(rows, averages(rows, info), info, {}, tmp_path)
+    page = html_page(rows, averages(rows, info), {}, tmp_path)
     page = page[page.index('id="summary"') : page.index("</table>")]
     facts: dict[str, Any] = {"methods": {method: {} for method in values}}
     texts = {name: table(rows, facts, name) for name in MARKS if name != "page"} | {"page": page}

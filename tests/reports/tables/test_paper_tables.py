@@ -223,6 +223,7 @@ def test_the_quoted_numbers_are_those_of_the_source() -> None:
 
 def test_the_papers_own_sums_hold() -> None:
     f2v, v2f, stvun = TABLE_1.methods
+    assert f2v.seconds and v2f.seconds and stvun.seconds and v2f.parameters and stvun.parameters
     assert round(v2f.seconds / stvun.seconds, 1) == 7.1
     assert round(f2v.seconds / stvun.seconds, 1) == 1.7
     assert stvun.parameters < 0.7 * v2f.parameters
