@@ -5,6 +5,8 @@ one function computes them, in float64 until the one rounding: no sample of a pi
 to a half that the order of the sums, which a machine's vector units decide, could show in it.
 """
 
+from __future__ import annotations
+
 from functools import cache
 from typing import Any, Literal, cast, get_args
 

@@ -1,5 +1,7 @@
 """The degradation that low-resolution frames were made by, found from them and the true frames."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass

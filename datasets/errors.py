@@ -1,5 +1,7 @@
 """The error of data sets: something wrong with a set or a source of frames."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from stvt.core.errors import StvtError

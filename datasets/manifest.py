@@ -1,5 +1,7 @@
 """`manifest.json`: everything known of a prepared set, and the checksum of each of its files."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -1,5 +1,7 @@
 """A prepared test set, read back: its scenes, and the frames of each."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Iterable
 from contextlib import suppress

@@ -1,5 +1,7 @@
 """A training set read back: its clips."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path

@@ -9,6 +9,8 @@ folder inside the set, and its files are moved to their places when all of them 
     RECORDS/GT.walk.json       the record of a unit that is in its place
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil

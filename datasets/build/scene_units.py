@@ -1,5 +1,7 @@
 """The units of a test set: the ground-truth frames of a scene, and low-resolution ones of those."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,5 +1,7 @@
 """Prepares training sets of photographs in motion: scikit-image's, the same everywhere, or one's own."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property

@@ -1,5 +1,7 @@
 """Prepares test sets: the scenes of a source, ground truth and degraded, unit by unit."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace

@@ -1,5 +1,7 @@
 """Prepares training sets: clips of constant motion from videos, one video a unit."""
 
+from __future__ import annotations
+
 import csv
 import hashlib
 import io

@@ -1,5 +1,7 @@
 """The unit of a training set: the clips of one video, and the record of what became of it."""
 
+from __future__ import annotations
+
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction

@@ -1,5 +1,7 @@
 """Verifies a prepared set: every file against the manifest; and repairs it from its sources."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,5 +1,7 @@
 """The record of a training set's video: what became of it, and the clips that it gave."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,6 +4,8 @@ A sample is a function of the seed, the step and its place in the batch, and of 
 training that is continued sees what it would have seen, whatever the number of workers.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

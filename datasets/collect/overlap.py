@@ -1,5 +1,7 @@
 """Overlap of two training sets, or of a set and a list of videos: what is shared, what is missing and why."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field

@@ -1,5 +1,7 @@
 """Video list: the CSV file of the videos of a training set, that a person wrote or reviewed."""
 
+from __future__ import annotations
+
 import csv
 import re
 from dataclasses import dataclass, replace

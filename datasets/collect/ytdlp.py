@@ -1,5 +1,7 @@
 """yt-dlp: videos from where they are published, and a search for them; imported where it is used."""
 
+from __future__ import annotations
+
 import csv
 import importlib
 import importlib.util

@@ -1,5 +1,7 @@
 """Duplicate frames, which only repeat the one before, and the runs in which the rest is evenly spaced."""
 
+from __future__ import annotations
+
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,5 +1,7 @@
 """Extraction of training clips from a video: one reading surveys it, the next writes the clips."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction

@@ -4,6 +4,8 @@ Each detector takes the statistics of a shot's frames, one after the other, and 
 the reason why it is left out, empty if there is none.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby, pairwise

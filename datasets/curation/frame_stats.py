@@ -1,5 +1,7 @@
 """Frame statistics: brightness, contrast and change of each frame, small enough to keep for a shot."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Letterbox bars: black borders that every frame of a video has, and the picture within them."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 

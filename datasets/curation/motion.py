@@ -1,5 +1,7 @@
 """Motion of a clip: the lengths of optical flow between neighbouring frames, and a preview of it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

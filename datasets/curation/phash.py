@@ -1,5 +1,7 @@
 """Perceptual hashes (DCT, 64 bits), which outlive scaling and coding; and clips that look alike."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import cv2

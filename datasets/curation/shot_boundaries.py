@@ -1,5 +1,7 @@
 """Shot boundary detection: cuts, found while frames stream by. Cut is TRECVID's word for it."""
 
+from __future__ import annotations
+
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -1,5 +1,7 @@
 """The data sets that are known by name."""
 
+from __future__ import annotations
+
 from .adobe240 import ADOBE240
 from .davis import DAVIS
 from .gopro240 import GOPRO240

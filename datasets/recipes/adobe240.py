@@ -1,5 +1,7 @@
 """Adobe240: hand-held recordings of 240 frames a second; the seventeen test videos."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 _NAMES = (

@@ -1,5 +1,7 @@
 """DAVIS 2017 at 480p: all 90 sequences of its training and validation parts."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 # Each sequence with its number of frames: 4209 of the training part, 1999 of the validation part.

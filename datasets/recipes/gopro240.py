@@ -1,5 +1,7 @@
 """GoPro at 240 frames a second: the sharp frames of the eleven test sequences."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 _NAMES = (

@@ -1,5 +1,7 @@
 """A recipe, what is known of a data set before its frames are read: data, not code."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

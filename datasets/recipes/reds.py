@@ -1,5 +1,7 @@
 """REDS: the four clips that EDVR and later methods test on, and the sequences of REDS_VTSR at three rates."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 REDS4 = Recipe(

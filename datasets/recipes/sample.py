@@ -6,6 +6,8 @@ arithmetic is products, sums and square roots of doubles in a fixed order, so th
 makes the same frames. No training set of this package shows these four photographs.
 """
 
+from __future__ import annotations
+
 import math
 from functools import cache
 from itertools import pairwise

@@ -1,5 +1,7 @@
 """MPI Sintel: the training sequences of the optical-flow benchmark, rendered in two passes."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from .recipe import Published, Recipe

@@ -1,5 +1,7 @@
 """STVT, the test set of the STVUN paper: twelve dynamic scenes."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 STVT = Recipe(

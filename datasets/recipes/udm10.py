@@ -1,5 +1,7 @@
 """UDM10: the ten test scenes of PFNL."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 _NAMES = (

@@ -1,5 +1,7 @@
 """Vid4, the test set of Liu and Sun: four scenes, small motion, fine texture."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 VID4 = Recipe(

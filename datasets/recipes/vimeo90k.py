@@ -1,5 +1,7 @@
 """Vimeo-90K: the 7824 septuplets of the test part."""
 
+from __future__ import annotations
+
 from .recipe import Published, Recipe
 
 VIMEO90K = Recipe(

@@ -1,5 +1,7 @@
 """X4K1000FPS: the test part (X-TEST) of XVFI, fifteen clips of extreme motion in 4K."""
 
+from __future__ import annotations
+
 from .recipe import Recipe
 
 _NAMES = (

@@ -5,6 +5,8 @@ one that declares more files, or more bytes, than there is a reason for. Every f
 anew, under a name that was not there.
 """
 
+from __future__ import annotations
+
 import bz2
 import gzip
 import lzma

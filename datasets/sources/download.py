@@ -1,5 +1,7 @@
 """A known set's archive on the disk: where it is kept, how it gets there, what room is needed."""
 
+from __future__ import annotations
+
 import shutil
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The layout of a known set in a folder or archive, and its scenes against those of the recipe."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections import defaultdict

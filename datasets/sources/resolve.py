@@ -1,5 +1,7 @@
 """The source of a set: what was asked for, what is known of the set, what is on the disk."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping

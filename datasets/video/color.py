@@ -1,5 +1,7 @@
 """Colour of decoded video frames: their specification, conversion to RGB, and orientation."""
 
+from __future__ import annotations
+
 import math
 import struct
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 FFmpeg's libraries hand them on beside the stream, where PyAV does not look; so they are read here.
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,5 +1,7 @@
 """Video containers: opening one, choosing its stream, or the likeliest reason why it cannot be read."""
 
+from __future__ import annotations
+
 import os
 import struct
 from fractions import Fraction

@@ -1,5 +1,7 @@
 """Video reader: any video file as a stream of upright RGB frames, with notes on all that was not plain."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property

@@ -1,5 +1,7 @@
 """Statistics of a video stream, taken while it is read: what is damaged, hidden, lost, interlaced, scaled."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 import av
