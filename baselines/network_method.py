@@ -25,7 +25,8 @@ from .method import (
     windows,
 )
 from .registry import spec_of
-from .tiling.tiles import Box, Cut, Tiles, by_tiles
+from .tiling.box import Box
+from .tiling.tiles import Cut, Tiles, by_tiles
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..tiling.tiles import Box
+from ..tiling.box import Box
 
 
 def project(flow: Tensor, weight: Tensor, *, fill: bool = True) -> Tensor:

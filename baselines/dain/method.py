@@ -13,7 +13,8 @@ from ..flow_networks.pwcnet import flows_both_ways
 from ..method import DTYPES
 from ..network_method import CachedFrame, NetworkMethod
 from ..ops.warp import full_precision
-from ..tiling.tiles import Box, Cut
+from ..tiling.box import Box
+from ..tiling.tiles import Cut
 from .fast import SWAPS
 from .modules import SynthesisNet
 from .network import DAIN

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..acceleration.processor import memory_format_of
-from ..tiling.tiles import Box, in_bands
+from ..tiling.box import Box, in_bands
 from .hourglass import Hourglass
 from .layers import mix, taps
 from .modules import ContextNet, SynthesisNet

@@ -21,7 +21,8 @@ from ..method import (
     windows,
 )
 from ..network_method import CachedFrame
-from ..tiling.tiles import Box, Cut, Tiles, by_tiles
+from ..tiling.box import Box
+from ..tiling.tiles import Cut, Tiles, by_tiles
 from .inputs import doubled, halved, joined, rgb_from_yuv, warped_halfway, yuv_from_rgb
 from .network import FISR, MULTIPLE
 from .pwcnet import FISRPWCNet, enlarged

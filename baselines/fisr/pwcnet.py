@@ -17,7 +17,8 @@ from torch.nn import functional
 from ..flow_networks.pwcnet import CONTEXT, DENSE, PYRAMID, WARPING, costs
 from ..ops.correlation import RADIUS
 from ..ops.warp import full_precision, warp_border
-from ..tiling.tiles import Box, Cut, by_tiles
+from ..tiling.box import Box
+from ..tiling.tiles import Cut, by_tiles
 from .network import enlarge_from_corner
 
 MULTIPLE = 64

@@ -18,7 +18,8 @@ from ..errors import MethodError
 from ..method import Settings
 from ..registry import CHECKPOINTS, NETWORKS, checkpoint, network_spec
 from ..spec import load
-from .load import describe, detect, load_network
+from .detect import describe, detect
+from .load import load_network
 from .package_index import fetch_member, take_member
 from .read import FILE_LIMIT, read_state
 from .store import (

@@ -1,4 +1,4 @@
-"""Weights into networks: those of a file, strictly, or random ones; and which network a file is of."""
+"""Weights into networks: those of a file, strictly, or random ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stvt.core.formatting import LONGEST, plain
 
 from ..errors import MethodError
 from ..method import Settings
-from ..registry import NETWORKS, network, network_spec
+from ..registry import network, network_spec
 from ..spec import load
 from .read import State, read_state
 from .store import find_weights, read_record
@@ -202,25 +202,3 @@ def init_weights(name: str, module: nn.Module, seed: int = SEED) -> None:
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "single"
-
-
-def detect(state: State) -> str | None:
-    """The name of the network that a state is of, the first that fits; None if it is of none."""
-    return next((name for name in NETWORKS if _fits(name, state)), None)
-
-
-def describe(state: State) -> str:
-    """What a state holds, in a few words."""
-    some = [f"{key} {'x'.join(map(str, value.shape))}" for key, value in list(state.items())[:3]]
-    return f"{len(state)} tensors: {plain(', '.join(some), 200)}{' ...' if len(state) > 3 else ''}"
-
-
-def _fits(name: str, state: State) -> bool:
-    spec = NETWORKS[name]
-    if not any(key.startswith(spec.key_prefix) for key in without_prefix(state, spec.key_prefix)):
-        return False
-    try:
-        renamed, _, own = match(name, state)
-    except ValueError:
-        return False
-    return not differences(own, renamed, spec.optional_keys).keys() - {"of another type"}

@@ -18,7 +18,8 @@ from stvt.baselines import Settings, WindowMethod, build, register
 from stvt.baselines.losses import LossModule, mean_absolute_difference
 from stvt.baselines.registry import METHODS, NETWORKS
 from stvt.baselines.spec import NetworkSpec, Stage, Variant
-from stvt.baselines.tiling.tiles import Box, Cut, Tiles, by_tiles
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
 from stvt.cli.main import main
 from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.datasets.frames import write_frame

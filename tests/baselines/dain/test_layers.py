@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stvt.baselines.dain import layers as dain_layers
 from stvt.baselines.dain.layers import adapt, mix, project, taps
 from stvt.baselines.ops.warp import warp_zero
-from stvt.baselines.tiling.tiles import Box, in_bands
+from stvt.baselines.tiling.box import Box, in_bands
 from tests.golden_cases import error, load_case
 
 LIMIT = 1e-12  # these cases were computed and stored in float64

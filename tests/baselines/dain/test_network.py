@@ -21,7 +21,7 @@ from stvt.baselines.dain.tiled import BandedHourglass, Side, interpolate
 from stvt.baselines.errors import MethodError
 from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.tiles import Box
+from stvt.baselines.tiling.box import Box
 from stvt.baselines.weights.load import initialise
 from tests.golden_cases import (
     GOLDEN,

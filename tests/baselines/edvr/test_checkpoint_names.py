@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from stvt.baselines.edvr import (
+from stvt.baselines.edvr.alignment import TSA
+from stvt.baselines.edvr.checkpoint_names import (
     architecture_of,
     canonical_name,
     canonical_names,
 )
-from stvt.baselines.edvr.alignment import TSA
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.errors import MethodError
 from stvt.baselines.factory import build

@@ -16,7 +16,7 @@ from stvt.baselines.fisr.inputs import (
     yuv_from_rgb,
 )
 from stvt.baselines.fisr.network import MULTIPLE, enlarge_from_corner
-from stvt.baselines.tiling.tiles import Box
+from stvt.baselines.tiling.box import Box
 from tests.golden_cases import error, load_case
 
 

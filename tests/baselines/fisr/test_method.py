@@ -26,7 +26,8 @@ from stvt.baselines.fisr.method import CachedPair, FisrFrame, FisrMethod
 from stvt.baselines.fisr.network import FISR
 from stvt.baselines.fisr.pwcnet import REACH, FISRPWCNet
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.tiles import Box, Cut
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.tiles import Cut
 from tests.golden_cases import Arrays, error, filled, load_case
 
 

@@ -14,8 +14,9 @@ from stvt.baselines.factory import build
 from stvt.baselines.method import Settings
 from stvt.baselines.rife.method import RifeMethod
 from stvt.baselines.rife.network import RIFE
+from stvt.baselines.weights.detect import detect
 from stvt.baselines.weights.fetch import fetch_weights
-from stvt.baselines.weights.load import detect, load_network
+from stvt.baselines.weights.load import load_network
 from stvt.baselines.weights.read import read_state
 from stvt.datasets.frames import read_frame
 from tests.builders.checkpoints import State, saved

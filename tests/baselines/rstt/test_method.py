@@ -15,7 +15,8 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.rstt.method import RsttMethod
 from stvt.baselines.rstt.network import RSTT
-from stvt.baselines.weights.load import detect, initialise, load_network
+from stvt.baselines.weights.detect import detect
+from stvt.baselines.weights.load import initialise, load_network
 from tests.builders.checkpoints import saved
 
 

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.method import Settings
-from stvt.baselines.tiling.tiles import Box, Cut, Tiles, by_tiles
+from stvt.baselines.tiling.box import Box
+from stvt.baselines.tiling.tiles import Cut, Tiles, by_tiles
 
 
 @pytest.mark.parametrize("side", [1, 3, 4, 100])

@@ -12,7 +12,7 @@ from stvt.baselines import network
 from stvt.baselines.edvr.network import EDVR
 from stvt.baselines.flow_networks import pytorch_pwc_name
 from stvt.baselines.registry import NETWORKS, network_spec
-from stvt.baselines.weights.load import detect
+from stvt.baselines.weights.detect import detect
 from tests.golden_cases import GOLDEN
 
 

@@ -19,13 +19,9 @@ from stvt.baselines.fisr import convert as fisr_convert
 from stvt.baselines.method import Settings
 from stvt.baselines.registry import CHECKPOINTS, loss_module
 from stvt.baselines.spec import Checkpoint
+from stvt.baselines.weights.detect import detect
 from stvt.baselines.weights.fetch import add_weights, convert_weights, fetch_weights
-from stvt.baselines.weights.load import (
-    detect,
-    init_weights,
-    load_network,
-    load_weights,
-)
+from stvt.baselines.weights.load import init_weights, load_network, load_weights
 from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import (
     Record,

@@ -17,13 +17,8 @@ from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.baselines.registry import network
 from stvt.baselines.stvun import published_names
-from stvt.baselines.weights.load import (
-    detect,
-    initialise,
-    load_network,
-    load_weights,
-    ready_network,
-)
+from stvt.baselines.weights.detect import detect
+from stvt.baselines.weights.load import initialise, load_network, load_weights, ready_network
 from stvt.baselines.weights.read import read_state
 from stvt.baselines.weights.store import SHIPPED, find_weights, home
 
