@@ -97,9 +97,8 @@ class FISRPWCNet(nn.Module):
             up = self._head(f"up_flow{level + 1}", flows[-1])
             feature = self.get_submodule(f"up_feat{level + 1}")(x)
             here = first[level - 2]
-            warped = warp_against(
-                second[level - 2], WARPING[level] * up
-            )  # the units are NVIDIA's, learnt with
+            # The units are NVIDIA's, learnt with.
+            warped = warp_against(second[level - 2], WARPING[level] * up)
             if level == 2 and tile is not None:
                 flows.append(self._by_tiles([here, warped, up, feature], tile))
             else:

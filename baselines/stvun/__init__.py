@@ -39,7 +39,8 @@ OURS = ("-unaligned", "-mean")  # that leave out what only the compact sizes hav
 def arguments(size: str, ablation: str) -> dict[str, Any]:
     """The arguments of STVUN's class for a size and an ablation."""
     from ..flow_networks.light import LightFlow
-    from .network import AlignedFusion, BlendingMask
+    from .aligned_fusion import AlignedFusion
+    from .blending_mask import BlendingMask
 
     width = SIZES[size]
     return {

@@ -18,7 +18,8 @@ from ..flow_networks.light import LightFlow, optical_flow
 from ..losses import Losses, LossModule, mean_absolute_difference
 from ..spec import Stage
 from . import SPEC
-from .network import CENTRE, FRAMES, STVUN, BlendingMask, blend
+from .blending_mask import BlendingMask
+from .network import CENTRE, FRAMES, STVUN, blend
 
 NEARNESS = 0.04  # at first; from nothing it is learnt, too, but slowly
 FLOW_WEIGHT = 0.05  # of a pixel's error in the joint stage, beside differences of about 0.01

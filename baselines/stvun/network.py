@@ -13,15 +13,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
-from ..edvr.alignment import PCD, TSA, conv, downsample, lrelu, upsample
 from ..flow_networks.pwcnet import PWCNet
 from ..ops.warp import warp_border as warp
 
 FRAMES, CENTRE, LEVELS = 7, 3, 4
 WIDTH = 64  # channels of the features
-MASK_CHANNELS = 16
-MASK_FLOW = 10.0  # pixels, of the frames: brings flows to about the range of the features
 
 
 class STVUN(nn.Module):
@@ -208,8 +206,20 @@ def blend(
     return (X_3 + X_4) / 2, [(a + b) / 2 for a, b in pairs]  # (6), (5)
 
 
+def conv(inputs: int, outputs: int, kernel: int = 3) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+
+
 def layer(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(conv(inputs, outputs, kernel), nn.LeakyReLU(0.1, inplace=True))
+
+
+def upsample(x: Tensor, scale: int) -> Tensor:
+    return interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+
+
+def downsample(x: Tensor) -> Tensor:
+    return torch.cat([max_pool2d(x, 3, 2, 1), avg_pool2d(x, 3, 2, 1)], 1)
 
 
 class DenseBlock(nn.Module):
@@ -324,58 +334,3 @@ class Decoder(nn.Module):
                 x = torch.cat([x, self.get_submodule(f"block{i}_{k}")(x)], 1)
             D.append(self.get_submodule(f"block{i}_2")(x))
         return D, self.shuffle(self.rconv1(self.rconv0(D[-1])))
-
-
-class AlignedFusion(nn.Module):
-    """`w/ A&F` of the paper's Table 3: frames brought into register with the centre one, and fused.
-
-    EDVR's PCD and TSA, of 64 channels and 8 groups, take the place of EFST, one of each for the four
-    levels of the encoder. No code was published for it; this is the reading whose number of
-    parameters is the paper's, 32,414,276, and it includes the convolutions of PCD's pyramid.
-    """
-
-    def __init__(self, width: int = WIDTH) -> None:
-        super().__init__()
-        self.conv_l2_1 = conv(width, width, stride=2)
-        self.conv_l2_2 = conv(width, width)
-        self.conv_l3_1 = conv(width, width, stride=2)
-        self.conv_l3_2 = conv(width, width)
-        self.pcd_align = PCD(width, groups=8)
-        self.fusion = TSA(width, FRAMES)
-
-    def forward(self, e: Sequence[Tensor]) -> Tensor:
-        """The fused features of a level of seven frames, (B, 64, h, w) each."""
-        f = [self.pyramid(e_t) for e_t in e]
-        fused: Tensor = self.fusion([self.pcd_align(f_t, f[CENTRE]) for f_t in f])
-        return fused
-
-    def pyramid(self, l1: Tensor) -> list[Tensor]:
-        l2 = lrelu(self.conv_l2_2(lrelu(self.conv_l2_1(l1))))
-        l3 = lrelu(self.conv_l3_2(lrelu(self.conv_l3_1(l2))))
-        return [l1, l2, l3]
-
-
-class BlendingMask(nn.Module):
-    """A learned mask in the place of the mean of equations 5 and 6: ours, for the compact sizes.
-
-    The share of the first frame at each place, (B, 1, h, w) in (0, 1); a half before training. The
-    mean shows both frames where one of them hides the place. What tells which to trust is at hand:
-    both frames and their features brought to the moment, and the flows that brought them.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv0 = layer(2 * (width + 3 + 2), MASK_CHANNELS)
-        self.conv1 = layer(MASK_CHANNELS, MASK_CHANNELS)
-        self.conv2 = conv(MASK_CHANNELS, 1)
-        self.start_as_mean()
-
-    def start_as_mean(self) -> None:
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
-
-    def forward(self, X: Sequence[Tensor], e: Sequence[Tensor], f: Sequence[Tensor]) -> Tensor:
-        """X, e: both frames and their deepest features at the moment. f: the flows from it to each."""
-        read = [*e, *X, *(flow / MASK_FLOW for flow in f)]
-        x = torch.cat([one.to(e[0].dtype) for one in read], 1)
-        return cast(Tensor, self.conv2(self.conv1(self.conv0(x)))).sigmoid()

@@ -188,8 +188,8 @@ class StoredGtUnit:
     def build(self, folder: Path) -> GtRecord:
         """Raises DatasetError that names the first file that is missing."""
         files = self.record.files(self.name).items()
-        lost = next(path for path, one in files if not are_there(self.folder, {path: one}))
-        raise DatasetError(f"{lost} is missing, as is its source")
+        lost = (path for path, one in files if not are_there(self.folder, {path: one}))
+        raise DatasetError(f"{next(lost, self.name)} is missing, as is its source")
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,10 @@ def survey(
     def close_shot() -> None:
         parts = split_shot(shot, required, rate if constant_rate else None, slowdown)
         for part in parts if shot else ():
-            is_segment = isinstance(part, ClipSegment)
-            (result.segments if is_segment else result.rejections).append(part)  # type: ignore[arg-type]
+            if isinstance(part, ClipSegment):
+                result.segments.append(part)
+            else:
+                result.rejections.append(part)
         shot.clear()
 
     last: tuple[int, int] | None = None

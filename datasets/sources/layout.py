@@ -200,17 +200,16 @@ def match_recipe(
         if isinstance(scene, str):
             contents.failures.append(scene)
             continue
-        number = scene.frames  # those of a video are not counted yet
+        number, difference = scene.frames, ""  # those of a video are not counted yet
         if name in others:
-            differences.append(f"expected no scene {name}, found {len(files)} frames of it")
+            difference = f"expected no scene {name}, found {len(files)} frames of it"
         elif number is not None and frames not in (None, number):
-            differences.append(f"expected {name} with {frames} frames, found {number}")
+            difference = f"expected {name} with {frames} frames, found {number}"
         elif number is not None and number < recipe.least:
-            least = recipe.least
-            differences.append(f"expected {name} with at least {least} frames, found {number}")
-        elif not selection.partial:
-            contents.scenes.append(scene)
-        if selection.partial:
+            difference = f"expected {name} with at least {recipe.least} frames, found {number}"
+        if difference:
+            differences.append(difference)
+        if not difference or selection.partial:
             contents.scenes.append(scene)
     if recipe.count and len(names) != recipe.count and not selection.scenes:
         differences.append(f"expected {recipe.count} scenes, found {len(names)}")

@@ -206,7 +206,7 @@ def not_read(names: Iterable[str]) -> str:
 
 
 def safe_name(name: str, names: set[str]) -> str:
-    """A scene's name that is safe as a folder and as a word of a line; added to `taken`.
+    """A scene's name that is safe as a folder and as a word of a line; added to `names`.
 
     >>> safe_name("my clip (2).final", set()), safe_name("--x", set()), safe_name("..", set())
     ('my_clip_2_.final', 'x', 'scene')

@@ -9,7 +9,7 @@ import torch
 
 import stvt
 from stvt.baselines.edvr.alignment import reset_for_training
-from stvt.baselines.stvun.network import AlignedFusion
+from stvt.baselines.stvun.aligned_fusion import AlignedFusion
 from stvt.baselines.weights.load import initialise
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from stvt.baselines import MethodError, init_weights, load_network, loss_module
 from stvt.baselines import network as network_of
-from stvt.baselines.stvun.network import STVUN, BlendingMask, blend
+from stvt.baselines.stvun.blending_mask import BlendingMask
+from stvt.baselines.stvun.network import STVUN, blend
 
 
 def compact(name: str = "stvun-s") -> STVUN:
