@@ -164,6 +164,6 @@ def _parts(rows: DataFrame) -> dict[tuple[str, ...], Series[float]]:
     """(data set, metric, channel, method) -> scores by scene and frame."""
     values = rows.set_index(["scene", "frame"])["value"]
     groups: Any = values.groupby(
-        [rows[key].array for key in ("dataset", "metric", "channel", "method")]
+        [rows[key].to_numpy() for key in ("dataset", "metric", "channel", "method")]
     )
     return dict(iter(groups))

@@ -81,6 +81,16 @@ def test_a_run_is_the_same_as_itself(run: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.endswith("\nthe same\n")
 
 
+def test_runs_of_as_many_scores_as_a_score_has_names_are_compared(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # pandas takes keys that are as many as the rows for values of the rows.
+    stvt.evaluate("squares", METHODS, root=root, out=tmp_path / "run", limit=1, metrics="psnr")
+    assert len(read_run(tmp_path / "run")[0]) == 4
+    assert call("compare", tmp_path / "run", tmp_path / "run") == 0
+    assert capsys.readouterr().out.endswith("\nthe same\n")
+
+
 def test_a_worse_run_ends_with_1_a_better_one_with_0(
     run: Path, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
