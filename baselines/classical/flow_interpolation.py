@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import cv2
@@ -59,6 +60,9 @@ class Flow(WindowMethod):
         self.dis.setFinestScale(1)
         self.dis.setPatchSize(12)
         self.dis.setPatchStride(3)
+
+    def __deepcopy__(self, memo: object) -> Flow:
+        return copy(self)  # with the same DIS, which OpenCV cannot copy
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return (0, 1) if t else (0, 0)

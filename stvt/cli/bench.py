@@ -71,7 +71,7 @@ def _what(text: str) -> str:
 
 
 def _forms(text: str) -> tuple[str, ...]:
-    forms = tuple(text.split(","))
+    forms = tuple(dict.fromkeys(text.split(",")))
     if unknown := [form for form in forms if form not in FORMS]:
         raise argparse.ArgumentTypeError(f"no form '{unknown[0]}'; there are {', '.join(FORMS)}")
     return forms

@@ -66,9 +66,12 @@ def low_resolution(method: Method, height: int, width: int) -> tuple[int, int]:
 
 
 def reach(method: Method, moments: Sequence[float], times: Sequence[float]) -> tuple[int, int]:
-    """The number of input frames before and after its own that the outputs at some times read."""
+    """The number of input frames before and after its own that the outputs at some times read.
+
+    A new frame comes only where the next input frame does, even if it does not read that.
+    """
     read = [method.support(t, times) for t in moments]
-    return max(before for before, _ in read), max(after for _, after in read)
+    return max(before for before, _ in read), max(any(moments), *(after for _, after in read))
 
 
 def count(method: Method, height: int = 540, width: int = 960, time: float = 0.5) -> Operations:

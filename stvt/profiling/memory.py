@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from stvt.baselines import METHODS, Method, Precision
+from stvt.baselines import Method, Precision
 from stvt.evaluation.processes import run_units
 from stvt.profiling.flops import device_of, low_resolution, reach
-from stvt.profiling.synthetic import available_method, moving_scene
+from stvt.profiling.synthetic import available_method, kind_of, moving_scene
 
 SLACK = 1 << 20  # bytes that a process needs for itself between two looks at its memory
 INTERVALS = 2  # the second when the stream keeps what it shares
@@ -50,8 +50,7 @@ def peak_here(case: Case) -> tuple[int | None, str]:
     if case.double:
         for network in method.networks():
             network.double()
-    spatial = case.spec in METHODS and METHODS[case.spec].kind == "spatial"
-    times = () if spatial else case.times
+    times = () if kind_of(case.spec) == "spatial" else case.times
     before, after = reach(method, (0.0, *times), times)
     device, low = device_of(method), low_resolution(method, case.height, case.width)
     kind = torch.float64 if case.double else torch.float32

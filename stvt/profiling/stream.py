@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stvt.baselines import METHODS, Method, compile_networks, reference_kernels
+from stvt.baselines import Method, MethodError, compile_networks, reference_kernels
 from stvt.device import device_name
 from stvt.profiling.breakdown import Breakdown, Cost
 from stvt.profiling.flops import device_of, low_resolution, reach
-from stvt.profiling.synthetic import moving_scene
+from stvt.profiling.synthetic import kind_of, moving_scene
 
 FormName = Literal["published", "moments", "windows", "stream", "compiled", "graphs"]
 COMPILED: dict[FormName, str] = {"compiled": "parts", "graphs": "graphs"}
 MEGAPIXEL = 1e6
+NEAR = 1e-6  # of two times of one frame
 
 
 @dataclass
@@ -117,9 +118,11 @@ def compare(
     One round before those that are timed fills the stream's memory; another, not timed, counts
     multiply-accumulates. height, width: of the outputs, about.
     """
-    kind = METHODS[spec].kind if spec in METHODS else "space-time"
+    kind = kind_of(spec)
     times = () if kind == "spatial" else tuple(times)
     moments = times if kind == "temporal" else (0.0, *times)
+    if not moments:
+        raise MethodError(f"{method.name} makes no frames but new ones; ask for one (--times 1)")
     before, after = reach(method, moments, times)
     uncounted = 1 + count
     dtype = next((p.dtype for n in method.networks() for p in n.parameters()), torch.float32)
@@ -198,7 +201,7 @@ def _run(
     before, after = reach(method, moments, times)
     if form == "stream" or form in COMPILED:
         outputs = method.stream(
-            iter(frames), times, lambda t: t >= before and any(t % 1 == m for m in moments)
+            iter(frames), times, lambda t: t >= before and _is_among(t % 1, moments)
         )
         while interval := [frame for _, frame in islice(outputs, len(moments))]:
             yield interval
@@ -221,7 +224,12 @@ def _run(
 def _alone(
     method: Method, frames: Iterable[Tensor], times: Sequence[float], wanted: set[float]
 ) -> list[Tensor]:
-    return [frame for _, frame in method.stream(frames, times, wanted.__contains__)]
+    return [frame for _, frame in method.stream(frames, times, lambda t: _is_among(t, wanted))]
+
+
+def _is_among(time: float, times: Iterable[float]) -> bool:
+    """Whether it is one of the times: k + t loses digits of t."""
+    return any(abs(time - one) < NEAR for one in times)
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

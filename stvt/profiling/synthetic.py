@@ -49,13 +49,19 @@ def _moved(picture: Tensor, right: float, down: float) -> Tensor:
     return grid_sample(picture[None], grid[None], padding_mode="reflection", align_corners=False)[0]
 
 
+def kind_of(spec: str) -> str:
+    """Spatial, temporal or space-time; a composition and a method of one's own are the last."""
+    known = baselines.METHODS.get(baselines.split_label(spec)[1])
+    return known.kind if known else "space-time"
+
+
 def available_method(
     spec: str, device: str, precision: Precision = "fp32", tile: int | None = None
 ) -> Method:
     """A method with its weights if they are here, else untrained, as its `weights` then says."""
-    known = baselines.METHODS.get(spec)
+    known = baselines.METHODS.get(baselines.split_label(spec)[1])
     scale = known.scales[-1] if known and known.kind != "temporal" else 4
-    untrained = not baselines.has_weights(baselines.ALIASES.get(spec, spec), Settings())
+    untrained = not baselines.has_weights(spec, Settings())
     settings = Settings(
         scale=scale, device=device, precision=precision, tile=tile, untrained=untrained
     )

@@ -170,6 +170,33 @@ def test_a_part_inside_another_is_counted_for_itself_alone(
     assert "forward" not in vars(method.network.depthNet)  # nothing of the watch is left behind
 
 
+@pytest.mark.parametrize("new", [1, 2, 3, 4, 5, 6])
+def test_all_forms_make_the_same_frames_for_any_number_of_times(new: int) -> None:
+    times = [(k + 1) / (new + 1) for k in range(new)]  # k + 1/3 loses digits of 1/3
+    forms: tuple[FormName, ...] = ("published", "moments", "windows", "stream")
+    for spec in ("bicubic+blend", "blend", "named=blend", "named=bicubic"):
+        method = build(spec, Settings())
+        outputs = {"blend": new, "bicubic": 1}.get(spec.removeprefix("named="), new + 1)
+        made = compare(spec, method, 16, 16, times, forms=forms, rounds=4)
+        assert made.outputs == outputs and made.difference == 0
+        assert made.megapixels == outputs * 16 * 16 / 1e6
+        assert {len(form.whole.laps) for form in made.forms} == {4}
+
+
+def test_methods_of_every_kind_are_compared() -> None:
+    methods = "repeat,flow,bicubic+flow,named=edvr-s+blend"
+    command = ["bench", "stream", "--methods", methods, "--size", "16x16", "--rounds", "1"]
+    assert main([*command, "--forms", "published,windows,stream,stream"]) == 0
+
+
+def test_a_temporal_method_without_new_frames_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "stream", "--methods", "blend", "--times", "0", "--size", "8x8"]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1 and "blend makes no frames but new ones" in said
+
+
 @pytest.mark.slow
 def test_times_of_a_pair_share_what_the_pair_gives() -> None:
     method = build("dain", Settings(untrained=True))
