@@ -33,13 +33,14 @@ from .run_info import (
     Runtime,
     WeightsInfo,
 )
-from .scores import COLUMNS, WHOLE_SCENE, read_scores, write_scores
+from .scores import COLUMNS, LARGEST, WHOLE_SCENE, read_scores, write_scores
 from .tables import NAMES, run_table
 from .tables.render import FORMATS
 
 __all__ = [
     "COLUMNS",
     "FORMATS",
+    "LARGEST",
     "NAMES",
     "PAPER",
     "TABLE_1",

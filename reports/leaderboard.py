@@ -111,6 +111,10 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                 if reason := missing_reason(means, column, method, mean):
                     reasons.append(reason)
                     continue
+                if mean.dropped:
+                    what = f"all frames of {mean.dropped} scene{'s' * (mean.dropped > 1)}"
+                    reasons.append(f"{metric}: {what} equal the truth; evaluate without them")
+                    continue
                 by_scene = {
                     scene: round(means.mean(column, method, metric, scene).value, 6)
                     for scene in means.scenes[dataset]

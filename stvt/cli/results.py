@@ -78,10 +78,13 @@ def table(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """What can be known of a file without running its command: its form, sums, place and data."""
     from stvt import datasets, reports
-    from stvt.core.errors import StvtError
+    from stvt.core.errors import StvtError, UsageError
 
     checked: dict[str, list[str]] = {}
-    for file in args.files or sorted(FOLDER.glob("*/*.json")):
+    files = args.files or sorted(FOLDER.glob("*/*.json"))
+    if not files:
+        raise UsageError(f"{FOLDER}: no results there to check; name the files")
+    for file in files:
         try:
             result, faults = reports.check_result(file)
         except StvtError as error:

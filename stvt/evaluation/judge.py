@@ -19,7 +19,7 @@ from stvt.datasets import authors_finish, read_frame, write_frame
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.frames import Frame, levels, low_frame, scored_size
 from stvt.evaluation.protocol import Position
-from stvt.reports import WHOLE_SCENE
+from stvt.reports import LARGEST, WHOLE_SCENE
 
 if TYPE_CHECKING:
     from stvt.evaluation.unit import Unit
@@ -82,7 +82,7 @@ class Judge:
             with self._alone(name, f"frame {position.frame}"):
                 channel = self.channels[name]
                 value = measure(frame, truth, channel, protocol.crop_border)
-                rows.append([position.frame, position.t, name, channel, _stored(value)])
+                rows.append([position.frame, position.t, name, channel, _stored(name, value)])
         self._keep(position, frame, truth)
         if self.observer:
             self.observer(position.frame, frame, truth)
@@ -128,10 +128,10 @@ class Judge:
             with self._alone(name, "the sequence"):
                 scores, channel = sequence.scores(), self.channels[name]
                 if isinstance(scores, int | float):
-                    rows.append([WHOLE_SCENE, 0.0, name, channel, _stored(scores)])
+                    rows.append([WHOLE_SCENE, 0.0, name, channel, _stored(name, scores)])
                     continue
                 rows += [
-                    [position.frame, position.t, name, channel, _stored(value)]
+                    [position.frame, position.t, name, channel, _stored(name, value)]
                     for position, value in zip(self.followed, scores, strict=True)
                     if value is not None
                 ]
@@ -178,5 +178,7 @@ def _open(metric: Metric, device: str) -> Any:
     return metric.open(device, baselines.published_network)
 
 
-def _stored(value: float) -> float | str:
+def _stored(name: str, value: float) -> float | str:
+    if LARGEST < abs(value) < np.inf:
+        raise metrics.MetricError(f"{name} gave {value:g}, more than any score can be")
     return round(value, 6) if np.isfinite(value) else str(value)

@@ -25,10 +25,11 @@ from stvt.core.formatting import plain
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.frames import Frame, inputs
 from stvt.evaluation.judge import Judge, Judged
-from stvt.evaluation.protocol import Position, Protocol
+from stvt.evaluation.protocol import Position, Protocol, positions, with_options
 from stvt.evaluation.threads import ordered_pool, prefetch
 from stvt.evaluation.unit import Unit
 
+ALL_FRAMES = {"ends": "replicate", "common_frames": "on"}
 THREADS = 4  # that score, at most: each holds some frames
 
 
@@ -54,9 +55,12 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
         if unit.failure:
             raise baselines.MethodError(unit.failure)
         if not unit.positions:
+            others = positions(unit.prepared.frames, with_options(unit.protocol, **ALL_FRAMES))
             raise datasets.DatasetError(
                 "the scene is too short: no frame of it has the whole window of every method; "
                 "leave the scene out or give --ends replicate"
+                if others
+                else "the scene is too short: it has none of the frames that are scored; leave it out"
             )
         record = unit.record(**_scored(unit, on_frame, cost))
     except (StvtError, OSError) as error:
@@ -154,6 +158,8 @@ def _restored(
         if frame not in wanted:
             continue
         position = wanted.pop(frame)
+        if not large.isfinite().all():  # as in fp16 beyond 65504; 8 bits would be any colour
+            raise baselines.MethodError(f"frame {frame} has values that are no finite numbers")
         # Before the method goes on: it may use the memory of `large` again.
         finished = judge.finished(large)
         yield position, lambda finished=finished: finished  # type: ignore[misc]
