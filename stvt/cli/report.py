@@ -103,8 +103,9 @@ def _print_table(args: argparse.Namespace) -> int:
         raise UsageError(
             "--crop, --video and --export are of one run, and without a table's options"
         )
-    short = len({run.name for run in args.runs}) == len(args.runs)
-    runs = {run.name if short else str(run): read_run(run) for run in args.runs}
+    folders = [run.resolve().name for run in args.runs]  # of "." too
+    labels = folders if len({*folders}) == len(folders) else map(str, args.runs)
+    runs = {label: read_run(run) for label, run in zip(labels, args.runs, strict=True)}
     scores, info = reports.join_runs(runs)
     (first, (_, about)), *others = runs.items()
     differing = [

@@ -20,7 +20,7 @@ from stvt.core.safe_names import file_name
 from stvt.device import usable_device
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.report import read_run, run_protocol
-from stvt.reports import Crop, FrameFiles, RunInfo
+from stvt.reports import WHOLE_SCENE, Crop, FrameFiles, RunInfo
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -82,7 +82,8 @@ def crop_figures(run: Path, crops: Sequence[str], root: Path = Path("data")) -> 
     files: list[Path] = []
     for option in map(CropOption.parse, crops):
         dataset, scene = _scene(info, option.scene)
-        scored = sorted(set(scores[(scores.dataset == dataset) & (scores.scene == scene)].frame))
+        rows = scores[(scores.dataset == dataset) & (scores.scene == scene)]
+        scored = sorted({*rows.frame} - {WHOLE_SCENE})
         numbers = [n for n in scored if option.first <= n <= option.last]
         if not numbers:
             raise UsageError(

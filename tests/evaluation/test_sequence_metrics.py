@@ -93,6 +93,8 @@ def test_a_class_scores_the_scored_frames_of_a_scene_in_the_order_of_time(
     metrics = f"psnr,{file}:Flicker,each={file}:EachFrame,tof"
     assert evaluate(root, run, metrics, "--frames", "all", "--save-frames") == 0
     assert "Flicker (levels)" in capsys.readouterr().out
+    assert main(["report", str(run), "--crop", "left:99:0,0,8,8"]) == 2
+    assert "it scored 0, 1, 2, 3," in capsys.readouterr().err  # not the scene as a whole
     rows = read_scores(run / "report" / "scores.csv")
     for (scene, method), here in rows.groupby(["scene", "method"]):
         frames = sorted(here[here.metric == "psnr"].frame)

@@ -53,6 +53,15 @@ def test_runs_share_a_table_and_a_method_of_both_is_in_it_twice(
     assert "monday and later: device: " in err and "-> another machine" in err
 
 
+def test_the_run_of_the_working_folder_has_the_name_of_its_folder(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs / "monday")
+    assert main(["report", ".", "../tuesday", "--format", "csv"]) == 0
+    printed = capsys.readouterr().out
+    assert "bicubic+blend (monday)" in printed and "bicubic+blend (tuesday)" in printed
+
+
 def test_runs_of_two_protocols_share_no_table(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
