@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -215,23 +216,17 @@ def _built(methods: Sequence[str], file: Path | None, settings: Settings) -> Met
 
 
 def _named_weights(weights: Sequence[str], method: str) -> dict[str, Path | None]:
-    """Name -> file: the name that is given, or the last parts of the path that tell it from others."""
+    """Name -> file: the name that is given, or the path below the folder that all are in."""
     if not weights:
         return {method: None}
-    given = [text.rpartition("=") for text in weights]
-    paths = [Path(file) for _, _, file in given]
+    given = [(name, Path(file)) for name, _, file in (text.rpartition("=") for text in weights)]
+    top = os.path.commonpath([file.absolute().parent for _, file in given])
     names: dict[str, Path | None] = {}
-    for (name, _, _), path in zip(given, paths, strict=True):
-        parts = path.with_suffix("").parts
-        others = [other.with_suffix("").parts for other in paths if other != path]
-        length = next(
-            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
-            len(parts),
-        )
-        label = name or "/".join(parts[-length:])
+    for name, file in given:
+        label = name or file.absolute().relative_to(top).with_suffix("").as_posix()
         if label in names:
             raise UsageError(f"--weights: two are called {label}; give one a name: NAME=FILE")
-        names[label] = path
+        names[label] = file
     return names
 
 

@@ -162,6 +162,10 @@ class Judge:
             return frame[:height, :width]  # for an odd size there is one row or column more
         return self.checked(levels(large))
 
+    def read_restored(self, method: baselines.PrecomputedFrames, frame: int) -> Frame:
+        """A precomputed frame, if it is of the truth's size."""
+        return self.checked(baselines.read_precomputed(method.files[frame], method.name))
+
     def checked(self, frame: Frame) -> Frame:
         """The frame, if it is of the truth's size."""
         height, width = self.size

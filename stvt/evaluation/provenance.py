@@ -21,19 +21,27 @@ from typing import TYPE_CHECKING, Any
 
 from stvt import baselines
 from stvt.core.errors import UsageError
-from stvt.core.files import write_json
+from stvt.core.files import sha256_of, write_json
 from stvt.core.records import from_dict
 from stvt.core.version import __version__
+from stvt.device import device_name
 from stvt.evaluation import store
 from stvt.evaluation.protocol import common_window
+from stvt.reports import (
+    DatasetInfo,
+    GitState,
+    MethodInfo,
+    MetricInfo,
+    RunInfo,
+    RunSettings,
+    WeightsInfo,
+)
 
 if TYPE_CHECKING:
     from stvt.baselines import Method
     from stvt.datasets import Prepared
     from stvt.evaluation.plan import Plan
     from stvt.evaluation.protocol import Protocol
-    from stvt.metrics import Metric
-    from stvt.reports import GitState, MethodInfo, MetricInfo, RunInfo
 
 LIBRARIES = (
     "torch",
@@ -61,10 +69,10 @@ def write_run(plan: Plan) -> bool:
 
 def describe(plan: Plan) -> RunInfo:
     """The description of a run before anything of it was scored, without folders and times."""
-    from stvt.core.files import sha256_of
-    from stvt.device import device_name
-    from stvt.reports import DatasetInfo, RunInfo, RunSettings, WeightsInfo
-
+    shown: dict[str, dict[str, int]] = {name: {} for name in plan.prepared}
+    for unit in plan.units:
+        if unit.positions:
+            shown[unit.dataset][unit.scene] = unit.shown.frame
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
     return RunInfo(
         version=__version__,
@@ -72,7 +80,12 @@ def describe(plan: Plan) -> RunInfo:
         title=plan.protocol.title(),
         signature=plan.signature,
         metrics=[metric.name for metric in plan.metrics],
-        measures={metric.name: _measure(metric) for metric in plan.metrics},
+        measures={
+            one.name: MetricInfo(
+                one.higher_is_better, one.unit, one.definition, one.spec, one.input
+            )
+            for one in plan.metrics
+        },
         datasets={
             name: DatasetInfo(
                 scenes=[scene.name for scene in plan.scenes[name]],
@@ -83,7 +96,7 @@ def describe(plan: Plan) -> RunInfo:
             for name, prepared in plan.prepared.items()
         },
         methods={method.name: _method(plan, spec, method) for spec, method in plan.methods.items()},
-        shown=_shown(plan),
+        shown=shown,
         command=command(plan),
         versions=versions(),
         git=git_state(),
@@ -111,7 +124,6 @@ def _lacks(prepared: Prepared, chosen: int) -> str:
 def _method(plan: Plan, spec: str, method: Method) -> MethodInfo:
     """What is known before anything runs: of precomputed frames what is stated of their method."""
     from stvt.profiling.flops import parameters
-    from stvt.reports import MethodInfo
 
     if isinstance(method, baselines.PrecomputedFrames):
         known = from_dict(MethodInfo, {"spec": spec, **method.stated}, spec, UsageError)
@@ -121,23 +133,6 @@ def _method(plan: Plan, spec: str, method: Method) -> MethodInfo:
     before, after = common_window(plan.protocol, [method.support])
     alone = plan.frames_alone(method)
     return replace(known, mismatch=method.mismatch, window=f"{before}+{after}", frames_alone=alone)
-
-
-def _measure(metric: Metric) -> MetricInfo:
-    from stvt.reports import MetricInfo
-
-    return MetricInfo(
-        metric.higher_is_better, metric.unit, metric.definition, metric.spec, metric.input
-    )
-
-
-def _shown(plan: Plan) -> dict[str, dict[str, int]]:
-    """The frame of each scene that the report shows."""
-    shown: dict[str, dict[str, int]] = {name: {} for name in plan.prepared}
-    for unit in plan.units:
-        if unit.positions:
-            shown[unit.dataset][unit.scene] = unit.shown.frame
-    return shown
 
 
 def command(plan: Plan) -> str:
@@ -187,8 +182,6 @@ def versions() -> dict[str, str]:
 @cache
 def git_state() -> GitState | None:
     """The commit that stvt's code is of, and whether it was altered; None where it is installed."""
-    from stvt.reports import GitState
-
     top = Path(__file__).resolve().parents[2]
     if not (top / ".git").exists():
         return None

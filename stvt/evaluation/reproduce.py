@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 TOLERANCE = 1e-6  # scores are kept with six decimals
-KEYS = ("dataset", "scene", "method", "frame", "metric", "channel")
+KEYS = ["dataset", "scene", "method", "frame", "metric", "channel"]
 
 
 @dataclass(frozen=True)
@@ -141,29 +141,30 @@ def _other_data(info: RunInfo, root: Path, protocol: Protocol) -> list[str]:
 
 def differences(before: DataFrame, after: DataFrame) -> tuple[int, list[str]]:
     """The number of scores that both have, and a line for each method of which some are not equal."""
-    old, new = (
-        scores.drop_duplicates(list(KEYS)).set_index(list(KEYS))["value"].astype(float)
-        for scores in (before, after)
+    import pandas as pd
+
+    both = pd.DataFrame(
+        {
+            name: scores.drop_duplicates(KEYS).set_index(KEYS)["value"].astype(float)
+            for name, scores in (("old", before), ("new", after))
+        }
     )
-    now = new.reindex(old.index)
-    is_there = old.index.isin(new.index)
-    is_new = new.index.get_level_values("method")[~new.index.isin(old.index)]
-    # Equal ones, infinite too, are not apart.
-    apart = (old - now).abs().where(old != now, 0.0)
     lines = []
-    for method in dict.fromkeys([*before["method"], *after["method"]]):
-        ours = old.index.get_level_values("method") == method
-        unequal = apart[ours & (apart > TOLERANCE * 1.001).to_numpy()]
+    for method, rows in both.groupby("method"):
+        number = rows["old"].count()
+        # Equal ones, infinite too, are not apart.
+        apart = (rows["old"] - rows["new"]).abs().where(rows["old"] != rows["new"], 0.0)
+        unequal = apart[apart > TOLERANCE * 1.001]
         if len(unequal):
             worst: Any = unequal.idxmax()
             dataset, scene, _, frame, metric, _ = worst
+            old, new = rows.loc[worst]
             lines.append(
-                f"{method}: {len(unequal)} of {ours.sum()} scores differ, by {unequal[worst]:.3g} at "
-                f"most ({metric} of frame {frame} of {dataset}/{scene}: {old[worst]:.6f}, now "
-                f"{now[worst]:.6f})"
+                f"{method}: {len(unequal)} of {number} scores differ, by {unequal[worst]:.3g} at "
+                f"most ({metric} of frame {frame} of {dataset}/{scene}: {old:.6f}, now {new:.6f})"
             )
-        if lost := (ours & ~is_there).sum():
-            lines.append(f"{method}: {lost} of {ours.sum()} scores are missing now")
-        if more := (is_new == method).sum():
+        if lost := (rows["old"].notna() & rows["new"].isna()).sum():
+            lines.append(f"{method}: {lost} of {number} scores are missing now")
+        if more := (rows["old"].isna() & rows["new"].notna()).sum():
             lines.append(f"{method}: {more} scores are new")
-    return int(is_there.sum()), lines
+    return len(both.dropna()), lines

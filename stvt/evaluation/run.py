@@ -128,7 +128,7 @@ def _remainder(units: Iterable[Unit]) -> tuple[store.Records, list[Unit]]:
 def _score_all(
     units: list[Unit], workers: int, cluster: str | None, show: Progress
 ) -> dict[str, dict[str, float]]:
-    """Method -> what its units spent, see `unit.Cost`."""
+    """Method -> what its units spent, as `score` says."""
     spent: dict[str, dict[str, float]] = {}
     total = sum(len(unit.positions) for unit in units)
     done = 0

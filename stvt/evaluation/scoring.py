@@ -8,7 +8,6 @@ import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -33,24 +32,15 @@ ALL_FRAMES = {"ends": "replicate", "common_frames": "on"}
 THREADS = 4  # that score, at most: each holds some frames
 
 
-@dataclass
-class Cost:
-    """Seconds of a unit by the wall clock, those in which its method computed, and those of the
-    processor in all threads."""
-
-    passed: float = 0.0
-    computed: float = 0.0
-    processor: float = 0.0
-
-
 def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, Any]:
     """Scores the unit and keeps the record, which is also returned, with `spent`.
 
     A failure is a record too, with its reason in one line: it must not stop the other units.
-    spent: what `Cost` holds, which is not kept: a unit's record is the same each time.
+    spent: seconds that passed by the wall clock, in which its method computed, and of the processor
+    in all threads; they are not kept: a unit's record is the same each time.
     on_frame: called after each scored frame.
     """
-    cost = Cost()
+    spent = dict.fromkeys(("passed", "computed", "processor"), 0.0)
     try:
         if unit.failure:
             raise baselines.MethodError(unit.failure)
@@ -62,7 +52,7 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
                 if others
                 else "the scene is too short: it has none of the frames that are scored; leave it out"
             )
-        record = unit.record(**_scored(unit, on_frame, cost))
+        record = unit.record(**_scored(unit, on_frame, spent))
     except (StvtError, OSError) as error:
         record = unit.record(failure=plain(str(error)).removeprefix(f"{unit.label}: "))
     except MemoryError as error:
@@ -74,10 +64,12 @@ def score(unit: Unit, on_frame: Callable[[], None] | None = None) -> dict[str, A
             reason = f"out of memory; try --tile auto or --precision bf16 ({reason})"
         record = unit.record(failure=reason, traceback=traceback.format_exc())
     write_json(unit.file, record)
-    return record | {"spent": vars(cost)}
+    return record | {"spent": spent}
 
 
-def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict[str, Any]:
+def _scored(
+    unit: Unit, on_frame: Callable[[], None] | None, spent: dict[str, float]
+) -> dict[str, Any]:
     begun, processor = clock.perf_counter(), clock.process_time()
     scene = unit.prepared
     seed(f"{unit.dataset}/{unit.scene}")  # for a method that draws numbers
@@ -118,8 +110,11 @@ def _scored(unit: Unit, on_frame: Callable[[], None] | None, cost: Cost) -> dict
     if protocol.tile == "auto" and (side := baselines.tile_in_use(method)):
         warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")
     fps = None if scene.fps is None else str(scene.fps)
-    cost.passed, cost.computed = clock.perf_counter() - begun, method.seconds - computed
-    cost.processor = clock.process_time() - processor
+    spent |= {
+        "passed": clock.perf_counter() - begun,
+        "computed": method.seconds - computed,
+        "processor": clock.process_time() - processor,
+    }
     about = {"weights": method.weights, "fps": fps, "warnings": warnings}
     earlier = store.read_unit(unit.run, unit.dataset, unit.scene, unit.label)
     defined = {one.name: one.definition for one in unit.metrics}
@@ -142,7 +137,7 @@ def _restored(
         # Straight from their files, and in the threads that score.
         method.check([*wanted], method.scene)
         for frame, position in wanted.items():
-            yield position, partial(_read_restored, method, frame, judge)
+            yield position, partial(judge.read_restored, method, frame)
         return
     protocol = unit.protocol
 
@@ -170,10 +165,6 @@ def _restored(
             f"{unit.label}: made no frame {min(wanted)} of '{unit.scene}' "
             f"({len(wanted)} of {len(unit.positions)} are missing)"
         )
-
-
-def _read_restored(method: PrecomputedFrames, frame: int, judge: Judge) -> Frame:
-    return judge.checked(baselines.read_precomputed(method.files[frame], method.name))
 
 
 def seed(text: str) -> None:
