@@ -105,6 +105,8 @@ class Plan:
             untrained=options.untrained,
             new_frames=protocol.frames != "existing",
         )
+        if not (names and specs and options.metrics):
+            raise UsageError("nothing to evaluate: name a data set, a method and a metric")
         self.metrics = tuple(metrics.find_metric(spec) for spec in as_list(options.metrics))
         check_unique("metrics", [metric.name for metric in self.metrics])
         for metric in self.metrics:

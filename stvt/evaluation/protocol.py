@@ -128,7 +128,7 @@ class Protocol:
         ('paper', 'zsm-new-limit2')
         """
         words = {"limit": "limit", "crop_border": "crop", "time_step": "step", "tile": "tile"}
-        words |= {"scale": "x", "clip": "clip", "common_frames": "common"}
+        words |= {"scale": "x", "clip": "clip", "chunk": "chunk", "common_frames": "common"}
         return "-".join([self.name, *(f"{words.get(k, '')}{v}" for k, v in self._changed.items())])
 
     def title(self) -> str:

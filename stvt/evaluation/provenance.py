@@ -228,20 +228,15 @@ class Session:
     weights: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Sessions:
-    sessions: list[Session]
-
-
 def sessions(run: Path) -> list[dict[str, Any]]:
     """The sessions of a run, the latest last. Raises UsageError if their file is damaged."""
     file = run / "seconds" / "run.json"
-    record = {"sessions": [], **(store.read_json(file) or {})}
+    stored = (store.read_json(file) or {}).get("sessions", [])
     try:
-        from_dict(_Sessions, record, str(file), UsageError)
+        from_dict(list[Session], stored, f"{file}: sessions", UsageError)
     except UsageError as error:
         raise UsageError(f"{error}; {store.AGAIN}") from error
-    return list(record["sessions"])
+    return list(stored)
 
 
 def date(run: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from shutil import copy
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,14 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
     """
     run = Path(run)
     info = read_info(run)
-    records = [
-        _unit(run, info, known, dataset, scene, method)
-        for dataset, about in info.datasets.items()
-        for scene in about.scenes
-        for method in info.methods
-    ]
+    records: list[dict[str, Any]] = []
+    for dataset, about in info.datasets.items():
+        for name in product([dataset], about.scenes, info.methods):
+            record = known.get(name) or store.read_unit(run, *name)
+            if record.get("signature", info.signature) != info.signature:
+                reason = "not run yet under this protocol"
+                record = {**record, "failure": reason, "scores": []}
+            records.append(record)
     failures = [
         Failure(record["dataset"], record["scene"], record["method"], record["failure"])
         for record in records
@@ -95,22 +98,6 @@ def run_protocol(info: RunInfo, run: Path) -> Protocol:
         version = info.version or "unknown"
         raise UsageError(f"{where}: is of another version of stvt ({version}): {min(unknown)}")
     return from_dict(Protocol, info.protocol, where, UsageError)
-
-
-def _unit(
-    run: Path,
-    info: RunInfo,
-    known: store.Records,
-    dataset: str,
-    scene: str,
-    method: str,
-) -> dict[str, Any]:
-    """What is stored of a scene by a method, with a "failure" where it has no scores."""
-    name = (dataset, scene, method)
-    record = known.get(name) or store.read_unit(run, *name)
-    if record.get("signature", info.signature) != info.signature:
-        record = {**record, "failure": "not run yet under this protocol", "scores": []}
-    return record
 
 
 def report(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 import stvt
 from stvt.baselines.classical.temporal import Blend
 from stvt.cli.main import main
+from stvt.core.errors import UsageError
 from stvt.datasets.frames import write_frame
 
 
@@ -92,6 +94,16 @@ def test_a_leaderboard_takes_no_infinite_mean(
     assert main(["evaluate", *command[1:], str(edges), "--out", run, "--metrics", "ssim"]) == 0
     assert main(["results", "add", run, "--to", str(results)]) == 0
     assert main(["results", "table", str(results)]) == 0
+
+
+@pytest.mark.parametrize("what", [([], "blend", "psnr"), ("short", [], "psnr"), ("short", "x", [])])
+def test_a_run_of_nothing_is_refused(
+    edges: Path, tmp_path: Path, what: tuple[Any, Any, Any]
+) -> None:
+    datasets, methods, metrics = what
+    with pytest.raises(UsageError, match="name a data set, a method and a metric"):
+        stvt.evaluate(datasets, methods, metrics=metrics, root=edges, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_there_must_be_results_to_check(
