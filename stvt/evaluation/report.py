@@ -34,9 +34,9 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
     run = Path(run)
     info = read_info(run)
     records: list[dict[str, Any]] = []
-    for dataset, about in info.datasets.items():
-        for name in product([dataset], about.scenes, info.methods):
-            record = known.get(name) or store.read_unit(run, *name)
+    for dataset, stated in info.datasets.items():
+        for place in product([dataset], stated.scenes, info.methods):
+            record = known.get(place) or store.read_unit(run, *place)
             if record.get("signature", info.signature) != info.signature:
                 reason = "not run yet under this protocol"
                 record = {**record, "failure": reason, "scores": []}
