@@ -44,6 +44,8 @@ FIXED_OPTIONS = {  # that an encoder always gets
     "libx265": {"x265-params": "log-level=error"},
     "libvpx-vp9": {"b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "2"},
 }
+# Whose frames say that luma is from 0 to 255; all others would be decoded as from 16 to 235.
+FULL_RANGE = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9")
 ANY_SIZE = ("ffv1", "libvpx-vp9")  # whose coarse chroma need not divide the picture
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut")
 
@@ -220,6 +222,12 @@ def loses_aspect(output: Path, settings: EncoderSettings) -> bool:
     """Whether neither a file of that name nor the coded frames say the shape of the pixels."""
     in_container = container_format(output) in ("mp4", "mov")
     return not in_container and settings.encoder not in ASPECT_IN_BITSTREAM
+
+
+def loses_range(output: Path, settings: EncoderSettings) -> bool:
+    """Whether neither a file of that name nor the coded frames say that luma is of full range."""
+    in_container = settings.encoder == "ffv1" and container_format(output) == "matroska"
+    return not in_container and settings.encoder not in FULL_RANGE
 
 
 class SegmentWriter:

@@ -274,7 +274,8 @@ def _source_packets(
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             # Times of decoding that stand still or run back are refused by every container.
-            packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
+            step = math.ceil(Fraction(copy.time_base or tick) / tick)  # in the container's clock
+            packet.dts = max(packet.dts, latest.get(index, packet.dts - step) + step)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts
             packet.stream = copy

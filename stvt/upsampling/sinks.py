@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from stvt.core.errors import UsageError
 from stvt.datasets import Pixels, frame_files, write_frame
-from stvt.upsampling.encoder import EncoderSettings, SegmentWriter
+from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, loses_range
 from stvt.upsampling.job import UpsampleJob
 from stvt.upsampling.mux import SourceStreams, mux_segments
 from stvt.upsampling.sources import Source, VideoSource
@@ -40,7 +41,9 @@ class VideoSink:
     def __init__(
         self, job: UpsampleJob, settings: EncoderSettings, source: Source, rate: Fraction
     ) -> None:
-        self.job, self.settings, self.vui, self.rate = job, settings, source.vui, rate
+        self.job, self.settings, self.rate = job, settings, rate
+        full = source.vui.full and not loses_range(job.output, settings)
+        self.vui = replace(source.vui, full=full)
         self.segments = SegmentWriter(job.parts / "segments", settings, self.vui, rate)
 
     @property
