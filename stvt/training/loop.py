@@ -98,6 +98,11 @@ def train(
         )
         if advice := state.losses.advice(given):
             say(f"{recipe.network} {advice}")
+        if not (data.validation or data.test_sets):
+            names = ", ".join(one.name for one in data.sets)
+            say(
+                f"no clip of {names} is held back: nothing is validated; --validate scores test sets"
+            )
         if context.is_main:
             sha256 = {one.name: one.sha256 for one in data.sets}
             check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
