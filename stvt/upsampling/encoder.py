@@ -51,11 +51,8 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut")
 
 # Codecs that a container is said to hold, and refuses when its header is written.
 UNSUPPORTED = {"mov": ("vp9", "av1", "opus", "flac", "truehd")}
-ASPECT_IN_BITSTREAM = (
-    "libx264",
-    "libx264rgb",
-    "libx265",
-)  # whose frames say the shape of their pixels
+# Whose frames say the shape of their pixels.
+ASPECT_IN_BITSTREAM = ("libx264", "libx264rgb", "libx265")
 
 X265_LEAST = 64  # libx265 (4.1) writes beyond its memory with smaller pictures
 
@@ -96,11 +93,8 @@ def encoder_settings(
         raise UsageError(f"{output}: no kind of video to write; take {', '.join(SUFFIXES)}")
     codec = codec or ("vp9" if suffix == ".webm" else "h264")
     name = ENCODERS.get(codec, codec)
-    if (
-        name == "libx264"
-        and lossless
-        and (pixel_format in RGB_FORMATS or (pixel_format is None and bits <= 8))
-    ):
+    is_rgb = pixel_format in RGB_FORMATS or (pixel_format is None and bits <= 8)
+    if name == "libx264" and lossless and is_rgb:
         name = "libx264rgb"
     try:
         encoder = av.codec.Codec(name, "w")
@@ -110,7 +104,10 @@ def encoder_settings(
         ) from None
     if encoder.type != "video":
         raise UsageError(f"--codec {codec}: encodes no video")
-    _check_container(output, codec, encoder.canonical_name)
+    if not can_hold(container := container_format(output), encoder.canonical_name):
+        held = " (it holds vp9 and av1)" if suffix == ".webm" else ""
+        other = "take h264" if container == "matroska" else "try .mkv"
+        raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
     if lossless and name not in LOSSLESS:
         raise UsageError(f"--lossless: {codec} cannot be; take h264, hevc, vp9 or ffv1")
     if crf is not None and (lossless or name not in CRF):
@@ -133,14 +130,6 @@ def encoder_settings(
     elif name in CRF:
         quality = {"crf": f"{crf if crf is not None else CRF[name]:g}"}
     return EncoderSettings(name, pixel_format, FIXED_OPTIONS.get(name, {}) | quality, note)
-
-
-def _check_container(output: Path, codec: str, name: str) -> None:
-    format_ = container_format(output)
-    if not can_hold(format_, name):
-        held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
-        other = "take h264" if format_ == "matroska" else "try .mkv"
-        raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
 
 
 def can_hold(format_: str, codec: str) -> bool:
@@ -180,19 +169,12 @@ def _default_format(known: list[str], bits: int, exact: bool) -> tuple[str, int]
     exact: without loss of colour, RGB if it can be.
     """
     chroma = ["yuv420p", "yuv422p", "yuv444p"]
-    if exact:
-        chroma.reverse()
-    plain = ["rgb24", "bgr0", "gbrp", *chroma] if exact else chroma
-    deep = ["gbrp", *chroma] if exact else chroma
-    for depth in [depth for depth in (16, 14, 12, 10) if depth <= max(bits, 10) and bits > 8]:
-        for form in deep:
-            if f"{form}{depth}le" in known:
-                return f"{form}{depth}le", depth
-    for form in plain:
-        if form in known:
-            return form, 8
-    ten = [f"{form}10le" for form in deep if f"{form}10le" in known]
-    return (ten[0], 10) if ten else ("yuv420p", 8)
+    deep = ["gbrp", *reversed(chroma)] if exact else chroma
+    depths = [depth for depth in (16, 14, 12, 10) if depth <= max(bits, 10) and bits > 8]
+    forms = [(f"{form}{depth}le", depth) for depth in depths for form in deep]
+    forms += [(form, 8) for form in (["rgb24", "bgr0", *deep] if exact else deep)]
+    forms += [(f"{form}10le", 10) for form in deep]
+    return next((form for form in forms if form[0] in known), ("yuv420p", 8))
 
 
 def video_stream(
@@ -244,13 +226,10 @@ class SegmentWriter:
         self.size = (0, 0)
         # Of its encoder's own ten lines a run: errors alone.
         os.environ.setdefault("SVT_LOG", "1")
+        self._temporary = folder / "unfinished.mkv"
         self._to_frame = ToFrame(settings.pixel_format, vui)
         self._container: OutputContainer | None = None
         self._count, self._begun = 0, 0.0
-
-    @property
-    def _temporary(self) -> Path:
-        return self.folder / "unfinished.mkv"
 
     def write(self, picture: Pixels) -> None:
         """Add a picture, (H, W, 3), uint8 or floats in [0, 1]."""

@@ -115,7 +115,10 @@ def _mux(
         begin = 0
         packets: list[Iterable[Timed]] = []
         if streams is not None and source is not None:
-            _describe(stream, source, streams)
+            if streams.picture is not None:  # its language, its title, when it was made
+                of_picture = _global_metadata(source.streams[streams.picture].metadata)
+                of_picture = {k: v for k, v in of_picture.items() if k.lower() != "vendor_id"}
+                stream.metadata.update(of_picture)
             opening = streams.start if streams.opening is None else streams.opening
             begin = math.ceil((streams.start - opening) * rate)
             zero = streams.start - begin / rate
@@ -139,14 +142,6 @@ def _mux(
 def _global_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The metadata of a file, without what is about its container alone."""
     return {key: value for key, value in metadata.items() if key.lower() not in MUXER_KEYS}
-
-
-def _describe(stream: Any, source: InputContainer, streams: SourceStreams) -> None:
-    """Copies the metadata of the source's picture: its language, its title, when it was made."""
-    if streams.picture is None:
-        return
-    metadata = _global_metadata(source.streams[streams.picture].metadata)
-    stream.metadata.update({k: v for k, v in metadata.items() if k.lower() != "vendor_id"})
 
 
 def _order(file: Path, rate: Fraction) -> list[int]:
