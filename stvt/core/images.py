@@ -330,7 +330,8 @@ def _converted(image: Image, profile: bytes, path: Path, notes: set[str]) -> Fra
             notes.add(f"ICC profile {transform}: the numbers are taken as sRGB")
         return np.array(image.convert("RGB"))
     notes.add(f"ICC profile {name}: converted to sRGB")
-    return np.array(transform.apply(image))
+    grey = transform.input_mode == "L"  # of a grey picture, which is stored as RGB
+    return np.array(transform.apply(image.getchannel(0) if grey else image))
 
 
 @lru_cache(maxsize=8)
@@ -348,9 +349,7 @@ def _transform(profile: bytes, mode: str) -> tuple[Any, str]:
             *(opened, srgb, "L" if grey else mode, "RGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         )
-        if grey:
-            return _Grey(transform), name
-        if mode == "RGB":
+        if mode == "RGB" and not grey:
             steps = np.linspace(0, 255, 18).astype(np.uint8)
             cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(18, -1, 3)
             changed = np.array(transform.apply(Image.fromarray(cube)))
@@ -359,17 +358,6 @@ def _transform(profile: bytes, mode: str) -> tuple[Any, str]:
         return transform, name
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as fault:
         return f"cannot be applied ({' '.join(str(fault).split())[:60]})", ""
-
-
-class _Grey:
-    """The transform of a grey profile, for a grey picture that is stored as RGB."""
-
-    def __init__(self, transform: Any) -> None:
-        self._transform = transform
-
-    def apply(self, image: Image) -> Image:
-        applied: Image = self._transform.apply(image.getchannel(0))
-        return applied
 
 
 def _png_fault(data: bytes) -> str | None:

@@ -145,5 +145,5 @@ def _prefers_channels_last(recipe: TrainingRecipe, device: torch.device) -> bool
     12 % faster, `stvun-s` in bfloat16); on a CPU without them it was 13 % slower."""
     if device.type == "cuda":
         return True
-    tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in PyTorch 2.4
-    return recipe.precision == "bf16" and device.type == "cpu" and tiles is not None and tiles()
+    on_cpu = recipe.precision == "bf16" and device.type == "cpu"
+    return on_cpu and torch.cpu._is_amx_tile_supported()
