@@ -129,7 +129,8 @@ def build_method(job: UpsampleJob, settings: Settings, new: bool) -> Method:
     method = choose_method(job.method, settings, new=new)
     if not job.preview:
         return method
-    settings = replace(settings, scale=method.scale, phase=(method.scale - 1) / 2)
+    phase = (method.scale - 1) / 2
+    settings = replace(settings, scale=method.scale, phase=phase, weights={})
     return SideBySide(choose_method("bicubic+repeat", settings, new=new), method)
 
 
