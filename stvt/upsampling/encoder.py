@@ -15,7 +15,6 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
-from av.video.stream import VideoStream
 
 from stvt.core.errors import UsageError
 from stvt.core.files import reason
@@ -177,29 +176,6 @@ def _default_format(known: list[str], bits: int, exact: bool) -> tuple[str, int]
     return next((form for form in forms if form[0] in known), ("yuv420p", 8))
 
 
-def video_stream(
-    container: OutputContainer,
-    settings: EncoderSettings,
-    vui: VUI,
-    size: tuple[int, int],
-    rate: Fraction,
-) -> VideoStream:
-    """A stream of (height, width) pictures, for an encoder of these settings."""
-    options = dict(settings.options)
-    if settings.pixel_format.startswith("yuv"):
-        options["chroma_sample_location"] = "left"
-    stream: Any = container.add_stream(settings.encoder, rate=rate, options=options)
-    stream.height, stream.width = size
-    stream.pix_fmt = settings.pixel_format
-    context = stream.codec_context
-    context.time_base = 1 / rate
-    to_frame = ToFrame(settings.pixel_format, vui)
-    context.colorspace, context.color_range = to_frame.matrix, 2 if to_frame.full else 1
-    context.color_primaries, context.color_trc = vui.primaries, vui.transfer
-    context.sample_aspect_ratio = vui.aspect
-    return stream  # type: ignore[no-any-return]
-
-
 def loses_aspect(output: Path, settings: EncoderSettings) -> bool:
     """Whether neither a file of that name nor the coded frames say the shape of the pixels."""
     in_container = container_format(output) in ("mp4", "mov")
@@ -241,9 +217,7 @@ class SegmentWriter:
                     f"hevc: pictures of less than {X265_LEAST} pixels crash its encoder; take h264"
                 )
             self._container = open_output(self._temporary, "matroska", {"fflags": "+bitexact"})
-            self._stream = video_stream(
-                self._container, self.settings, self.vui, self.size, self.rate
-            )
+            self._stream = self._new_stream(self._container)
             self._count, self._begun = 0, clock.monotonic()
         frame = self._to_frame(padded)
         frame.pts, frame.time_base = self._count, 1 / self.rate
@@ -261,6 +235,21 @@ class SegmentWriter:
         self._count += 1
         if self._count >= SEGMENT_FRAMES or clock.monotonic() - self._begun > SEGMENT_SECONDS:
             self.close()
+
+    def _new_stream(self, container: OutputContainer) -> Any:
+        options = dict(self.settings.options)
+        if self.settings.pixel_format.startswith("yuv"):
+            options["chroma_sample_location"] = "left"
+        stream: Any = container.add_stream(self.settings.encoder, rate=self.rate, options=options)
+        stream.height, stream.width = self.size
+        stream.pix_fmt = self.settings.pixel_format
+        context = stream.codec_context
+        context.time_base = 1 / self.rate
+        context.colorspace = self._to_frame.matrix
+        context.color_range = 2 if self._to_frame.full else 1
+        context.color_primaries, context.color_trc = self.vui.primaries, self.vui.transfer
+        context.sample_aspect_ratio = self.vui.aspect
+        return stream
 
     def close(self) -> None:
         """Make what was written a whole segment."""

@@ -16,10 +16,9 @@ from av.container import InputContainer, OutputContainer
 
 from stvt.core.errors import UsageError
 from stvt.datasets import Restarts
-from stvt.upsampling.color import VUI
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
-    EncoderSettings,
+    SegmentWriter,
     can_hold,
     container_format,
     list_segments,
@@ -59,39 +58,30 @@ class SourceStreams:
 
 
 def mux_segments(
-    folder: Path,
-    output: Path,
-    settings: EncoderSettings,
-    vui: VUI,
-    rate: Fraction,
-    streams: SourceStreams | None = None,
+    writer: SegmentWriter, output: Path, streams: SourceStreams | None = None
 ) -> list[str]:
-    """Write the segments of a folder and the source's streams as `output`; returns notes on what is left out.
+    """Write the segments of a writer and the source's streams as `output`; returns notes on what is left out.
 
     Frame n is shown at exactly n / rate after the first; nothing is coded again.
     Raises UsageError if segments are not coded alike, or the container refuses the video.
     """
     try:
-        return _mux(folder, output, settings, vui, rate, streams)
+        return _mux(writer, output, streams)
     except av.ArgumentError as error:
         kind = container_format(output)
         why = f"{kind} refuses what should go into it ({error.strerror})"
         if streams is None or not streams.sound:
-            raise UsageError(f"{output.name}: {why}; the segments in {folder} play") from error
-        alone = mux_segments(folder, output, settings, vui, rate, replace(streams, sound=False))
+            raise UsageError(
+                f"{output.name}: {why}; the segments in {writer.folder} play"
+            ) from error
+        alone = mux_segments(writer, output, replace(streams, sound=False))
         others = [note for note in alone if not note.startswith(("sound", "subtitles"))]
         return [*others, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
-def _mux(
-    folder: Path,
-    output: Path,
-    settings: EncoderSettings,
-    vui: VUI,
-    rate: Fraction,
-    streams: SourceStreams | None,
-) -> list[str]:
-    segments = [file for _, _, file in list_segments(folder)]
+def _mux(writer: SegmentWriter, output: Path, streams: SourceStreams | None) -> list[str]:
+    rate = writer.rate
+    segments = [file for _, _, file in list_segments(writer.folder)]
     notes: list[str] = []
     by_tag: list[bool] = []
     orders = [_order(file, rate) for file in segments]
@@ -109,8 +99,8 @@ def _mux(
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
         stream.codec_context.framerate = rate
-        stream.codec_context.sample_aspect_ratio = vui.aspect
-        if settings.encoder == "libx265" and container.format.name in ("mp4", "mov"):
+        stream.codec_context.sample_aspect_ratio = writer.vui.aspect
+        if writer.settings.encoder == "libx265" and container.format.name in ("mp4", "mov"):
             stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
         begin = 0
         packets: list[Iterable[Timed]] = []

@@ -37,7 +37,7 @@ class VideoSink(SegmentWriter):
         whole = self.job.parts / f"whole{self.job.output.suffix.lower()}"
         streams = self._streams(source) if isinstance(source, VideoSource) else None
         try:
-            notes = mux_segments(self.folder, whole, self.settings, self.vui, self.rate, streams)
+            notes = mux_segments(self, whole, streams)
             self._put_in_place(whole)
         finally:
             whole.unlink(missing_ok=True)

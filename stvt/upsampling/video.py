@@ -115,6 +115,8 @@ def upsample_file(
 def open_source(job: UpsampleJob) -> Source:
     """The source of a job, opened."""
     if job.source.is_dir():
+        if job.stream is not None:
+            raise UsageError(f"--stream is for videos, and {job.source} is a folder of frames")
         rate = job.source_fps or job.fps
         if rate is None and job.to_video:
             raise UsageError(f"{job.source}: how fast are its frames shown? give --fps")

@@ -48,7 +48,7 @@ def written(
     for frame in frames:
         sink.write(frame)
     sink.close()
-    mux_segments(sink.folder, output, form, vui, rate)
+    mux_segments(sink, output)
     return output
 
 
@@ -151,7 +151,7 @@ def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
         again.write(frame)
     again.close()
     assert [count for _, count, _ in list_segments(tmp_path / "parts")] == [5, 5, 3]
-    mux_segments(tmp_path / "parts", tmp_path / "a.mp4", form, VUI(), RATE)
+    mux_segments(again, tmp_path / "a.mp4")
     whole = list(open_video(tmp_path / "a.mp4"))
     assert len(whole) == 13
     assert all(np.abs(a.astype(float) - b).mean() < 6 for a, b in zip(whole, frames, strict=True))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from av.filter import Graph
+from av.video.format import VideoFormat
 
 from stvt.core.errors import UsageError
 from stvt.datasets.frames import frame_files, read_frame
@@ -170,7 +171,9 @@ def test_interlaced_frames_are_said_of_a_part_too(tmp_path: Path, end: Fraction 
         stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
         fields = Graph()
         fields.link_nodes(
-            fields.add_buffer(width=48, height=32, format="yuv420p", time_base=Fraction(1, 10)),
+            fields.add_buffer(
+                width=48, height=32, format=VideoFormat("yuv420p"), time_base=Fraction(1, 10)
+            ),
             fields.add("setfield", "tff"),
             fields.add("buffersink"),
         ).configure()
