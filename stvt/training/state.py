@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from stvt.baselines import DIFFERENCES, LossModule, loss_module, network_spec
+from stvt.baselines import DIFFERENCES, DTYPES, LossModule, loss_module, network_spec
 from stvt.core.errors import UsageError
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -137,7 +135,7 @@ def autocast(recipe: TrainingRecipe, device: torch.device) -> AbstractContextMan
     """The precision in which a recipe computes."""
     if recipe.precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, AUTOCAST[recipe.precision])
+    return torch.autocast(device.type, DTYPES[recipe.precision])
 
 
 def _prefers_channels_last(recipe: TrainingRecipe, device: torch.device) -> bool:
