@@ -154,7 +154,9 @@ def train(
             f"{recipe.network}, stage {recipe.stage}, {recipe.degradation}x{recipe.scale}, {sets}"
         )
         log.plot(title, lambda: baseline_psnr(recipe, data))
-    last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
+        last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
+        if context.is_main and not last_weights.exists():  # of a run that had ended
+            _write_weights(state, recipe, out, "last")
     return TrainingResult(last_weights, best, losses, state.step)
 
 

@@ -52,6 +52,15 @@ def test_a_training_learns_and_leaves_its_plan_log_curves_and_weights(
     assert trained.best.exists()
 
 
+def test_weights_that_were_taken_away_come_again_from_the_last_checkpoint(
+    data: Path, tmp_path: Path
+) -> None:
+    trained = train(tiny(steps=2), data, tmp_path / "run", say=quiet)
+    before = trained.weights.read_bytes()
+    trained.weights.unlink()
+    assert train(tiny(steps=2), data, tmp_path / "run", say=quiet).weights.read_bytes() == before
+
+
 def test_where_no_clip_is_held_back_it_is_said_that_nothing_is_validated(tmp_path: Path) -> None:
     prepare_photographs(tmp_path, clips=2, frames=16, side=96)
     said: list[str] = []
