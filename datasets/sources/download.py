@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stvt.core.download import Expected, FetchOptions, fetch, insecure
 from stvt.core.errors import StvtError
-from stvt.core.google_drive import addresses
+from stvt.core.opener import addresses
 
 from ..errors import DatasetError
 from ..recipes.recipe import Recipe

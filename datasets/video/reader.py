@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -30,8 +30,9 @@ class Video:
     `width` and `height` are those of the frames that iteration yields, after rotation; `bits` those
     of a number as coded, `start` the first time stamp in seconds, None where there is none. `fps`
     and whether it varies are those of `timestamps`. `notes` (one sentence each) and `facts`
-    (plain values, for a manifest) are complete once an iteration has come to its end; every
-    iteration opens the file anew and writes its part of them afresh. One frame is held at a time.
+    (plain values, for a manifest) are complete once an iteration has come to its end, `faults`, the
+    notes on the frames read, also where it was left early; every iteration opens the file anew and
+    writes its part of them afresh. One frame is held at a time.
     """
 
     def __init__(self, path: Path, stream: int | None = None, threads: int = 1) -> None:
@@ -60,6 +61,7 @@ class Video:
             self.facts = self._opening_facts(container, chosen, first)
             self._add_opening_notes(chosen, first)
         self._opening = list(self.notes)
+        self.faults: list[str] = []
 
     @cached_property
     def timestamps(self) -> Timestamps:
@@ -131,7 +133,7 @@ class Video:
 
     def timed(
         self, deep: bool = False, point: SeekPoint | None = None
-    ) -> Iterator[tuple[Fraction | None, Pixels]]:
+    ) -> Generator[tuple[Fraction | None, Pixels], None, None]:
         """The frames with their time stamps in seconds, None where the container has none.
 
         deep:  frames of more than 8 bits come as float32 in [0, 1], not rounded to 8.
@@ -169,6 +171,8 @@ class Video:
                         to_rgb = ToRGB(color_spec(frame, self._spec), deep)
                     yield _seconds(frame), self._upright(to_rgb(frame))
             finally:  # of those read, where not all are wanted
+                self.faults = stats.faults()
+                self.notes += self.faults
                 self.facts["frames_interlaced"] = stats.interlaced
                 self.facts["frames_scaled"] = stats.scaled
             self.notes += stats.finish(container, stream, self.timestamps, self.facts)

@@ -61,6 +61,26 @@ class StreamStats:
             self.gaps.append(frame.pts - self.last_pts)
         self.last_pts = frame.pts
 
+    def faults(self) -> list[str]:
+        """The notes on what is wrong with the frames read, whether they are all or not."""
+        notes: list[str] = []
+        if self.lost:
+            notes.append(
+                f"{self.lost} packets between frames could not be decoded ({self.unread}): "
+                f"{self.frames} frames came"
+            )
+        if self.damaged:
+            notes.append(f"{self.damaged} of {self.frames} frames are flagged as damaged")
+        if self.scaled:
+            width, height = self.size
+            notes.append(
+                f"the picture size changes (to {width}x{height}): {self.scaled} of {self.frames} "
+                "frames are scaled to the first one's"
+            )
+        if self.interlaced:
+            notes.append(f"{self.interlaced} of {self.frames} frames are interlaced: left as coded")
+        return notes
+
     def finish(
         self,
         container: InputContainer,
@@ -68,7 +88,7 @@ class StreamStats:
         timestamps: Timestamps,
         facts: dict[str, object],
     ) -> list[str]:
-        """Write what was counted into `facts`; returns the notes on it."""
+        """Write what was counted into `facts`; returns the notes on the whole stream."""
         notes: list[str] = []
         expected = stream.frames - self.hidden if stream.frames and not self.entered else None
         duration = (container.duration or 0) / av.time_base
@@ -89,21 +109,6 @@ class StreamStats:
             )
         if self.skipped:
             notes.append(f"{self.skipped} packets before the first frame could not be decoded")
-        if self.lost:
-            notes.append(
-                f"{self.lost} packets between frames could not be decoded ({self.unread}): "
-                f"{self.frames} frames came"
-            )
-        if self.damaged:
-            notes.append(f"{self.damaged} of {self.frames} frames are flagged as damaged")
-        if self.scaled:
-            width, height = self.size
-            notes.append(
-                f"the picture size changes (to {width}x{height}): {self.scaled} of {self.frames} "
-                "frames are scaled to the first one's"
-            )
-        if self.interlaced:
-            notes.append(f"{self.interlaced} of {self.frames} frames are interlaced: left as coded")
         facts |= {
             "frames_expected": expected,
             "frames_hidden": self.hidden,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--time and --fps both say how many frames; give one")
     job, settings = _job(args), _settings(args)
     method = args.method or preferred_method(settings)
+    settings = replace(settings, weights=options.weights(args, [method]))
     options.say_own_weights([method], settings)
 
     try:

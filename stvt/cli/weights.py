@@ -185,7 +185,7 @@ def join(args: argparse.Namespace) -> int:
 
 
 def pack(args: argparse.Namespace) -> int:
-    from stvt.training.model_card import check_own, model_card
+    from stvt.training.weights import check_own, model_card
 
     check_own(_parts(args))
     file, card = args.out / f"{args.network}.safetensors", args.out / "README.md"

@@ -115,7 +115,9 @@ class CustomModules:
 
     def __init__(self, path: Path) -> None:
         self.file = path
-        self.neighbours = frozenset(_importable(path.parent)) - SHARED
+        modules = {file.stem for file in path.parent.glob("*.py")}
+        packages = {file.parent.name for file in path.parent.glob("*/__init__.py")}
+        self.neighbours = (modules | packages) - SHARED
         self.modules: dict[str, ModuleType] = {}
         self.path = [str(path.parent)]  # goes before sys.path
         self.main = self._load()
@@ -213,16 +215,6 @@ def files_digest(stated: object, modules: CustomModules | None) -> str:
 def _remove(modules: Mapping[str, ModuleType]) -> None:
     for name in modules:
         sys.modules.pop(name, None)
-
-
-def _importable(folder: Path) -> list[str]:
-    """The names of the modules and packages of a folder."""
-    with os.scandir(folder) as entries:
-        return [
-            entry.name.removesuffix(".py")
-            for entry in entries
-            if entry.name.endswith(".py") or Path(entry, "__init__.py").is_file()
-        ]
 
 
 def digest(files: Iterable[Path]) -> str:

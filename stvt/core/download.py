@@ -24,8 +24,7 @@ from typing import Any
 
 from .errors import DownloadError, StvtError
 from .formatting import LONGEST, plain
-from .google_drive import drive_key, fetch_by_gdown
-from .opener import Pace, Refused, opener
+from .opener import Pace, Refused, drive_key, fetch_by_gdown, opener
 from .partial_file import Origin, PartialFile
 from .progress import Progress
 

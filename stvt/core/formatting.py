@@ -31,7 +31,8 @@ def csv_text(text: str) -> str:
     ("'=HYPERLINK(1)", '-0.5', "'+x")
     """
     line = plain(text)
-    return f"'{line}" if line[:1] in FORMULA and not _is_number(line) else line
+    number = re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|[-+]?inf", line)
+    return f"'{line}" if line[:1] in FORMULA and not number else line
 
 
 def from_csv_text(text: str) -> str:
@@ -50,7 +51,3 @@ def seconds_in(text: str) -> Fraction | None:
         return None
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?|[-+]?inf", text) is not None

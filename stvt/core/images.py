@@ -193,7 +193,7 @@ def _decode(
         if data[:4] in (b"II*\0", b"MM\0*") and (layers := deep_layers(data)):
             wide = np.dstack([_from_opencv(layer, path, error) for layer in layers.files])
             form = layers.bits, layers.inverted, layers.tags
-            return _finished_deep(wide, *form, path, notes, deep)
+            return _finished_deep(wide, *form, notes, deep)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.format not in ("MPO", "JPEG") and getattr(image, "n_frames", 1) > 1:
                 raise error(f"{path}: holds several pictures; give each its own file")
@@ -201,16 +201,16 @@ def _decode(
             facts |= {ICC: image.info.get("icc_profile")}
             if png and data[24] == 16:  # Pillow drops the lower half without rounding
                 wide = _deep_png(data, image.info.get("transparency"), path, error)
-                return _finished_deep(wide, 16, False, facts, path, notes, deep)
+                return _finished_deep(wide, 16, False, facts, notes, deep)
             if image.format == "PPM" and image.mode == "I":  # of 16 bits
                 wide = np.array(image)[..., None]
-                return _finished_deep(wide, 16, False, facts, path, notes, deep)
+                return _finished_deep(wide, 16, False, facts, notes, deep)
             depths = getattr(image, "tag_v2", {}).get(258, (8,))  # of a BigTIFF
             if image.mode in ("F", "I") or image.mode.startswith("I;") or max(depths) > 8:
                 raise error(
                     f"{path}: holds values of more than 16 bits, or is a deep BigTIFF; make it PNG"
                 )
-            return _finished(image, path, notes)
+            return _finished(image, notes)
     except UnidentifiedImageError as fault:
         what = next((name for start, name in _STARTS if start.match(data)), None)
         why = f"it is {what}; make it PNG" if what else "the content is none (is it a text file?)"
@@ -236,7 +236,7 @@ def _faults() -> tuple[type[Exception], ...]:
     )
 
 
-def _finished(image: Image, path: Path, notes: set[str]) -> Frame:
+def _finished(image: Image, notes: set[str]) -> Frame:
     """A picture of 8 bits."""
     from PIL import ImageOps
 
@@ -244,10 +244,10 @@ def _finished(image: Image, path: Path, notes: set[str]) -> Frame:
     upright = ImageOps.exif_transpose(image)
     if upright.has_transparency_data:
         rgba = np.array(upright.convert("RGBA"))
-        return _over_black(_to_srgb(rgba[..., :3], profile, path, notes), rgba[..., 3], notes)
+        return _over_black(_to_srgb(rgba[..., :3], profile, notes), rgba[..., 3], notes)
     if profile and upright.mode == "CMYK":
-        return _converted(upright, profile, path, notes)
-    return _to_srgb(np.array(upright.convert("RGB")), profile, path, notes)
+        return _converted(upright, profile, notes)
+    return _to_srgb(np.array(upright.convert("RGB")), profile, notes)
 
 
 def _finished_deep(
@@ -255,7 +255,6 @@ def _finished_deep(
     bits: int,
     inverted: bool,
     tags: dict[int, Any],
-    path: Path,
     notes: set[str],
     deep: bool,
 ) -> Frame | NDArray[np.float32]:
@@ -281,7 +280,7 @@ def _finished_deep(
         """In 8 bits; nearest, there are no ties."""
         return np.ascontiguousarray((values * 510 + most) // (2 * most), np.uint8)
 
-    done = _to_srgb(eight(rgb), profile, path, notes)
+    done = _to_srgb(eight(rgb), profile, notes)
     return _over_black(done, eight(alpha[..., 0]), notes) if alpha.size else done
 
 
@@ -316,13 +315,13 @@ def _over_black(rgb: Frame, alpha: Frame, notes: set[str]) -> Frame:
     return ((wide + 127) // 255).astype(np.uint8)
 
 
-def _to_srgb(rgb: Frame, profile: bytes | None, path: Path, notes: set[str]) -> Frame:
+def _to_srgb(rgb: Frame, profile: bytes | None, notes: set[str]) -> Frame:
     from PIL import Image
 
-    return _converted(Image.fromarray(rgb), profile, path, notes) if profile else rgb
+    return _converted(Image.fromarray(rgb), profile, notes) if profile else rgb
 
 
-def _converted(image: Image, profile: bytes, path: Path, notes: set[str]) -> Frame:
+def _converted(image: Image, profile: bytes, notes: set[str]) -> Frame:
     """A picture's colours in sRGB; as they are where the profile is sRGB's or of no use."""
     transform, name = _transform(profile, image.mode)
     if isinstance(transform, str):
@@ -330,7 +329,8 @@ def _converted(image: Image, profile: bytes, path: Path, notes: set[str]) -> Fra
             notes.add(f"ICC profile {transform}: the numbers are taken as sRGB")
         return np.array(image.convert("RGB"))
     notes.add(f"ICC profile {name}: converted to sRGB")
-    return np.array(transform.apply(image))
+    grey = transform.input_mode == "L"  # of a grey picture, which is stored as RGB
+    return np.array(transform.apply(image.getchannel(0) if grey else image))
 
 
 @lru_cache(maxsize=8)
@@ -348,9 +348,7 @@ def _transform(profile: bytes, mode: str) -> tuple[Any, str]:
             *(opened, srgb, "L" if grey else mode, "RGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         )
-        if grey:
-            return _Grey(transform), name
-        if mode == "RGB":
+        if mode == "RGB" and not grey:
             steps = np.linspace(0, 255, 18).astype(np.uint8)
             cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(18, -1, 3)
             changed = np.array(transform.apply(Image.fromarray(cube)))
@@ -359,17 +357,6 @@ def _transform(profile: bytes, mode: str) -> tuple[Any, str]:
         return transform, name
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as fault:
         return f"cannot be applied ({' '.join(str(fault).split())[:60]})", ""
-
-
-class _Grey:
-    """The transform of a grey profile, for a grey picture that is stored as RGB."""
-
-    def __init__(self, transform: Any) -> None:
-        self._transform = transform
-
-    def apply(self, image: Image) -> Image:
-        applied: Image = self._transform.apply(image.getchannel(0))
-        return applied
 
 
 def _png_fault(data: bytes) -> str | None:

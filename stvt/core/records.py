@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
+from itertools import repeat
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import StvtError
@@ -57,10 +58,10 @@ def _reader(kind: Any) -> Reader:
         return partial(_dataclass, kind)
     if origin in (Union, types.UnionType):
         return partial(_union, [_reader(one) for one in arguments])
-    if origin is tuple and arguments[-1] is not ...:
-        return partial(_pair, kind, [_reader(one) for one in arguments])
     if origin in (list, tuple):
-        return partial(_list, kind, _reader(arguments[0]))
+        if origin is list or arguments[-1] is ...:
+            return partial(_list, kind, repeat(_reader(arguments[0])))
+        return partial(_list, kind, [_reader(one) for one in arguments])
     if origin in (dict, Mapping):
         return partial(_dict, kind, _reader(arguments[1]))
     return partial(_plain, kind, arguments if origin is Literal else ())
@@ -76,16 +77,10 @@ def _plain(kind: Any, allowed: tuple[Any, ...], value: Any) -> Any:
     raise _unexpected(kind, value)
 
 
-def _list(kind: Any, reader: Reader, value: Any) -> Any:
-    if not isinstance(value, list):
+def _list(kind: Any, readers: Iterable[Reader], value: Any) -> Any:
+    if not isinstance(value, list) or (isinstance(readers, list) and len(value) != len(readers)):
         raise _unexpected(kind, value)
-    return get_origin(kind)([_read(reader, one, index) for index, one in enumerate(value)])
-
-
-def _pair(kind: Any, readers: list[Reader], value: Any) -> Any:
-    if not isinstance(value, list) or len(value) != len(readers):
-        raise _unexpected(kind, value)
-    return tuple(map(_read, readers, value, range(len(value))))
+    return get_origin(kind)(map(_read, readers, value, range(len(value))))
 
 
 def _dict(kind: Any, reader: Reader, value: Any) -> Any:

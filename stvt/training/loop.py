@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -87,10 +87,21 @@ def train(
         )
     if not recipe.data:
         raise UsageError("--data names no training set; `stvt prepare photographs` makes one")
-    with killed_workers(), distributed_context(device) as context, _alone(out, context):
+    with (
+        killed_workers(),
+        distributed_context(device) as context,
+        locked(out, "being trained", UsageError) if context.is_main else nullcontext(),
+    ):
         if not context.is_main:
-            say = _silent
-        _check_shares(recipe, context)
+            say = lambda _: None  # the main process says all
+        else:  # what a killed process had half written
+            for folder in (out, out / "checkpoints", out / "weights"):
+                remove_temporaries(folder)
+        if recipe.batch % (context.world_size * recipe.accumulate):
+            raise UsageError(
+                f"--batch {recipe.batch}: cannot be shared by {context.world_size} processes in "
+                f"{recipe.accumulate} pieces each"
+            )
         network, given, flow = initial_network(recipe, out, initial, flow_weights, say)
         data = load_data(recipe, root, test_sets)
         state = initial_state(
@@ -98,6 +109,11 @@ def train(
         )
         if advice := state.losses.advice(given):
             say(f"{recipe.network} {advice}")
+        if not (data.validation or data.test_sets):
+            names = ", ".join(one.name for one in data.sets)
+            say(
+                f"no clip of {names} is held back: nothing is validated; --validate scores test sets"
+            )
         if context.is_main:
             sha256 = {one.name: one.sha256 for one in data.sets}
             check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
@@ -133,8 +149,14 @@ def train(
                 if pausing and not last:
                     say(f"paused after step {state.step}; the same command goes on")
                     break
-        log.plot(_title(recipe), lambda: baseline_psnr(recipe, data))
-    last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
+        sets = ", ".join(name for name, _ in recipe.weighted_sets())
+        title = (
+            f"{recipe.network}, stage {recipe.stage}, {recipe.degradation}x{recipe.scale}, {sets}"
+        )
+        log.plot(title, lambda: baseline_psnr(recipe, data))
+        last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
+        if context.is_main and not last_weights.exists():  # of a run that had ended
+            _write_weights(state, recipe, out, "last")
     return TrainingResult(last_weights, best, losses, state.step)
 
 
@@ -296,39 +318,9 @@ def check_record(out: Path, record: RunRecord) -> None:
         )
 
 
-def _check_shares(recipe: TrainingRecipe, context: DistributedContext) -> None:
-    if recipe.batch % (context.world_size * recipe.accumulate):
-        raise UsageError(
-            f"--batch {recipe.batch}: cannot be shared by {context.world_size} processes in "
-            f"{recipe.accumulate} pieces each"
-        )
-
-
-@contextmanager
-def _alone(out: Path, context: DistributedContext) -> Iterator[None]:
-    """The folder of a run for this command alone, without what a killed one had half written."""
-    if not context.is_main:
-        yield
-        return
-    with locked(out, "being trained", UsageError):
-        for folder in (out, out / "checkpoints", out / "weights"):
-            remove_temporaries(folder)
-        yield
-
-
 def _progress_text(
     recipe: TrainingRecipe, state: TrainingState, losses: dict[str, float], seconds: float
 ) -> str:
     parts = " ".join(f"{name} {value:.4f}" for name, value in losses.items())
     rate = f"rate {recipe.rate_at(state.step - 1):.1e}"
     return f"{recipe.stage}: {parts}, {rate}, {recipe.batch / seconds:.1f} windows/s"
-
-
-def _title(recipe: TrainingRecipe) -> str:
-    """The heading of the curves."""
-    data = ", ".join(name for name, _ in recipe.weighted_sets())
-    return f"{recipe.network}, stage {recipe.stage}, {recipe.degradation}x{recipe.scale}, {data}"
-
-
-def _silent(_: str) -> None:
-    """What the other processes have to say, the main one says."""

@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from stvt.baselines import DIFFERENCES, LossModule, loss_module, network_spec
+from stvt.baselines import DIFFERENCES, DTYPES, LossModule, loss_module, network_spec
 from stvt.core.errors import UsageError
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -137,7 +135,7 @@ def autocast(recipe: TrainingRecipe, device: torch.device) -> AbstractContextMan
     """The precision in which a recipe computes."""
     if recipe.precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, AUTOCAST[recipe.precision])
+    return torch.autocast(device.type, DTYPES[recipe.precision])
 
 
 def _prefers_channels_last(recipe: TrainingRecipe, device: torch.device) -> bool:
@@ -145,5 +143,5 @@ def _prefers_channels_last(recipe: TrainingRecipe, device: torch.device) -> bool
     12 % faster, `stvun-s` in bfloat16); on a CPU without them it was 13 % slower."""
     if device.type == "cuda":
         return True
-    tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)  # not in PyTorch 2.4
-    return recipe.precision == "bf16" and device.type == "cpu" and tiles is not None and tiles()
+    on_cpu = recipe.precision == "bf16" and device.type == "cpu"
+    return on_cpu and torch.cpu._is_amx_tile_supported()

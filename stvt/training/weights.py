@@ -1,9 +1,9 @@
-"""Weights of a training: the initial ones, and those that it leaves."""
+"""Weights of a training: the initial ones, those that it leaves, and their model card on the Hub."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +14,28 @@ from stvt import baselines
 from stvt.baselines import MethodError, Settings
 from stvt.core.errors import UsageError
 from stvt.core.files import sha256_of, write_bytes
+from stvt.core.version import __version__
 from stvt.training.checkpoints import writing
+
+TAGS = ("stvt", "video-super-resolution", "video-frame-interpolation")
+CARD = """\
+---
+library_name: stvt
+{licence}tags:
+{tags}
+---
+# {network}
+
+{summary}: {number:,} parameters, x{scale}{degradation}. Trained with stvt {version}.
+
+```
+pip install 'stvt[hub]'
+stvt evaluate --datasets sample --methods {network} --weights {network}=hf:OWNER/NAME/{file}
+stvt upsample in.mp4 out.mp4 --method {method} --weights {network}=hf:OWNER/NAME/{file}
+```
+
+OWNER/NAME is this repository. sha256 of `{file}`: `{sha256}`.
+"""
 
 
 def load_initial(network: nn.Module, files: Sequence[Path], say: Callable[[str], None]) -> set[str]:
@@ -155,3 +176,37 @@ def write_weights(
     contents = {name: one.detach().to(dtype).contiguous().cpu() for name, one in tensors.items()}
     with writing(file):
         write_bytes(file, save(contents, {"stvt": about}))
+
+
+def model_card(network: str, file: Path, number: int, scale: int, licence: str | None) -> str:
+    """A card with its YAML header, for a file of a network's weights.
+
+    number:  of parameters. licence: of the weights, as the Hub names it; None leaves it out.
+    """
+    spec, sha256 = baselines.network_spec(network), sha256_of(file)
+    trained = baselines.trained_on(file, sha256)
+    return CARD.format(
+        network=network,
+        licence=f"license: {licence}\n" if licence else "",
+        tags="\n".join(f"- {tag}" for tag in TAGS),
+        summary=spec.variants[network].summary.split(";")[0],
+        number=number,
+        scale=scale,
+        degradation=f", for {trained} frames" if trained else "",
+        version=__version__,
+        method=f"{network}+flow" if spec.kind == "spatial" else network,
+        file=file.name,
+        sha256=sha256,
+    )
+
+
+def check_own(files: Iterable[Path]) -> None:
+    """Raises UsageError if one of these files is someone else's published checkpoint."""
+    for file in files:
+        sha256 = sha256_of(file) if file.is_file() else ""
+        for name, entry in baselines.CHECKPOINTS.items():
+            if entry.sha256 and sha256.startswith(entry.sha256):
+                raise UsageError(
+                    f"{file} is the published {name}, not weights of your own: its authors have it "
+                    f"at {entry.page} ({entry.licence})"
+                )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stvt import baselines
-from stvt.baselines import Method, MethodError, PrecomputedFrames, Settings
+from stvt.baselines import Method, MethodError, PrecomputedFrames, Settings, WeightFiles
 
 # The best first.
 PREFERRED = ("stvun", "v2f", "stvun-s")
@@ -52,9 +52,9 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
 
     new: whether new frames are made. Of a composition only the part that is needed is
     built: scale 1 needs no spatial one, and no new frames need no temporal one.
-    A method that has a larger scale only is built for that; see its `scale`.
+    A method that has a larger scale only, or weights of one, is built for that; see its `scale`.
 
-    Raises MethodError if it cannot be built.
+    Raises MethodError if it cannot be built, or if weights are given that no part of it takes.
     """
     if settings.scale == 1 and not new:
         return baselines.build(IDENTITY, settings)
@@ -68,9 +68,9 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
         needed = "temporal" if new else "spatial"
         parts = [part for part, kind in zip(parts, kinds, strict=True) if kind in (None, needed)]
         expression = "+".join(parts)
-    if settings.scale > 1 and (scale := _nearest_scale(expression, settings)) != settings.scale:
-        settings = replace(settings, scale=scale, phase=(scale - 1) / 2)
-    method = baselines.build(expression, settings, larger=settings.scale > 1, new=new)
+    settings = replace(settings, weights=WeightFiles(settings.weights))
+    method = _build(expression, settings, new)
+    baselines.check_weights([spec], settings)
     if isinstance(method, PrecomputedFrames):
         raise MethodError(f"{spec}: frames that are made already are for `stvt evaluate` alone")
     if settings.scale == 1 and method.scale != 1:
@@ -88,17 +88,23 @@ def preferred_method(settings: Settings) -> str:
     return next((name for name in names if baselines.has_weights(name, settings)), FALLBACK)
 
 
-def _nearest_scale(expression: str, settings: Settings) -> int:
-    """The least scale, from the one asked for on, that a method has, if possible with weights."""
-    scales = [
-        scale for scale in range(settings.scale, LARGEST_SCALE + 1) if _has_scale(expression, scale)
-    ]
-    ready = (
-        scale
+def _build(expression: str, settings: Settings, new: bool) -> Method:
+    """The method at the least scale, from the one asked for on, that it has and its weights are of."""
+    asked = settings.scale
+    scales = range(asked, LARGEST_SCALE + 1) if asked > 1 else (asked,)
+    at_scales = [
+        replace(settings, scale=scale, phase=(scale - 1) / 2) if scale > asked else settings
         for scale in scales
-        if baselines.has_weights(expression, replace(settings, scale=scale))
-    )
-    return next(ready, scales[0] if scales else settings.scale)
+        if _has_scale(expression, scale)
+    ]
+    ready = [one for one in at_scales if baselines.has_weights(expression, one)]
+    fault: MethodError | None = None
+    for one in ready or at_scales[:1] or [settings]:
+        try:
+            return baselines.build(expression, one, larger=asked > 1, new=new)
+        except MethodError as error:  # such as a file of another scale's weights
+            fault = fault or error
+    raise fault or MethodError(expression)
 
 
 def _has_scale(expression: str, scale: int) -> bool:

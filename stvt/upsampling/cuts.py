@@ -82,79 +82,79 @@ def read_cuts(path: Path) -> CutList:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         text = data.decode("utf-8-sig")
+        if len(data) > LARGEST or "\0" in text:
+            raise _NoCuts("is no list of cuts")
+        lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+        lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+        if FFMPEG.search(text):
+            return CutList(path, _ffmpeg(text), from_opening=True)
+        if any(START in line for _, line in lines[:2]):
+            return CutList(path, _pyscenedetect(lines))
+        return CutList(path, _plain(lines))
     except OSError as error:
         raise UsageError(f"--cuts {path}: cannot be read: {reason(error)}") from error
     except UnicodeDecodeError:
-        raise _refusal(path, "is no text") from None
-    if len(data) > LARGEST or "\0" in text:
-        raise _refusal(path, "is no list of cuts")
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
-    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
-    try:
-        if FFMPEG.search(text):
-            return CutList(path, _ffmpeg(path, text), from_opening=True)
-        if any(START in line for _, line in lines[:2]):
-            return CutList(path, _pyscenedetect(path, lines))
-        return CutList(path, _plain(path, lines))
+        what = "is no text"
+    except _NoCuts as error:
+        what = str(error)
     except (ValueError, csv.Error):  # a number, or a field, that is longer than Python reads
-        raise _refusal(path, "is no list of cuts") from None
-
-
-def _refusal(path: Path, what: str) -> UsageError:
-    return UsageError(
+        what = "is no list of cuts"
+    raise UsageError(
         f"--cuts {path}: {what}; give frame numbers or times, one a line, or what PySceneDetect's "
         "list-scenes or FFmpeg's scdet write"
     )
+
+
+class _NoCuts(Exception):
+    """What is wrong with a list of cuts."""
 
 
 def _ordered(cuts: Iterable[Cut]) -> tuple[Cut, ...]:
     return tuple(sorted({cut for cut in cuts if cut}))
 
 
-def _ffmpeg(path: Path, text: str) -> tuple[Cut, ...]:
+def _ffmpeg(text: str) -> tuple[Cut, ...]:
     times = SCDET.findall(text)
     if not times and "lavfi.scd." not in text:
         times = SELECTED.findall(text)
     if not times:
-        raise _refusal(path, "says of no frame that it is a cut; if there is none, give --no-cuts")
+        raise _NoCuts("says of no frame that it is a cut; if there is none, give --no-cuts")
     return _ordered(Fraction(time) for time in times)
 
 
-def _pyscenedetect(path: Path, lines: list[tuple[int, str]]) -> tuple[Cut, ...]:
+def _pyscenedetect(lines: list[tuple[int, str]]) -> tuple[Cut, ...]:
     head = next(k for k, (_, line) in enumerate(lines) if START in line)
     column = [name.strip() for name in next(csv.reader([lines[head][1]]))].index(START)
     cuts = []
     for number, line in lines[head + 1 :]:
         cells = next(csv.reader([line]))
         if column >= len(cells) or not NUMBER.fullmatch(cells[column].strip()):
-            raise _refusal(path, f"line {number} has no number under {START!r}")
+            raise _NoCuts(f"line {number} has no number under {START!r}")
         cuts.append(int(cells[column]) - 1)
     return _ordered(cuts)
 
 
-def _plain(path: Path, lines: list[tuple[int, str]]) -> tuple[Cut, ...]:
+def _plain(lines: list[tuple[int, str]]) -> tuple[Cut, ...]:
     rows = [(number, re.split(r"[\s,;]+", line.strip(",; "))) for number, line in lines]
-    cuts = [_cut(path, number, word) for number, row in rows for word in row]
+    cuts = [_cut(number, word) for number, row in rows for word in row]
     if not cuts:
-        raise _refusal(path, "names no cut; if there is none, give --no-cuts")
+        raise _NoCuts("names no cut; if there is none, give --no-cuts")
     if len({type(cut) for cut in cuts}) > 1:
-        raise _refusal(
-            path, "mixes whole numbers, which are frames, and times: write 10.0 for 10 s"
-        )
+        raise _NoCuts("mixes whole numbers, which are frames, and times: write 10.0 for 10 s")
     if all(len(row) == 2 for _, row in rows) and (len(rows) > 1 or not cuts[0]):
         starts, ends = cuts[::2], cuts[1::2]
         if any(start - end not in (0, 1) for start, end in zip(starts[1:], ends, strict=False)):
-            raise _refusal(path, "has two numbers a line that are no shots one after another")
+            raise _NoCuts("has two numbers a line that are no shots one after another")
         return _ordered(starts)
     if cuts != sorted(cuts):
-        raise _refusal(path, "is not in order")
+        raise _NoCuts("is not in order")
     return _ordered(cuts)
 
 
-def _cut(path: Path, number: int, word: str) -> Cut:
+def _cut(number: int, word: str) -> Cut:
     if NUMBER.fullmatch(word):
         return int(word)
     seconds = seconds_in(word)
     if seconds is None:
-        raise _refusal(path, f"line {number} is no frame number or time ({word[:40]!r})")
+        raise _NoCuts(f"line {number} is no frame number or time ({word[:40]!r})")
     return seconds

@@ -15,7 +15,6 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
-from av.video.stream import VideoStream
 
 from stvt.core.errors import UsageError
 from stvt.core.files import reason
@@ -44,16 +43,15 @@ FIXED_OPTIONS = {  # that an encoder always gets
     "libx265": {"x265-params": "log-level=error"},
     "libvpx-vp9": {"b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "2"},
 }
+# Whose frames say that luma is from 0 to 255; all others would be decoded as from 16 to 235.
+FULL_RANGE = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9")
 ANY_SIZE = ("ffv1", "libvpx-vp9")  # whose coarse chroma need not divide the picture
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut")
 
 # Codecs that a container is said to hold, and refuses when its header is written.
 UNSUPPORTED = {"mov": ("vp9", "av1", "opus", "flac", "truehd")}
-ASPECT_IN_BITSTREAM = (
-    "libx264",
-    "libx264rgb",
-    "libx265",
-)  # whose frames say the shape of their pixels
+# Whose frames say the shape of their pixels.
+ASPECT_IN_BITSTREAM = ("libx264", "libx264rgb", "libx265")
 
 X265_LEAST = 64  # libx265 (4.1) writes beyond its memory with smaller pictures
 
@@ -94,11 +92,8 @@ def encoder_settings(
         raise UsageError(f"{output}: no kind of video to write; take {', '.join(SUFFIXES)}")
     codec = codec or ("vp9" if suffix == ".webm" else "h264")
     name = ENCODERS.get(codec, codec)
-    if (
-        name == "libx264"
-        and lossless
-        and (pixel_format in RGB_FORMATS or (pixel_format is None and bits <= 8))
-    ):
+    is_rgb = pixel_format in RGB_FORMATS or (pixel_format is None and bits <= 8)
+    if name == "libx264" and lossless and is_rgb:
         name = "libx264rgb"
     try:
         encoder = av.codec.Codec(name, "w")
@@ -108,7 +103,10 @@ def encoder_settings(
         ) from None
     if encoder.type != "video":
         raise UsageError(f"--codec {codec}: encodes no video")
-    _check_container(output, codec, encoder.canonical_name)
+    if not can_hold(container := container_format(output), encoder.canonical_name):
+        held = " (it holds vp9 and av1)" if suffix == ".webm" else ""
+        other = "take h264" if container == "matroska" else "try .mkv"
+        raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
     if lossless and name not in LOSSLESS:
         raise UsageError(f"--lossless: {codec} cannot be; take h264, hevc, vp9 or ffv1")
     if crf is not None and (lossless or name not in CRF):
@@ -131,14 +129,6 @@ def encoder_settings(
     elif name in CRF:
         quality = {"crf": f"{crf if crf is not None else CRF[name]:g}"}
     return EncoderSettings(name, pixel_format, FIXED_OPTIONS.get(name, {}) | quality, note)
-
-
-def _check_container(output: Path, codec: str, name: str) -> None:
-    format_ = container_format(output)
-    if not can_hold(format_, name):
-        held = " (it holds vp9 and av1)" if output.suffix.lower() == ".webm" else ""
-        other = "take h264" if format_ == "matroska" else "try .mkv"
-        raise UsageError(f"{output}: this kind of file cannot hold {codec}{held}; {other}")
 
 
 def can_hold(format_: str, codec: str) -> bool:
@@ -178,48 +168,24 @@ def _default_format(known: list[str], bits: int, exact: bool) -> tuple[str, int]
     exact: without loss of colour, RGB if it can be.
     """
     chroma = ["yuv420p", "yuv422p", "yuv444p"]
-    if exact:
-        chroma.reverse()
-    plain = ["rgb24", "bgr0", "gbrp", *chroma] if exact else chroma
-    deep = ["gbrp", *chroma] if exact else chroma
-    for depth in [depth for depth in (16, 14, 12, 10) if depth <= max(bits, 10) and bits > 8]:
-        for form in deep:
-            if f"{form}{depth}le" in known:
-                return f"{form}{depth}le", depth
-    for form in plain:
-        if form in known:
-            return form, 8
-    ten = [f"{form}10le" for form in deep if f"{form}10le" in known]
-    return (ten[0], 10) if ten else ("yuv420p", 8)
-
-
-def video_stream(
-    container: OutputContainer,
-    settings: EncoderSettings,
-    vui: VUI,
-    size: tuple[int, int],
-    rate: Fraction,
-) -> VideoStream:
-    """A stream of (height, width) pictures, for an encoder of these settings."""
-    options = dict(settings.options)
-    if settings.pixel_format.startswith("yuv"):
-        options["chroma_sample_location"] = "left"
-    stream: Any = container.add_stream(settings.encoder, rate=rate, options=options)
-    stream.height, stream.width = size
-    stream.pix_fmt = settings.pixel_format
-    context = stream.codec_context
-    context.time_base = 1 / rate
-    to_frame = ToFrame(settings.pixel_format, vui)
-    context.colorspace, context.color_range = to_frame.matrix, 2 if to_frame.full else 1
-    context.color_primaries, context.color_trc = vui.primaries, vui.transfer
-    context.sample_aspect_ratio = vui.aspect
-    return stream  # type: ignore[no-any-return]
+    deep = ["gbrp", *reversed(chroma)] if exact else chroma
+    depths = [depth for depth in (16, 14, 12, 10) if depth <= max(bits, 10) and bits > 8]
+    forms = [(f"{form}{depth}le", depth) for depth in depths for form in deep]
+    forms += [(form, 8) for form in (["rgb24", "bgr0", *deep] if exact else deep)]
+    forms += [(f"{form}10le", 10) for form in deep]
+    return next((form for form in forms if form[0] in known), ("yuv420p", 8))
 
 
 def loses_aspect(output: Path, settings: EncoderSettings) -> bool:
     """Whether neither a file of that name nor the coded frames say the shape of the pixels."""
     in_container = container_format(output) in ("mp4", "mov")
     return not in_container and settings.encoder not in ASPECT_IN_BITSTREAM
+
+
+def loses_range(output: Path, settings: EncoderSettings) -> bool:
+    """Whether neither a file of that name nor the coded frames say that luma is of full range."""
+    in_container = settings.encoder == "ffv1" and container_format(output) == "matroska"
+    return not in_container and settings.encoder not in FULL_RANGE
 
 
 class SegmentWriter:
@@ -236,13 +202,10 @@ class SegmentWriter:
         self.size = (0, 0)
         # Of its encoder's own ten lines a run: errors alone.
         os.environ.setdefault("SVT_LOG", "1")
+        self._temporary = folder / "unfinished.mkv"
         self._to_frame = ToFrame(settings.pixel_format, vui)
         self._container: OutputContainer | None = None
         self._count, self._begun = 0, 0.0
-
-    @property
-    def _temporary(self) -> Path:
-        return self.folder / "unfinished.mkv"
 
     def write(self, picture: Pixels) -> None:
         """Add a picture, (H, W, 3), uint8 or floats in [0, 1]."""
@@ -254,9 +217,7 @@ class SegmentWriter:
                     f"hevc: pictures of less than {X265_LEAST} pixels crash its encoder; take h264"
                 )
             self._container = open_output(self._temporary, "matroska", {"fflags": "+bitexact"})
-            self._stream = video_stream(
-                self._container, self.settings, self.vui, self.size, self.rate
-            )
+            self._stream = self._new_stream(self._container)
             self._count, self._begun = 0, clock.monotonic()
         frame = self._to_frame(padded)
         frame.pts, frame.time_base = self._count, 1 / self.rate
@@ -274,6 +235,21 @@ class SegmentWriter:
         self._count += 1
         if self._count >= SEGMENT_FRAMES or clock.monotonic() - self._begun > SEGMENT_SECONDS:
             self.close()
+
+    def _new_stream(self, container: OutputContainer) -> Any:
+        options = dict(self.settings.options)
+        if self.settings.pixel_format.startswith("yuv"):
+            options["chroma_sample_location"] = "left"
+        stream: Any = container.add_stream(self.settings.encoder, rate=self.rate, options=options)
+        stream.height, stream.width = self.size
+        stream.pix_fmt = self.settings.pixel_format
+        context = stream.codec_context
+        context.time_base = 1 / self.rate
+        context.colorspace = self._to_frame.matrix
+        context.color_range = 2 if self._to_frame.full else 1
+        context.color_primaries, context.color_trc = self.vui.primaries, self.vui.transfer
+        context.sample_aspect_ratio = self.vui.aspect
+        return stream
 
     def close(self) -> None:
         """Make what was written a whole segment."""

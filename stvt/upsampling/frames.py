@@ -49,10 +49,12 @@ def upsample(
             until memory runs out, then tiles of half the side.
 
     Returns what it got, array or Tensor (on the CPU), uint8 or float32, `scale` times as large.
-    Raises the rooms' errors, and ValueError for frames or times of another form.
+    Raises the rooms' errors, and ValueError for frames, times or a scale of another form.
     """
     if any(not 0 < time < 1 for time in times) or list(times) != sorted(set(times)):
         raise ValueError(f"times are in (0, 1) and rise, not {list(times)}")
+    if not 1 <= scale <= 4:
+        raise ValueError(f"a scale is from 1 to 4, not {scale}")
     pictures = _pictures(frames)
     if not isinstance(method, Method):
         settings = Settings(

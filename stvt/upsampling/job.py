@@ -108,15 +108,10 @@ def check_places(job: UpsampleJob) -> None:
         raise UsageError(f"{output}: holds more than frames, so it is not overwritten")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"{output.parent}: there is no such folder")
-    coding = {
-        "--codec": job.codec,
-        "--crf": job.crf,
-        "--pixel-format": job.pixel_format,
-        "--lossless": job.lossless or None,
-    }
-    given = [option for option, value in coding.items() if value is not None]
-    if given and not job.to_video:
-        raise UsageError(f"{given[0]}: {output} will be a folder of PNG, which is not coded")
+    for name in () if job.to_video else ("codec", "crf", "pixel_format", "lossless"):
+        if getattr(job, name) not in (None, False):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option}: {output} will be a folder of PNG, which is not coded")
 
 
 def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:

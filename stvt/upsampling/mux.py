@@ -16,10 +16,9 @@ from av.container import InputContainer, OutputContainer
 
 from stvt.core.errors import UsageError
 from stvt.datasets import Restarts
-from stvt.upsampling.color import VUI
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
-    EncoderSettings,
+    SegmentWriter,
     can_hold,
     container_format,
     list_segments,
@@ -59,39 +58,30 @@ class SourceStreams:
 
 
 def mux_segments(
-    folder: Path,
-    output: Path,
-    settings: EncoderSettings,
-    vui: VUI,
-    rate: Fraction,
-    streams: SourceStreams | None = None,
+    writer: SegmentWriter, output: Path, streams: SourceStreams | None = None
 ) -> list[str]:
-    """Write the segments of a folder and the source's streams as `output`; returns notes on what is left out.
+    """Write the segments of a writer and the source's streams as `output`; returns notes on what is left out.
 
     Frame n is shown at exactly n / rate after the first; nothing is coded again.
     Raises UsageError if segments are not coded alike, or the container refuses the video.
     """
     try:
-        return _mux(folder, output, settings, vui, rate, streams)
+        return _mux(writer, output, streams)
     except av.ArgumentError as error:
         kind = container_format(output)
         why = f"{kind} refuses what should go into it ({error.strerror})"
         if streams is None or not streams.sound:
-            raise UsageError(f"{output.name}: {why}; the segments in {folder} play") from error
-        alone = mux_segments(folder, output, settings, vui, rate, replace(streams, sound=False))
+            raise UsageError(
+                f"{output.name}: {why}; the segments in {writer.folder} play"
+            ) from error
+        alone = mux_segments(writer, output, replace(streams, sound=False))
         others = [note for note in alone if not note.startswith(("sound", "subtitles"))]
         return [*others, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
-def _mux(
-    folder: Path,
-    output: Path,
-    settings: EncoderSettings,
-    vui: VUI,
-    rate: Fraction,
-    streams: SourceStreams | None,
-) -> list[str]:
-    segments = [file for _, _, file in list_segments(folder)]
+def _mux(writer: SegmentWriter, output: Path, streams: SourceStreams | None) -> list[str]:
+    rate = writer.rate
+    segments = [file for _, _, file in list_segments(writer.folder)]
     notes: list[str] = []
     by_tag: list[bool] = []
     orders = [_order(file, rate) for file in segments]
@@ -109,13 +99,16 @@ def _mux(
         stream: Any = container.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = 1 / rate
         stream.codec_context.framerate = rate
-        stream.codec_context.sample_aspect_ratio = vui.aspect
-        if settings.encoder == "libx265" and container.format.name in ("mp4", "mov"):
+        stream.codec_context.sample_aspect_ratio = writer.vui.aspect
+        if writer.settings.encoder == "libx265" and container.format.name in ("mp4", "mov"):
             stream.codec_context.codec_tag = "hvc1"  # the one that Apple's players know
         begin = 0
         packets: list[Iterable[Timed]] = []
         if streams is not None and source is not None:
-            _describe(stream, source, streams)
+            if streams.picture is not None:  # its language, its title, when it was made
+                of_picture = _global_metadata(source.streams[streams.picture].metadata)
+                of_picture = {k: v for k, v in of_picture.items() if k.lower() != "vendor_id"}
+                stream.metadata.update(of_picture)
             opening = streams.start if streams.opening is None else streams.opening
             begin = math.ceil((streams.start - opening) * rate)
             zero = streams.start - begin / rate
@@ -139,14 +132,6 @@ def _mux(
 def _global_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The metadata of a file, without what is about its container alone."""
     return {key: value for key, value in metadata.items() if key.lower() not in MUXER_KEYS}
-
-
-def _describe(stream: Any, source: InputContainer, streams: SourceStreams) -> None:
-    """Copies the metadata of the source's picture: its language, its title, when it was made."""
-    if streams.picture is None:
-        return
-    metadata = _global_metadata(source.streams[streams.picture].metadata)
-    stream.metadata.update({k: v for k, v in metadata.items() if k.lower() != "vendor_id"})
 
 
 def _order(file: Path, rate: Fraction) -> list[int]:
@@ -274,7 +259,8 @@ def _source_packets(
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             # Times of decoding that stand still or run back are refused by every container.
-            packet.dts = max(packet.dts, latest.get(index, packet.dts - 1) + 1)
+            step = math.ceil(Fraction(copy.time_base or tick) / tick)  # in the container's clock
+            packet.dts = max(packet.dts, latest.get(index, packet.dts - step) + step)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts
             packet.stream = copy

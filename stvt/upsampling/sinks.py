@@ -1,65 +1,43 @@
-"""Outputs of `stvt upsample`: segments of a video, or a folder of PNG; the output appears when it is whole."""
+"""Outputs of `stvt upsample`: segments of a video, or a folder of PNG; the output appears when it is whole.
+
+A sink takes the outputs in order (`write`), keeps what was written, whether it is all or not (`close`),
+and puts the whole in place (`finish`); `done` says how many are kept already.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from stvt.core.errors import UsageError
 from stvt.datasets import Pixels, frame_files, write_frame
-from stvt.upsampling.encoder import EncoderSettings, SegmentWriter
+from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, loses_range
 from stvt.upsampling.job import UpsampleJob
 from stvt.upsampling.mux import SourceStreams, mux_segments
 from stvt.upsampling.sources import Source, VideoSource
 
 
-class Sink(Protocol):
-    """Takes the outputs in order."""
-
-    @property
-    def done(self) -> int:
-        """How many are kept already: a run can go on there."""
-
-    def write(self, picture: Pixels) -> None: ...
-
-    def close(self) -> None:
-        """Keeps what was written, whether it is all or not."""
-
-    def finish(self, source: Source) -> list[str]:
-        """Puts the whole in place; returns notes on what was left out."""
-
-
-class VideoSink:
+class VideoSink(SegmentWriter):
     """A video, written in segments and joined with the source's other streams at the end."""
 
     def __init__(
         self, job: UpsampleJob, settings: EncoderSettings, source: Source, rate: Fraction
     ) -> None:
-        self.job, self.settings, self.vui, self.rate = job, settings, source.vui, rate
-        self.segments = SegmentWriter(job.parts / "segments", settings, self.vui, rate)
-
-    @property
-    def done(self) -> int:
-        return self.segments.done
-
-    def write(self, picture: Pixels) -> None:
-        self.segments.write(picture)
-
-    def close(self) -> None:
-        self.segments.close()
+        full = source.vui.full and not loses_range(job.output, settings)
+        super().__init__(job.parts / "segments", settings, replace(source.vui, full=full), rate)
+        self.job = job
 
     def finish(self, source: Source) -> list[str]:
+        """Joins the segments; returns notes on what was left out."""
         whole = self.job.parts / f"whole{self.job.output.suffix.lower()}"
-        streams = self._streams(source)
+        streams = self._streams(source) if isinstance(source, VideoSource) else None
         try:
-            notes = mux_segments(
-                self.segments.folder, whole, self.settings, self.vui, self.rate, streams
-            )
+            notes = mux_segments(self, whole, streams)
             self._put_in_place(whole)
         finally:
             whole.unlink(missing_ok=True)
@@ -78,8 +56,8 @@ class VideoSink:
                 pass
         os.replace(whole, output)
 
-    def _streams(self, source: Source) -> SourceStreams | None:
-        if not isinstance(source, VideoSource) or source.first is None:
+    def _streams(self, source: VideoSource) -> SourceStreams | None:
+        if source.first is None:
             return None
         part, end = self.job.part, None
         if part.end is not None:  # sound may go on after the picture, as far as was asked for
@@ -95,7 +73,7 @@ class VideoSink:
 
 
 class FolderSink:
-    """A folder of numbered PNG files."""
+    """A folder of numbered PNG files, each whole as soon as it is there."""
 
     def __init__(self, job: UpsampleJob) -> None:
         self.job, self.folder = job, job.parts / "frames"
@@ -108,9 +86,10 @@ class FolderSink:
         self.done += 1
 
     def close(self) -> None:
-        """Every file is whole already."""
+        """Nothing is open."""
 
-    def finish(self, source: Source) -> list[str]:
+    def finish(self, _: Source) -> list[str]:
+        """Names the folder as the output; returns no notes."""
         output = self.job.output
         if output.is_dir():
             for file in frame_files(output) if self.job.overwrite else ():

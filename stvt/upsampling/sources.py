@@ -163,18 +163,21 @@ class VideoSource(Source):
         number = start = point.number if point else 0
         origin: int | None = None
         latest, ordered = start, True
-        for count, (stamp, picture) in enumerate(self._video.timed(deep=True, point=point)):
-            # A frame that could not be decoded leaves its place empty; one in another order does not.
-            place = self.when.number(stamp)
-            ordered = ordered and place is not None and (not count or place > latest)
-            if place is not None and ordered:
-                origin = place - number if origin is None else origin
-                number = max(number, min(place - origin, start + count + self._video.missing))
-                latest = place
-            yield number, stamp, picture
-            number += 1
-        told = ("between frames", "picture size changes")
-        self.notes += [n for n in self._video.notes if any(part in n for part in told)]
+        frames = self._video.timed(deep=True, point=point)
+        try:
+            for count, (stamp, picture) in enumerate(frames):
+                # A frame that could not be decoded leaves its place empty; one in another order does not.
+                place = self.when.number(stamp)
+                ordered = ordered and place is not None and (not count or place > latest)
+                if place is not None and ordered:
+                    origin = place - number if origin is None else origin
+                    number = max(number, min(place - origin, start + count + self._video.missing))
+                    latest = place
+                yield number, stamp, picture
+                number += 1
+        finally:  # of those read, where the part ends before the file
+            frames.close()
+            self.notes += self._video.faults
         if self._video.facts["partial"]:
             note = next(note for note in self._video.notes if note.startswith("partial"))
             self.problems.append(f"{self.path}: {note}")

@@ -27,7 +27,7 @@ from stvt.upsampling.encoder import (
 from stvt.upsampling.job import UpsampleJob, UpsampleResult, check_places, check_record
 from stvt.upsampling.placement import FINE, SNAP, Placement, even_times
 from stvt.upsampling.sequence import Upsampling, as_picture, resized
-from stvt.upsampling.sinks import FolderSink, Sink, VideoSink
+from stvt.upsampling.sinks import FolderSink, VideoSink
 from stvt.upsampling.sources import FolderSource, Source, VideoSource
 
 Say = Callable[[str], None]
@@ -46,91 +46,77 @@ def upsample_file(
     """
     check_places(job)
     source = open_source(job)
-    encoder = None
-    if job.to_video:
-        encoder = encoder_settings(
-            job.output, source.bits, job.codec, job.crf, job.pixel_format, job.lossless
-        )
+    coding = (job.codec, job.crf, job.pixel_format, job.lossless)
+    encoder = encoder_settings(job.output, source.bits, *coding) if job.to_video else None
     rate, placement = timing(job, source)
     method = build_method(job, settings, new=bool(placement.times))
-    with locked(job.parts, "being written", UsageError):
-        check_places(job)  # another process may have ended meanwhile
-        check_record(job, settings, method)
-        return _run(job, settings, method, source, encoder, rate, placement, progress, say)
-
-
-def _run(
-    job: UpsampleJob,
-    settings: Settings,
-    method: Method,
-    source: Source,
-    encoder: EncoderSettings | None,
-    rate: Fraction,
-    placement: Placement,
-    progress: Progress,
-    say: Say,
-) -> UpsampleResult:
-    say(f"method: {method.name}" + (f", weights {method.weights[:12]}" if method.weights else ""))
     scale = job.scale or Fraction(settings.scale)
     width, height = (max(round(side * scale), 1) for side in source.size)
     width *= 2 if job.preview else 1
-    notes = [*source.notes, *output_notes(job, source, encoder, (height, width))]
-    notes += timing_notes(job, source, rate)
-    if method.scale != scale:
-        notes.append(
-            f"{method.name} enlarges by {method.scale}: its frames are reduced to {width}x{height} by "
-            "an antialiased bicubic filter"
-        )
-    for note in notes:
-        say(note)
-    sink: Sink = VideoSink(job, encoder, source, rate) if encoder else FolderSink(job)
-    if sink.done:
-        say(f"{sink.done} frames are done: going on after them")
     cuts = job.cuts
     if isinstance(cuts, CutList):
         cuts = cuts.at(source.when.start, source.when.opening)
     tell = say if settings.tile == "auto" else None
     upsampling = Upsampling(method, placement, cuts, tell, job.repeats)
-    done, total, known = sink.done, source.expected(placement.step or 1 / rate), len(source.notes)
+    with locked(job.parts, "being written", UsageError):
+        check_places(job)  # another process may have ended meanwhile
+        check_record(job, settings, method)
+        weights = f", weights {method.weights[:12]}" if method.weights else ""
+        say(f"method: {method.name}{weights}")
+        notes = [*source.notes, *output_notes(job, source, encoder, (height, width), rate)]
+        if method.scale != scale:
+            notes.append(
+                f"{method.name} enlarges by {method.scale}: its frames are reduced to {width}x{height} "
+                "by an antialiased bicubic filter"
+            )
+        for note in notes:
+            say(note)
+        sink = VideoSink(job, encoder, source, rate) if encoder else FolderSink(job)
+        if sink.done:
+            say(f"{sink.done} frames are done: going on after them")
+        done, known = sink.done, len(source.notes)
+        total = source.expected(placement.step or 1 / rate)
 
-    def written(_: None) -> None:
-        nonlocal done
-        done += 1
-        progress(done, total, job.output.name)
+        def written(_: None) -> None:
+            nonlocal done
+            done += 1
+            progress(done, total, job.output.name)
 
-    try:
-        with ordered_pool(written) as submit:  # encodes while the next output is computed
-            for output in upsampling.outputs(source.frames(), lambda: source.last, done):
-                picture = as_picture(resized(output, (height, width)))
-                submit(partial(sink.write, picture))
-        sink.close()
-        check_places(job)  # what came to be at the output meanwhile is not replaced
-        warned = [line for stage in method.stages for line in stage.warnings]
-        told = [*source.notes[known:], *repeat_notes(job, upsampling.duplicate), *warned]
-        left_out = [*told, *sink.finish(source)]
-    except (StvtError, OSError) as error:
-        sink.close()
-        kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
-        message = str(error)
-        if isinstance(error, OSError):
-            message = f"{error.filename or job.output}: cannot be written: {reason(error)}"
-        raise UsageError(f"{message}{kept}") from error
-    finally:
-        sink.close()
-        if not sink.done:
-            shutil.rmtree(job.parts, ignore_errors=True)
-    for note in left_out:
-        say(note)
-    shutil.rmtree(job.parts, ignore_errors=True)
+        try:
+            with ordered_pool(written) as submit:  # encodes while the next output is computed
+                for output in upsampling.outputs(source.frames(), lambda: source.last, done):
+                    picture = as_picture(resized(output, (height, width)))
+                    submit(partial(sink.write, picture))
+            sink.close()
+            check_places(job)  # what came to be at the output meanwhile is not replaced
+            later = [*source.notes[known:], *repeat_notes(job, upsampling.duplicate)]
+            later += [line for stage in method.stages for line in stage.warnings]
+            later += sink.finish(source)
+        except (StvtError, OSError) as error:
+            sink.close()
+            kept = "; what was done is kept, and --resume goes on there" if sink.done else ""
+            message = str(error)
+            if isinstance(error, OSError):
+                message = f"{error.filename or job.output}: cannot be written: {reason(error)}"
+            raise UsageError(f"{message}{kept}") from error
+        finally:
+            sink.close()
+            if not sink.done:
+                shutil.rmtree(job.parts, ignore_errors=True)
+        for note in later:
+            say(note)
+        shutil.rmtree(job.parts, ignore_errors=True)
     repeats = sum(upsampling.duplicate)
     return UpsampleResult(
-        upsampling.frames, repeats, done, rate, upsampling.cuts, notes + left_out, source.problems
+        upsampling.frames, repeats, done, rate, upsampling.cuts, notes + later, source.problems
     )
 
 
 def open_source(job: UpsampleJob) -> Source:
     """The source of a job, opened."""
     if job.source.is_dir():
+        if job.stream is not None:
+            raise UsageError(f"--stream is for videos, and {job.source} is a folder of frames")
         rate = job.source_fps or job.fps
         if rate is None and job.to_video:
             raise UsageError(f"{job.source}: how fast are its frames shown? give --fps")
@@ -145,7 +131,8 @@ def build_method(job: UpsampleJob, settings: Settings, new: bool) -> Method:
     method = choose_method(job.method, settings, new=new)
     if not job.preview:
         return method
-    settings = replace(settings, scale=method.scale, phase=(method.scale - 1) / 2)
+    phase = (method.scale - 1) / 2
+    settings = replace(settings, scale=method.scale, phase=phase, weights={})
     return SideBySide(choose_method("bicubic+repeat", settings, new=new), method)
 
 
@@ -167,24 +154,6 @@ def timing(job: UpsampleJob, source: Source) -> tuple[Fraction, Placement]:
     return rate, Placement(even_times(parts), step, job.hold, period, near=1 / usual / (2 * FINE))
 
 
-def timing_notes(job: UpsampleJob, source: Source, rate: Fraction) -> list[str]:
-    """Notes on rates and cuts that may not be what was meant."""
-    notes = []
-    if source.when.rate > rate * (job.factor if job.slow else 1):
-        notes.append(
-            f"{float(rate):g} frames a second are fewer than the source's {float(source.when.rate):g}: "
-            "some are left out"
-        )
-    if isinstance(job.cuts, CutList):
-        beyond = job.cuts.beyond(source.when.frames, source.when.seconds)
-        if beyond:
-            notes.append(
-                f"{beyond} of the {len(job.cuts.cuts)} cuts of {job.cuts.path} lie after the last "
-                f"frame of {source.path}: is the list another video's?"
-            )
-    return notes
-
-
 def repeat_notes(job: UpsampleJob, duplicate: Sequence[bool]) -> list[str]:
     """A note on frames that repeat the one before, where most pictures are held so."""
     hold = usual_hold(duplicate)
@@ -197,18 +166,37 @@ def repeat_notes(job: UpsampleJob, duplicate: Sequence[bool]) -> list[str]:
 
 
 def output_notes(
-    job: UpsampleJob, source: Source, encoder: EncoderSettings | None, size: tuple[int, int]
+    job: UpsampleJob,
+    source: Source,
+    encoder: EncoderSettings | None,
+    size: tuple[int, int],
+    rate: Fraction,
 ) -> list[str]:
-    """Notes on what the output, of so many pixels down and across, will lack or have besides."""
-    if encoder is None:
-        return [f"frames of {source.bits} bits become PNG files of 8"] if source.bits > 8 else []
-    notes = [encoder.note] if encoder.note else []
-    blank = np.broadcast_to(np.uint8(0), (*size, 3))
-    if pad_to_even(blank, encoder).shape != blank.shape:
-        notes.append(f"{size[1]}x{size[0]} is odd: its last column or row is there twice")
-    if source.vui.aspect != 1 and loses_aspect(job.output, encoder):
+    """Notes on what the output, of so many pixels down and across, will lack or have besides, and on
+    a rate and cuts that may not be what was meant."""
+    notes = []
+    if encoder is None and source.bits > 8:
+        notes.append(f"frames of {source.bits} bits become PNG files of 8")
+    if encoder is not None:
+        notes += [encoder.note] if encoder.note else []
+        blank = np.broadcast_to(np.uint8(0), (*size, 3))
+        if pad_to_even(blank, encoder).shape != blank.shape:
+            notes.append(f"{size[1]}x{size[0]} is odd: its last column or row is there twice")
+        if source.vui.aspect != 1 and loses_aspect(job.output, encoder):
+            notes.append(
+                f"the sample aspect ratio {source.vui.aspect} is lost: {job.output.suffix} keeps none "
+                f"for {encoder.encoder}; take .mp4, or h264"
+            )
+    if source.when.rate > rate * (job.factor if job.slow else 1):
         notes.append(
-            f"the sample aspect ratio {source.vui.aspect} is lost: {job.output.suffix} keeps none "
-            f"for {encoder.encoder}; take .mp4, or h264"
+            f"{float(rate):g} frames a second are fewer than the source's {float(source.when.rate):g}: "
+            "some are left out"
         )
+    if isinstance(job.cuts, CutList):
+        beyond = job.cuts.beyond(source.when.frames, source.when.seconds)
+        if beyond:
+            notes.append(
+                f"{beyond} of the {len(job.cuts.cuts)} cuts of {job.cuts.path} lie after the last "
+                f"frame of {source.path}: is the list another video's?"
+            )
     return notes

@@ -14,6 +14,7 @@ import stvt
 from stvt import baselines
 from stvt.baselines.weights.load import init_weights
 from stvt.core.errors import StvtError, UsageError
+from stvt.datasets.build.synthetic_set import prepare_photographs
 from stvt.training.data import load_data
 from stvt.training.loop import train
 from stvt.training.state import exponential_average
@@ -49,6 +50,23 @@ def test_a_training_learns_and_leaves_its_plan_log_curves_and_weights(
     names = set(load_file(trained.weights))
     assert not any(name.startswith("pwcnet") for name in names), "only what the stage trained"
     assert trained.best.exists()
+
+
+def test_weights_that_were_taken_away_come_again_from_the_last_checkpoint(
+    data: Path, tmp_path: Path
+) -> None:
+    trained = train(tiny(steps=2), data, tmp_path / "run", say=quiet)
+    before = trained.weights.read_bytes()
+    trained.weights.unlink()
+    assert train(tiny(steps=2), data, tmp_path / "run", say=quiet).weights.read_bytes() == before
+
+
+def test_where_no_clip_is_held_back_it_is_said_that_nothing_is_validated(tmp_path: Path) -> None:
+    prepare_photographs(tmp_path, clips=2, frames=16, side=96)
+    said: list[str] = []
+    trained = train(tiny(steps=2), tmp_path, tmp_path / "run", say=said.append)
+    assert not trained.best.exists()
+    assert any("is held back: nothing is validated" in line for line in said)
 
 
 @pytest.mark.parametrize(

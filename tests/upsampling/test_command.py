@@ -25,6 +25,7 @@ from .clips import carry_out, job_of, scenery, video
         ({"method": "nonsense"}, "no method is called"),
         ({"part": Part(start=Fraction(60))}, "nothing comes after"),
         ({"source_fps": Fraction(3)}, "is for folders"),
+        ({"source": Path(__file__).parent, "stream": 0}, "--stream is for videos"),
         ({"codec": "nonsense"}, "no such encoder"),
         ({"output": Path("out.mov"), "codec": "av1"}, "cannot hold av1"),
         ({"output": Path("out.mov"), "codec": "vp9"}, "cannot hold vp9"),

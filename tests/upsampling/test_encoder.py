@@ -16,6 +16,8 @@ from stvt.upsampling.color import VUI, ToFrame, downsample_chroma
 from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, encoder_settings, list_segments
 from stvt.upsampling.mux import mux_segments
 
+from .clips import carry_out, job_of
+
 Frame = NDArray[np.uint8]
 RATE = Fraction(60000, 1001)
 COLOURS = [(r, g, b) for r in (0, 128, 255) for g in (0, 77, 255) for b in (0, 200, 255)]
@@ -46,7 +48,7 @@ def written(
     for frame in frames:
         sink.write(frame)
     sink.close()
-    mux_segments(sink.folder, output, form, vui, rate)
+    mux_segments(sink, output)
     return output
 
 
@@ -112,6 +114,28 @@ def test_frames_are_shown_at_exact_times_and_tagged(
     assert (when.rate, when.constant_rate, when.frames, when.start) == (RATE, True, 12, Fraction(0))
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "form"),
+    [
+        ("a.mov", "prores", None),
+        ("a.mkv", "mpeg2video", None),
+        ("a.nut", "ffv1", "yuv420p"),
+        ("a.mkv", "ffv1", "yuv420p"),
+        ("a.mp4", "h264", None),
+    ],
+)
+def test_a_full_range_source_keeps_its_levels_where_the_codec_cannot_say_full(
+    tmp_path: Path, name: str, codec: str, form: str | None
+) -> None:
+    frames = [np.full((64, 96, 3), level, np.uint8) for level in (20, 240)]
+    source = tmp_path / "in.mp4"
+    written(source, frames, encoder_settings(source, pixel_format="yuv444p"), VUI(full=True))
+    job = job_of(source, tmp_path / name, codec=codec, pixel_format=form, lossless=False)
+    carry_out(job, scale=1)
+    got = list(open_video(tmp_path / name))
+    assert [got[0].mean(), got[-1].mean()] == pytest.approx([20, 240], abs=2)
+
+
 def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +151,7 @@ def test_segments_are_joined_without_a_seam_and_a_killed_one_is_done_again(
         again.write(frame)
     again.close()
     assert [count for _, count, _ in list_segments(tmp_path / "parts")] == [5, 5, 3]
-    mux_segments(tmp_path / "parts", tmp_path / "a.mp4", form, VUI(), RATE)
+    mux_segments(again, tmp_path / "a.mp4")
     whole = list(open_video(tmp_path / "a.mp4"))
     assert len(whole) == 13
     assert all(np.abs(a.astype(float) - b).mean() < 6 for a, b in zip(whole, frames, strict=True))

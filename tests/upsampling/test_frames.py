@@ -51,3 +51,6 @@ def test_what_is_returned_is_of_the_kind_that_was_given() -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(says)):
             upsample(wrong, "bicubic+blend")
+    for scale in (0.5, 0, -1, 5, float("nan")):
+        with pytest.raises(ValueError, match="a scale is from 1 to 4"):
+            upsample(clip, "bicubic+blend", scale=scale)

@@ -80,13 +80,13 @@ source, output, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-class Writer(encoder.SegmentWriter):
+class Writer(sinks.VideoSink):
     def write(self, picture):
         super().write(picture)
         if self.done + (self._count if self._container else 0) == last:
             die()
 
-sinks.SegmentWriter = Writer
+video.VideoSink = Writer
 if last == 0:
     os.replace = die
 if last == -1:

@@ -1,5 +1,6 @@
 """`--scale`: scales that a network lacks, by reducing those that it has."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
+from stvt.baselines.weights.store import SHIPPED
 from stvt.datasets.video.reader import open_video
 from stvt.upsampling.choose import choose_method, preferred_method
 from stvt.upsampling.frames import upsample
@@ -54,6 +56,29 @@ def test_a_network_of_four_is_reduced_which_is_said(tmp_path: Path) -> None:
     assert np.abs(reduced - area).mean() < 1
     for got, frame in zip(open_video(job.output), reduced, strict=False):
         assert np.abs(got.astype(int) - frame).max() <= 1
+
+
+def test_own_weights_of_four_make_two_as_those_that_come_with_stvt_do() -> None:
+    weights = {"stvun-s": SHIPPED / "stvun-s.safetensors"}
+    frames = np.stack(scenery(1, 2))
+    ours = upsample(frames, "stvun-s", scale=2)
+    np.testing.assert_array_equal(upsample(frames, "stvun-s", scale=2, weights=weights), ours)
+    with pytest.raises(MethodError, match="not of this network"):
+        upsample(frames, "stvun-m", scale=2, weights={"stvun-m": weights["stvun-s"]})
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_weights_that_no_part_of_the_method_takes_are_refused(
+    tmp_path: Path, preview: bool
+) -> None:
+    weights = {"stvun-s": SHIPPED / "stvun-s.safetensors"}
+    source = video(tmp_path / "in.mp4", scenery(1, 2))
+    job = job_of(source, tmp_path / "out.mp4", preview=preview)
+    settings = Settings(scale=4, phase=1.5, weights=weights)
+    with pytest.raises(MethodError, match="--weights stvun-s=...: no method of this run"):
+        upsample_file(job, settings, lambda *_: None, lambda _: None)
+    taken = replace(job, method="stvun-s")
+    assert upsample_file(taken, settings, lambda *_: None, lambda _: None).outputs == 4
 
 
 def test_a_scale_that_the_method_has_is_taken_as_it_is() -> None:

@@ -72,6 +72,21 @@ def test_what_is_lost_or_added_is_said(tmp_path: Path) -> None:
         assert any("31x21 is odd" in note for note in made.notes) == (codec is None)
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_sound_of_joined_transport_streams_is_kept(tmp_path: Path, name: str) -> None:
+    """Time stamps begin anew, and sound that outlasts its picture meets that of the next."""
+    once = video(tmp_path / "once.ts", scenery(1, 10), sound=1.1)
+    source = tmp_path / "in.ts"
+    source.write_bytes(2 * once.read_bytes())
+    made = carry_out(job_of(source, tmp_path / name, lossless=False))
+    assert made.outputs == 40 and not any("left out" in note for note in made.notes)
+    packets = []
+    for file in (once, tmp_path / name):
+        with av.open(str(file)) as container:
+            packets.append(sum(bool(packet.size) for packet in container.demux(audio=0)))
+    assert packets[1] == 2 * packets[0]
+
+
 def tagged_video(path: Path, says: dict[str, str]) -> Path:
     """A video that says so of itself, and that its picture is French."""
     plain = video(path.with_name("plain.mp4"), scenery(1, 4))

@@ -9,6 +9,8 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.filter import Graph
+from av.video.format import VideoFormat
 
 from stvt.core.errors import UsageError
 from stvt.datasets.frames import frame_files, read_frame
@@ -159,3 +161,37 @@ def test_pictures_that_are_held_for_several_frames_are_said(tmp_path: Path, held
     said = [note for note in result.notes if "repeat the one before" in note]
     assert len(said) == (held > 1) and result.outputs == 24 * held
     assert all(f"held for {held})" in note for note in said)
+
+
+@pytest.mark.parametrize("end", [None, Fraction(1, 2)])
+def test_interlaced_frames_are_said_of_a_part_too(tmp_path: Path, end: Fraction | None) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as output:
+        stream: Any = output.add_stream("mpeg2video", rate=10, options={"flags": "+ildct+ilme"})
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        fields = Graph()
+        fields.link_nodes(
+            fields.add_buffer(
+                width=48, height=32, format=VideoFormat("yuv420p"), time_base=Fraction(1, 10)
+            ),
+            fields.add("setfield", "tff"),
+            fields.add("buffersink"),
+        ).configure()
+        for number, frame in enumerate(scenery(1, 10)):
+            coded = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="yuv420p")
+            coded.pts = number
+            fields.push(coded)
+            output.mux(stream.encode(fields.vpull()))
+        output.mux(stream.encode())
+    result = carry_out(job_of(source, tmp_path / "out.mp4", part=Part(end=end)))
+    assert any("are interlaced" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("end", [None, Fraction(4)])
+def test_frames_lost_to_damage_are_said_of_a_part_too(
+    shared: Path, tmp_path: Path, end: Fraction | None
+) -> None:
+    source = shared / "data" / "clips" / "damaged_middle.mp4"
+    part = Part(end=end, crop=(32, 32, 0, 0))
+    result = carry_out(job_of(source, tmp_path / "out.mp4", part=part, factor=1), scale=1)
+    assert any("could not be decoded" in note for note in result.notes)

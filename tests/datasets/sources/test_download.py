@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stvt.cli.main import main
 from stvt.core.download import FetchOptions
-from stvt.core.google_drive import addresses
+from stvt.core.opener import addresses
 from stvt.datasets import DATASETS, DatasetError, Recipe, prepare
 from stvt.datasets.frames import encode_png
 from stvt.datasets.recipes.recipe import Published
