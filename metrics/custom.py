@@ -23,6 +23,7 @@ from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .preprocess import Frame, cropped
 from .sequence import Scores, SequenceMeasure
 
+LARGEST = 1e100  # of a score, as in reports/scores.py
 SEQUENCE = ("add", "result")  # what a class has that scores sequences
 guarded = partial(custom_code.guarded, error=MetricError, passes=MetricError, ours=__file__)
 
@@ -196,10 +197,15 @@ class CustomSequence(SequenceMeasure):
 
 
 def _number(name: str, returned: object) -> float:
-    """What a user's code returned. Raises MetricError if it is no number."""
+    """What a user's code returned. Raises MetricError if it is no number, or one beyond `LARGEST`."""
     try:
         if isinstance(returned, str | bytes):
             raise TypeError
-        return float(returned)  # type: ignore[arg-type]
+        value = float(returned)  # type: ignore[arg-type]
+        if LARGEST < abs(value) < math.inf:
+            raise OverflowError
+    except OverflowError as error:
+        raise MetricError(f"{name} returned a number beyond {LARGEST:g}") from error
     except (TypeError, ValueError) as error:
         raise MetricError(f"{name} returned {type(returned).__name__}, not one number") from error
+    return value

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from stvt.core.files import read_json, reading, write_json
 from stvt.core.records import from_dict
 
-from .averages import averages, ranks
+from .averages import Rank, averages, ranks
 from .errors import ReportError
 from .formatting import count, name, number, seconds, with_unit
 from .run_info import DECLARED, MetricInfo, RunInfo, declared
@@ -37,6 +37,7 @@ class Score:
     """A metric's mean over frames, then over scenes; of each scene in `scenes`.
 
     about: what the metric declares; None for those that `declared` knows.
+    identical: frames that equal the truth; the mean is that of the others.
     """
 
     metric: str
@@ -44,6 +45,7 @@ class Score:
     mean: float
     scenes: dict[str, float]
     about: MetricInfo | None = None
+    identical: int = 0
 
     @property
     def kind(self) -> tuple[str, str, MetricInfo]:
@@ -120,7 +122,8 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
                     for scene in means.scenes[dataset]
                 }
                 own = None if metric in DECLARED else replace(info.metric(metric), spec="")
-                scored.append(Score(metric, column[1], round(mean.value, 6), by_scene, own))
+                value = round(mean.value, 6)
+                scored.append(Score(metric, column[1], value, by_scene, own, mean.identical))
             if reasons or not scored:
                 left_out.append(f"{dataset}: {method}: {reasons[0] if reasons else 'no scores'}")
                 continue
@@ -245,20 +248,21 @@ def _table(results: list[Result]) -> Table:
             TableColumn("time", key="seconds", better="low"),
         ],
     )
-    values = {
-        kind: {r.method: s.mean for r in results for s in r.scores if s.kind == kind}
-        for kind in kinds
+    scores = {
+        kind: {r.method: s for r in results for s in r.scores if s.kind == kind} for kind in kinds
     }
     most = max(result.frames for result in results)
-    places = {kind: ranks(kind[0], kind[2].higher_is_better, of) for kind, of in values.items()}
+    places = {}
+    for kind, of in scores.items():
+        same = len({score.identical for score in of.values()}) == 1  # else of different frames
+        means = {method: score.mean for method, score in of.items() if same}
+        places[kind] = ranks(kind[0], kind[2].higher_is_better, means)
     order = {method: rank.place for method, rank in places[kinds[0]].items()}
     for result in sorted(results, key=lambda result: order.get(result.method, len(results))):
         method = result.method
         cells = [
-            Cell(of[method], number(kind[0], of[method]), (), places[kind][method])
-            if method in of
-            else EMPTY
-            for kind, of in values.items()
+            _cell(of[method], places[kind].get(method)) if method in of else EMPTY
+            for kind, of in scores.items()
         ]
         notes = (f"Over {result.frames} frames, others {most}.",) if result.frames < most else ()
         where = (f"Median on {result.conditions}.",) if result.conditions else ()
@@ -268,3 +272,9 @@ def _table(results: list[Result]) -> Table:
         ]
         table.rows.append(Row([label(method, *notes), *cells, *cost], keys={"method": method}))
     return table
+
+
+def _cell(score: Score, rank: Rank | None) -> Cell:
+    identical = f"{score.identical} of the frames equal the truth: left out of the mean."
+    notes = (identical,) if score.identical else ()
+    return Cell(score.mean, number(score.metric, score.mean), notes, rank)

@@ -80,7 +80,10 @@ def resolve(
                 Scene("rendered", one, frames=count, render=partial(render, one), version=version)
                 for one, count in recipe.scenes.items()
             ]
-            yield [ResolvedSource(None, None, SourceScenes(scenes), frames=recipe.scenes)]
+            contents = _select_scenes(SourceScenes(scenes), selection)
+            share = f"{len(contents.scenes)} of {recipe.number} scenes, as chosen"
+            missing = Missing(share, selection.scenes) if selection.scenes else None
+            yield [ResolvedSource(None, None, contents, missing=missing, frames=recipe.scenes)]
         elif source is None and manifest and (paths := _sources(manifest)):
             again = _resolve_again(recipe, folder, manifest, paths, selection, always_open)
             sources = [unpacked.enter_context(one) for one in again]
@@ -274,7 +277,7 @@ def dry_run(
     """
     recipe, folder, lines = DATASETS.get(name), Path(root) / set_name(name), list[str]()
     if recipe and recipe.render:
-        frames = sum(frames or 0 for frames in recipe.scenes.values())
+        frames = sum(recipe.scenes.get(scene) or 0 for scene in scenes or recipe.scenes)
         return [f"{name}: is made by the program itself, {frames} frames; nothing is fetched"]
     manifest, selection = read_test_manifest(folder), SceneSelection(partial, scenes)
     if source is None and manifest:

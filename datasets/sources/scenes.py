@@ -214,7 +214,8 @@ def safe_name(name: str, names: set[str]) -> str:
     'a_2'
     """
     word = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name)).lstrip("-.")
-    word = word.rstrip(".")[:80] or "scene"
+    # Bytes, not letters: file systems allow 255 of a name, which units and their files lengthen.
+    word = word.rstrip(".").encode(errors="replace")[:80].decode(errors="ignore") or "scene"
     unique, number = word, 2
     while unique.casefold() in names:
         unique, number = f"{word}_{number}", number + 1

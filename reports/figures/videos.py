@@ -13,7 +13,7 @@ import numpy as np
 
 from stvt.core.files import atomic_write
 from stvt.core.formatting import plain
-from stvt.core.safe_names import file_name
+from stvt.core.safe_names import scene_name
 
 from ..run_info import ClipFiles
 from .sheet import read
@@ -51,7 +51,7 @@ def scene_videos(
     speed = Fraction(clip.fps or UNKNOWN).limit_denominator(1001) / step
     times = max(1, math.ceil(SHORTEST * speed / len(pictures)))
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"video-{file_name(dataset)}-{file_name(scene)}"
+    stem = f"video-{scene_name(dataset, scene)}"
     files = [folder / f"{stem}.mp4", folder / f"{stem}-slow.mp4"]
     _encode(files[0], pictures * times, speed)
     _encode(files[1], pictures, speed / SLOWER)

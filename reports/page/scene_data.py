@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stvt.core.formatting import plain
-from stvt.core.safe_names import file_name
+from stvt.core.safe_names import scene_name
 
 from ..averages import Averages
 from ..formatting import name, of_channel
@@ -106,7 +106,7 @@ def scene_data(
 
 def scene_file(dataset: str, scene: str) -> str:
     """The name of a scene's lossless picture in figures/."""
-    return f"scene-{file_name(dataset)}-{file_name(scene)}.png"
+    return f"scene-{scene_name(dataset, scene)}.png"
 
 
 def _speed(clip: ClipFiles, frames: Sequence[int]) -> float | None:

@@ -110,7 +110,7 @@ def frame_numbers(means: Averages, datasets: Iterable[str]) -> str:
     """How many frames and scenes means are over, in a sentence."""
     words = []
     for dataset in datasets:
-        scenes = len(means.scenes[dataset])
+        scenes = sum(bool(means.frame_count(dataset, one)) for one in means.scenes[dataset])
         frames = _frame_range(means, dataset)
         words.append(f"{dataset} {frames} frames of {scenes} scene{'s' * (scenes != 1)}")
     return f"n: {', '.join(words)}." if words else ""

@@ -45,6 +45,17 @@ def file_name(text: object) -> str:
     return f"{safe}-{hashlib.sha256(raw.encode('utf-8', 'replace')).hexdigest()[:8]}".lstrip("-")
 
 
+def scene_name(dataset: str, scene: str) -> str:
+    """A file name for a scene of a data set, that no other two give.
+
+    >>> scene_name("vid4", "city"), scene_name("a", "b-c"), scene_name("a-b", "c")
+    ('vid4-city', 'a-b-c', 'a-b-c-4e84717d')
+    """
+    if "-" in dataset:  # it is not known where it ends
+        return file_name(f"{dataset}/{scene}")
+    return f"{file_name(dataset)}-{file_name(scene)}"
+
+
 def path_in(root: Path, value: object, file: Path, field: str) -> Path:
     """The path of a relative name like "clips/a.npy" that stays inside `root`, links followed."""
     parts = value.split("/") if isinstance(value, str) else []

@@ -17,7 +17,7 @@ from stvt import baselines, datasets
 from stvt.baselines import Method, MethodError, Settings, StvunMethod
 from stvt.core.errors import UsageError
 from stvt.core.images import picture_size
-from stvt.core.safe_names import file_name
+from stvt.core.safe_names import file_name, scene_name
 from stvt.device import usable_device
 from stvt.evaluation import store, thumbnails
 from stvt.evaluation.report import read_run, run_protocol
@@ -117,7 +117,7 @@ def _draw(
 
     folder, methods = run / "report" / "figures", list(info.methods)
     untrained = frozenset(m for m in methods if info.methods[m].untrained)
-    stem = f"{file_name(dataset)}-{file_name(scene)}-{option.frames}"
+    stem = f"{scene_name(dataset, scene)}-{option.frames}"
     title = f"{dataset}, {scene}, {'frames' if len(frames) > 1 else 'frame'} {option.frames}"
     psnr = [psnr_of_frame(scores, dataset, scene, one.frame) for one in frames]
     if option.first != option.last or len(option.crops) > 1:

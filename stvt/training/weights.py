@@ -132,7 +132,8 @@ def join_weights(
 
     A stage leaves what it trained; of "flow" and "space" only both together can be evaluated.
     half: in float16, half the size. Returns the number of parameters.
-    Raises UsageError if a part is in none of the files, or does not fit; nothing is written then.
+    Raises UsageError if a part is in none of the files, does not fit, or has numbers that are not
+    finite, in float16 those above 65504; nothing is written then.
     """
     kinds = {baselines.trained_on(file, sha256_of(file)) for file in files if file.is_file()} - {""}
     network = baselines.network(name, scale)
@@ -147,8 +148,11 @@ def join_weights(
             f"{name}: {len(missing)} of its tensors are in none of these files, the first is "
             f"{missing[0]}; name the run of every stage: flow, space, joint"
         )
+    dtype = torch.float16 if half else torch.float32
+    if broken := [key for key, one in state.items() if not one.to(dtype).isfinite().all()]:
+        raise UsageError(f"{name}: {broken[0]} has numbers that are not finite as {dtype}")
     about = f"{name}, {'+'.join(sorted(kinds))}x{scale}"  # as `trained_on` reads it
-    write_weights(out, state, about, torch.float16 if half else torch.float32)
+    write_weights(out, state, about, dtype)
     return sum(one.numel() for one in state.values())
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import stvt
 from stvt.cli.main import main
-from stvt.datasets.frames import write_frame
+from stvt.datasets.frames import read_frame, write_frame
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,33 @@ def test_what_cannot_be_ranked_is_in_no_table(
     capsys.readouterr()
     assert main(["results", "table", str(tmp_path)]) == 2
     assert said in (told := capsys.readouterr().err) and "other.json" in told
+
+
+def test_frames_that_equal_the_truth_are_said_and_a_scene_of_them_is_left_out(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = runs / "data" / "squares" / "GT" / "squares"
+    shutil.copytree(truth, tmp_path / "all")
+    shutil.copytree(truth, tmp_path / "some")
+    for number in (3, 5, 7):  # frame 1 stays as it is
+        write_frame(tmp_path / "some" / f"{number:08d}.png", read_frame(truth / "00000000.png"))
+    for name in ("all", "some"):
+        method = f"{name}=frames:{tmp_path / name}"
+        stvt.evaluate("squares", method, root=runs / "data", out=tmp_path / f"run-{name}")
+    to = str(tmp_path / "results")
+    run_all, run_some = (str(tmp_path / f"run-{name}") for name in ("all", "some"))
+    assert main(["results", "add", run_all, "--to", to]) == 2
+    assert "all: psnr: all frames of 1 scene equal the truth" in capsys.readouterr().err
+    write_frame(tmp_path / "some" / "00000001.png", read_frame(truth / "00000000.png"))
+    none = tmp_path / "run-none"
+    stvt.evaluate("squares", f"none=frames:{tmp_path / 'some'}", root=runs / "data", out=none)
+    assert main(["results", "add", run_some, str(none), "--to", to]) == 0
+    capsys.readouterr()
+    assert main(["results", "table", to, "--format", "terminal"]) == 0
+    table = capsys.readouterr().out
+    assert "1 of the frames equal the truth: left out of the mean" in table and "some" in table
+    rows = {line.split()[0]: line.split()[1] for line in table.splitlines() if "." in line}
+    assert "*" not in rows["some"] + rows["none"]  # means over different frames have no places
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"method": 3}'])

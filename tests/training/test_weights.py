@@ -52,6 +52,20 @@ def test_the_parts_that_stages_leave_are_joined_and_can_be_evaluated(
     assert [time for time, _ in method.stream(frames, [0.5])] == [0.0, 0.5, 1.0, 1.5, 2.0]
 
 
+@pytest.mark.parametrize(("value", "half"), [(1e6, ["--half"]), (float("nan"), [])])
+def test_numbers_that_no_network_loads_are_joined_into_no_file(
+    value: float, half: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = baselines.network("edvr-s").state_dict()
+    state["conv_first.bias"][0] = value
+    torch.save(state, tmp_path / "in.pth")
+    out = tmp_path / "out.safetensors"
+    command = ["weights", "join", "edvr-s", str(tmp_path / "in.pth"), "--out", str(out)]
+    assert main([*command, *half]) == 2
+    assert "conv_first.bias has numbers that are not finite" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_full_stvun_is_evaluated_without_the_entries_that_nothing_reads(tmp_path: Path) -> None:
     network = baselines.network("stvun")
     learnt = loss_module("stvun", network, "joint").learning()

@@ -1,9 +1,13 @@
 """The built-in set: that it moves as a video does, and stays the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stvt.cli.main import main
+from stvt.datasets import load
 from stvt.datasets.recipes.sample import FRAMES, HEIGHT, SAMPLE, WIDTH, _straight, _turned, render
 
 Floats = NDArray[np.float64]
@@ -78,3 +82,15 @@ def test_turning_by_nothing_is_no_turn() -> None:
         _straight(photograph, 300.2, 250.7, 1.6),
         atol=1e-9,
     )
+
+
+def test_only_the_scenes_that_are_asked_for_are_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["prepare", "sample", "--root", str(tmp_path), "--scenes"]
+    assert main([*command, "drift,no"]) == 2
+    assert "expected scene no, found crossing, drift" in capsys.readouterr().err
+    assert main([*command, "drift"]) == 0
+    assert "sample: 1 scenes prepared" in capsys.readouterr().out
+    missing = load("sample", tmp_path).missing
+    assert missing and missing.share == "1 of 5 scenes, as chosen"

@@ -144,11 +144,14 @@ def test_time_stamps_are_taken_in_their_order_and_that_is_said(
     assert found.notes == [f"{scene.name}: named by time stamps, taken in their order"]
 
 
-@pytest.mark.parametrize("name", ["..", "../../x", "", " ", "-", "a b\tc", "a/b\\c", "\u202e\0x"])
+@pytest.mark.parametrize(
+    "name", ["..", "../../x", "", " ", "-", "a b\tc", "a/b\\c", "\u202e\0x", "漢" * 85, "\udce9t"]
+)
 def test_the_name_of_a_scene_is_one_word_and_one_folder(name: str) -> None:
     word = safe_name(name, set())
     assert word == word.strip(" .-/\\") or word.endswith("-")
     assert word
+    assert len(word.encode()) <= 80
     assert not set(word) & set("/\\ \t\0")
     assert not word.startswith(("-", "."))
 

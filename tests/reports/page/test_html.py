@@ -471,3 +471,7 @@ def test_odd_runs_open_without_a_console_message(browser: Any, tmp_path: Path) -
         browser.get((tmp_path / "odd.html").as_uri())
         assert browser.get_log("browser") == []
         assert browser.find_elements("css selector", "#summary")
+
+
+def test_scenes_of_two_sets_have_two_pictures_though_their_names_run_together() -> None:
+    assert scene_data.scene_file("a", "b-c") != scene_data.scene_file("a-b", "c")
