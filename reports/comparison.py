@@ -135,7 +135,7 @@ def same_protocol(
         raise ReportError(
             f"scores of two protocols do not compare: {listed}; evaluate both under one"
             + (" (the same methods, or --ends replicate)" if "window" in differing else "")
-            + f", or allow it: {','.join(differing)}"
+            + f", or: stvt compare --allow {','.join(differing)}"
         )
     if "data" in allow:
         return
@@ -145,7 +145,7 @@ def same_protocol(
         if len(hashes) > 1:
             raise ReportError(
                 f"{dataset}: the frames of the two runs differ (sha256 {' and '.join(sorted(hashes))}); "
-                "prepare it again, or allow it: data"
+                "prepare it again, or: stvt compare --allow data"
             )
 
 
@@ -156,7 +156,7 @@ def same_metrics(first: RunInfo, second: RunInfo, chosen_metrics: Collection[str
         if all(definitions) and definitions[0] != definitions[1]:
             raise ReportError(
                 f"{metric}: the two runs have two metrics of that name ({' and '.join(definitions)}); "
-                "evaluate both with one, or allow it: metrics"
+                "evaluate both with one, or: stvt compare --allow metrics"
             )
 
 
