@@ -10,9 +10,11 @@ from argparse import SUPPRESS
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any, NoReturn
 
 from stvt.cli import output
+from stvt.cli.options import path
 from stvt.cli.project import defaults, project_file
 from stvt.core.errors import StvtError
 from stvt.core.suggestions import did_you_mean
@@ -51,6 +53,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 class _Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"formatter_class": _Help, **options})
+        self.register("type", Path, path)
 
     def error(self, message: str) -> NoReturn:
         if wrong := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):

@@ -174,6 +174,13 @@ def gone(command: Any, name: str, instead: str) -> None:
     )
 
 
+def path(text: str) -> Path:
+    """What `type=Path` stands for in every parser: not nothing, which would be the current folder."""
+    if not text:
+        raise ArgumentTypeError("an empty path, perhaps of a variable that is not set")
+    return Path(text)
+
+
 def positive(text: str, least: int = 1) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < least:

@@ -131,6 +131,8 @@ def export(run: Path, folder: Path) -> Path:
     info = read_info(run)
     label = run_protocol(info, run).label()
     name = "-".join(filter(None, ("+".join(info.datasets), label, provenance.date(run))))
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--export {folder}: is no folder")
     folder.mkdir(parents=True, exist_ok=True)
     return Path(copy(run / "report" / PAGE, folder / f"{name}.html"))
 

@@ -169,6 +169,8 @@ class Upsampling:
                     if done is not None and number != done + 1:
                         raise MethodError(f"{self.method.name} left out output {done + 1}")
                     done = number
+                    if not output.isfinite().all():  # as in fp16 beyond 65504
+                        raise MethodError(f"{self.method.name} made values that are not finite")
                     yield output
                 for past in [past for past in schedules if past < k]:
                     del schedules[past]

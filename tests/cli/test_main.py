@@ -19,6 +19,17 @@ def test_the_bare_command_prints_help_with_every_command_by_use(
 
 
 @pytest.mark.parametrize(
+    "words", [["prepare", "mine", "--source", ""], ["prepare", "sample", "--root="], ["report", ""]]
+)
+def test_an_empty_path_is_not_the_current_folder(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "an empty path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("typed", "meant"),
     [
         ("evalate", "evaluate"),

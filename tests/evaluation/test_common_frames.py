@@ -90,6 +90,8 @@ def test_an_exported_page_is_named_by_data_sets_protocol_and_date(
     assert page.name == "squares-paper-limit2-2025-03-04.html"
     assert "<h1>squares: paper, but limit 2 (2025-03-04)</h1>" in page.read_text()
     assert "<title>squares: paper, but limit 2 (2025-03-04)" in page.read_text()
+    assert main(["report", str(run), "--export", str(page)]) == 2
+    assert f"--export {page}: is no folder" in capsys.readouterr().err
 
 
 def test_a_table_shows_chosen_methods_columns_and_marks(

@@ -1,13 +1,17 @@
 """`stvt.upsample`: arrays and tensors in memory."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from stvt.baselines.classical.temporal import Blend
+from stvt.core.errors import UsageError
 from stvt.upsampling.frames import upsample
 
 from .clips import scenery
@@ -19,6 +23,17 @@ def test_the_default_method_needs_no_weights_where_there_are_none(
     monkeypatch.setenv("STVT_HOME", str(tmp_path))
     clip = np.stack(scenery(1, 3))
     np.testing.assert_array_equal(upsample(clip, scale=2), upsample(clip, "bicubic+flow", scale=2))
+
+
+def test_an_output_that_is_no_number_is_an_error_and_no_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def overflowed(self: Blend, window: Tensor, times: Sequence[float]) -> Tensor:
+        return torch.full((1 + len(times), *window.shape[1:]), torch.inf)
+
+    monkeypatch.setattr(Blend, "__call__", overflowed)
+    with pytest.raises(UsageError, match="not finite"):
+        upsample(np.stack(scenery(1, 3)), "bicubic+blend", scale=2)
 
 
 def test_tensors_and_arrays_give_the_same() -> None:
