@@ -23,7 +23,6 @@ from .metric import LoadNetwork, Measure, Metric, NewSequence
 from .preprocess import Frame, cropped
 from .sequence import Scores, SequenceMeasure
 
-LARGEST = 1e100  # of a score, as in reports/scores.py
 SEQUENCE = ("add", "result")  # what a class has that scores sequences
 guarded = partial(custom_code.guarded, error=MetricError, passes=MetricError, ours=__file__)
 
@@ -197,15 +196,12 @@ class CustomSequence(SequenceMeasure):
 
 
 def _number(name: str, returned: object) -> float:
-    """What a user's code returned. Raises MetricError if it is no number, or one beyond `LARGEST`."""
+    """What a user's code returned. Raises MetricError if it is no number."""
     try:
         if isinstance(returned, str | bytes):
             raise TypeError
-        value = float(returned)  # type: ignore[arg-type]
-        if LARGEST < abs(value) < math.inf:
-            raise OverflowError
+        return float(returned)  # type: ignore[arg-type]
     except OverflowError as error:
-        raise MetricError(f"{name} returned a number beyond {LARGEST:g}") from error
+        raise MetricError(f"{name} returned an integer beyond all floats") from error
     except (TypeError, ValueError) as error:
         raise MetricError(f"{name} returned {type(returned).__name__}, not one number") from error
-    return value

@@ -184,5 +184,5 @@ def _open(metric: Metric, device: str) -> Any:
 
 def _stored(name: str, value: float) -> float | str:
     if LARGEST < abs(value) < np.inf:
-        raise metrics.MetricError(f"{name} gave {value:g}, more than any score can be")
+        raise metrics.MetricError(f"{name} returned a number beyond {LARGEST:g}")
     return round(value, 6) if np.isfinite(value) else str(value)

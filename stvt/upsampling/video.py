@@ -63,7 +63,8 @@ def upsample_file(
         check_record(job, settings, method)
         weights = f", weights {method.weights[:12]}" if method.weights else ""
         say(f"method: {method.name}{weights}")
-        notes = [*source.notes, *output_notes(job, source, encoder, (height, width), rate)]
+        notes = [*source.notes, *output_notes(job, source, encoder, (height, width))]
+        notes += timing_notes(job, source, rate)
         if method.scale != scale:
             notes.append(
                 f"{method.name} enlarges by {method.scale}: its frames are reduced to {width}x{height} "
@@ -166,27 +167,26 @@ def repeat_notes(job: UpsampleJob, duplicate: Sequence[bool]) -> list[str]:
 
 
 def output_notes(
-    job: UpsampleJob,
-    source: Source,
-    encoder: EncoderSettings | None,
-    size: tuple[int, int],
-    rate: Fraction,
+    job: UpsampleJob, source: Source, encoder: EncoderSettings | None, size: tuple[int, int]
 ) -> list[str]:
-    """Notes on what the output, of so many pixels down and across, will lack or have besides, and on
-    a rate and cuts that may not be what was meant."""
+    """Notes on what the output, of so many pixels down and across, will lack or have besides."""
+    if encoder is None:
+        return [f"frames of {source.bits} bits become PNG files of 8"] if source.bits > 8 else []
+    notes = [encoder.note] if encoder.note else []
+    blank = np.broadcast_to(np.uint8(0), (*size, 3))
+    if pad_to_even(blank, encoder).shape != blank.shape:
+        notes.append(f"{size[1]}x{size[0]} is odd: its last column or row is there twice")
+    if source.vui.aspect != 1 and loses_aspect(job.output, encoder):
+        notes.append(
+            f"the sample aspect ratio {source.vui.aspect} is lost: {job.output.suffix} keeps none "
+            f"for {encoder.encoder}; take .mp4, or h264"
+        )
+    return notes
+
+
+def timing_notes(job: UpsampleJob, source: Source, rate: Fraction) -> list[str]:
+    """Notes on a rate and cuts that may not be what was meant."""
     notes = []
-    if encoder is None and source.bits > 8:
-        notes.append(f"frames of {source.bits} bits become PNG files of 8")
-    if encoder is not None:
-        notes += [encoder.note] if encoder.note else []
-        blank = np.broadcast_to(np.uint8(0), (*size, 3))
-        if pad_to_even(blank, encoder).shape != blank.shape:
-            notes.append(f"{size[1]}x{size[0]} is odd: its last column or row is there twice")
-        if source.vui.aspect != 1 and loses_aspect(job.output, encoder):
-            notes.append(
-                f"the sample aspect ratio {source.vui.aspect} is lost: {job.output.suffix} keeps none "
-                f"for {encoder.encoder}; take .mp4, or h264"
-            )
     if source.when.rate > rate * (job.factor if job.slow else 1):
         notes.append(
             f"{float(rate):g} frames a second are fewer than the source's {float(source.when.rate):g}: "
