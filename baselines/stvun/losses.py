@@ -77,7 +77,7 @@ class StvunLosses(LossModule):
             output = self.network.interpolate(moved, m, guide)
             _add(losses, "between", self.difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
-        if self.network.aligned:  # which needs each flow, and equation 7 sees both together
+        if self.network.aligned and first.requires_grad:  # equation 7 sees both flows together
             truth = self._true_flow(large[:, 0], large[:, 1], first) / times[0]
             _add(losses, "flow", FLOW_WEIGHT * mean_absolute_difference(first, truth))
         return losses

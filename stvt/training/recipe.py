@@ -95,6 +95,12 @@ class TrainingRecipe:
         "a number from 0 to below 1",
         lambda value: 0 <= value < 1,
     )
+    freeze: str = _value(
+        "",
+        "parts of the network that keep their weights, as in pwcnet or pwcnet,encoder; '' is none",
+        "names of parts, separated by commas",
+        lambda value: bool(re.fullmatch(r"(\w+(,\w+)*)?", value)),
+    )
     accumulate: int = _count(1, "pieces that a batch is computed in, one after another")
     precision: str = _one_of("fp32", "fp32, bf16 or fp16", "fp32", "bf16", "fp16")
     seed: int = _value(

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from stvt.baselines import DIFFERENCES, DTYPES, LossModule, loss_module, network_spec
 from stvt.core.errors import UsageError
+from stvt.core.suggestions import did_you_mean
 from stvt.training.distributed import DistributedContext
 from stvt.training.recipe import TrainingRecipe
 
@@ -96,6 +97,7 @@ def initial_state(
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
     losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
     losses.difference = DIFFERENCES[recipe.loss]
+    _freeze(network, recipe)
     losses.to(context.device)
     if _prefers_channels_last(recipe, context.device) if channels_last is None else channels_last:
         losses.to(memory_format=torch.channels_last)
@@ -114,6 +116,20 @@ def initial_state(
     untrained = [name for name in network.state_dict() if name not in known]
     untrained = [name for name in untrained if re.search(only_new, name)]
     return TrainingState(losses, model, average, optimizer, scaler, untrained=tuple(untrained))
+
+
+def _freeze(network: nn.Module, recipe: TrainingRecipe) -> None:
+    """Take the parts that keep their weights out of what the stage trains."""
+    parts = dict(network.named_children())
+    for part in filter(None, recipe.freeze.split(",")):
+        if part not in parts:
+            raise UsageError(
+                f"--freeze {part}: {recipe.network} has no such part; it has {', '.join(parts)}"
+                f"{did_you_mean(part, parts)}"
+            )
+        parts[part].requires_grad_(False)
+    if not any(one.requires_grad for one in network.parameters()):
+        raise UsageError(f"--freeze {recipe.freeze}: leaves stage {recipe.stage} nothing to train")
 
 
 def exponential_average(model: nn.Module, decay: float) -> AveragedModel:

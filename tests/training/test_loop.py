@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import stvt
 from stvt import baselines
@@ -159,6 +159,35 @@ def test_loss_is_of_the_frames_not_of_the_flow(data: Path, tmp_path: Path) -> No
     for kind in ("space", "between"):
         assert l1[kind] < charbonnier[kind] < l1[kind] + 1e-3
         assert l1[kind] ** 2 < mse[kind] < l1[kind], "a mean of squares, of differences below 1"
+
+
+def test_a_frozen_part_keeps_its_weights_and_the_rest_learns(data: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given.safetensors"
+    before = baselines.network("stvun-s").state_dict()
+    save_file(before, given)
+    train(
+        tiny("joint", steps=2, freeze="pwcnet,mask"),
+        data,
+        tmp_path / "run",
+        initial=[given],
+        say=quiet,
+    )
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-00000002.pt"
+    after = torch.load(checkpoint, weights_only=True)["network"]
+    for name, weights in before.items():
+        is_frozen = name.startswith(("pwcnet.", "mask."))
+        assert torch.equal(after[f"network.{name}"], weights) is is_frozen, name
+
+
+def test_freezing_what_is_not_there_or_all_that_a_stage_trains_is_one_line(
+    data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        UsageError, match=r"--freeze pwcnett: stvun-s has no such part; it has enc.*pwcnet"
+    ):
+        train(tiny("joint", freeze="pwcnett"), data, tmp_path / "run", say=quiet)
+    with pytest.raises(UsageError, match="--freeze pwcnet: leaves stage flow nothing to train"):
+        train(tiny("flow", freeze="pwcnet"), data, tmp_path / "run", say=quiet)
 
 
 @pytest.mark.slow

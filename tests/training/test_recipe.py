@@ -74,6 +74,7 @@ OUT_OF_RANGE = [
     *[("patch", 0), ("batch", 0), ("accumulate", 0), ("log_every", 0), ("save_every", 0)],
     *[("validate_every", 0), ("validate_windows", 0), ("network", ""), ("degradation", "XX")],
     *[("precision", "fp64"), ("decay", "halve:0"), ("decay", "halve:x"), ("decay", "")],
+    *[("freeze", "pwcnet,"), ("freeze", "pwc net")],
 ]
 
 
