@@ -32,6 +32,7 @@ from .sources.resolve import dry_run
 from .test_set import Prepared, PreparedScene, choose_scenes, load
 from .training_set import TrainingClip, TrainingSet, load_training
 from .video.color import LUMA_WEIGHTS, MATRICES, PRIMARIES, TRANSFERS, Pixels
+from .video.probe import as_fraction, open_input
 from .video.reader import open_video
 from .video.timestamps import Restarts, Timestamps, checked_rate
 from .video_pairs import VideoPair, VideoPairs
@@ -70,6 +71,7 @@ __all__ = [
     "VideoPair",
     "VideoPairs",
     "YtdlpOptions",
+    "as_fraction",
     "authors_finish",
     "authors_low_resolution",
     "checked_rate",
@@ -89,6 +91,7 @@ __all__ = [
     "match_degradation",
     "missing_tools",
     "numbering_fault",
+    "open_input",
     "open_video",
     "phase",
     "prepare",

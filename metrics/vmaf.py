@@ -119,7 +119,7 @@ class Vmaf(SequenceMeasure):
         process = self.process
         assert process and process.stdin
         try:
-            process.stdin.write(data)  # type: ignore[arg-type]
+            process.stdin.write(memoryview(data))
         except OSError as error:
             raise MetricError(f"{self.name}: {self._said(process.communicate()[1])}") from error
 

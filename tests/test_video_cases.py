@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stvt.cli.main import main
 from stvt.datasets.frames import read_frame
+from stvt.datasets.video.probe import as_fraction
 from stvt.datasets.video.reader import open_video
 
 UP = "upsample {case}/%s {out}/o.%s --overwrite --method bicubic+blend --scale 1"
@@ -175,7 +176,7 @@ def sounds(path: Path) -> list[tuple[Fraction, int, NDArray[np.floating]]]:
     resampler: Any = av.AudioResampler("fltp", "mono")
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
-            start = (frame.pts or 0) * Fraction(frame.time_base or 0)
+            start = (frame.pts or 0) * as_fraction(frame.time_base)
             for piece in resampler.resample(frame):
                 pieces.append((start, frame.sample_rate, piece.to_ndarray()[0]))
     return pieces

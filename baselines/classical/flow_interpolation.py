@@ -137,7 +137,8 @@ def path(near: Array, far: Array, flow: Array, other: Array, t: float) -> Path:
     different = cv2.blur(np.abs(images[0] - images[1]).mean(-1), (5, 5))
     missed = length(start + t * step) / (RESIDUE + SLACK * long)
     credible = np.exp(-(missed**2) - different * seen / CONTRAST)
-    return Path(images[0], images[1], HIDDEN + (1 - HIDDEN) * seen, credible)
+    share: Array = (HIDDEN + (1 - HIDDEN) * seen).astype(np.float32, copy=False)
+    return Path(images[0], images[1], share, credible)
 
 
 def moved(image: Array, at: Array, interpolation: int) -> Array:

@@ -6,6 +6,7 @@ import os
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -15,6 +16,22 @@ from av.video.stream import VideoStream
 from ..errors import DatasetError
 
 CAPTURE_RATE = "com.android.capture.fps"  # of slow motion and of time lapse
+
+
+def open_input(path: Path) -> InputContainer:
+    """A file opened by FFmpeg, by its absolute path: "-x.mp4" it reads as an option, "a:b.mp4" as a protocol.
+
+    Titles of old cameras are in Latin-1: PyAV 18 is told to replace what is not UTF-8, as players
+    do; 19 always keeps it, as surrogates.
+    """
+    options: Any = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
+    container: InputContainer = av.open(os.path.abspath(path), **options)
+    return container
+
+
+def as_fraction(rational: Any) -> Fraction:
+    """A rational of PyAV: a Fraction or None in version 18, an AVRational in 19; 0 where it is unset."""
+    return Fraction(rational or 0)
 
 
 def open_container(path: Path) -> InputContainer:
@@ -29,9 +46,7 @@ def open_container(path: Path) -> InputContainer:
     if not start:
         raise DatasetError(f"{path}: is empty (0 bytes)")
     try:
-        # An absolute path: FFmpeg reads "-x.mp4" as an option and "a:b.mp4" as a protocol.
-        # Titles of old cameras are in Latin-1; players replace what is not UTF-8, too.
-        container = av.open(os.path.abspath(path), metadata_errors="replace")
+        container = open_input(path)
     except av.FFmpegError as error:
         raise DatasetError(f"{path}: {_why_unopened(path, error)}") from None
     if container.format.name in ("tty", "image2") or container.format.name.endswith("_pipe"):
@@ -77,8 +92,8 @@ def header_frames(path: Path) -> int | None:
             stream = select_stream(path, container, None, [])
             if stream.frames:
                 return int(stream.frames)
-            rate, seconds = stream.average_rate, (container.duration or 0) / 1_000_000
-            return round(seconds * rate) or None if rate and rate < 500 else None
+            rate, seconds = as_fraction(stream.average_rate), (container.duration or 0) / 1_000_000
+            return round(seconds * rate) or None if rate < 500 else None
     except DatasetError:  # to be said when it is decoded
         return 0
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import DatasetError
 from .color import PRIMARIES, TRANSFERS, Pixels, ToRGB, color_spec, high_dynamic_range, orientation
 from .crop import container_crop
-from .probe import is_picture, open_container, select_stream
+from .probe import as_fraction, is_picture, open_container, select_stream
 from .stream_stats import StreamStats
 from .timestamps import SeekPoint, Timestamps, read_timestamps
 
@@ -82,7 +82,7 @@ class Video:
         self, container: InputContainer, stream: VideoStream, first: VideoFrame
     ) -> dict[str, object]:
         """What the header and the first frame tell; None for what iteration will."""
-        aspect = stream.sample_aspect_ratio
+        aspect = as_fraction(stream.sample_aspect_ratio)
         return {
             "container": container.format.name,
             "stream": stream.index,
@@ -123,8 +123,8 @@ class Video:
             self.notes.append("alpha: composited over black")
         elif stream.metadata.get("alpha_mode") == "1":
             self.notes.append("alpha: stored beside the picture, dropped")
-        aspect = stream.sample_aspect_ratio
-        if aspect and aspect != 1:
+        aspect = as_fraction(stream.sample_aspect_ratio)
+        if aspect not in (0, 1):
             self.notes.append(f"sample aspect ratio {aspect}: frames are as stored, not resampled")
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
@@ -223,7 +223,7 @@ def open_video(path: str | Path, stream: int | None = None, threads: int = 1) ->
 
 
 def _seconds(frame: VideoFrame) -> Fraction | None:
-    return None if frame.pts is None else frame.pts * Fraction(frame.time_base or 0)
+    return None if frame.pts is None else frame.pts * as_fraction(frame.time_base)
 
 
 def _codec(stream: VideoStream) -> str:

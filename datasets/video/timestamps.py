@@ -15,7 +15,7 @@ from typing import Any
 import av
 
 from ..errors import DatasetError
-from .probe import open_container, select_stream
+from .probe import as_fraction, open_container, select_stream
 
 STANDARD = [
     Fraction(rate)
@@ -105,9 +105,9 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
     with open_container(path) as container:
         chosen = select_stream(path, container, stream, [])
         codec = chosen.codec_context.codec.canonical_name
-        rate = chosen.guessed_rate
-        average = chosen.average_rate or rate
-        tick = Fraction(chosen.time_base or 1)
+        rate = as_fraction(chosen.guessed_rate)
+        average = as_fraction(chosen.average_rate) or rate
+        tick = as_fraction(chosen.time_base) or Fraction(1)
         ticks, keys = set(), set()
         lengths: dict[int, int] = {}
         packets, decoded = 0, None  # how many there are, and the latest time of decoding
@@ -141,11 +141,11 @@ def read_timestamps(path: Path, stream: int) -> Timestamps:
         opening = min(stamps[:1] + _starts(container), default=Fraction(0))
     if len(stamps) < 2:
         # A bare stream has packets without stamps, and its header's rate, which only parsing tells.
-        rate = Fraction((None if stamps else rate) or average or 25)
+        rate = (Fraction(0) if stamps else rate) or average or Fraction(25)
         start, frames = stamps[0] if stamps else Fraction(0), len(stamps) or packets
         seconds = max(frames, 1) / rate
         return Timestamps(rate, True, start, opening, frames, seconds, 1 / rate)
-    rate, constant = measured_rate(stamps, average, tick)
+    rate, constant = measured_rate(stamps, average or None, tick)
     gaps = sorted(later - one for one, later in pairwise(stamps))
     usual = 1 / rate if constant else gaps[len(gaps) // 2]
     own = lengths[ordered[-1]] * tick
@@ -213,11 +213,9 @@ def _is_shown(packet: av.Packet[Any], codec: str) -> bool:
 def _starts(container: av.container.InputContainer) -> list[Fraction]:
     """When the streams of picture and sound begin."""
     return [
-        stream.start_time * Fraction(stream.time_base)
+        stream.start_time * as_fraction(stream.time_base)
         for stream in container.streams
-        if stream.type in ("video", "audio")
-        and stream.start_time is not None
-        and stream.time_base is not None
+        if stream.type in ("video", "audio") and stream.start_time is not None and stream.time_base
     ]
 
 

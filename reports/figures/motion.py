@@ -68,7 +68,7 @@ def flow_caption(scene: SceneOverview) -> str:
 def motion_shares(lengths: NDArray[np.float32]) -> NDArray[np.float64]:
     """The part of the lengths that is in each bin from one of EDGES to the next, or to no end."""
     counts, _ = np.histogram(lengths, (*EDGES, np.inf))
-    return np.asarray(counts / max(counts.sum(), 1), np.float64)
+    return np.asarray(counts / max(int(counts.sum()), 1), np.float64)
 
 
 def motion_figure(

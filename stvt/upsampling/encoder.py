@@ -16,6 +16,7 @@ import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
 
+from stvt import datasets
 from stvt.core.errors import UsageError
 from stvt.core.files import reason
 from stvt.datasets import Pixels
@@ -148,7 +149,7 @@ def open_output(path: Path, format_: str, options: dict[str, str]) -> OutputCont
 def open_input(path: Path) -> InputContainer:
     """A container opened for reading. Raises UsageError if it cannot be."""
     try:
-        return av.open(os.path.abspath(path), metadata_errors="replace")
+        return datasets.open_input(path)
     except av.FFmpegError as error:
         raise UsageError(f"{path}: cannot be opened ({error.strerror or error})") from error
 

@@ -15,7 +15,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from stvt.core.errors import UsageError
-from stvt.datasets import Restarts
+from stvt.datasets import Restarts, as_fraction
 from stvt.upsampling.encoder import (
     UNSUPPORTED,
     SegmentWriter,
@@ -138,9 +138,9 @@ def _order(file: Path, rate: Fraction) -> list[int]:
     """The number of the frame that each packet of a segment holds, in the order of decoding."""
     with open_input(file) as container:
         stamps = [
-            packet.pts * Fraction(packet.time_base)
+            packet.pts * as_fraction(packet.time_base)
             for packet in container.demux(container.streams.video[0])
-            if packet.size and packet.pts is not None and packet.time_base is not None
+            if packet.size and packet.pts is not None and packet.time_base
         ]
     order = [round(stamp * rate) for stamp in stamps]
     if sorted(order) != list(range(len(order))):
@@ -235,9 +235,9 @@ def _source_packets(
     read = {*copies, *([] if streams.picture is None else [streams.picture])}
     try:
         for packet in source.demux([source.streams[index] for index in sorted(read)]):
-            if not packet.size or packet.time_base is None:
+            if not packet.size or not packet.time_base:
                 continue
-            tick = Fraction(packet.time_base)
+            tick = as_fraction(packet.time_base)
             index = packet.stream.index
             moved = restarts.shift(index, packet.dts, packet.duration, tick)
             if packet.pts is None or index not in copies:
@@ -259,7 +259,9 @@ def _source_packets(
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             # Times of decoding that stand still or run back are refused by every container.
-            step = math.ceil(Fraction(copy.time_base or tick) / tick)  # in the container's clock
+            step = math.ceil(
+                (as_fraction(copy.time_base) or tick) / tick
+            )  # in the container's clock
             packet.dts = max(packet.dts, latest.get(index, packet.dts - step) + step)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts
@@ -273,7 +275,7 @@ def _shifted(chapters: list[Any], zero: Fraction, end: Fraction | None) -> list[
     """The chapters that lie in what is taken, in its time."""
     notes = []
     for chapter in chapters:
-        tick = Fraction(chapter["time_base"])
+        tick = as_fraction(chapter["time_base"])
         if end is not None and chapter["start"] * tick >= end or chapter["end"] * tick <= zero:
             continue
         shift = round(zero / tick)

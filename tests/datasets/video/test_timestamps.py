@@ -1,11 +1,14 @@
 """Rates and time stamps of video files."""
 
+import numbers
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from stvt.datasets.errors import DatasetError
+from stvt.datasets.video.probe import as_fraction
 from stvt.datasets.video.timestamps import checked_rate, measured_rate, read_timestamps
 
 
@@ -50,3 +53,22 @@ def test_a_rate_in_whole_nanoseconds_is_known() -> None:
     stamps = [Fraction(round(1000 * k / rate) + 17, 1000) for k in range(24)]
     header = Fraction(19001, 317)  # what FFmpeg makes of 16683333 ns
     assert measured_rate(stamps, header, Fraction(1, 1000)) == (rate, True)
+
+
+class UnsetRational:
+    """As PyAV 19 has it: false, of a denominator that is not 0, or that is."""
+
+    numerator, denominator = 0, 1
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def test_rationals_of_pyav_are_exact_fractions_whether_it_is_18_or_19() -> None:
+    numbers.Rational.register(UnsetRational)
+    for unset in (None, UnsetRational()):
+        assert as_fraction(unset) == 0
+    for given in (Fraction(30000, 1001), getattr(av, "AVRational", Fraction)(30000, 1001)):
+        exact = as_fraction(given)
+        assert type(exact) is Fraction
+        assert str(exact) == "30000/1001"
