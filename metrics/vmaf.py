@@ -85,7 +85,7 @@ class Vmaf(SequenceMeasure):
             channels = cv2.split(values) if self.model.colour else [values]
             for plane, channel in zip(planes, channels, strict=True):
                 cv2.convertScaleAbs(channel, dst=plane[place])
-        self._write(self.buffer)
+        self._write(self.buffer.tobytes())
 
     def _start(self, height: int, width: int) -> None:
         if self.model.colour and max(height, width) < LONGER_SIDE:
@@ -115,11 +115,11 @@ class Vmaf(SequenceMeasure):
         self.buffer[: len(FRAME)] = FRAME
         self._write(f"YUV4MPEG2 W{width} H{2 * height} F25:1 Ip A1:1 C{layout}\n".encode())
 
-    def _write(self, data: bytes | NDArray[np.uint8]) -> None:
+    def _write(self, data: bytes) -> None:
         process = self.process
         assert process and process.stdin
         try:
-            process.stdin.write(memoryview(data))
+            process.stdin.write(data)
         except OSError as error:
             raise MetricError(f"{self.name}: {self._said(process.communicate()[1])}") from error
 
