@@ -57,7 +57,7 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
         raise MethodError(f"{label} makes no larger frames; write bicubic+{what} or another before")
     if larger and method.scale != settings.scale:
         raise MethodError(f"{label} enlarges by {method.scale}, not by {settings.scale}")
-    if new and len(names) == 1 and names[0] in METHODS and METHODS[names[0]].kind == "spatial":
+    if new and method.spatial:
         raise MethodError(f"{label} makes no new frames; write {what}+blend or another after it")
     return method
 

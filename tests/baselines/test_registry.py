@@ -18,6 +18,7 @@ from stvt.baselines import (
     network,
     parse_methods,
     registry,
+    with_absolute_paths,
 )
 from stvt.baselines.cascade import Cascade
 from stvt.baselines.method import Method, Settings
@@ -173,6 +174,31 @@ def test_a_plus_in_a_folders_name_is_no_composition(custom_file: Path) -> None:
     folder = custom_file.parent / "a+b"
     folder.mkdir()
     assert build(f"x={custom_file.rename(folder / 'net.py')}:Mine", SETTINGS).name == "x"
+
+
+def test_a_plus_in_the_working_folder_splits_no_path(
+    custom_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = custom_file.parent / "c++"
+    folder.mkdir()
+    custom_file = custom_file.rename(folder / "net.py")
+    monkeypatch.chdir(folder)
+    spec = with_absolute_paths("m=bicubic+net.py:Middle")  # as other processes are given it
+    assert spec == f"m=bicubic+{custom_file}:Middle"
+    assert [one.scale for one in build(spec, SETTINGS).stages] == [4, 1]
+    assert [one.scale for one in build(f"{custom_file}:Mine + blend", SETTINGS).stages] == [4, 1]
+
+
+def test_a_class_that_makes_no_new_frames_may_say_so(custom_file: Path) -> None:
+    spatial = CUSTOM.replace("class Mine:", "class Mine:\n    spatial = True")
+    custom_file.write_text(
+        spatial.replace(", *((1 - t) * window[0] + t * window[1] for t in times)", "")
+    )
+    spec = f"{custom_file}:Mine"
+    assert [time for time, _ in stream(build(spec, SETTINGS))] == [0, 1, 2]
+    assert len(stream(build(f"{spec}+blend", SETTINGS))) == 5
+    with pytest.raises(MethodError, match="Mine makes no new frames; write .*Mine.blend"):
+        build(spec, SETTINGS, new=True)
 
 
 @pytest.mark.parametrize(
