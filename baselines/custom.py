@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -34,11 +35,17 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     with guarded(f"{point.name} ({point.value})"):
         factory = point.load()
     method = adapt(point.name, factory, settings)
-    is_code = inspect.isclass(factory) or inspect.isfunction(factory)
-    source = inspect.getsourcefile(factory) if is_code else None
-    code = digest([Path(source)]) if source else point.value
-    method.fingerprint = f"{code} {method.fingerprint}".strip()
+    method.fingerprint = f"{digest(package_files(point))} {method.fingerprint}".strip()
     return method
+
+
+def package_files(point: EntryPoint) -> list[Path]:
+    """The Python files of the package that a loaded entry point is of, or its module's own."""
+    package = sys.modules[point.module.partition(".")[0]]
+    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
+    if not folders and package.__file__:
+        return [Path(package.__file__)]
+    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def from_file(path: Path, name: str, settings: Settings) -> Method:

@@ -261,6 +261,12 @@ def test_installed_packages_add_methods(custom_file: Path, monkeypatch: pytest.M
     monkeypatch.setattr(registry, "installed", lambda: points)
     assert len(stream(build("theirs", SETTINGS))) == 5
     assert len(stream(build("bound", SETTINGS))) == 5
+    before = [build(name, SETTINGS).fingerprint for name in ("theirs", "bound")]
+    for file in ("net.py", "bound.py"):
+        with (custom_file.parent / file).open("a") as opened:
+            opened.write("# changed")
+    after = [build(name, SETTINGS).fingerprint for name in ("theirs", "bound")]
+    assert all(one != other for one, other in zip(before, after, strict=True))
     with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
         build("broken", SETTINGS)
     with pytest.raises(MethodError, match="did you mean theirs"):
