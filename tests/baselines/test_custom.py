@@ -203,3 +203,4 @@ def test_a_fingerprint_of_a_scene_holds_the_code_too(tmp_path: Path) -> None:
     file.write_text(STREAM.format(output="k, x / 2"))
     after = build(f"{file}:M", SETTINGS).fingerprint_of(SCENE)
     assert before != after and before.endswith(" scene") and after.endswith(" scene")
+    assert build(f"{file}:M+blend", SETTINGS).fingerprint_of(SCENE) == after
