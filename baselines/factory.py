@@ -25,7 +25,7 @@ from .precomputed import PrecomputedFrames
 from .registry import ALIASES, METHODS, network_spec
 from .spec import load
 from .weights.load import ready_network
-from .weights.store import degradation_mismatch
+from .weights.store import mismatch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,7 +91,7 @@ def registered_method(name: str, settings: Settings) -> Method:
     networks = [network for network, _ in ready]
     method = method_of(name, networks, settings, weights_label(labels))
     pairs = zip(spec.networks, labels, strict=True)
-    lines = [degradation_mismatch(network, settings, label) for network, label in pairs]
+    lines = [mismatch(network, settings, label) for network, label in pairs]
     method.mismatch = "; ".join(filter(None, lines)) if spec.kind != "temporal" else ""
     return method
 
