@@ -209,10 +209,10 @@ class CustomSequence(SequenceMeasure):
 def _number(name: str, returned: object) -> float:
     """What a user's code returned. Raises MetricError if it is no number."""
     try:
-        if isinstance(returned, str | bytes):
+        if isinstance(returned, str | bytes | np.complexfloating):  # which `float` would take
             raise TypeError
         return float(returned)  # type: ignore[arg-type]
     except OverflowError as error:
         raise MetricError(f"{name} returned an integer beyond all floats") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last is a tensor's
         raise MetricError(f"{name} returned {type(returned).__name__}, not one number") from error

@@ -55,6 +55,18 @@ def test_infinity_is_for_equal_frames_where_higher_is_better(tmp_path: Path) -> 
     assert find_metric(f"{tmp_path / 'own.py'}:size").definition != size.definition
 
 
+@pytest.mark.parametrize(
+    "value", ["torch.zeros(2)", "torch.tensor(1j)", "np.complex64(2)", "np.zeros(2)", "'1'"]
+)
+def test_what_is_no_single_number_costs_the_metric_its_own_scores(
+    tmp_path: Path, value: str
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(f"import numpy as np, torch\ndef own(a, b):\n    return {value}\n")
+    with pytest.raises(MetricError, match="own returned .*, not one number"):
+        find_metric(f"{file}:own").open("cpu", load)(BLACK, BLACK, "rgb", 0)
+
+
 def test_an_equals_sign_in_a_folders_name_names_no_metric(tmp_path: Path) -> None:
     file = tmp_path / "x=1" / "own.py"
     file.parent.mkdir()
