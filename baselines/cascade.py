@@ -51,6 +51,9 @@ class Cascade(Method):
         self.first.begin(scene)
         self.second.begin(scene)
 
+    def fingerprint_of(self, scene: Scene) -> str:
+        return " ".join(filter(None, (stage.fingerprint_of(scene) for stage in self.stages)))
+
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         between, after = self._times(times)
         dense = Dense(between)

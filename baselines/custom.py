@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -23,6 +24,7 @@ from .method import IsWanted, Method, Outputs, Scene, Settings, WindowMethod, ev
 
 OVERSHOOT = 0.1  # beyond [0, 1], of sharp filters and networks
 FEW_VALUES = 0.01  # of a frame that may lie further out
+SAME_TIME = 1e-6  # of input frames: k + t loses digits of t
 MOST_OBJECTS = 100_000  # that are searched for networks
 HOLDERS = ("__closure__", "__self__", "func", "args", "keywords")  # of functions and partials
 guarded = partial(custom_code.guarded, error=CustomMethodError, passes=MethodError, ours=__file__)
@@ -33,11 +35,17 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     with guarded(f"{point.name} ({point.value})"):
         factory = point.load()
     method = adapt(point.name, factory, settings)
-    is_code = inspect.isclass(factory) or inspect.isfunction(factory)
-    source = inspect.getsourcefile(factory) if is_code else None
-    code = digest([Path(source)]) if source else point.value
-    method.fingerprint = f"{code} {method.fingerprint}".strip()
+    method.fingerprint = f"{digest(package_files(point))} {method.fingerprint}".strip()
     return method
+
+
+def package_files(point: EntryPoint) -> list[Path]:
+    """The Python files of the package that a loaded entry point is of, or its module's own."""
+    package = sys.modules[point.module.partition(".")[0]]
+    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
+    if not folders and package.__file__:
+        return [Path(package.__file__)]
+    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def from_file(path: Path, name: str, settings: Settings) -> Method:
@@ -67,7 +75,7 @@ def adapt(
         inner = factory(settings) if takes_settings(factory) else factory()
         stated = files_digest(getattr(inner, "fingerprint", ""), modules)
         if isinstance(inner, Method) and not isinstance(inner, WindowMethod):
-            method: Method = guard(inner, modules)
+            method: Method = guard(inner, settings, modules)
         elif not callable(inner):
             raise MethodError(f"{name} has no __call__(self, window, times)")
         else:
@@ -76,33 +84,118 @@ def adapt(
     return method
 
 
-def guard(method: Method, modules: CustomModules | None) -> Method:
-    """A user's own `Method`, its functions guarded."""
+def guard(method: Method, settings: Settings, modules: CustomModules | None) -> Method:
+    """A user's own `Method`, its functions guarded and its outputs checked."""
     inner_stream, inner_support, inner_begin = method.stream, method.support, method.begin
+    inner_fingerprint = method.fingerprint_of
+    if not isinstance(getattr(method, "name", None), str):
+        method.name = type(method).__name__
+    method.scale = whole_number(method.name, method, "scale", settings.scale, 1)
 
-    def stream(*arguments: Any, **options: Any) -> Outputs:
+    def stream(
+        frames: Iterable[Tensor], times: Sequence[float], is_wanted: IsWanted = everything
+    ) -> Outputs:
+        height = width = 0
+
+        def measured() -> Iterator[Tensor]:
+            nonlocal height, width
+            for frame in frames:
+                height, width = frame.shape[-2:]
+                yield frame
+
         with guarded(method.name, modules):
-            outputs = iter(inner_stream(*arguments, **options))
+            outputs = iter(inner_stream(measured(), times, is_wanted))
+        before, is_in_range = -1.0, True
         while True:
             with guarded(method.name, modules):
                 output = next(outputs, None)
             if output is None:
                 return
-            yield output
+            time, frame = timed(method.name, output, times, before)
+            shape = 3, method.scale * height, method.scale * width
+            frame = checked(method.name, frame, shape, f"{method.scale} times larger")
+            if is_in_range and (warning := range_warning(method.name, frame)):
+                is_in_range, method.warnings = False, [*method.warnings, warning]
+            before = time
+            yield time, frame
 
     def support(t: float, times: Sequence[float]) -> tuple[int, int]:
         with guarded(method.name, modules):
             return reach(method.name, inner_support(t, times))
 
     def begin(scene: Scene) -> None:
+        method.warnings = ()
         with guarded(method.name, modules):
             inner_begin(scene)
+        method.warnings = [*method.warnings, *rerun_warnings(method.name, modules)]
 
-    for function in (stream, support, begin):
+    def fingerprint_of(scene: Scene) -> str:
+        with guarded(method.name, modules):
+            own = inner_fingerprint(scene)
+        return method.fingerprint if own == method.fingerprint else f"{method.fingerprint} {own}"
+
+    for function in (stream, support, begin, fingerprint_of):
         setattr(method, function.__name__, function)
-    if not isinstance(getattr(method, "name", None), str):
-        method.name = type(method).__name__
     return method
+
+
+def timed(name: str, output: Any, times: Sequence[float], before: float) -> tuple[float, Any]:
+    """What `stream` gave, if that is a frame of a time that was asked for, after that of `before`."""
+    try:
+        time, frame = output
+        time = float(time)
+    except (TypeError, ValueError) as error:
+        raise CustomMethodError(
+            f"{name}: stream gave {type(output).__name__}, not (time, frame)"
+        ) from error
+    if not min(abs(time % 1 - t) for t in (0, 1, *times)) <= SAME_TIME:
+        asked = ", ".join(f"k + {t:g}" for t in times)
+        raise CustomMethodError(
+            f"{name}: stream gave a frame of time {time:g}; asked for is each k{asked and f', {asked}'}"
+        )
+    if time <= before:
+        raise CustomMethodError(
+            f"{name}: stream gave the frame of time {time:g} after that of {before:g}; a method makes "
+            "its frames in the order of time, each once"
+        )
+    return time, frame
+
+
+def checked(name: str, output: Any, shape: tuple[int, ...], meaning: str) -> Tensor:
+    """What a user's method returned, as float32, if that is finite numbers of that shape.
+
+    meaning: of the shape, for the message.
+    """
+    if not isinstance(output, Tensor):
+        raise CustomMethodError(f"{name} returned {type(output).__name__}, not a Tensor")
+    if tuple(output.shape) != shape:
+        raise CustomMethodError(
+            f"{name} returned shape {tuple(output.shape)}, not {shape}: {meaning}"
+        )
+    if not output.is_floating_point():
+        raise CustomMethodError(f"{name} returned {output.dtype}, not floats in [0, 1]")
+    values: Tensor = output.detach().float()
+    if not torch.isfinite(values).all():
+        raise CustomMethodError(f"{name} returned values that are not finite")
+    return values
+
+
+def range_warning(name: str, output: Tensor) -> str:
+    """That an output's values are not in [0, 1], in a line; "" where all but a few are."""
+    outside = (output - 0.5).abs() > 0.5 + OVERSHOOT
+    if outside.float().mean() <= FEW_VALUES:
+        return ""
+    return (
+        f"{name}: values from {output.min():.3g} to {output.max():.3g}, where [0, 1] is expected; "
+        "what lies outside is clipped: are they in 0..255 or -1..1?"
+    )
+
+
+def rerun_warnings(name: str, modules: CustomModules | None) -> list[str]:
+    """That a method's file keeps its state from scene to scene, where it does."""
+    why = modules.rerun_error if modules else ""
+    kept = "what its globals and classes keep goes on to the next"
+    return [f"{name}: its file cannot be run anew for each scene ({why}): {kept}"] if why else []
 
 
 def reach(name: str, value: object) -> tuple[int, int]:
@@ -137,10 +230,11 @@ class CustomMethod(WindowMethod):
         self, name: str, inner: Any, settings: Settings, modules: CustomModules | None = None
     ) -> None:
         self.name, self.inner, self.device = name, inner, torch.device(settings.device)
-        self.modules, self.is_out_of_range = modules, False
+        self.modules, self.is_in_range = modules, True
         self.before = whole_number(name, inner, "before", 0, 0)
         self.after = whole_number(name, inner, "after", 0, 0)
         self.scale = whole_number(name, inner, "scale", settings.scale, 1)
+        self.spatial = bool(getattr(inner, "spatial", False))
         self.weights = str(getattr(inner, "weights", ""))
         self.prepare_networks()
 
@@ -154,13 +248,7 @@ class CustomMethod(WindowMethod):
             network.to(self.device).eval()
 
     def begin(self, scene: Scene) -> None:
-        warnings: list[str] = []
-        if self.modules and self.modules.rerun_error:
-            warnings.append(
-                f"{self.name}: its file cannot be run anew for each scene "
-                f"({self.modules.rerun_error}): what its globals and classes keep goes on to the next"
-            )
-        self.warnings, self.is_out_of_range = warnings, False
+        self.warnings, self.is_in_range = rerun_warnings(self.name, self.modules), True
         if hasattr(self.inner, "begin"):
             with self.guarded():
                 self.inner.begin(scene)
@@ -176,33 +264,13 @@ class CustomMethod(WindowMethod):
         with self.guarded(), evaluation_mode():
             output = self.inner(window.to(self.device), list(times))
         height, width = window.shape[-2:]
-        shape = 1 + len(times), 3, self.scale * height, self.scale * width
-        if not isinstance(output, Tensor):
-            raise MethodError(f"{self.name} returned {type(output).__name__}, not a Tensor")
-        if tuple(output.shape) != shape:
-            raise MethodError(
-                f"{self.name} returned shape {tuple(output.shape)}, not {shape}: the centre frame "
-                f"and one for each of {len(times)} times, {self.scale} times larger"
-            )
-        if not output.is_floating_point():
-            raise MethodError(f"{self.name} returned {output.dtype}, not floats in [0, 1]")
-        output = output.detach().float()
-        if not torch.isfinite(output).all():
-            raise MethodError(f"{self.name} returned values that are not finite")
-        self.check_range(output)
+        number = 0 if self.spatial else len(times)
+        meaning = f"the centre frame and one for each of {number} times, {self.scale} times larger"
+        shape = 1 + number, 3, self.scale * height, self.scale * width
+        output = checked(self.name, output, shape, meaning)
+        if self.is_in_range and (warning := range_warning(self.name, output)):
+            self.is_in_range, self.warnings = False, [*self.warnings, warning]
         return output
-
-    def check_range(self, output: Tensor) -> None:
-        """Adds a warning, one a scene, if the values are not in [0, 1]."""
-        outside = (output - 0.5).abs() > 0.5 + OVERSHOOT
-        if not self.is_out_of_range and outside.float().mean() > FEW_VALUES:
-            self.is_out_of_range = True
-            low, high = output.min(), output.max()
-            warning = (
-                f"{self.name}: values from {low:.3g} to {high:.3g}, where [0, 1] is expected; what "
-                "lies outside is clipped: are they in 0..255 or -1..1?"
-            )
-            self.warnings = [*self.warnings, warning]
 
     def guarded(self) -> AbstractContextManager[None]:
         return guarded(self.name, self.modules)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,7 @@ def export_onnx(
         )
     if method.device.type != "cpu" or method.precision != "fp32":
         raise MethodError(f"{method.name}: build it for the CPU in fp32 to export it")
+    times = () if method.spatial else times
     if isinstance(method, WindowMethod):
         frames = method.before + 1 + method.after
     graph = _Graph(method, times).eval()
@@ -72,7 +75,12 @@ def export_onnx(
     traced, other = (torch.rand(frames, 3, *size, generator=seed) for seed in seeds)
     with atomic_write(out) as temporary:
         try:
-            with reference_kernels(), torch.no_grad(), warnings.catch_warnings(action="ignore"):
+            with (
+                reference_kernels(),
+                torch.no_grad(),
+                warnings.catch_warnings(action="ignore"),
+                redirect_stdout(io.StringIO()),  # where the exporter prints graphs that fail
+            ):
                 expected = graph(other).numpy()
                 torch.onnx.export(
                     graph,
@@ -84,11 +92,12 @@ def export_onnx(
                     dynamo=False,
                 )
             model = onnx.load(temporary)
-            about = {"method": method.name, "weights": method.weights}
-            about["times"] = ", ".join(map(str, times))
-            onnx.helper.set_model_props(
-                model, {f"stvt.{key}": value for key, value in about.items()}
-            )
+            about = {
+                "stvt.method": method.name,
+                "stvt.weights": method.weights,
+                "stvt.times": ", ".join(map(str, times)),
+            }
+            onnx.helper.set_model_props(model, about)
             onnx.save(model, temporary)
             options = runtime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()

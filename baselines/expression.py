@@ -175,15 +175,24 @@ def code_files(specs: Iterable[str]) -> list[str]:
 
 
 def components(what: str) -> list[str]:
-    """The methods of a composition; a + in the name of a file is none.
+    """The methods of a composition; a + in the path of a file that is there is none.
 
-    >>> components("bicubic+a+b.py:Mine")
-    ['bicubic', 'a', 'b.py:Mine']
+    >>> components("bicubic+net.py:Mine")
+    ['bicubic', 'net.py:Mine']
     """
-    file = FILE.fullmatch(what)
-    if file and Path(os.path.expanduser(file["file"])).is_file():
-        return [what]
-    return [name.strip() for name in what.split("+")]
+    parts, names = what.split("+"), list[str]()
+    while parts:
+        ends = range(len(parts), 1, -1)
+        end = next((end for end in ends if _is_file("+".join(parts[:end]).strip())), 1)
+        names.append("+".join(parts[:end]).strip())
+        parts = parts[end:]
+    return names
+
+
+def _is_file(name: str) -> bool:
+    """Whether a name is FILE.py:Class of a file that is there."""
+    file = FILE.fullmatch(name)
+    return bool(file and Path(os.path.expanduser(file["file"])).is_file())
 
 
 def check_composition(label: str, names: Sequence[str]) -> None:

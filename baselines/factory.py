@@ -25,7 +25,7 @@ from .precomputed import PrecomputedFrames
 from .registry import ALIASES, METHODS, network_spec
 from .spec import load
 from .weights.load import ready_network
-from .weights.store import degradation_mismatch
+from .weights.store import mismatch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ def build(spec: str, settings: Settings, *, larger: bool = False, new: bool = Fa
         raise MethodError(f"{label} makes no larger frames; write bicubic+{what} or another before")
     if larger and method.scale != settings.scale:
         raise MethodError(f"{label} enlarges by {method.scale}, not by {settings.scale}")
-    if new and len(names) == 1 and names[0] in METHODS and METHODS[names[0]].kind == "spatial":
+    if new and method.spatial:
         raise MethodError(f"{label} makes no new frames; write {what}+blend or another after it")
     return method
 
@@ -91,7 +91,7 @@ def registered_method(name: str, settings: Settings) -> Method:
     networks = [network for network, _ in ready]
     method = method_of(name, networks, settings, weights_label(labels))
     pairs = zip(spec.networks, labels, strict=True)
-    lines = [degradation_mismatch(network, settings, label) for network, label in pairs]
+    lines = [mismatch(network, settings, label) for network, label in pairs]
     method.mismatch = "; ".join(filter(None, lines)) if spec.kind != "temporal" else ""
     return method
 

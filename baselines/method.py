@@ -112,6 +112,7 @@ class Method(ABC):
 
     name:    as in tables.
     scale:   how many times larger the outputs are than the inputs.
+    spatial: whether it makes no frames between, whatever times are asked for.
     weights: "" for a method without any, "untrained", or the sha256 of the file.
     stages:  the methods that it is made of (itself, unless a composition).
     fingerprint: changes when what it computes may have changed otherwise (a user's file, say).
@@ -127,6 +128,7 @@ class Method(ABC):
 
     name: str
     scale: int
+    spatial: bool = False
     weights: str = ""
     fingerprint: str = ""
     seconds: float = 0.0
@@ -204,12 +206,10 @@ class WindowMethod(Method):
     """A method that is a function of a few neighbouring frames: the usual case.
 
     before, after: how many neighbours of the centre frame the window holds.
-    spatial: whether it makes no frames between, whatever times are asked for.
     """
 
     before: int = 0
     after: int = 0
-    spatial: bool = False
 
     @abstractmethod
     def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:

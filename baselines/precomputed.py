@@ -110,11 +110,7 @@ class PrecomputedFrames(Method):
         ]
         self.check([index for _, index in outputs], scene)
         for time, index in outputs:
-            notes: set[str] = set()
-            frame = read_precomputed(self.files[index], self.name, notes)
-            lines = (f"{self.name}: {self.files[index].parent}: {note}" for note in sorted(notes))
-            self.warnings += [line for line in lines if line not in self.warnings]
-            pixels = torch.from_numpy(frame)
+            pixels = torch.from_numpy(read_precomputed(self.files[index], self.name))
             yield time, pixels.permute(2, 0, 1).float() / 255
 
     def index(self, time: float, scene: Scene) -> int:
@@ -127,7 +123,10 @@ class PrecomputedFrames(Method):
         return index
 
     def check(self, wanted: Sequence[int], scene: Scene) -> None:
-        """Before anything is scored: that every wanted frame is there and of the right size."""
+        """Before anything is scored: that every wanted frame is there and of the right size.
+
+        Adds a warning of what reading does to the first, as to leave out its alpha.
+        """
         folder = self.folder_of(scene)
         missing = [index for index in wanted if index not in self.files]
         if missing:
@@ -145,6 +144,10 @@ class PrecomputedFrames(Method):
                     f"{self.name}: {self.files[index]} is {width}x{height}, the scene's frames are "
                     f"{scene.width}x{scene.height}"
                 )
+        notes: set[str] = set()
+        if wanted:
+            read_precomputed(self.files[wanted[0]], self.name, notes)
+        self.warnings += [f"{self.name}: {folder}: {note}" for note in sorted(notes)]
 
     def observe(self, index: int, restored: Frame, gt: Frame) -> None:
         """Takes frames as they are scored, so that `check_shift` need not read them again."""
@@ -178,12 +181,16 @@ class PrecomputedFrames(Method):
     def _samples(self, scene: Scene) -> list[list[int]]:
         """The frames that are compared for a shift: some input frames, and some new ones.
 
-        Each kind by itself: new frames that repeat the one before are rightly nearest to that.
+        Each kind by itself: new frames that repeat the one before are rightly nearest to that. Files
+        of another size are left out: only those that are scored need be right.
         """
         usable = [index for index in range(1, scene.frames - 1) if index in self.files]
         given = [index for index in usable if index % scene.step == 0]
         new = [index for index in usable if index % scene.step]
-        return [kind[:: -(-len(kind) // SAMPLES)] for kind in (given, new) if kind]
+        kinds = [kind[:: -(-len(kind) // SAMPLES)] for kind in (given, new) if kind]
+        size = scene.height, scene.width
+        fitting = ([i for i in kind if file_size(self.files[i]) == size] for kind in kinds)
+        return [kind for kind in fitting if kind]
 
     def _errors(self, indexes: Sequence[int]) -> dict[int, float]:
         """The squared error of frames i to truth i + offset, by the offset."""
@@ -242,6 +249,14 @@ def numbered(files: Sequence[Path], folder: Path) -> dict[int, Path]:
             )
         by_number[number] = file
     return by_number
+
+
+def file_size(file: Path) -> tuple[int, int] | None:
+    """Height and width of a picture, None for a file that cannot be read: it may not be wanted."""
+    try:
+        return picture_size(file, MethodError)
+    except MethodError:
+        return None
 
 
 def read_precomputed(file: Path, name: str, notes: set[str] | None = None) -> Frame:

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 import re
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,9 @@ guarded = partial(custom_code.guarded, error=MetricError, passes=MetricError, ou
 def from_file(spec: str) -> Metric:
     """The metric of NAME=FILE.py:function, or of FILE.py:function, which is called as it is there."""
     place, _, function = spec.rpartition(":")
-    name, _, file = place.rpartition("=")
+    name, equals, file = place.partition("=")
+    if not equals or re.search(r"[/\\]", name):  # an = in the name of a folder
+        name, file = "", place
     opener = FromFile(name or function, os.path.abspath(os.path.expanduser(file)), function)
     modules, loaded = opener.load()
     return _described(opener.name, loaded, modules.digest(), modules, opener, spec)
@@ -40,9 +43,17 @@ def from_entry_point(point: EntryPoint) -> Metric:
     """The metric of an installed package."""
     opener = FromPackage(point.name, point.value)
     _, function = opener.load()
-    source = inspect.getsourcefile(function) if inspect.isfunction(function) else None
-    version = digest([Path(source)]) if source else point.value
+    version = digest(package_files(point))
     return _described(point.name, function, version, None, opener, point.name)
+
+
+def package_files(point: EntryPoint) -> list[Path]:
+    """The Python files of the package that a loaded entry point is of, or its module's own."""
+    package = sys.modules[point.module.partition(".")[0]]
+    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
+    if not folders and package.__file__:
+        return [Path(package.__file__)]
+    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def _described(
@@ -198,10 +209,10 @@ class CustomSequence(SequenceMeasure):
 def _number(name: str, returned: object) -> float:
     """What a user's code returned. Raises MetricError if it is no number."""
     try:
-        if isinstance(returned, str | bytes):
+        if isinstance(returned, str | bytes | np.complexfloating):  # which `float` would take
             raise TypeError
         return float(returned)  # type: ignore[arg-type]
     except OverflowError as error:
         raise MetricError(f"{name} returned an integer beyond all floats") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last is a tensor's
         raise MetricError(f"{name} returned {type(returned).__name__}, not one number") from error

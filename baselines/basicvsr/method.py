@@ -36,6 +36,7 @@ class BasicVsrMethod(SingleNetwork[BasicVSR, CachedFrame]):
     """
 
     scale = 4
+    spatial = True
     whole_sequence = True
     swaps = SWAPS
     tiled = False

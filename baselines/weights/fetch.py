@@ -28,9 +28,11 @@ from .store import (
     expected,
     find_weights,
     is_hub_file,
+    is_safetensors,
     is_stored,
     local_file,
     read_record,
+    stated_network,
     weight_names,
     weight_overrides,
     weights_folder,
@@ -165,7 +167,10 @@ def add_weights(
     if network is None:
         sha256 = sha256_of(file)
         published = (one.network for one in CHECKPOINTS.values() if one.sha256 == sha256)
-        network = next(published, None) or detect(state := read_state(file, "add"))
+        network = next(published, None)
+    if network is None:
+        state = read_state(file, "add")
+        network = stated_network(file) or detect(state)
         if network is None:
             raise MethodError(
                 f"{file} is of no network known here ({', '.join(NETWORKS)}); it holds "
@@ -248,9 +253,7 @@ def _own_file_name(network: str, file: Path, sha256: str) -> str:
             return entry.file
     if not network_spec(network).own_file_name:
         return published[0].file
-    with file.open("rb") as opened:
-        safe = opened.read(9)[8:] == b"{"
-    return f"{network}.safetensors" if safe else f"{network}.pth"
+    return f"{network}.safetensors" if is_safetensors(file) else f"{network}.pth"
 
 
 def _check_archive(file: Path) -> None:

@@ -17,7 +17,7 @@ from stvt.core.formatting import LONGEST, plain
 
 from ..errors import MethodError
 from ..method import Settings
-from ..registry import network, network_spec
+from ..registry import checkpoint, network, network_spec
 from ..spec import load
 from .read import State, read_state
 from .store import find_weights, read_record
@@ -42,8 +42,19 @@ def ready_network(name: str, settings: Settings) -> tuple[nn.Module, str]:
 
 
 def published_network(name: str) -> nn.Module:
-    """A network with the weights that are kept for it; MethodError, with what to do, if none are."""
-    return load_network(name, find_weights(name, Settings()))[0]
+    """The network of that name with its published weights.
+
+    Raises MethodError, with what to do, if they are not here, or others are in their place: scores
+    name the published ones.
+    """
+    file = find_weights(name, Settings())
+    network, sha256 = load_network(name, file)
+    if not sha256.startswith(checkpoint(name).sha256):
+        raise MethodError(
+            f"{name}: {file} is another file than the published one; put that in its place with "
+            f"`stvt weights fetch {name} --renew`"
+        )
+    return network
 
 
 def load_network(

@@ -200,31 +200,54 @@ def trained_on(file: Path, sha256: str) -> str:
     for entry in CHECKPOINTS.values():
         if entry.sha256 and sha256.startswith(entry.sha256):
             return entry.degradation
-    if file.suffix != ".safetensors":
-        return ""
-    with safe_open(file, "numpy") as opened:
-        about = (opened.metadata() or {}).get("stvt", "")
-    trained = re.search(r", ([A-Z+]+)x\d$", about)  # as `stvt train` and `weights join` leave it
+    trained = re.search(r", ([A-Z+]+)x\d$", _about(file))
     return trained[1] if trained else ""
 
 
-def degradation_mismatch(network: str, settings: Settings, sha256: str) -> str:
-    """That a network's weights were trained on another degradation than the inputs', in a line."""
-    if not settings.degradation or sha256 == "untrained":
+def stated_network(file: Path) -> str:
+    """The network that weights of `stvt train` say that they are of; "" for all others.
+
+    Some have the names and shapes of another: `stvun-s-unaligned` those of `stvun-s`.
+    """
+    name = _about(file).partition(",")[0]
+    return name if name in NETWORKS else ""
+
+
+def _about(file: Path) -> str:
+    """What `stvt train` and `weights join` leave in a file: "stvun-s, stage joint, ..., BDx4"."""
+    if not is_safetensors(file):
         return ""
-    trained = trained_on(find_weights(network, settings), sha256)
-    if trained in ("", settings.degradation):
+    with safe_open(file, "numpy") as opened:
+        return str((opened.metadata() or {}).get("stvt", ""))
+
+
+def is_safetensors(file: Path) -> bool:
+    """Whether a file of weights is of safetensors, by its content."""
+    with file.open("rb") as opened:
+        return opened.read(9)[8:] == b"{"
+
+
+def mismatch(network: str, settings: Settings, sha256: str) -> str:
+    """What a network's weights are of, or were trained on, where the run has another, in a line."""
+    if sha256 == "untrained":
         return ""
-    better = [
-        name
-        for name, entry in CHECKPOINTS.items()
-        if (entry.network, entry.degradation) == (network, settings.degradation)
-    ]
-    there = f" (for these: `stvt weights fetch {better[0]}`)" if better else ""
-    return (
-        f"{network}: its weights were trained on {trained} frames, and these are "
-        f"{settings.degradation}{there}"
-    )
+    file = find_weights(network, settings)
+    lines = []
+    if (stated := stated_network(file)) not in ("", network):
+        lines.append(f"{network}: its weights say that they are of {stated}")
+    trained = trained_on(file, sha256)
+    if settings.degradation and trained not in ("", settings.degradation):
+        better = [
+            name
+            for name, entry in CHECKPOINTS.items()
+            if (entry.network, entry.degradation) == (network, settings.degradation)
+        ]
+        there = f" (for these: `stvt weights fetch {better[0]}`)" if better else ""
+        lines.append(
+            f"{network}: its weights were trained on {trained} frames, and these are "
+            f"{settings.degradation}{there}"
+        )
+    return "; ".join(lines)
 
 
 def _how_to_get(network: str) -> str:

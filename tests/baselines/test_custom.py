@@ -145,3 +145,62 @@ def test_a_file_of_weights_goes_to_the_only_network(tmp_path: Path, spec: str) -
         load_method(spec, {"edvr_s": tmp_path / "none.pth"})
     with pytest.raises(MethodError, match="say whose"):
         load_method("bicubic+blend", tmp_path / "none.pth")
+
+
+STREAM = """
+from stvt.baselines.method import Method
+import torch
+
+class M(Method):
+    def support(self, t, times):
+        return 0, 1
+    def fingerprint_of(self, scene):
+        return scene.name
+    def stream(self, frames, times, is_wanted):
+        for k, frame in enumerate(frames):
+            x = frame.repeat_interleave(4, 1).repeat_interleave(4, 2)
+            yield {output}
+"""
+
+
+@pytest.mark.parametrize(
+    "output,said",
+    [
+        ("k, x[None]", r"returned shape \(1, 3, 16, 16\), not \(3, 16, 16\): 4 times larger"),
+        ("k, (255 * x).byte()", r"returned torch.uint8, not floats in \[0, 1\]"),
+        ("k, x.numpy()", "returned ndarray, not a Tensor"),
+        ("k, x / 0", "returned values that are not finite"),
+        ("x", r"stream gave Tensor, not \(time, frame\)"),
+        ("k + 0.2, x", r"stream gave a frame of time 0.2; asked for is each k, k \+ 0.5"),
+        ("0, x", "stream gave the frame of time 0 after that of 0"),
+    ],
+)
+def test_what_a_method_with_a_stream_of_its_own_gives_is_checked(
+    tmp_path: Path, output: str, said: str
+) -> None:
+    (tmp_path / "m.py").write_text(STREAM.format(output=output))
+    method = build(f"{tmp_path / 'm.py'}:M", SETTINGS)
+    with pytest.raises(CustomMethodError, match=said):
+        list(method.stream([torch.ones(3, 4, 4)] * 2, [0.5]))
+
+
+def test_a_stream_beyond_0_to_1_is_warned_of_and_its_scale_is_the_runs(tmp_path: Path) -> None:
+    file = tmp_path / "m.py"
+    file.write_text(STREAM.format(output="k, 2 * x - 1"))
+    method = build(f"{file}:M", SETTINGS, larger=True)
+    method.begin(SCENE)
+    assert method.scale == 4 and [k for k, _ in method.stream([torch.zeros(3, 4, 4)] * 2, [])] == [
+        0,
+        1,
+    ]
+    assert len(method.warnings) == 1 and "values from -1 to -1" in method.warnings[0]
+
+
+def test_a_fingerprint_of_a_scene_holds_the_code_too(tmp_path: Path) -> None:
+    file = tmp_path / "m.py"
+    file.write_text(STREAM.format(output="k, x"))
+    before = build(f"{file}:M", SETTINGS).fingerprint_of(SCENE)
+    file.write_text(STREAM.format(output="k, x / 2"))
+    after = build(f"{file}:M", SETTINGS).fingerprint_of(SCENE)
+    assert before != after and before.endswith(" scene") and after.endswith(" scene")
+    assert build(f"{file}:M+blend", SETTINGS).fingerprint_of(SCENE) == after

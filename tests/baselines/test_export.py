@@ -37,6 +37,7 @@ def test_edvr_s_is_exported_by_the_command(
     frames = torch.rand(method.before + 1 + method.after, 3, 16, 20)
     outputs, about = run(out, frames)
     assert outputs.shape == (1, 3, 64, 80) and about["stvt.weights"] == method.weights
+    assert about["stvt.times"] == ""
     torch.testing.assert_close(outputs, method(frames, []), rtol=0, atol=1e-4)
 
 
@@ -77,13 +78,14 @@ class OutsideTorch(WindowMethod):
         return window * float(window.mean()) + torch.from_numpy(np.flip(window.numpy()).copy())
 
 
-@pytest.mark.parametrize("method", ["bicubic+flow", OutsideTorch()])
+@pytest.mark.parametrize("method", ["bicubic+flow", "bicubic", OutsideTorch()])
 def test_what_cannot_be_exported_is_one_line_and_leaves_no_file(
-    method: str | WindowMethod, tmp_path: Path
+    method: str | WindowMethod, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(MethodError, match="to ONNX") as caught:
         stvt.export(method, size=(8, 8), out=tmp_path / "a.onnx")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+    assert capsys.readouterr() == ("", "")
 
 
 def test_without_the_extra_it_is_named(

@@ -88,6 +88,32 @@ def test_a_frame_of_another_size_is_named_before_any_is_scored(tmp_path: Path) -
         next(iter(method.stream([], [0.5])))
 
 
+def test_files_that_are_not_scored_may_be_of_another_size(tmp_path: Path) -> None:
+    method = begun(write(tmp_path, range(7)))
+    for index in range(0, 7, 2):  # the input frames, small as they were given
+        Image.fromarray(truth(index)[::4, ::4]).save(tmp_path / f"{index:08}.png")
+    method.begin(SCENE)
+    assert [time for time, _ in method.stream([], [0.5], lambda time: time % 1 > 0)] == [
+        0.5,
+        1.5,
+        2.5,
+    ]
+    method.check_shift(truth)
+    assert method.warnings == []
+
+
+def test_alpha_that_is_left_out_is_said_before_frames_are_scored(tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    for index in range(7):
+        write(folder, range(index, index + 1))
+        frame = Image.open(folder / f"{index:08}.png")
+        frame.putalpha(200)
+        frame.save(folder / f"{index:08}.png")
+    method = begun(tmp_path)
+    method.check(range(7), SCENE)  # as evaluation does, which then reads the files itself
+    assert method.warnings == [f"mine: {folder}: alpha: composited over black"]
+
+
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     method = begun(write(tmp_path, range(7)))
     (tmp_path / "00000002.png").write_text("no picture")

@@ -18,6 +18,7 @@ from stvt.baselines import (
     network,
     parse_methods,
     registry,
+    with_absolute_paths,
 )
 from stvt.baselines.cascade import Cascade
 from stvt.baselines.method import Method, Settings
@@ -175,6 +176,31 @@ def test_a_plus_in_a_folders_name_is_no_composition(custom_file: Path) -> None:
     assert build(f"x={custom_file.rename(folder / 'net.py')}:Mine", SETTINGS).name == "x"
 
 
+def test_a_plus_in_the_working_folder_splits_no_path(
+    custom_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = custom_file.parent / "c++"
+    folder.mkdir()
+    custom_file = custom_file.rename(folder / "net.py")
+    monkeypatch.chdir(folder)
+    spec = with_absolute_paths("m=bicubic+net.py:Middle")  # as other processes are given it
+    assert spec == f"m=bicubic+{custom_file}:Middle"
+    assert [one.scale for one in build(spec, SETTINGS).stages] == [4, 1]
+    assert [one.scale for one in build(f"{custom_file}:Mine + blend", SETTINGS).stages] == [4, 1]
+
+
+def test_a_class_that_makes_no_new_frames_may_say_so(custom_file: Path) -> None:
+    spatial = CUSTOM.replace("class Mine:", "class Mine:\n    spatial = True")
+    custom_file.write_text(
+        spatial.replace(", *((1 - t) * window[0] + t * window[1] for t in times)", "")
+    )
+    spec = f"{custom_file}:Mine"
+    assert [time for time, _ in stream(build(spec, SETTINGS))] == [0, 1, 2]
+    assert len(stream(build(f"{spec}+blend", SETTINGS))) == 5
+    with pytest.raises(MethodError, match="Mine makes no new frames; write .*Mine.blend"):
+        build(spec, SETTINGS, new=True)
+
+
 @pytest.mark.parametrize(
     "result,said",
     [
@@ -235,6 +261,12 @@ def test_installed_packages_add_methods(custom_file: Path, monkeypatch: pytest.M
     monkeypatch.setattr(registry, "installed", lambda: points)
     assert len(stream(build("theirs", SETTINGS))) == 5
     assert len(stream(build("bound", SETTINGS))) == 5
+    before = [build(name, SETTINGS).fingerprint for name in ("theirs", "bound")]
+    for file in ("net.py", "bound.py"):
+        with (custom_file.parent / file).open("a") as opened:
+            opened.write("# changed")
+    after = [build(name, SETTINGS).fingerprint for name in ("theirs", "bound")]
+    assert all(one != other for one, other in zip(before, after, strict=True))
     with pytest.raises(MethodError, match="broken .nowhere:Mine.: ModuleNotFoundError"):
         build("broken", SETTINGS)
     with pytest.raises(MethodError, match="did you mean theirs"):

@@ -53,3 +53,39 @@ def test_infinity_is_for_equal_frames_where_higher_is_better(tmp_path: Path) -> 
     assert size.open("cpu", load)(BLACK, BLACK, "rgb", 2) == 4
     (tmp_path / "weights").write_text("others")
     assert find_metric(f"{tmp_path / 'own.py'}:size").definition != size.definition
+
+
+@pytest.mark.parametrize(
+    "value", ["torch.zeros(2)", "torch.tensor(1j)", "np.complex64(2)", "np.zeros(2)", "'1'"]
+)
+def test_what_is_no_single_number_costs_the_metric_its_own_scores(
+    tmp_path: Path, value: str
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(f"import numpy as np, torch\ndef own(a, b):\n    return {value}\n")
+    with pytest.raises(MetricError, match="own returned .*, not one number"):
+        find_metric(f"{file}:own").open("cpu", load)(BLACK, BLACK, "rgb", 0)
+
+
+def test_an_equals_sign_in_a_folders_name_names_no_metric(tmp_path: Path) -> None:
+    file = tmp_path / "x=1" / "own.py"
+    file.parent.mkdir()
+    file.write_text("def same(a, b):\n    return float((a == b).all())\n")
+    assert find_metric(f"{file}:same").name == "same"
+    assert find_metric(f"mine={file}:same").name == "mine"
+
+
+def test_a_package_that_changed_anywhere_is_another_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "metric_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .inner import same\n")
+    (package / "inner.py").write_text("def same(a, b):\n    return factor(a)\n")
+    (package / "parts.py").write_text("factor = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("same", "metric_package:same", "stvt.metrics")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    before = find_metric("same").definition
+    (package / "parts.py").write_text("factor = 2")
+    assert find_metric("same").definition != before

@@ -53,6 +53,16 @@ def test_without_its_weights_one_line_says_how_to_get_them(
     )
 
 
+def test_other_weights_in_the_place_of_the_published_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STVT_HOME", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    torch.save(made_up("alex").state_dict(), tmp_path / "weights" / "lpips-443c5bc3.ckpt")
+    with pytest.raises(MethodError, match="is another file than the published one"):
+        METRICS["lpips"].open("cpu", published_network)  # whose definition names the hash
+
+
 def test_equal_frames_have_no_distance_and_the_rest_have() -> None:
     assert measure()(frame(1), frame(1), "rgb", 0) == 0
     assert measure()(frame(1), frame(2), "rgb", 0) > 0.01

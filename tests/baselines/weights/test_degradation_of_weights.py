@@ -74,6 +74,23 @@ def test_weights_of_a_training_know_their_degradation(tmp_path: Path) -> None:
     assert trained_on(file, sha256_of(file)) == ""
 
 
+def test_weights_of_a_training_know_their_network_where_another_has_its_shapes(
+    home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.safetensors"
+    state = baselines.network("stvun-s-unaligned").state_dict()
+    write_weights(file, state, "stvun-s-unaligned, stage joint, after 5 steps, BDx4")
+    assert baselines.add_weights(file).network == "stvun-s-unaligned"
+    said = build("stvun-s", Settings(degradation="BD", weights={"stvun-s": file})).mismatch
+    assert said == "stvun-s: its weights say that they are of stvun-s-unaligned"
+    assert build("stvun-s-unaligned", Settings(degradation="BD")).mismatch == ""
+
+
+def test_a_pth_under_the_name_of_safetensors_is_read_by_its_content(tmp_path: Path) -> None:
+    file = saved(baselines.network("edvr-s").state_dict(), tmp_path / "mine.safetensors")
+    assert build("edvr-s", Settings(degradation="BD", weights={"edvr-s": file})).mismatch == ""
+
+
 def test_joined_weights_know_the_degradations_of_all_their_parts(tmp_path: Path) -> None:
     state = baselines.network("edvr-s").state_dict()
     parts = [tmp_path / f"{kind}.safetensors" for kind in ("BI", "BD", "unknown")]
