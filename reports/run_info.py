@@ -208,6 +208,11 @@ class RunInfo:
         return f"{what} ({self.date})" if self.date else what
 
     @property
+    def incomplete(self) -> int:
+        """How many units, a scene by a method, lack scores of any metric."""
+        return len({(one.dataset, one.scene, one.method) for one in self.failures})
+
+    @property
     def common_frames(self) -> bool:
         """Whether all methods were scored on the same frames."""
         return self.protocol.get("common_frames") != "off"

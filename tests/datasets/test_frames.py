@@ -66,7 +66,6 @@ def test_two_sequences_in_one_folder_are_a_fault() -> None:
     assert numbering_fault([*masks[::2], Path("im1_mask.png"), Path("cover.png")]) is None
 
 
-
 def test_names_without_a_pattern_have_no_missing_numbers() -> None:
     assert numbering_fault([Path("autumn.png"), Path("spring.png")]) is None
 
