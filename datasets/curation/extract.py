@@ -256,11 +256,15 @@ def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -
 
 
 def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
-    """The part of a frame within `crop`, scaled down by areas to (height, width)."""
+    """The part of a frame within `crop`, scaled down by areas to (height, width).
+
+    Of one row or column more than an even number nothing is scaled: that would blur every frame.
+    """
     if crop is not None:
         frame = frame[crop.top : crop.bottom, crop.left : crop.right]
-    if frame.shape[:2] == size:
-        return np.ascontiguousarray(frame)
+    height, width = size
+    if frame.shape[0] - height in (0, 1) and frame.shape[1] - width in (0, 1):
+        return np.ascontiguousarray(frame[:height, :width])
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 

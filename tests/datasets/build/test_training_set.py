@@ -88,6 +88,17 @@ def test_black_borders_are_cut_off(tmp_path: Path) -> None:
     )
 
 
+def test_of_an_odd_size_one_row_and_column_are_cut_off_and_nothing_is_resampled(
+    tmp_path: Path,
+) -> None:
+    frames = film(24, side=97)
+    write_video(tmp_path / "in" / "a.mkv", frames)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (clip,) = manifest(tmp_path)["clips"]
+    stored = open_clip(tmp_path / "set" / clip["file"]).read(range(24))
+    np.testing.assert_array_equal(stored, frames[:, :96, :96])
+
+
 def test_of_clips_that_look_alike_in_two_videos_one_stays(tmp_path: Path) -> None:
     frames = film(24)
     smaller = np.stack([cv2.resize(f, (80, 80), interpolation=cv2.INTER_AREA) for f in frames])
