@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,16 @@ def test_of_an_odd_size_one_row_and_column_are_cut_off_and_nothing_is_resampled(
     (clip,) = manifest(tmp_path)["clips"]
     stored = open_clip(tmp_path / "set" / clip["file"]).read(range(24))
     np.testing.assert_array_equal(stored, frames[:, :96, :96])
+
+
+@pytest.mark.parametrize(("frames", "clips"), [(40, [40]), (47, [47]), (50, [25, 25])])
+def test_no_clip_is_shorter_than_was_asked_for(
+    frames: int, clips: list[int], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film(frames))
+    settings = replace(SETTINGS, min_frames=24)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=settings)
+    assert [clip["frames"] for clip in manifest(tmp_path)["clips"]] == clips
 
 
 def test_of_clips_that_look_alike_in_two_videos_one_stays(tmp_path: Path) -> None:
