@@ -259,8 +259,9 @@ def _table(results: list[Result]) -> Table:
     scores = {
         kind: {r.method: s for r in results for s in r.scores if s.kind == kind} for kind in kinds
     }
-    frames = {result.method: result.frames for result in results}
-    most = max(frames.values())
+    most = max(result.frames for result in results)
+    # Of scores of whole scenes alone no number of frames is known.
+    frames = {result.method: result.frames or most for result in results}
     places = {}
     for kind, of in scores.items():
         over = {(frames[method], score.identical) for method, score in of.items()}
@@ -274,7 +275,8 @@ def _table(results: list[Result]) -> Table:
             _cell(of[method], places[kind].get(method)) if method in of else EMPTY
             for kind, of in scores.items()
         ]
-        notes = (f"Over {result.frames} frames, others {most}.",) if result.frames < most else ()
+        own = frames[method]
+        notes = (f"Over {own} frames, others {most}.",) if own < most else ()
         where = (f"Median on {result.conditions}.",) if result.conditions else ()
         cost = [
             Cell(result.parameters, count(result.parameters)),

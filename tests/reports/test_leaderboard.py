@@ -195,6 +195,8 @@ def test_means_over_other_numbers_of_frames_have_no_places() -> None:
     more = replace(one, method="bilinear", frames=11)
     assert "**" in leaderboard_text([one, replace(more, frames=9)])
     assert "**" not in (text := leaderboard_text([one, more])) and "Over 9 frames" in text
+    # Scores of whole scenes alone: of how many frames is not known.
+    assert "Over" not in leaderboard_text([one, replace(more, frames=0)])
 
 
 def test_html_and_markdown_have_the_same_rows(
