@@ -98,12 +98,16 @@ class MetricInfo:
 
 
 DECLARED = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")  # known by their names
+DISTANCES = ("lpips", "lpips-vgg", "dists", "tlpips", "tof", "ewarp")  # lower is better
 
 
 def declared(metric: str) -> MetricInfo:
-    """What is known of a metric by its name: runs and results of earlier versions say no more."""
-    distance = metric in DECLARED[2:]
-    return MetricInfo(not distance, "dB" if metric == "psnr" else "")
+    """What is known of a metric by its name, where nothing else says it, as of scores of one's own.
+
+    >>> declared("tof").better, declared("vmaf").better
+    ('low', 'high')
+    """
+    return MetricInfo(metric not in DISTANCES, "dB" if metric == "psnr" else "")
 
 
 @dataclass(frozen=True)
