@@ -29,10 +29,10 @@ class DegradationMatch:
     residuals: dict[str, float]
 
     @property
-    def kind(self) -> str | None:
-        """The degradation that they are of, None if of none that is known."""
-        nearest = min(self.residuals, key=self.residuals.__getitem__)
-        return nearest if self.residuals[nearest] < SAME else None
+    def kinds(self) -> list[str]:
+        """The degradations that they may be of: several where the frames are too plain to tell."""
+        equal = [kind for kind, residual in self.residuals.items() if not residual]
+        return equal or [kind for kind, residual in self.residuals.items() if residual < SAME]
 
     def __str__(self) -> str:
         """The finding with its evidence.
@@ -41,14 +41,18 @@ class DegradationMatch:
         'BI x4 (residual 0.31 of 255; BDC 3.40, BD 11.20)'
         >>> str(DegradationMatch(4, {"BD": 11.2, "BI": 2.0, "BDC": 3.4}))
         'none of BD, BI, BDC at x4 (residuals: BI 2.00, BDC 3.40, BD 11.20 of 255)'
+        >>> str(DegradationMatch(4, {"BD": 0.0, "BI": 0.0, "BDC": 0.0}))
+        'BD or BI or BDC x4, too plain to tell (residuals: BD 0.00, BI 0.00, BDC 0.00 of 255)'
         """
         near = sorted(self.residuals.items(), key=lambda item: item[1])
         each = [f"{kind} {residual:.2f}" for kind, residual in near]
-        if self.kind is None:
-            names = ", ".join(self.residuals)
-            return f"none of {names} at x{self.scale} (residuals: {', '.join(each)} of 255)"
-        residual, others = near[0][1], ", ".join(each[1:])
-        return f"{self.kind} x{self.scale} (residual {residual:.2f} of 255; {others})"
+        if len(self.kinds) == 1:
+            residual, others = near[0][1], ", ".join(each[1:])
+            return f"{self.kinds[0]} x{self.scale} (residual {residual:.2f} of 255; {others})"
+        what = f"{' or '.join(self.kinds)} x{self.scale}, too plain to tell"
+        if not self.kinds:
+            what = f"none of {', '.join(self.residuals)} at x{self.scale}"
+        return f"{what} (residuals: {', '.join(each)} of 255)"
 
 
 def match_degradation(pairs: Iterable[tuple[Frame, Frame]]) -> DegradationMatch | None:

@@ -64,13 +64,15 @@ def frame_files(folder: Path) -> list[Path]:
 def numbering_fault(files: list[Path]) -> str | None:
     """What is wrong with the numbers of a sequence of files, or None.
 
-    A number that is missing, or that two files have, is a fault. Files whose names share no
-    pattern have no numbers to be missing, a sequence of every n-th number (n > 1, at least
-    three files) was meant so, and time stamps are taken in their order.
+    A number that is missing, or that two files have, is a fault, and so are two sequences. Files
+    whose names share no pattern have no numbers to be missing, a sequence of every n-th number
+    (n > 1, at least three files) was meant so, and time stamps are taken in their order.
 
     >>> numbering_fault([Path(f"f{n}.png") for n in (1, 2, 4)])
     'frame number 3 is missing (f2.png is followed by f4.png)'
     """
+    if fault := _two_sequences(files):
+        return fault
     sequence = _numbered(files)
     steps = Counter(later[0] - one[0] for one, later in pairwise(sequence))
     if len(steps) == 1 and len(sequence) > 2 and 0 not in steps:
@@ -85,6 +87,21 @@ def numbering_fault(files: list[Path]) -> str | None:
             missing = several if later > number + 2 else f"frame number {number + 1} is"
             return f"{missing} missing ({name} is followed by {following})"
     return None
+
+
+def _two_sequences(files: list[Path]) -> str | None:
+    """That two files have each number, as im1.png and im1_mask.png; digits before it may differ."""
+    sequences: dict[str, dict[int, str]] = {}
+    for file in files:
+        if match := _NUMBER.search(stem := nanoseconds(file.stem)):
+            words = re.sub(r"\d+", "0", stem)
+            sequences.setdefault(words, {})[int(match[1].replace(".", ""))] = file.name
+    first, second = [*sorted(sequences.values(), key=len, reverse=True), {}, {}][:2]
+    both = sorted(first.keys() & second.keys())
+    if len(both) < 2 or 2 * len(both) < len(second):
+        return None
+    names = " and ".join(sorted((first[both[0]], second[both[0]])))
+    return f"two sequences, as {names} have one number; give each a folder of its own"
 
 
 def are_time_stamps(files: list[Path]) -> bool:

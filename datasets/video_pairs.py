@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .clips.sampler import Sampler, Sampling
+from .degradation import checked
 from .errors import DatasetError
 from .frames import read_frame
 from .test_set import PreparedScene, load
@@ -74,7 +75,7 @@ class VideoPairs(Dataset[VideoPair]):
         """
         if frames < 1 or frames % 2 == 0 or between < 0:
             raise DatasetError(f"a window has an odd number of frames, not {frames}")
-        label = f"{degradation}x{scale}"
+        label = f"{checked(degradation, scale)}x{scale}"
         prepared = load(name, root)
         prepared.require(label)
         step = between + 1
@@ -108,6 +109,8 @@ class VideoPairs(Dataset[VideoPair]):
         split: "train" or "validation"; augment: flips, turns, and time reversal.
         Raises DatasetError if there is no clip that is long and large enough.
         """
+        if split not in ("train", "validation"):
+            raise DatasetError(f"no split {split!r}; there are train and validation")
         weights = {names: 1.0} if isinstance(names, str) else names
         parts = [(load_training(one, root).part(split), weight) for one, weight in weights.items()]
         sampling = Sampling(frames, between, patch, scale, degradation, augment=augment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from statistics import fmean
@@ -177,7 +177,7 @@ def averages(scores: DataFrame, info: RunInfo) -> Averages:
         others = {*scores.loc[scores["dataset"] == name, "scene"]}
         others |= {failure.scene for failure in info.failures if failure.dataset == name}
         scenes[name] = _distinct(known, sorted(others))
-    scores, columns, metrics = _columns(scores, datasets)
+    scores, columns, metrics = _columns(scores, datasets, {f.metric for f in info.failures} - {""})
     total, scene = _means(scores, scenes, info.common_frames)
     single = of_frames(scores[scores["value"].notna()])
     counts: Any = single.groupby(["dataset", "scene", "method"])["frame"].nunique().to_dict()
@@ -214,9 +214,9 @@ def _infinite(scores: DataFrame) -> dict[tuple[str, str, str], Frames]:
 
 
 def _columns(
-    scores: DataFrame, datasets: Sequence[str]
+    scores: DataFrame, datasets: Sequence[str], failed: Collection[str]
 ) -> tuple[DataFrame, list[Column], dict[Column, list[str]]]:
-    """(data set, channel) pairs and what is measured in them.
+    """(data set, channel) pairs and the metrics of each, last those that failed everywhere.
 
     LPIPS has no channel to choose: where PSNR is of luma alone its rows join that column.
     """
@@ -227,11 +227,9 @@ def _columns(
         scores = scores.assign(channel=channel.where(channel.isin(channels), channels[0]))
     measured = scores.groupby("channel")["metric"].unique()
     columns = [(dataset, channel) for dataset in datasets for channel in channels or [""]]
-    return (
-        scores,
-        columns,
-        {column: sorted(measured.get(column[1], ()), key=metric_order) for column in columns},
-    )
+    lost = sorted({*failed} - {*scores["metric"]}, key=metric_order)
+    metrics = {c: sorted(measured.get(c[1], ()), key=metric_order) + lost for c in columns}
+    return scores, columns, metrics
 
 
 def _means(

@@ -26,7 +26,7 @@ class Comparison:
     first, second: scores and description of each, as `run_table` takes them.
     methods: pairs of a method of the first and one of the second; none given: those of the same
              name in both.
-    metrics: which; none given: all that both have.
+    metrics: which; none given: all that both scored, or were asked for and failed in.
     allow:   parts of the protocol's signature that may differ, and "data", "metrics".
 
     Raises ReportError, which names the parts, where the runs' protocols or data differ, or there
@@ -52,7 +52,9 @@ class Comparison:
             if missing := [pair[place] for pair in pairs if pair[place] not in info.methods]:
                 has = ", ".join(info.methods)
                 raise ReportError(f"the {which} run has no method '{missing[0]}'; it has {has}")
-        chosen = set(metrics) or {key[1] for key in parts} & {key[1] for key in others}
+        scored = [{key[1] for key in of} for of in (parts, others)]
+        asked = [of | {*info.metrics} for of, (info, _, _) in zip(scored, sides, strict=True)]
+        chosen = set(metrics) or asked[0] & asked[1] & (scored[0] | scored[1])
         if "metrics" not in allow:
             same_metrics(first[1], second[1], chosen)
         none = tables[0].set_index(["scene", "frame"])["value"][:0]
@@ -79,6 +81,9 @@ class Comparison:
             for what, words in [("methods", "")] * (not methods) + [("datasets", "the data set ")]
             for info, other, which in sides
         ]
+        if not metrics:
+            lone.append(("first", "the metric ", sorted(scored[0] - asked[1])))
+            lone.append(("second", "the metric ", sorted(scored[1] - asked[0])))
         self.notes = [
             f"Only the {which} run has {words}{', '.join(names)}."
             for which, words, names in lone

@@ -86,10 +86,15 @@ class Result:
         return re.sub(r"\|stvt:[^|]*", "", self.signature)
 
     @property
+    def part(self) -> tuple[str, ...]:
+        """The scenes of a set that is not whole; none of a whole one, whose data tells them."""
+        return tuple(sorted(self.scores[0].scenes)) if self.lacks else ()
+
+    @property
     def file(self) -> str:
         """Its place in a folder of results; the protocol is in it by a few digits."""
         method = re.sub(r"[^\w.+-]", "_", self.method)
-        group = f"{self.protocol} {self.data}{self.lacks}"
+        group = f"{self.protocol} {self.data}{self.lacks}{' '.join(self.part)}"
         return f"{self.dataset}/{method}-{sha256(group.encode()).hexdigest()[:8]}.json"
 
 
@@ -104,7 +109,9 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
     results: list[Result] = []
     left_out: list[str] = []
     for dataset, about in info.datasets.items():
-        measured = [(c, m) for c in means.columns if c[0] == dataset for m in means.metrics[c]]
+        here = rows[rows["dataset"] == dataset]["metric"].unique()
+        columns = [column for column in means.columns if column[0] == dataset]
+        measured = [(c, m) for c in columns for m in means.metrics[c] if m in here]
         for method in means.methods:
             scored: list[Score] = []
             reasons: list[str] = []
@@ -216,10 +223,10 @@ def _read(file: Path) -> Result:
 
 
 def leaderboard_text(results: Sequence[Result], format: str = "markdown") -> str:
-    """A table for each data set, state of its data, and protocol, best first; none mixes two."""
+    """A table for each data set, state and part of it, and protocol, best first; none mixes two."""
 
-    def key(result: Result) -> tuple[str, str, str, str]:
-        return result.dataset, result.protocol, result.data, result.lacks
+    def key(result: Result) -> tuple[object, ...]:
+        return result.dataset, result.protocol, result.data, result.lacks, result.part
 
     ordered = sorted(results, key=key)
     tables = [_table(list(group)) for _, group in groupby(ordered, key)]
@@ -231,8 +238,9 @@ def _table(results: list[Result]) -> Table:
     kinds = list(dict.fromkeys(s.kind for r in results for s in r.scores))
     names = [kind[:2] for kind in kinds]
     lacks = f" ({first.lacks})" if first.lacks else ""
+    scenes = f" Scenes: {', '.join(first.part)}." if first.part else ""
     table = Table(
-        f"{first.dataset}{lacks}. Protocol: {first.protocol}. Data: {first.data[:12]}.",
+        f"{first.dataset}{lacks}. Protocol: {first.protocol}. Data: {first.data[:12]}.{scenes}",
         [
             TableColumn("method"),
             *(
@@ -252,9 +260,12 @@ def _table(results: list[Result]) -> Table:
         kind: {r.method: s for r in results for s in r.scores if s.kind == kind} for kind in kinds
     }
     most = max(result.frames for result in results)
+    # Of scores of whole scenes alone no number of frames is known.
+    frames = {result.method: result.frames or most for result in results}
     places = {}
     for kind, of in scores.items():
-        same = len({score.identical for score in of.values()}) == 1  # else of different frames
+        over = {(frames[method], score.identical) for method, score in of.items()}
+        same = len(over) == 1  # else means over different frames
         means = {method: score.mean for method, score in of.items() if same}
         places[kind] = ranks(kind[0], kind[2].higher_is_better, means)
     order = {method: rank.place for method, rank in places[kinds[0]].items()}
@@ -264,7 +275,8 @@ def _table(results: list[Result]) -> Table:
             _cell(of[method], places[kind].get(method)) if method in of else EMPTY
             for kind, of in scores.items()
         ]
-        notes = (f"Over {result.frames} frames, others {most}.",) if result.frames < most else ()
+        own = frames[method]
+        notes = (f"Over {own} frames, others {most}.",) if own < most else ()
         where = (f"Median on {result.conditions}.",) if result.conditions else ()
         cost = [
             Cell(result.parameters, count(result.parameters)),

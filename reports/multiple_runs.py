@@ -28,8 +28,9 @@ def join_runs(runs: Mapping[str, tuple[DataFrame, RunInfo]]) -> tuple[DataFrame,
     tables, joined = [], replace(first[1], datasets={}, methods={}, failures=[], warnings=[])
     for name, run in runs.items():
         scores, info = run
-        same_protocol(first, run)
-        same_metrics(first[1], info, first[1].measures.keys() & info.measures.keys())
+        # With all runs before it: two may have a data set, or a metric, that the first has not.
+        same_protocol((first[0], joined), run)
+        same_metrics(joined, info, joined.measures.keys() & info.measures.keys())
         labels = {m: f"{m} ({name})" if times[m] > 1 else m for m in info.methods}
         tables.append(
             scores.assign(

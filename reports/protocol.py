@@ -69,6 +69,11 @@ def protocol_phrase(protocol: Mapping[str, object]) -> str:
 
 
 def _ordinal(number: object) -> str:
-    return {2: "second", 3: "third", 4: "fourth"}.get(
-        number if isinstance(number, int) else 0, f"{number}th"
-    )
+    """
+    >>> [_ordinal(number) for number in (2, 8, 12, 32)]
+    ['second', '8th', '12th', '32nd']
+    """
+    if not isinstance(number, int):
+        return f"{number}th"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number // 10 % 10 != 1 else 0, "th")
+    return {2: "second", 3: "third", 4: "fourth"}.get(number, f"{number}{ending}")

@@ -98,12 +98,16 @@ class MetricInfo:
 
 
 DECLARED = ("psnr", "ssim", "lpips", "lpips-vgg", "dists")  # known by their names
+DISTANCES = ("lpips", "lpips-vgg", "dists", "tlpips", "tof", "ewarp")  # lower is better
 
 
 def declared(metric: str) -> MetricInfo:
-    """What is known of a metric by its name: runs and results of earlier versions say no more."""
-    distance = metric in DECLARED[2:]
-    return MetricInfo(not distance, "dB" if metric == "psnr" else "")
+    """What is known of a metric by its name, where nothing else says it, as of scores of one's own.
+
+    >>> declared("tof").better, declared("vmaf").better
+    ('low', 'high')
+    """
+    return MetricInfo(metric not in DISTANCES, "dB" if metric == "psnr" else "")
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,11 @@ class RunInfo:
         protocol = self.title or self.protocol.get("name", "")
         what = ": ".join(filter(None, (", ".join(self.datasets), protocol))) or "a run"
         return f"{what} ({self.date})" if self.date else what
+
+    @property
+    def incomplete(self) -> int:
+        """How many units, a scene by a method, lack scores of any metric."""
+        return len({(one.dataset, one.scene, one.method) for one in self.failures})
 
     @property
     def common_frames(self) -> bool:

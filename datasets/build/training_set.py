@@ -48,6 +48,7 @@ class TrainingOutcome:
     videos: of the list or the source; unchanged: of these, done by an earlier run.
     kept:   videos that gave clips; clips, frames: in the set.
     failures: a line for each video that could not be had this time; refused: for each that was.
+    notes: lines on what was left out of the source.
     """
 
     name: str
@@ -59,6 +60,7 @@ class TrainingOutcome:
     frames: int = 0
     failures: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare_training(
@@ -165,7 +167,7 @@ def dry_run_training(
         f"{name}: {_counted(len(units), 'video')}, {far} to be transferred (of sizes not known "
         f"before), {len(units) - far} here ({size(here)}); one at a time is kept on the disk"
     )
-    return lines + outcome.failures
+    return lines + outcome.notes + outcome.failures
 
 
 def _counted(number: int, what: str) -> str:
@@ -197,6 +199,7 @@ def _units(
         for one in [source] if isinstance(source, str | Path) else source:
             contents = find_scenes(Path(one))
             outcome.failures += contents.failures
+            outcome.notes += contents.notes
             for scene in contents.scenes:
                 place = str(scene.place.absolute())
                 videos[safe_name(scene.name, names)] = VideoSource(place)

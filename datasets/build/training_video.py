@@ -31,7 +31,7 @@ from ..schema import ClipRecord, FileRecord, fingerprint_of
 from ..video.probe import capture_rate
 from .video_record import RefusedPart, VideoRecord, VideoSource, has_clips, read_video_record
 
-VERSION = 4  # of what is made: a record of another is made anew
+VERSION = 5  # of what is made: a record of another is made anew
 LEAST_MOTION = 0.1  # pixels a frame, 95th percentile: measured on stills with coding noise, 0.05
 SLOWED = Fraction(3, 2)  # times slower or faster than filmed: less is a camera's imprecision
 TRANSFER = ".transfer"  # the folder in the set for videos that are being transferred

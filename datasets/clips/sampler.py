@@ -88,13 +88,16 @@ class Sampler:
 
     parts: clips and how often each group is drawn from, by weight; within a group every frame is
            as likely as another.
-    Raises DatasetError if no clip is long and large enough.
+    Raises DatasetError if no clip is long and large enough, or the settings give no window.
     """
 
     def __init__(
         self, parts: Sequence[tuple[Sequence[TrainingClip], float]], sampling: Sampling, seed: int
     ) -> None:
-        if sampling.patch % sampling.scale:
+        if sampling.frames < 1 or sampling.between < 0:
+            given = f"{sampling.frames} frames with {sampling.between} moments between two"
+            raise DatasetError(f"{given} are no window; give 1 or more, and 0 or more between")
+        if sampling.patch < 1 or sampling.patch % sampling.scale:
             raise DatasetError(f"a patch of {sampling.patch} is no multiple of {sampling.scale}")
         self.sampling, self.seed = sampling, seed
         self.parts: list[tuple[list[TrainingClip], NDArray[np.float64], float]] = []

@@ -105,11 +105,14 @@ def survey(
     watermark = WatermarkDetector(height, width, crop=lambda: letterbox.result()[0])
     meter, every = FrameStatsMeter(rate), max(1, round(rate * INTERVAL))
     shot: list[FrameStats] = []
+    behind = 0  # number of the frame behind the last one
 
     def measured() -> Iterator[tuple[int, FrameStats, Frame]]:
         """Section, statistics and small picture of each frame."""
+        nonlocal behind
         for section, number, seconds, frame in frames_of(source, sections, rate):
             result.frames += 1
+            behind = number + 1
             if number % every == 0:
                 letterbox.process_frame(frame)
                 watermark.process_frame(frame, seconds)
@@ -145,7 +148,7 @@ def survey(
             f"picture size: it changes within the video, {scaled} frames have another; cut it there"
         )
     if source.facts.get("partial"):
-        _drop_patched(result)
+        _drop_patched(result, behind, required.min_frames)
     return result
 
 
@@ -195,14 +198,18 @@ def frames_of(
                 break
 
 
-def _drop_patched(result: Survey) -> None:
-    """Take the last frames before the damage out of the segments."""
+def _drop_patched(result: Survey, damage: int, least: int) -> None:
+    """Take the last frames before the damage, which is at that frame, out of the segments.
+
+    least: frames of a clip.
+    """
     if not result.segments:
         return
     last = result.segments[-1]
-    frames = tuple(number for number in last.frames if number < result.frames - PATCHED)
+    frames = tuple(number for number in last.frames if number < damage - PATCHED)
     if frames == last.frames:
         return
+    frames = frames if len(frames) >= least else ()
     end = last.start + (last.end - last.start) / len(last.frames) * len(frames)
     why = "next to the place where the damaged file stops"
     result.rejections.append(Rejection(end, last.end, len(last.frames) - len(frames), why))
@@ -249,11 +256,15 @@ def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -
 
 
 def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
-    """The part of a frame within `crop`, scaled down by areas to (height, width)."""
+    """The part of a frame within `crop`, scaled down by areas to (height, width).
+
+    Of one row or column more than an even number nothing is scaled: that would blur every frame.
+    """
     if crop is not None:
         frame = frame[crop.top : crop.bottom, crop.left : crop.right]
-    if frame.shape[:2] == size:
-        return np.ascontiguousarray(frame)
+    height, width = size
+    if frame.shape[0] - height in (0, 1) and frame.shape[1] - width in (0, 1):
+        return np.ascontiguousarray(frame[:height, :width])
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 

@@ -164,8 +164,9 @@ def _clips(
     film: Fraction,
     required: ClipRequirements,
 ) -> Iterator[ClipSegment]:
-    """The frames in clips of about the required number, as equal as can be."""
-    count = max(1, round(len(frames) / required.frames))
+    """The frames in clips of about the required number, as equal as can be, and none too short."""
+    count = min(round(len(frames) / required.frames), len(frames) // required.min_frames)
+    count = max(1, count)
     seconds = {stats.number: stats.seconds for stats in inside}
     ends = [len(frames) * n // count for n in range(count + 1)]
     for start, end in pairwise(ends):

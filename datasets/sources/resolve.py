@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ from stvt.core.download import FetchOptions
 from stvt.core.suggestions import did_you_mean
 
 from ..errors import DatasetError
+from ..frames import Frame
 from ..manifest import FILE, GT, TestSetManifest, read_test_manifest
 from ..recipes import DATASETS
 from ..recipes.recipe import Recipe
@@ -75,17 +76,12 @@ def resolve(
         raise DatasetError(f"{name}: is made by the program itself; leave the source out")
     with ExitStack() as unpacked:
         if recipe and recipe.render:
-            version, render = recipe.version, recipe.render
-            scenes: list[Scene] = [
-                Scene("rendered", one, frames=count, render=partial(render, one), version=version)
-                for one, count in recipe.scenes.items()
-            ]
-            contents = _select_scenes(SourceScenes(scenes), selection)
+            contents = _rendered(recipe, recipe.render, selection)
             share = f"{len(contents.scenes)} of {recipe.number} scenes, as chosen"
             missing = Missing(share, selection.scenes) if selection.scenes else None
             yield [ResolvedSource(None, None, contents, missing=missing, frames=recipe.scenes)]
-        elif source is None and manifest and (paths := _sources(manifest)):
-            again = _resolve_again(recipe, folder, manifest, paths, selection, always_open)
+        elif source is None and manifest and _sources(manifest):
+            again = _resolve_again(recipe, folder, manifest, selection, always_open)
             sources = [unpacked.enter_context(one) for one in again]
             if not sources:
                 raise DatasetError(f"expected scene {selection.scenes[0]}, which is not prepared")
@@ -101,6 +97,17 @@ def resolve(
             yield [unpacked.enter_context(_resolve(recipe, source, folder, selection))]
 
 
+def _rendered(
+    recipe: Recipe, render: Callable[[str, int], Frame], selection: SceneSelection
+) -> SourceScenes:
+    """The scenes that a recipe makes itself."""
+    scenes = [
+        Scene("rendered", one, frames=count, render=partial(render, one), version=recipe.version)
+        for one, count in recipe.scenes.items()
+    ]
+    return _select_scenes(SourceScenes(scenes), selection)
+
+
 def _sources(manifest: TestSetManifest) -> dict[str, list[str]]:
     """The paths that a set was made of, with the scenes of each."""
     sources: dict[str, list[str]] = {}
@@ -110,15 +117,14 @@ def _sources(manifest: TestSetManifest) -> dict[str, list[str]]:
     return sources
 
 
-def _resolve_again(
-    recipe: Recipe | None,
-    folder: Path,
-    manifest: TestSetManifest,
-    paths: dict[str, list[str]],
-    selection: SceneSelection,
-    always_open: bool,
-) -> Iterator[AbstractContextManager[ResolvedSource]]:
-    """The sources that a set was made of before, of each what was asked for then, if not now."""
+def _selections_again(
+    manifest: TestSetManifest, selection: SceneSelection
+) -> Iterator[tuple[str, SceneSelection, set[str]]]:
+    """The sources that a set was made of before: path, what to take, scenes that others give.
+
+    Of each what was asked for then, if not now.
+    """
+    paths = _sources(manifest)
     missing, several = manifest.recipe.missing if manifest.recipe else None, len(paths) > 1
     for path, scenes in paths.items():
         chosen = selection
@@ -130,7 +136,20 @@ def _resolve_again(
             chosen = SceneSelection(bool(missing and missing.partial), tuple(scenes))
         elif selection == ALL and missing:
             chosen = SceneSelection(missing.partial, missing.chosen)
-        archive = manifest.scenes[scenes[0]].gt.source.archive
+        yield path, chosen, {name for other in paths if other != path for name in paths[other]}
+
+
+def _resolve_again(
+    recipe: Recipe | None,
+    folder: Path,
+    manifest: TestSetManifest,
+    selection: SceneSelection,
+    always_open: bool,
+) -> Iterator[AbstractContextManager[ResolvedSource]]:
+    """The sources that a set was made of before."""
+    missing, scenes = manifest.recipe.missing if manifest.recipe else None, _sources(manifest)
+    for path, chosen, others in _selections_again(manifest, selection):
+        archive = manifest.scenes[scenes[path][0]].gt.source.archive
         opens = always_open or not archive or bool(selection.scenes)
         earlier = ResolvedSource(path, archive=archive, missing=missing)
         if not Path(path).exists():
@@ -139,7 +158,6 @@ def _resolve_again(
         elif archive and not opens and _is_as_it_was(path, folder, manifest, archive):
             yield nullcontext(earlier)
         else:
-            others = {name for other in paths if other != path for name in paths[other]}
             yield _resolve(recipe, Path(path), folder, chosen, others)
 
 
@@ -276,14 +294,18 @@ def dry_run(
     Raises DatasetError as `prepare` would, as far as that can be known without doing it.
     """
     recipe, folder, lines = DATASETS.get(name), Path(root) / set_name(name), list[str]()
+    selection = SceneSelection(partial, scenes)
     if recipe and recipe.render:
-        frames = sum(recipe.scenes.get(scene) or 0 for scene in scenes or recipe.scenes)
+        chosen = _rendered(recipe, recipe.render, selection).scenes
+        frames = sum(scene.frames or 0 for scene in chosen)
         return [f"{name}: is made by the program itself, {frames} frames; nothing is fetched"]
-    manifest, selection = read_test_manifest(folder), SceneSelection(partial, scenes)
+    manifest = read_test_manifest(folder)
     if source is None and manifest:
-        there = [Path(path) for path in _sources(manifest) if Path(path).exists()]
-        if there:
-            return [line for path in there for line in _taken(name, recipe, path, selection)]
+        for path, selected, others in _selections_again(manifest, selection):
+            if Path(path).exists():
+                lines += _taken(name, recipe, Path(path), selected, others)
+        if lines:
+            return lines
     if source is None and recipe:
         lines, source = fetch_plan(recipe, Path(root)), archive_path(recipe, Path(root))
         if source is None or not source.exists():
@@ -294,8 +316,14 @@ def dry_run(
     return lines + _taken(name, recipe, Path(os.path.expanduser(source)), selection)
 
 
-def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelection) -> list[str]:
-    """What would be taken of a source that is there."""
+def _taken(
+    name: str,
+    recipe: Recipe | None,
+    source: Path,
+    selection: SceneSelection,
+    others: Collection[str] = (),
+) -> list[str]:
+    """What would be taken of a source that is there; others: scenes that another source gives."""
     if not source.exists():
         raise DatasetError(f"{source}: there is no such file or folder to take frames from")
     archive = open_known_archive(recipe, source) if is_archive(source) else None
@@ -303,15 +331,19 @@ def _taken(name: str, recipe: Recipe | None, source: Path, selection: SceneSelec
     if archive and not inside:
         files = pictures_and_videos(archive)
         lines = [f"{name}: would take {len(files)} pictures and videos of {source}"]
+        if selection.scenes:
+            lines.append(f"  of these the scenes {', '.join(selection.scenes)}, if they are there")
     else:
-        contents = (inside.contents if inside else None) or find_scenes(source)
-        frames = sum(scene.frames or 0 for scene in contents.scenes)
-        videos = sum(scene.kind == "video" for scene in contents.scenes)
-        counts = f"{len(contents.scenes)} scenes, {frames} frames"
+        contents = inside.contents if inside else None
+        contents = contents or _select_scenes(find_scenes(source), selection)
+        taken = [scene for scene in contents.scenes if scene.name not in others]
+        frames = sum(scene.frames or 0 for scene in taken)
+        videos = sum(scene.kind == "video" for scene in taken)
+        counts = f"{len(taken)} scenes, {frames} frames"
         counts += f", {videos} videos" if videos else ""
         where = source / (inside.base or "") if inside else source
         lines = [f"{name}: would take {counts} of {where}"]
-        lines += [f"  {line}" for line in (*contents.notes, *contents.failures) if inside]
+        lines += [f"  {line}" for line in (*contents.notes, *contents.failures)]
         files = [file.as_posix() for scene in contents.scenes for file in scene.files]
     if archive:
         total = sum(archive.members[path] for path in files)

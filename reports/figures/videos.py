@@ -37,7 +37,7 @@ WIDEST = 1920
 def scene_videos(
     clip: ClipFiles, dataset: str, scene: str, methods: Sequence[str], folder: Path
 ) -> list[Path]:
-    """Writes `folder`/video-<data set>-<scene>.mp4 and ...-slow.mp4, and returns their paths.
+    """Writes `folder`/video-<data set>-<scene>.mp4 and slow-<...>.mp4, and returns their paths.
 
     Frames that any view lacks are left out. No file where no frame is left.
     """
@@ -51,8 +51,9 @@ def scene_videos(
     speed = Fraction(clip.fps or UNKNOWN).limit_denominator(1001) / step
     times = max(1, math.ceil(SHORTEST * speed / len(pictures)))
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"video-{scene_name(dataset, scene)}"
-    files = [folder / f"{stem}.mp4", folder / f"{stem}-slow.mp4"]
+    stem = scene_name(dataset, scene)
+    # In front: a scene may be called x-slow.
+    files = [folder / f"video-{stem}.mp4", folder / f"slow-{stem}.mp4"]
     _encode(files[0], pictures * times, speed)
     _encode(files[1], pictures, speed / SLOWER)
     return files

@@ -36,10 +36,7 @@ function restore() {
   setRow(number("row"));
   const frame = state.scene.frames.indexOf(Number(shown.get("frame")));
   if (frame >= 0) state.at = frame;
-  for (const side of ["left", "right"]) {
-    const view = views.findIndex(view => nameOf(view) === shown.get(side));
-    if (view >= 0) $(side).value = view;
-  }
+  for (const side of ["left", "right"]) choose(side, shown.get(side));
   const metric = state.scene.curves.findIndex(set => set.label === shown.get("metric"));
   if (metric >= 0) showMetric(metric);
   const modes = [...$("modes").querySelectorAll("[data-mode]")].map(button => button.dataset.mode);

@@ -352,6 +352,14 @@ function showMetric(metric) {
   draw();
 }
 
+const chosen = select => select.selectedOptions[0] && select.selectedOptions[0].textContent;
+
+// Takes the view of that name for a side of the comparison, if the scene has it.
+function choose(side, name) {
+  const view = views.findIndex(view => nameOf(view) === name);
+  if (view >= 0) $(side).value = view;
+}
+
 function open(place) {
   if (!(place >= 0 && place < page.scenes.length)) return;
   play(false);
@@ -368,13 +376,15 @@ function open(place) {
   $("moving").hidden = !scene.frames.length;
   $("at").max = Math.max(0, scene.frames.length - 1);
   $("error-most").textContent = `${scene.errorShown} or more of 255 levels, mean of the channels`;
-  const kept = [$("left").value, $("right").value];
-  for (const select of [$("left"), $("right")]) {
-    select.replaceChildren(...views.map((view, i) => el("option", {value: i}, nameOf(view))));
+  // By name: a method, or a metric, may be missing in one scene of a run.
+  const usual = {left: Math.min(2, views.length - 1), right: views.length > 3 ? 3 : 0};
+  for (const [side, otherwise] of Object.entries(usual)) {
+    const kept = chosen($(side));
+    $(side).replaceChildren(...views.map((view, i) => el("option", {value: i}, nameOf(view))));
+    $(side).value = otherwise;
+    choose(side, kept);
   }
-  $("left").value = kept[0] && views[kept[0]] ? kept[0] : Math.min(2, views.length - 1);
-  $("right").value = kept[1] && views[kept[1]] ? kept[1] : views.length > 3 ? 3 : 0;
-  const metric = clamp($("metric").selectedIndex, 0, Math.max(0, scene.curves.length - 1));
+  const metric = Math.max(0, scene.curves.findIndex(set => set.label === chosen($("metric"))));
   $("metric").replaceChildren(...scene.curves.map((set, i) => el("option", {value: i}, set.label)));
   $("metric-bar").hidden = !scene.curves.length;
   curves.frame = undefined;

@@ -25,13 +25,17 @@ Wrap = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Style:
-    """The style of a format: how it writes text, the marks of a cell and the numbers of its notes."""
+    """The style of a format: how it writes text, the marks of a cell and the numbers of its notes.
+
+    encloses: a mark is on both sides of what it marks, so that one may hold several values.
+    """
 
     escape: Wrap
     best: Wrap
     second: Wrap
     notes: Wrap
     italic: Wrap = str
+    encloses: bool = True
 
     def rows(self, table: Table) -> list[list[str]]:
         """The cells of each row, those under one head joined by slashes."""
@@ -47,7 +51,7 @@ class Style:
         marks = {cell.mark for cell in cells}
         if len(set(texts)) == 1 and all(cell.value is None for cell in cells):
             text = texts[0]
-        elif len(marks) == 1:
+        elif len(marks) == 1 and self.encloses:
             text = self._marked("/".join(texts), *marks)
         else:
             pairs = zip(texts, cells, strict=True)
@@ -73,7 +77,9 @@ LATEX = Style(
     notes=r"\textsuperscript{{{}}}".format,
     italic=r"\textit{{{}}}".format,
 )
-TERMINAL = Style(plain, best="{}*".format, second="{}°".format, notes=" [{}]".format)
+TERMINAL = Style(
+    plain, best="{}*".format, second="{}°".format, notes=" [{}]".format, encloses=False
+)
 
 
 def _heads(table: Table, escape: Wrap) -> list[str]:

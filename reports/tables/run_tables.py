@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -111,8 +111,11 @@ def frame_numbers(means: Averages, datasets: Iterable[str]) -> str:
     words = []
     for dataset in datasets:
         scenes = sum(bool(means.frame_count(dataset, one)) for one in means.scenes[dataset])
-        frames = _frame_range(means, dataset)
-        words.append(f"{dataset} {frames} frames of {scenes} scene{'s' * (scenes != 1)}")
+        frames = f"{_frame_range(means, dataset)} frames of "
+        if not scenes:
+            whole = len({scene for of, _, scene, *_ in means.scene if of == dataset})
+            scenes, frames = (whole, "") if whole else (0, frames)  # scored as wholes
+        words.append(f"{dataset} {frames}{scenes} scene{'s' * (scenes != 1)}")
     return f"n: {', '.join(words)}." if words else ""
 
 
@@ -286,9 +289,10 @@ def _summary_caption(means: Averages) -> str:
     return f"{text} {frame_numbers(means, means.scenes)}"
 
 
-def metric_names(means: Averages, column: Column) -> str:
+def metric_names(means: Averages, column: Column, without: Collection[str] = ()) -> str:
     """ "PSNR/SSIM", as far as they were measured, custom ones with their unit."""
-    return "/".join(with_unit(m, means.info.metric(m).unit) for m in means.metrics[column])
+    metrics = [metric for metric in means.metrics[column] if metric not in without]
+    return "/".join(with_unit(metric, means.info.metric(metric).unit) for metric in metrics)
 
 
 def missing_reason(

@@ -115,9 +115,12 @@ def comparison_table(
 def time_table(rows: DataFrame, means: Averages, column: Column) -> Table:
     """Methods x positions between two input frames (t = 0 is in register with one)."""
     dataset, channel = column
-    here = of_frames(rows[rows["dataset"] == dataset])
+    rows = rows[rows["dataset"] == dataset]
+    here = of_frames(rows)
+    whole = [m for m in means.metrics[column] if m in {*rows["metric"]} - {*here["metric"]}]
     about = means.info.datasets.get(dataset, DatasetInfo([]))
-    only = replace(means.info, datasets={dataset: about})
+    failures = [failure for failure in means.info.failures if failure.metric not in whole]
+    only = replace(means.info, datasets={dataset: about}, failures=failures)
     times = sorted(here["time"].unique())
     parts = {f"{t:.6g}": averages(here[here["time"] == t], only) for t in times}
     columns = []
@@ -128,9 +131,10 @@ def time_table(rows: DataFrame, means: Averages, column: Column) -> Table:
         if column in of.metrics:
             columns += quality_columns(of, column, (), title, {"t": t})
     table = Table(
-        f"{dataset}, {metric_names(means, column)}{of_channel(channel)} by the time t between two "
-        f"input frames, mean over n frames and then over {len(means.scenes[dataset])} scenes.",
+        f"{dataset}, {metric_names(means, column, whole) or 'scores'}{of_channel(channel)} by the time t between "
+        f"two input frames, mean over n frames and then over {len(means.scenes[dataset])} scenes.",
         [TableColumn("method"), *columns],
+        remarks=[f"Scores of whole scenes, which have no t: {', '.join(whole)}."] * bool(whole),
         signature=means.info.signature,
     )
     for method in means.methods:

@@ -32,7 +32,7 @@ def test_each_degradation_is_told_from_the_others(kind: str, scale: int) -> None
     off = np.where(np.random.default_rng(2).random(lr.shape) < 0.1, 1, 0)  # rounded otherwise
     for frame in (lr, np.clip(lr + off, 0, 255).astype(np.uint8)):
         match = match_degradation([(gt, frame)])
-        assert match is not None and match.kind == kind and match.scale == scale
+        assert match is not None and match.kinds == [kind] and match.scale == scale
         assert all(match.residuals[other] > 1 for other in DEGRADATIONS if other != kind)
 
 
@@ -40,10 +40,25 @@ def test_frames_of_none_of_them_are_said_to_be_none() -> None:
     gt = picture()
     nearest = cv2.resize(gt, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
     match = match_degradation([(gt, np.asarray(nearest, np.uint8))])
-    assert match is not None and match.kind is None
+    assert match is not None and match.kinds == []
     assert str(match).startswith("none of BD, BI, BDC at x4 (residuals: ")
     assert match_degradation([(gt, gt[:20, :20])]) is None
     assert match_degradation([]) is None
+
+
+def test_of_frames_too_plain_to_tell_no_degradation_is_named() -> None:
+    black = np.zeros((48, 60, 3), np.uint8)
+    match = match_degradation([(black, black[::4, ::4])])
+    assert match is not None and match.kinds == ["BD", "BI", "BDC"]
+    assert str(match).startswith("BD or BI or BDC x4, too plain to tell (residuals: ")
+    dim = black.copy()
+    dim[20:22, 20:22] = 30
+    lr = degrade(dim, "BD", 4)
+    match = match_degradation([(dim, lr)])
+    assert match is not None and match.kinds == ["BD"]  # the very same frames
+    lr[5, 5] += 1  # rounded otherwise: BD is the nearest, and that says nothing
+    match = match_degradation([(dim, lr)])
+    assert match is not None and match.kinds == ["BD", "BI", "BDC"]
 
 
 @pytest.fixture

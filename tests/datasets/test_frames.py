@@ -54,6 +54,18 @@ def test_a_number_that_two_files_have_is_found() -> None:
     assert numbering_fault(files) == "frame number 2 is there twice (im02.png and im2.png)"
 
 
+def test_two_sequences_in_one_folder_are_a_fault() -> None:
+    masks = [Path(f"im{n}{part}.png") for n in range(1, 8) for part in ("", "_mask")]
+    eyes = [Path(f"{eye}_{n:03d}.png") for eye in ("left", "right") for n in range(4)]
+    for files, names in ((masks, "im1.png and im1_mask.png"), (eyes, "left_000.png and right_000")):
+        fault = numbering_fault(files)
+        assert fault is not None and fault.startswith(f"two sequences, as {names}")
+    # A picture beside them, and names whose earlier digits are a time or a part, are none.
+    clocks = [Path(f"12-00-0{second}_{n:02d}.png") for second in range(3) for n in range(25)]
+    assert numbering_fault(clocks) is None
+    assert numbering_fault([*masks[::2], Path("im1_mask.png"), Path("cover.png")]) is None
+
+
 def test_names_without_a_pattern_have_no_missing_numbers() -> None:
     assert numbering_fault([Path("autumn.png"), Path("spring.png")]) is None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,3 +78,26 @@ def test_the_low_resolution_crop_is_that_of_the_truth(root: Path) -> None:
 def test_what_cannot_be_had_is_said(root: Path, ask: Callable[[Path], object], said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         ask(root)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"between": -1}, "7 frames with -1 moments between two are no window"),
+        ({"frames": 0}, "0 frames with 1 moments"),
+        ({"patch": 0}, "a patch of 0 is no multiple of 4"),
+        ({"split": "test"}, "no split 'test'; there are train and validation"),
+    ],
+)
+def test_settings_that_give_no_window_are_refused(
+    wrong: dict[str, Any], said: str, root: Path
+) -> None:
+    with pytest.raises(DatasetError, match=said):
+        VideoPairs.from_training_set("photographs", root, length=1, **{"patch": 64, **wrong})
+
+
+def test_a_degradation_may_be_typed_in_small_letters_for_both_kinds_of_sets(root: Path) -> None:
+    assert len(VideoPairs.from_test_set("squares", root, degradation="bd")) == 2
+    assert VideoPairs.from_training_set("photographs", root, length=1, patch=64, degradation="bd")
+    with pytest.raises(DatasetError, match="no degradation 'XX' at scale 4"):
+        VideoPairs.from_test_set("squares", root, degradation="XX")

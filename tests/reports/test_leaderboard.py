@@ -1,8 +1,11 @@
 """Results of several runs in one leaderboard, and the command that sends them in."""
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 import stvt
 from stvt.cli.main import main
 from stvt.datasets.frames import read_frame, write_frame
+from stvt.reports import leaderboard_text
+from stvt.reports.leaderboard import Result, Score
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +173,30 @@ def test_a_part_of_a_set_has_a_table_and_a_file_of_its_own(
     assert main(["results", "table", to]) == 0
     table = capsys.readouterr().out
     assert table.count("Protocol:") == 2 and "squares (1 of 2 scenes, as chosen)." in table
+
+
+def test_two_parts_of_a_set_as_large_as_each_other_are_two_tables_and_two_files() -> None:
+    def result(scene: str, mean: float) -> Result:
+        score = [Score("psnr", "rgb", mean, {scene: mean})]
+        part = "1 of 2 scenes, as chosen"
+        return Result("bicubic", "bicubic", "set", "0" * 64, "scale:4", score, 9, part)
+
+    one, other = result("easy", 30), result("hard", 20)
+    assert one.file != other.file
+    text = leaderboard_text([one, replace(other, method="bilinear")], "csv")
+    assert [line["rank"] for line in csv.DictReader(io.StringIO(text))] == ["1", "1"]
+    markdown = leaderboard_text([one, other])
+    assert "Scenes: easy." in markdown and "Scenes: hard." in markdown
+
+
+def test_means_over_other_numbers_of_frames_have_no_places() -> None:
+    score = [Score("psnr", "rgb", 30, {"s": 30})]
+    one = Result("bicubic", "bicubic", "set", "0" * 64, "scale:4", score, 9)
+    more = replace(one, method="bilinear", frames=11)
+    assert "**" in leaderboard_text([one, replace(more, frames=9)])
+    assert "**" not in (text := leaderboard_text([one, more])) and "Over 9 frames" in text
+    # Scores of whole scenes alone: of how many frames is not known.
+    assert "Over" not in leaderboard_text([one, replace(more, frames=0)])
 
 
 def test_html_and_markdown_have_the_same_rows(

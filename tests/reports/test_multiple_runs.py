@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pandas import DataFrame
 
 import stvt
 from stvt.cli.main import main
+from stvt.reports import COLUMNS, ReportError, RunInfo, join_runs
+from tests.builders.reports import run_info
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,24 @@ def test_runs_of_other_frames_share_no_table(
     (tmp_path / "run.json").write_text(json.dumps(facts))
     assert main(["report", str(runs / "monday"), str(tmp_path)]) == 2
     assert "the frames of the two runs differ" in capsys.readouterr().err
+
+
+def test_runs_differ_too_where_the_first_has_nothing_of_it() -> None:
+    def run(method: str, dataset: str, data: str, definition: str) -> tuple[DataFrame, RunInfo]:
+        row = (dataset, "s", method, 1, 0.5, "new", "mine", "rgb", 1.0, "", "scale:4")
+        facts = {
+            "datasets": {dataset: {"scenes": ["s"], "manifest_sha256": data}},
+            "methods": {method: {}},
+            "measures": {"mine": {"definition": definition}} if definition else {},
+        }
+        return DataFrame([row], columns=list(COLUMNS)), run_info(facts, signature="scale:4")
+
+    first = run("a", "other", "1", "")
+    join_runs({"1": first, "2": run("b", "set", "2", "x"), "3": run("c", "set", "2", "x")})
+    with pytest.raises(ReportError, match="set: the frames of the two runs differ"):
+        join_runs({"1": first, "2": run("b", "set", "2", "x"), "3": run("c", "set", "3", "x")})
+    with pytest.raises(ReportError, match="mine: the two runs have two metrics of that name"):
+        join_runs({"1": first, "2": run("b", "set", "2", "x"), "3": run("c", "set", "2", "y")})
 
 
 def test_chosen_scenes_alone_are_scored_and_the_rest_is_done_later(

@@ -18,6 +18,7 @@ from stvt.core.files import write_json
 from stvt.evaluation import store
 from stvt.evaluation.report import read_info, read_run
 from stvt.evaluation.run import evaluate
+from stvt.metrics import METRICS
 from stvt.reports import ReportError, RunInfo
 from tests.builders.reports import run_info
 
@@ -94,3 +95,8 @@ def test_methods_that_only_scores_know_have_an_empty_description() -> None:
     info = run_info(methods={"a": {"weights": "abc+untrained"}})
     assert info.method("b").parameters is None and not info.method("b").untrained
     assert info.method("a").untrained
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_scores_of_ones_own_have_the_direction_of_each_metric(metric: str) -> None:
+    assert run_info().metric(metric).higher_is_better == METRICS[metric].higher_is_better

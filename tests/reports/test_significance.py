@@ -176,6 +176,19 @@ def test_scenes_lost_by_the_second_run_are_worse_whatever_the_rest() -> None:
     assert not back.worse
 
 
+def test_a_metric_that_failed_everywhere_in_the_second_run_is_worse() -> None:
+    values = {"s": [20.0], "t": [20.0]}
+    psnr = scored({"a": values})
+    both = pd.concat([psnr, psnr.assign(metric="mine")])
+    first, second = info("a", metrics=["psnr", "mine"]), info("a", metrics=["psnr"])
+    failed = Comparison((both, first), (psnr, first))
+    assert failed.worse and [of.metric for *_, of in failed.differences] == ["psnr", "mine"]
+    assert not Comparison((psnr, first), (both, first)).worse
+    never_asked = Comparison((both, first), (psnr, second))
+    assert never_asked.verdict() == "the same"
+    assert "Only the first run has the metric mine." in never_asked.notes
+
+
 def test_protocols_or_data_that_differ_are_refused_by_name() -> None:
     ours = scored({"a": {"s": [20.0]}})
     theirs = scored({"a": {"s": [20.0]}}, signature=SIGNATURE.replace("3+3", "0+1"))

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stvt.datasets import DATASETS, DatasetError, load, prepare, verify
+from stvt.datasets import DATASETS, DatasetError, dry_run, load, prepare, verify
 from stvt.datasets.build.engine import building
 from stvt.datasets.degradation import degrade
 from stvt.datasets.frames import read_frame, write_frame
@@ -345,6 +345,29 @@ def test_a_known_set_that_is_not_as_published_is_one_line(
     assert "expected more with 3 frames, found none" in line
     with pytest.raises(DatasetError, match="not wholly prepared .* odd, more missing"):
         load("known", tmp_path)
+
+
+def test_a_dry_run_counts_the_scenes_that_are_asked_for_and_knows_no_others(
+    tmp_path: Path, moving_square: Clip, write_clip: Write
+) -> None:
+    for scene in ("a", "b", "c"):
+        write_clip(tmp_path / "one" / scene, moving_square(3))
+    write_clip(tmp_path / "two" / "c", moving_square(5))
+    (plan,) = dry_run("set", tmp_path, tmp_path / "one", scenes=("a",))
+    assert "would take 1 scenes, 3 frames of" in plan
+    for name, source in (("set", tmp_path / "one"), ("sample", None)):
+        with pytest.raises(DatasetError, match="expected scene nope, found "):
+            dry_run(name, tmp_path, source, scenes=("nope",))
+    # Of several sources each scene is taken from where it came from.
+    prepare("set", tmp_path, tmp_path / "one")
+    prepare("set", tmp_path, tmp_path / "two")
+    plans = dry_run("set", tmp_path)
+    assert [plan.split(" of ")[0] for plan in plans] == [
+        "set: would take 2 scenes, 6 frames",
+        "set: would take 1 scenes, 5 frames",
+    ]
+    (plan,) = dry_run("set", tmp_path, scenes=("c",))
+    assert "1 scenes, 5 frames" in plan
 
 
 def test_a_name_that_is_not_known_and_has_no_source_is_one_line(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from stvt.datasets import DatasetError, prepare, verify
 from stvt.datasets.build.engine import Job, one_by_one
-from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_set import dry_run_training, prepare_training
 from stvt.datasets.build.training_video import Settings
 from stvt.datasets.clips.storage import open_clip
 from stvt.datasets.training_set import load_training
@@ -86,6 +87,27 @@ def test_black_borders_are_cut_off(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         open_clip(tmp_path / "set" / clip["file"]).read([5])[0], frames[5, 2:94]
     )
+
+
+def test_of_an_odd_size_one_row_and_column_are_cut_off_and_nothing_is_resampled(
+    tmp_path: Path,
+) -> None:
+    frames = film(24, side=97)
+    write_video(tmp_path / "in" / "a.mkv", frames)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (clip,) = manifest(tmp_path)["clips"]
+    stored = open_clip(tmp_path / "set" / clip["file"]).read(range(24))
+    np.testing.assert_array_equal(stored, frames[:, :96, :96])
+
+
+@pytest.mark.parametrize(("frames", "clips"), [(40, [40]), (47, [47]), (50, [25, 25])])
+def test_no_clip_is_shorter_than_was_asked_for(
+    frames: int, clips: list[int], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film(frames))
+    settings = replace(SETTINGS, min_frames=24)
+    prepare_training("set", tmp_path, tmp_path / "in", settings=settings)
+    assert [clip["frames"] for clip in manifest(tmp_path)["clips"]] == clips
 
 
 def test_of_clips_that_look_alike_in_two_videos_one_stays(tmp_path: Path) -> None:
@@ -203,7 +225,7 @@ def test_a_video_whose_worker_died_is_told_and_done_the_next_time(tmp_path: Path
 
 KILLED = """
 import os, pathlib, signal, sys
-from stvt.datasets.build.training_set import prepare_training
+from stvt.datasets.build.training_set import dry_run_training, prepare_training
 from stvt.datasets.build.training_video import Settings
 
 left, replace = int(sys.argv[1]), pathlib.Path.replace
@@ -257,6 +279,15 @@ def test_a_set_whose_clips_were_being_changed_is_not_trained_on(tmp_path: Path) 
     prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
     assert {clip.video for clip in load_training("set", tmp_path).clips} == {"a", "b"}
     assert verify("set", tmp_path).problems == []
+
+
+def test_what_is_left_out_of_a_source_is_said(tmp_path: Path) -> None:
+    write_video(tmp_path / "in" / "a.mkv", film(24))
+    (tmp_path / "in" / "b.exr").write_bytes(b"none")
+    lines = dry_run_training("set", tmp_path, tmp_path / "in")
+    outcome = prepare_training("set", tmp_path, tmp_path / "in", settings=SETTINGS)
+    (note,) = outcome.notes
+    assert note in lines and "1 of .exr is of a kind that is not read" in note
 
 
 def test_without_list_or_source_it_says_what_to_give(tmp_path: Path) -> None:

@@ -260,6 +260,16 @@ def test_a_video_skips_frames_that_a_view_lacks_and_none_is_made_of_nothing(run:
     assert not (run / "out").exists()
 
 
+def test_the_videos_of_no_two_scenes_share_a_file(run: Path) -> None:
+    clip = thumbnails.find_clips(run, read_info(run), {("d", "s", NAME)})["d"]["s"]
+    files = [
+        file
+        for scene in ("s", "s-slow", "slow-s")
+        for file in scene_videos(clip, "d", scene, [NAME], run / "out")
+    ]
+    assert len(set(files)) == len(files) == 6
+
+
 def test_a_run_without_moving_pictures_says_so(tmp_path: Path) -> None:
     facts = {"signature": "", "datasets": {}, "methods": {}, "shown": {}}
     write_json(tmp_path / "run.json", facts)

@@ -276,6 +276,24 @@ def test_the_slider_moves_under_the_pointer_and_the_keyboard(page: Any) -> None:
     assert pixels(page, "document.getElementById('stage')") != moved
 
 
+LEFT = "return nameOf(views[$('left').value])"
+# The scene opened once more, without the first of its methods, as if that had failed there.
+WITHOUT_FIRST = """
+const text = $("scene-data-0"), scene = JSON.parse(text.textContent);
+scene.views.splice(2, 1);
+text.textContent = JSON.stringify(scene);
+open(0);
+"""
+
+
+@pytest.mark.slow
+def test_the_methods_that_are_compared_stay_where_a_scene_lacks_one(page: Any) -> None:
+    page.execute_script("$('left').value = 3; draw()")
+    before = page.execute_script(LEFT)
+    assert before == HOSTILE
+    assert page.execute_script(WITHOUT_FIRST + LEFT) == before
+
+
 @pytest.mark.slow
 def test_columns_sort_both_ways_by_value(page: Any) -> None:
     def order() -> list[str]:

@@ -119,6 +119,15 @@ def test_odd_names_values_and_failures_make_a_report_without_injection(tmp_path:
     assert all(file.is_file() for file in linked(page))
 
 
+def test_a_unit_that_two_metrics_failed_in_is_counted_once(tmp_path: Path) -> None:
+    place = {"dataset": "vid4", "scene": "s", "method": "a"}
+    failures = [{**place, "reason": f"{m}: no", "metric": m} for m in ("lpips", "dists")]
+    info = example_info(["a"], failures=failures)
+    page = write_report(example_scores(["a"], ["s"]), info, {}, tmp_path)
+    for file in (page, page.with_suffix(".html")):
+        assert "1 of the run's units (a scene by a method) lack scores" in file.read_text()
+
+
 def test_a_run_without_methods_or_scores_makes_a_report(tmp_path: Path) -> None:
     empty = example_scores([], [])
     assert "No method was scored" in write_report(empty, run_info(), {}, tmp_path / "a").read_text()

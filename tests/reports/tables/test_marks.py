@@ -87,3 +87,12 @@ def test_less_is_better_for_lpips_in_every_format() -> None:
 def test_a_second_is_marked_only_above_a_last() -> None:
     assert Rank(1, 1).mark == "best" and Rank(2, 3).mark == "second"
     assert Rank(2, 2).mark == Rank(3, 4).mark == ""
+
+
+def test_a_mark_in_the_terminal_is_of_the_one_value_before_it() -> None:
+    parts = [({"one": 22.0, "two": 21.0}, "psnr"), ({"one": 0.7, "two": 0.6}, "ssim")]
+    lost = [*parts[:1], ({"one": 0.6, "two": 0.7}, "ssim")]
+    methods: dict[str, Any] = {"methods": {"one": {}, "two": {}}}
+    texts = [table(pd.concat([scored(*part) for part in of]), methods) for of in (parts, lost)]
+    assert "22.00*/0.7000*" in texts[0]
+    assert "22.00*/0.6000 " in texts[1] and "21.00/0.7000*" in texts[1]

@@ -143,6 +143,33 @@ def test_a_scene_with_frames_missing_does_not_count() -> None:
     ]
 
 
+@pytest.mark.parametrize("by", ["dataset", "scene", "time"])
+def test_a_metric_that_failed_everywhere_is_said_in_every_table(by: str) -> None:
+    failures = [
+        {
+            "dataset": "vid4",
+            "scene": "s",
+            "method": method,
+            "reason": "ssim: small",
+            "metric": "ssim",
+        }
+        for method in ("a", "b")
+    ]
+    facts = {"failures": failures, "methods": {"a": {}, "b": {}}}
+    text = table(scores(rows("a", "s", [30]), rows("b", "s", [20])), facts, "markdown", by=by)
+    assert "PSNR/SSIM" in text and "**30.00**/failed" in text and "ssim: small" in text
+    lines = table(rows("a", "s", [30]), facts, "csv", by=by).splitlines()
+    assert any("ssim" in line and "failed" in line for line in lines)
+
+
+def test_the_table_by_time_says_which_metrics_are_of_whole_scenes() -> None:
+    of_scene = rows("a", "s", [0.5], "whole").assign(frame=-1, time=math.nan, kind="scene")
+    text = table(scores(rows("a", "s", [30]), of_scene), {}, "markdown", by="time")
+    assert text.startswith("vid4, PSNR of RGB by the time t")
+    assert "Scores of whole scenes, which have no t: whole." in text
+    assert "n: vid4 1 scene." in table(of_scene, {}, "markdown")
+
+
 def test_failed_units_and_scenes_that_nobody_scored_are_said() -> None:
     failure = {"dataset": "vid4", "scene": "t", "method": "b", "reason": "out of memory"}
     facts = {"failures": [failure], "methods": {"a": {}, "b": {}}}
