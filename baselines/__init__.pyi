@@ -8,6 +8,7 @@ from .expression import (
     check_names,
     check_weights,
     code_files,
+    components,
     has_weights,
     is_custom,
     join_methods,
@@ -23,7 +24,7 @@ from .losses import DIFFERENCES, LossModule
 from .method import DTYPES, Compiled, Method, Precision, Scene, Settings, WeightFiles, WindowMethod
 from .ops import deform_conv
 from .ops.deform_conv import whole_frame_blocks
-from .precomputed import PrecomputedFrames, read_precomputed
+from .precomputed import PrecomputedFrames
 from .registry import (
     ALIASES,
     CHECKPOINTS,
@@ -99,6 +100,7 @@ __all__ = [
     "checkpoint",
     "code_files",
     "compile_networks",
+    "components",
     "convert_weights",
     "deform_conv",
     "export_onnx",
@@ -123,7 +125,6 @@ __all__ = [
     "networks_of",
     "parse_methods",
     "published_network",
-    "read_precomputed",
     "read_state",
     "reference_kernels",
     "register",

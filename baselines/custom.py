@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stvt.core import custom_code
-from stvt.core.custom_code import CustomModules, digest, files_digest, load_file
+from stvt.core.custom_code import CustomModules, digest, files_digest, load_file, package_files
 
 from .errors import CustomMethodError, MethodError
 from .method import IsWanted, Method, Outputs, Scene, Settings, WindowMethod, everything
@@ -37,15 +36,6 @@ def from_entry_point(point: EntryPoint, settings: Settings) -> Method:
     method = adapt(point.name, factory, settings)
     method.fingerprint = f"{digest(package_files(point))} {method.fingerprint}".strip()
     return method
-
-
-def package_files(point: EntryPoint) -> list[Path]:
-    """The Python files of the package that a loaded entry point is of, or its module's own."""
-    package = sys.modules[point.module.partition(".")[0]]
-    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
-    if not folders and package.__file__:
-        return [Path(package.__file__)]
-    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def from_file(path: Path, name: str, settings: Settings) -> Method:

@@ -48,6 +48,7 @@ class PrecomputedFrames(Method):
         self.samples: list[list[int]] = []  # indexes, input frames and new ones
         self.restored: dict[int, Frame] = {}  # of the samples, thinned
         self.gt: dict[int, Frame] = {}
+        self.notes: set[str] = set()  # of what reading left out
 
     def support(self, t: float, times: Sequence[float]) -> tuple[int, int]:
         return 0, 0  # what the other program read is not known
@@ -70,7 +71,7 @@ class PrecomputedFrames(Method):
                 f"{scene.frames}, {self.files[min(extra)].name} the first; they are not read"
             )
         self.samples = self._samples(scene)
-        self.restored, self.gt = {}, {}
+        self.restored, self.gt, self.notes = {}, {}, set()
 
     def fingerprint_of(self, scene: Scene) -> str:
         """A checksum of the scene's files: frames made anew under the same names score anew."""
@@ -110,7 +111,7 @@ class PrecomputedFrames(Method):
         ]
         self.check([index for _, index in outputs], scene)
         for time, index in outputs:
-            pixels = torch.from_numpy(read_precomputed(self.files[index], self.name))
+            pixels = torch.from_numpy(self.read(index))
             yield time, pixels.permute(2, 0, 1).float() / 255
 
     def index(self, time: float, scene: Scene) -> int:
@@ -123,10 +124,7 @@ class PrecomputedFrames(Method):
         return index
 
     def check(self, wanted: Sequence[int], scene: Scene) -> None:
-        """Before anything is scored: that every wanted frame is there and of the right size.
-
-        Adds a warning of what reading does to the first, as to leave out its alpha.
-        """
+        """Before anything is scored: that every wanted frame is there and of the right size."""
         folder = self.folder_of(scene)
         missing = [index for index in wanted if index not in self.files]
         if missing:
@@ -144,10 +142,17 @@ class PrecomputedFrames(Method):
                     f"{self.name}: {self.files[index]} is {width}x{height}, the scene's frames are "
                     f"{scene.width}x{scene.height}"
                 )
-        notes: set[str] = set()
-        if wanted:
-            read_precomputed(self.files[wanted[0]], self.name, notes)
-        self.warnings += [f"{self.name}: {folder}: {note}" for note in sorted(notes)]
+
+    def read(self, index: int) -> Frame:
+        """The frame of that index, by the rules by which the ground truth is read. From any thread."""
+        with naming(self.name):
+            return read_picture(self.files[index], MethodError, self.notes)
+
+    def warn_of_reading(self) -> None:
+        """Adds a warning of each thing that reading left out of some frame, as its alpha."""
+        assert self.scene is not None
+        folder = self.folder_of(self.scene)
+        self.warnings += [f"{self.name}: {folder}: {note}" for note in sorted(self.notes)]
 
     def observe(self, index: int, restored: Frame, gt: Frame) -> None:
         """Takes frames as they are scored, so that `check_shift` need not read them again."""
@@ -166,7 +171,7 @@ class PrecomputedFrames(Method):
             raise ValueError("PrecomputedFrames.check_shift: begin(scene) comes first")
         for index in chain(*self.samples):
             if index not in self.restored:
-                self.restored[index] = thinned(read_precomputed(self.files[index], self.name))
+                self.restored[index] = thinned(self.read(index))
             for near in (index - 1, index, index + 1):
                 if near not in self.gt:
                     self.gt[near] = thinned(gt(near))
@@ -257,12 +262,6 @@ def file_size(file: Path) -> tuple[int, int] | None:
         return picture_size(file, MethodError)
     except MethodError:
         return None
-
-
-def read_precomputed(file: Path, name: str, notes: set[str] | None = None) -> Frame:
-    """A picture of another program's, by the rules by which the ground truth is read."""
-    with naming(name):
-        return read_picture(file, MethodError, notes)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import inspect
 import math
 import os
 import re
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stvt.core import custom_code
-from stvt.core.custom_code import CustomModules, digest, files_digest, load_file
+from stvt.core.custom_code import CustomModules, digest, files_digest, load_file, package_files
 
 from .errors import MetricError
 from .metric import LoadNetwork, Measure, Metric, NewSequence
@@ -45,15 +44,6 @@ def from_entry_point(point: EntryPoint) -> Metric:
     _, function = opener.load()
     version = digest(package_files(point))
     return _described(point.name, function, version, None, opener, point.name)
-
-
-def package_files(point: EntryPoint) -> list[Path]:
-    """The Python files of the package that a loaded entry point is of, or its module's own."""
-    package = sys.modules[point.module.partition(".")[0]]
-    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
-    if not folders and package.__file__:
-        return [Path(package.__file__)]
-    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def _described(

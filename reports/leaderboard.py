@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import groupby
@@ -98,8 +98,12 @@ class Result:
         return f"{self.dataset}/{method}-{sha256(group.encode()).hexdigest()[:8]}.json"
 
 
-def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str]]:
+def results_of(
+    scores: DataFrame, info: RunInfo, methods: Collection[str] = ()
+) -> tuple[list[Result], list[str]]:
     """The results of a run, and a line for each method and data set that has none and why.
+
+    methods: only of these; none: of all.
 
     Raises ReportError for scores of several protocols.
     """
@@ -112,7 +116,7 @@ def results_of(scores: DataFrame, info: RunInfo) -> tuple[list[Result], list[str
         here = rows[rows["dataset"] == dataset]["metric"].unique()
         columns = [column for column in means.columns if column[0] == dataset]
         measured = [(c, m) for c in columns for m in means.metrics[c] if m in here]
-        for method in means.methods:
+        for method in [one for one in means.methods if not methods or one in methods]:
             scored: list[Score] = []
             reasons: list[str] = []
             for column, metric in measured:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 NOT_CURVES = ("step", "rate", "windows_per_second", "data_wait")  # columns that are no curve
 NAMES = {"flow": "L_M, moved frames", "space": "L_S, existing frames", "between": "L_F, new frames"}
 LEVELS = 127.5  # 8-bit levels of a difference of 1 in [-1, 1]
+UNITS = {  # of the losses of frames; that of the flow is a mean absolute error always
+    "l1": (LEVELS, "mean absolute error, levels of 255"),
+    "charbonnier": (LEVELS, "Charbonnier and absolute error, levels of 255"),
+    "mse": (1.0, "mean squared (L_M: absolute) error, [-1, 1]"),
+}
 FEWEST = 20  # points of a curve that is smoothed
 
 
@@ -37,16 +42,18 @@ def training_curves(
     file: Path,
     baseline: str = "",
     scores: Mapping[str, float] | None = None,
+    loss: str = "l1",
 ) -> list[Path]:
     """Draws a run's `loss.csv` or `validation.csv`, raw and smoothed, as FILE.png and FILE.svg.
 
     lines:    a column "step", and one for each curve. what: "loss" or "validation".
     baseline: a method, whose scores by column are dashed lines across.
+    loss:     of the frames, "l1", "charbonnier" or "mse".
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    loss = what == "loss"
+    factor, unit = UNITS[loss] if what == "loss" else (1.0, "PSNR of RGB (dB)")
     names = [name for name in lines.columns if name not in NOT_CURVES]
     span = max(1, len(lines) // FEWEST)
     with figure_style():
@@ -56,7 +63,7 @@ def training_curves(
         legend = []
         for place, name in enumerate(names):
             colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-            values = lines[name] * (LEVELS if loss else 1)
+            values = lines[name] * factor
             marked = marker if len(lines) <= 2 * FEWEST else ""
             raw: dict[str, Any] = {
                 "color": colour,
@@ -74,8 +81,8 @@ def training_curves(
                 legend.append(style.line(f"{plain(name)}, {baseline}: {score:.2f} dB"))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.set_xlabel("step" if span == 1 else f"step (bold: smoothed over {span} points)")
-        axes.set_ylabel("mean absolute error, levels of 255" if loss else "PSNR of RGB (dB)")
-        if loss:
+        axes.set_ylabel(unit)
+        if what == "loss":
             axes.set_yscale("log")
             log_ticks(axes.yaxis, *axes.get_ylim())
         legend_below(figure, legend)

@@ -310,6 +310,8 @@ def _prepare_training(name: str, args: argparse.Namespace) -> int:
             prune=args.prune,
         )
     args.facts.append(outcome)
+    for line in outcome.notes:
+        note(line)
     for line in outcome.refused:
         warn(f"refused: {line}")
     for line in outcome.failures:

@@ -54,10 +54,9 @@ def add_runs(args: argparse.Namespace) -> int:
             if name not in info.methods:
                 has = f"it has {', '.join(info.methods)}{did_you_mean(name, info.methods)}"
                 raise UsageError(f"{run}: has no method {name!r}; {has}")
-        results, lines = reports.results_of(scores, info)
-        chosen = [one for one in results if not args.methods or one.method in args.methods]
+        results, lines = reports.results_of(scores, info, args.methods)
         left_out += lines
-        files += reports.add_results(chosen, args.to, args.overwrite)
+        files += reports.add_results(results, args.to, args.overwrite)
     for file in files:
         print(file)
     for line in left_out:

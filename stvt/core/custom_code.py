@@ -14,9 +14,12 @@ from contextlib import contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .errors import StvtError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 CHANGES_FOLDER = (
     "it changes the working folder; take whole paths instead, as from Path(__file__).parent"
@@ -202,14 +205,24 @@ def forget_state() -> None:
 
 
 def files_digest(stated: object, modules: CustomModules | None) -> str:
-    """The sha256 of what an object says that it depends on: files, beside its own, and other words."""
+    """The sha256 of what an object says that it depends on: files and folders beside its own, other words."""
     if not stated:
         return ""
     folder = modules.file.parent if modules else Path()
     words = stated if isinstance(stated, list | tuple) else [stated]
-    files = [folder / str(word) for word in words]
-    texts = [str(word) for word, file in zip(words, files, strict=True) if not file.is_file()]
-    return sha256(" ".join([digest(files), *texts]).encode()).hexdigest()
+    places = [folder / str(word) for word in words]
+    inside = [file for place in places if place.is_dir() for file in place.rglob("*")]
+    texts = [str(word) for word, place in zip(words, places, strict=True) if not place.is_file()]
+    return sha256(" ".join([digest([*places, *inside]), *texts]).encode()).hexdigest()
+
+
+def package_files(point: EntryPoint) -> list[Path]:
+    """The Python files of the package that a loaded entry point is of, or its module's own."""
+    package = sys.modules[point.module.partition(".")[0]]
+    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
+    if not folders and package.__file__:
+        return [Path(package.__file__)]
+    return [file for folder in folders for file in folder.rglob("*.py")]
 
 
 def _remove(modules: Mapping[str, ModuleType]) -> None:

@@ -135,7 +135,7 @@ def _draw(
         words = f"{dataset}, {scene}, row {round(middle)} of every frame"
         words += f" (lossy copies, at most {thumbnails.LONGEST} pixels wide)"
         row = middle / picture_size(frame.gt)[0]
-        files += slice_figure(clip, words, folder / f"slices-{stem}", methods, row)
+        files += slice_figure(clip, words, folder / f"slices-{stem}-{round(middle)}", methods, row)
     return files
 
 

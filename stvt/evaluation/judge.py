@@ -164,7 +164,7 @@ class Judge:
 
     def read_restored(self, method: baselines.PrecomputedFrames, frame: int) -> Frame:
         """A precomputed frame, if it is of the truth's size."""
-        return self.checked(baselines.read_precomputed(method.files[frame], method.name))
+        return self.checked(method.read(frame))
 
     def checked(self, frame: Frame) -> Frame:
         """The frame, if it is of the truth's size."""

@@ -106,6 +106,7 @@ def _scored(
         scores += judge.sequence_rows()
     if isinstance(method, PrecomputedFrames):
         method.check_shift(lambda index: datasets.read_frame(scene.gt_path(index)))
+        method.warn_of_reading()
     warnings = [warning for stage in method.stages for warning in stage.warnings]
     if protocol.tile == "auto" and (side := baselines.tile_in_use(method)):
         warnings.append(f"{unit.label}: in tiles of {side} pixels, for memory ran out")

@@ -74,9 +74,10 @@ class TrainingLog:
         """A line of a validation."""
         self._append("validation.csv", {"step": step, **{k: f"{v:.6f}" for k, v in scores.items()}})
 
-    def plot(self, title: str, baseline: Callable[[], dict[str, float]]) -> None:
+    def plot(self, title: str, baseline: Callable[[], dict[str, float]], loss: str) -> None:
         """Draws the curves, `loss.png`, `validation.png` and the same as SVG.
 
+        loss:     of the frames, "l1", "charbonnier" or "mse".
         baseline: the scores of BASELINE, computed once and left in `baseline.json`.
         """
         import pandas
@@ -96,7 +97,9 @@ class TrainingLog:
                 others = from_dict(Baseline, read_json(stored, UsageError), str(stored), UsageError)
             with writing(file.with_suffix(".png")):
                 lines = pandas.read_csv(file)
-                training_curves(lines, name, title, self.out / name, others.method, others.psnr)
+                training_curves(
+                    lines, name, title, self.out / name, others.method, others.psnr, loss
+                )
 
     def _append(self, name: str, line: dict[str, Any]) -> None:
         if not self.enabled:

@@ -153,7 +153,7 @@ def train(
         title = (
             f"{recipe.network}, stage {recipe.stage}, {recipe.degradation}x{recipe.scale}, {sets}"
         )
-        log.plot(title, lambda: baseline_psnr(recipe, data))
+        log.plot(title, lambda: baseline_psnr(recipe, data), recipe.loss)
         last_weights, best = (weights_file(out, recipe, which) for which in ("last", "best"))
         if context.is_main and not last_weights.exists():  # of a run that had ended
             _write_weights(state, recipe, out, "last")

@@ -60,7 +60,7 @@ def choose_method(spec: str | None, settings: Settings, *, new: bool) -> Method:
         return baselines.build(IDENTITY, settings)
     spec = spec or preferred_method(settings)
     expression = baselines.ALIASES.get(spec, spec)
-    parts = expression.split("+")
+    parts = baselines.components(expression)
     if len(parts) == 2 and not (settings.scale > 1 and new):
         kinds = [
             baselines.METHODS[part].kind if part in baselines.METHODS else None for part in parts
@@ -109,5 +109,5 @@ def _build(expression: str, settings: Settings, new: bool) -> Method:
 
 def _has_scale(expression: str, scale: int) -> bool:
     """Whether those of a method's parts that stvt knows enlarge by so much."""
-    specs = [baselines.METHODS.get(part) for part in expression.split("+")]
+    specs = [baselines.METHODS.get(part) for part in baselines.components(expression)]
     return all(spec is None or spec.kind == "temporal" or scale in spec.scales for spec in specs)

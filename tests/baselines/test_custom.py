@@ -69,6 +69,16 @@ def test_the_fingerprint_covers_the_files_that_a_class_names(tmp_path: Path) -> 
     assert build(spec, SETTINGS).fingerprint != before
 
 
+def test_the_fingerprint_covers_the_files_of_a_folder_that_a_class_names(tmp_path: Path) -> None:
+    spec = write(tmp_path / "m.py", fields='fingerprint = ["weights"]')
+    (tmp_path / "weights" / "deep").mkdir(parents=True)
+    (tmp_path / "weights" / "deep" / "net.pth").write_bytes(b"1")
+    before = build(spec, SETTINGS).fingerprint
+    assert build(spec, SETTINGS).fingerprint == before
+    (tmp_path / "weights" / "deep" / "net.pth").write_bytes(b"2")
+    assert build(spec, SETTINGS).fingerprint != before
+
+
 @pytest.mark.parametrize(
     "parts",
     [

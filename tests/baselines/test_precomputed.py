@@ -102,15 +102,15 @@ def test_files_that_are_not_scored_may_be_of_another_size(tmp_path: Path) -> Non
     assert method.warnings == []
 
 
-def test_alpha_that_is_left_out_is_said_before_frames_are_scored(tmp_path: Path) -> None:
-    folder = tmp_path / "walk"
-    for index in range(7):
-        write(folder, range(index, index + 1))
-        frame = Image.open(folder / f"{index:08}.png")
-        frame.putalpha(200)
-        frame.save(folder / f"{index:08}.png")
+def test_alpha_that_is_left_out_of_any_frame_is_said(tmp_path: Path) -> None:
+    folder = write(tmp_path / "walk", range(7))
+    frame = Image.open(folder / f"{4:08}.png")
+    frame.putalpha(200)
+    frame.save(folder / f"{4:08}.png")
     method = begun(tmp_path)
-    method.check(range(7), SCENE)  # as evaluation does, which then reads the files itself
+    for index in range(7):
+        method.read(index)
+    method.warn_of_reading()
     assert method.warnings == [f"mine: {folder}: alpha: composited over black"]
 
 

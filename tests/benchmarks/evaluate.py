@@ -29,9 +29,10 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from stvt import datasets, metrics
-from stvt.baselines import published_network, read_precomputed
+from stvt.baselines import published_network
 from stvt.cli.options import positive, size
 from stvt.core.files import write_json
+from stvt.core.images import read_picture
 from stvt.datasets import encode_png, frame_files, read_frame
 from stvt.evaluation.processes import run_units
 from stvt.evaluation.provenance import sessions
@@ -148,7 +149,7 @@ def least(pairs: Sequence[Pair]) -> tuple[float, float, float]:
 
     def score(restored: Path, truth: Path) -> float:
         begun = clock.process_time()
-        both = read_precomputed(restored, ""), read_frame(truth)
+        both = read_picture(restored), read_frame(truth)
         decoded = clock.process_time() - begun
         for one in measures:
             one(*both, "rgb", 0)

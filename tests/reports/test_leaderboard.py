@@ -129,6 +129,11 @@ def test_frames_that_equal_the_truth_are_said_and_a_scene_of_them_is_left_out(
     run_all, run_some = (str(tmp_path / f"run-{name}") for name in ("all", "some"))
     assert main(["results", "add", run_all, "--to", to]) == 2
     assert "all: psnr: all frames of 1 scene equal the truth" in capsys.readouterr().err
+    both = f"all=frames:{tmp_path / 'all'},bicubic+blend"
+    stvt.evaluate("squares", both, root=runs / "data", out=tmp_path / "both")
+    of_one = ["results", "add", str(tmp_path / "both"), "--to", str(tmp_path / "one"), "--methods"]
+    assert main([*of_one, "bicubic+blend"]) == 0
+    assert main([*of_one, "all"]) == 2
     write_frame(tmp_path / "some" / "00000001.png", read_frame(truth / "00000000.png"))
     none = tmp_path / "run-none"
     stvt.evaluate("squares", f"none=frames:{tmp_path / 'some'}", root=runs / "data", out=none)

@@ -99,3 +99,18 @@ def test_the_reduction_lets_no_stripes_through() -> None:
     slope = torch.linspace(0, 1, 32).expand(3, 32, 32)
     middle = slope.reshape(3, 16, 2, 16, 2).mean((2, 4))
     torch.testing.assert_close(resized(slope, (16, 16))[..., 4:-4], middle[..., 4:-4])
+
+
+def test_a_method_of_a_file_in_a_folder_with_a_plus_enlarges(tmp_path: Path) -> None:
+    folder = tmp_path / "c++"
+    folder.mkdir()
+    (folder / "net.py").write_text(
+        "class Twice:\n"
+        "    before, after, spatial = 0, 0, True\n"
+        "    def __init__(self, settings): pass\n"
+        "    def __call__(self, window, times):\n"
+        "        return window.repeat_interleave(2, -1).repeat_interleave(2, -2)\n"
+    )
+    frames = np.stack(scenery(1, 3))
+    larger = upsample(frames, f"{folder / 'net.py'}:Twice+flow", scale=2)
+    np.testing.assert_array_equal(larger[::2], frames.repeat(2, 1).repeat(2, 2))

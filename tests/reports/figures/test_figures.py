@@ -69,13 +69,21 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_crop_by_hand_is_enlarged_and_makes_three_figures_in_three_formats(run: Path) -> None:
     files = figures.crop_figures(run, ["d/s:2:40,32,16,12"])
-    kinds = {"crop-d-s-2-40-32-16-12", "errors-d-s-2", "slices-d-s-2"}
+    kinds = {"crop-d-s-2-40-32-16-12", "errors-d-s-2", "slices-d-s-2-38"}
     formats = ("png", "pdf", "svg")
     assert {file.name for file in files} == {f"{k}.{format}" for k in kinds for format in formats}
     with Image.open(results.picture_file(run, "d", "s", NAME)) as image:
         wanted = {tuple(map(int, p)) for p in np.asarray(image)[32:44, 40:56].reshape(-1, 3)}
     with Image.open(run / "report" / "figures" / "crop-d-s-2-40-32-16-12.png") as image:
         assert wanted <= {tuple(map(int, p)) for p in np.asarray(image).reshape(-1, 3)}
+
+
+def test_two_crops_of_a_frame_have_x_t_slices_of_their_own(run: Path) -> None:
+    files = figures.crop_figures(run, ["d/s:2:40,32,16,12", "d/s:2:0,0,16,12"])
+    assert {file.stem for file in files if file.stem.startswith("slices")} == {
+        "slices-d-s-2-38",
+        "slices-d-s-2-6",
+    }
 
 
 def test_several_times_and_crops_of_a_scene_make_one_figure(

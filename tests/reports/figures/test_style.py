@@ -114,5 +114,8 @@ def test_training_curves_have_title_units_and_the_baseline(tmp_path: Path) -> No
     assert [file.name for file in files] == ["scores.png", "scores.svg"]
     words = text_of(tmp_path / "loss.svg")
     assert "stvun-s, stage joint" in words and "levels of 255" in words and "smoothed" in words
+    training_curves(loss, "loss", "squares", tmp_path / "squares", loss="mse")
+    words = text_of(tmp_path / "squares.svg")
+    assert "mean squared" in words and "levels" not in words
     words = text_of(tmp_path / "scores.svg")
     assert "PSNR of RGB (dB)" in words and "new, bicubic+flow: 18.50 dB" in words
