@@ -276,8 +276,12 @@ def initial_network(
     init_weights(recipe.network, network, recipe.seed)
     given = load_initial(network, initial, say)
     flow: dict[str, str] = {}
-    if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):
+    fresh = not checkpoints.list_checkpoints(out / "checkpoints")
+    if flow_weights or fresh:
         flow = load_pretrained(network, recipe.network, recipe.stage, flow_weights, given, say)
+    for part in filter(None, recipe.freeze.split(",") if fresh else ()):
+        if not any(name.startswith(f"{part}.") for name in given):
+            say(f"--freeze {part}: no file gave it weights, so it keeps untrained ones")
     return network, given, flow
 
 

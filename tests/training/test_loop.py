@@ -177,6 +177,20 @@ def test_a_frozen_part_keeps_its_weights_and_the_rest_learns(data: Path, tmp_pat
     for name, weights in before.items():
         is_frozen = name.startswith(("pwcnet.", "mask."))
         assert torch.equal(after[f"network.{name}"], weights) is is_frozen, name
+    left = load_file(tmp_path / "run" / "weights" / "stvun-s-last.safetensors")
+    assert left.keys() == before.keys()  # without the mask they would be of another network
+    assert all(torch.equal(left[name], before[name]) for name in before if name[:4] == "mask")
+
+
+def test_a_frozen_part_that_no_file_gave_weights_is_said_once(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    recipe = tiny("space", steps=2, save_every=1, freeze="encoder")
+    train(recipe, data, tmp_path / "run", pause=lambda step: step == 1, say=lines.append)
+    said = "--freeze encoder: no file gave it weights, so it keeps untrained ones"
+    assert said in lines
+    lines.clear()
+    train(recipe, data, tmp_path / "run", say=lines.append)
+    assert said not in lines
 
 
 def test_freezing_what_is_not_there_or_all_that_a_stage_trains_is_one_line(
