@@ -324,3 +324,17 @@ def test_averaged_weights_follow_by_their_decay() -> None:
         average.update_parameters(model)
         assert average.module.state_dict()["weight"].item() == pytest.approx(expected)
         torch.nn.init.zeros_(model.weight)
+
+
+def test_a_run_that_goes_on_refuses_other_weights_to_begin_with(data: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.safetensors" for name in ("one", "other", "one_again")]
+    for file, factor in zip(files, (1, 2, 1), strict=True):
+        state = baselines.network("stvun-s").state_dict()
+        save_file({"decoder.rconv1.bias": factor + state["decoder.rconv1.bias"] * 0}, file)
+    recipe, out = tiny("space", steps=2, save_every=1), tmp_path / "run"
+    stop = {"pause": lambda step: step == 1, "say": quiet}
+    train(recipe, data, out, initial=[files[0]], **stop)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"\(it began with other weights than --initial names\)"):
+        train(recipe, data, out, initial=[files[1]], say=quiet)
+    assert train(recipe, data, out, initial=[files[2]], say=quiet).steps == 2
+    assert train(recipe, data, out, say=quiet).steps == 2

@@ -6,6 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from stvt.cli.main import build_parser
@@ -124,3 +126,13 @@ def test_a_folder_of_two_sequences_is_refused(tmp_path: Path) -> None:
     (folder / "im1.png").unlink()
     made = carry_out(job_of(folder, tmp_path / "out", lossless=False))
     assert made.outputs == 4 and any("frame number 1 is missing" in note for note in made.notes)
+
+
+def test_deep_frames_behind_a_first_of_8_bits_are_said(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k, frame in enumerate(scenery(1, 3)):
+        cv2.imwrite(str(folder / f"{k}.png"), frame.astype(np.uint16) * 257 if k else frame)
+    job = job_of(folder, tmp_path / "out.mkv", codec="ffv1", source_fps=Fraction(10))
+    said = f"{folder}: frames of 16 bits are written in the 8 of the folder's first"
+    assert carry_out(job).notes.count(said) == 1

@@ -212,7 +212,8 @@ def test_no_chapter_or_subtitle_outlasts_the_part_that_is_taken(
     carry_out(job)
     with av.open(str(job.output)) as container:
         assert container.duration == pytest.approx(500_000, abs=2000)
-        ends = [float(one["end"] * one["time_base"]) for one in container.chapters()]
+        chapters: list[Any] = list(container.chapters())
+        ends = [float(one["end"] * one["time_base"]) for one in chapters]
         assert ends == pytest.approx([0.3, 0.5])
         lines: list[Any] = [
             p for one in container.streams.subtitles for p in container.demux(one) if p.size
