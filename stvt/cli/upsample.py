@@ -108,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
         args.end = args.start + args.preview
     if args.end is not None and args.end <= args.start:
         raise UsageError(f"--end: {float(args.end):g} s is not after {float(args.start):g} s")
-    if args.fps is not None and args.time is not None and not args.source.is_dir():
+    given = args.source.is_dir() and args.source_fps is None  # where --fps is the rate of IN
+    if args.fps is not None and args.time is not None and not given:
         raise UsageError("--time and --fps both say how many frames; give one")
     job, settings = _job(args), _settings(args)
     method = args.method or preferred_method(settings)

@@ -20,7 +20,7 @@ from torch.nn.utils import clip_grad_norm_
 from stvt import baselines
 from stvt.baselines import init_weights, is_out_of_memory
 from stvt.core.errors import UsageError
-from stvt.core.files import locked, read_json, remove_temporaries, write_json
+from stvt.core.files import locked, read_json, remove_temporaries, sha256_of, write_json
 from stvt.core.formatting import plain
 from stvt.core.progress import Progress
 from stvt.core.records import from_dict
@@ -116,7 +116,8 @@ def train(
             )
         if context.is_main:
             sha256 = {one.name: one.sha256 for one in data.sets}
-            check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets)))
+            began_with = tuple(sha256_of(file) for file in initial)
+            check_record(out, RunRecord(recipe, sha256, flow, tuple(test_sets), began_with))
         log = TrainingLog(out, context.is_main, tensorboard)
         resume(state, out, log, say)
 
@@ -276,8 +277,12 @@ def initial_network(
     init_weights(recipe.network, network, recipe.seed)
     given = load_initial(network, initial, say)
     flow: dict[str, str] = {}
-    if flow_weights or not checkpoints.list_checkpoints(out / "checkpoints"):
+    fresh = not checkpoints.list_checkpoints(out / "checkpoints")
+    if flow_weights or fresh:
         flow = load_pretrained(network, recipe.network, recipe.stage, flow_weights, given, say)
+    for part in filter(None, recipe.freeze.split(",") if fresh else ()):
+        if not any(name.startswith(f"{part}.") for name in given):
+            say(f"--freeze {part}: no file gave it weights, so it keeps untrained ones")
     return network, given, flow
 
 
@@ -287,12 +292,14 @@ class RunRecord:
 
     data:      the sha256 of each training set's manifest. flow: of the pretrained part, a flow network's.
     test_sets: that are scored in validation; the best weights depend on them.
+    initial:   the sha256 of each file of `--initial`; None where a run of before did not write it.
     """
 
     recipe: TrainingRecipe
     data: dict[str, str]
     flow: dict[str, str]
     test_sets: tuple[str, ...] = ()
+    initial: tuple[str, ...] | None = None
 
 
 def check_record(out: Path, record: RunRecord) -> None:
@@ -312,6 +319,11 @@ def check_record(out: Path, record: RunRecord) -> None:
         changes.append(f"validate {before.test_sets}, now {record.test_sets}")
     if before.data != record.data:
         changes.append("the training sets have changed")
+    # A run that goes on reads none, so they may be left out; others would be passed over.
+    if before.initial is not None and record.initial and before.initial != record.initial:
+        changes.append("it began with other weights than --initial names")
+    if record.flow and before.flow.get("sha256") != record.flow["sha256"]:
+        changes.append("its flow network began with other weights than --flow-weights names")
     if changes:
         raise UsageError(
             f"{out}: holds another training ({'; '.join(changes)}); take another --out"

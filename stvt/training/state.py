@@ -26,6 +26,8 @@ class TrainingState:
     """The network with its losses, its averaged weights (EMA), the optimizer, and how far they are.
 
     model: `losses` as a step calls it: among processes, compiled.
+    names: of the parameters that the stage is about, in the network: those it trains, and those that
+           --freeze keeps as they are.
     best:  the highest mean PSNR in validation so far.
     untrained: entries of what makes new frames that no file gave and the stage does not train:
            readers of a checkpoint leave them out.
@@ -36,6 +38,7 @@ class TrainingState:
     average: AveragedModel
     optimizer: torch.optim.Adam
     scaler: torch.amp.GradScaler
+    names: tuple[str, ...]
     step: int = 0
     best: float = -math.inf
     untrained: tuple[str, ...] = ()
@@ -47,8 +50,12 @@ class TrainingState:
         return module  # type: ignore[no-any-return]
 
     def averaged_weights(self) -> dict[str, Tensor]:
-        """The averaged weights of what the stage trains, by their names in the network."""
-        return {name: one.detach() for name, one in self.averaged.learning().items()}
+        """The averaged weights of what the stage is about, by their names in the network.
+
+        With the frozen ones: a file without them would be of no use, or of another network.
+        """
+        weights = dict(self.averaged.network.named_parameters())
+        return {name: weights[name].detach() for name in self.names}
 
     def no_sync(self) -> AbstractContextManager[object]:
         """Gradients stay in their process: more of the batch is to come."""
@@ -97,6 +104,7 @@ def initial_state(
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
     losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
     losses.difference = DIFFERENCES[recipe.loss]
+    names = tuple(losses.learning())
     _freeze(network, recipe)
     losses.to(context.device)
     if _prefers_channels_last(recipe, context.device) if channels_last is None else channels_last:
@@ -112,10 +120,12 @@ def initial_state(
     optimizer = torch.optim.Adam(losses.learning().values(), recipe.rate, fused=fused)
     scaler = torch.amp.GradScaler("cuda", enabled=recipe.precision == "fp16")
     only_new = network_spec(recipe.network).variants[recipe.network].new_frame_keys or "(?!)"
-    known = {*given, *losses.learning()}
+    known = {*given, *names}
     untrained = [name for name in network.state_dict() if name not in known]
     untrained = [name for name in untrained if re.search(only_new, name)]
-    return TrainingState(losses, model, average, optimizer, scaler, untrained=tuple(untrained))
+    return TrainingState(
+        losses, model, average, optimizer, scaler, names, untrained=tuple(untrained)
+    )
 
 
 def _freeze(network: nn.Module, recipe: TrainingRecipe) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 
 from stvt.baselines import Method, Settings
 from stvt.core.errors import UsageError
-from stvt.core.files import read_json, write_json
+from stvt.core.files import json_text, read_json, remove_temporaries, write_json
 from stvt.core.version import __version__
 from stvt.datasets import frame_files
 from stvt.upsampling.cuts import CutList
@@ -104,6 +105,8 @@ def check_places(job: UpsampleJob) -> None:
         raise UsageError(f"{output}: is there already; give another name, or --overwrite")
     if output.is_dir() and output.suffix.lower() in SUFFIXES:
         raise UsageError(f"{output}: is a folder; give the video another name")
+    if output.is_file() and not job.to_video:
+        raise UsageError(f"{output}: is a file, and a folder of frames is to be; give another name")
     if full and output.is_dir() and len(frame_files(output)) != len(list(output.iterdir())):
         raise UsageError(f"{output}: holds more than frames, so it is not overwritten")
     if not output.absolute().parent.is_dir():
@@ -116,15 +119,20 @@ def check_places(job: UpsampleJob) -> None:
 
 def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
     """Writes what the parts are made by, or raises UsageError if those that are there are others."""
-    stat = job.source.stat()
     record: dict[str, object] = {
         "version": __version__,
-        "source": [str(job.source.resolve()), stat.st_size, stat.st_mtime_ns],
+        "source": [str(job.source.resolve()), *_states(job.source)],
         "method": [method.name, method.weights, method.fingerprint],
         "settings": [settings.scale, settings.precision, settings.tile, settings.chunk],
         "options": {name: str(one) for name, one in vars(job).items() if name not in NO_OPTIONS},
     }
     file = job.parts / "job.json"
+    remove_temporaries(job.parts)
+    if any(job.parts.iterdir()) and not file.exists():
+        raise UsageError(
+            f"{job.parts}: is where this run would put its parts, and holds what no run of stvt did; "
+            "move it away, or give the output another name"
+        )
     if job.overwrite and not job.resume:
         for old in job.parts.iterdir():
             shutil.rmtree(old) if old.is_dir() else old.unlink()
@@ -146,3 +154,17 @@ def check_record(job: UpsampleJob, settings: Settings, method: Method) -> None:
             f"{job.parts}: was begun with other {' and '.join(differing)}; give the same "
             "again, or begin anew with --overwrite"
         )
+
+
+def _states(source: Path) -> list[object]:
+    """Size and time of change of a video; of a folder how many frames, and a hash of those of each.
+
+    The folder's own time stays when a frame is written anew in its place.
+    """
+    if not source.is_dir():
+        stat = source.stat()
+        return [stat.st_size, stat.st_mtime_ns]
+    files = frame_files(source)
+    stats = [(file.name, file.stat()) for file in files]
+    lines = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    return [len(files), sha256(json_text(lines).encode()).hexdigest()]

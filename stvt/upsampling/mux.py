@@ -75,7 +75,7 @@ def mux_segments(
                 f"{output.name}: {why}; the segments in {writer.folder} play"
             ) from error
         alone = mux_segments(writer, output, replace(streams, sound=False))
-        others = [note for note in alone if not note.startswith(("sound", "subtitles"))]
+        others = [note for note in alone if not note.startswith(("sound", "subtitles", "chapters"))]
         return [*others, f"sound and subtitles left out: {why}; .mkv may hold them"]
 
 
@@ -218,8 +218,10 @@ def _copy_streams(
         copy.metadata.update({k: v for k, v in stream.metadata.items() if k.lower() != "encoder"})
         copy.disposition = stream.disposition
         copies[stream.index] = copy
-    if streams.sound and (chapters := source.chapters()):
+    if (chapters := source.chapters()) and streams.sound:
         container.set_chapters(_shifted(chapters, zero, streams.end))
+    elif chapters:
+        notes.append("chapters left out: they would not keep time")
     return _source_packets(source, copies, streams, zero)
 
 
@@ -254,6 +256,8 @@ def _source_packets(
             # A little sound before the first is its decoder's run-up.
             if at < zero - run_up or (streams.end is not None and at >= streams.end):
                 continue
+            if packet.stream.type == "subtitle" and streams.end is not None:  # nor after the part
+                packet.duration = min(packet.duration or 0, math.ceil((streams.end - at) / tick))
             copy = copies[packet.stream.index]
             shift = round(zero / tick)
             packet.pts -= shift
@@ -279,7 +283,7 @@ def _shifted(chapters: list[Any], zero: Fraction, end: Fraction | None) -> list[
         if end is not None and chapter["start"] * tick >= end or chapter["end"] * tick <= zero:
             continue
         shift = round(zero / tick)
-        notes.append(
-            {**chapter, "start": max(chapter["start"] - shift, 0), "end": chapter["end"] - shift}
-        )
+        # One that goes on after the part would make a file of .mp4 as long as itself.
+        last = chapter["end"] if end is None else min(chapter["end"], round(end / tick))
+        notes.append({**chapter, "start": max(chapter["start"] - shift, 0), "end": last - shift})
     return notes

@@ -195,7 +195,7 @@ class Upsampling:
         if self._origin is None:
             self._origin = start
         if following is None:
-            indices = self._at_end(until + self._last() - self._origin)
+            indices = self._at_end(until - self._origin)
         else:
             end = following.frame.seconds
             if self.repeats == "even" and end - start <= max(STILL, 2 * (end - until)):
@@ -209,12 +209,15 @@ class Upsampling:
         return schedule
 
     def _at_end(self, seconds: Fraction) -> list[int]:
-        """What is due of the last frame, in a sequence that lasts so long in all."""
-        step = self.placement.step
-        due = len(self.placement.times) + 1
-        if step is not None:
-            due = max(output_count(seconds, step) - self._due, 0)
-        return [0] * (due if self.placement.hold else min(due, 1))
+        """What is due of the last picture, which is shown for the last time so long after the first."""
+        step, hold = self.placement.step, self.placement.hold
+        if step is None:
+            return [0] * (len(self.placement.times) + 1 if hold else 1)
+        due = max(output_count(seconds + self._last(), step) - self._due, 0)
+        if not hold:  # until its last repeat, and there is always one
+            reached = math.floor((seconds + self.placement.near) / step) + 1
+            due = min(due, max(reached - self._due, 1))
+        return [0] * due
 
     def _locate(self, time: float) -> tuple[int, int]:
         """The frame that an output's time follows, and the index of its time after that."""

@@ -190,6 +190,9 @@ class FolderSource(Source):
         self._files = frame_files(path)
         if not self._files:
             raise UsageError(f"{path}: holds no pictures{other_files(path)}")
+        fault = numbering_fault(self._files)
+        if fault and fault.startswith("two sequences"):
+            raise UsageError(f"{path}: {fault}")
         said: set[str] = set()
         first = read_deep_frame(self._files[0], said)
         height, width = first.shape[:2]
@@ -198,7 +201,7 @@ class FolderSource(Source):
         count = len(self._files)
         when = Timestamps(rate, True, Fraction(0), Fraction(0), count, seconds, 1 / rate)
         super().__init__(path, part, when, VUI(), bits, width, height)
-        if fault := numbering_fault(self._files):
+        if fault:
             self.notes.append(f"{path}: {fault}")
         self.notes += [f"{path}: {note}" for note in sorted(said)]
 
@@ -207,6 +210,8 @@ class FolderSource(Source):
         for number, file in enumerate(self._files[start:], start):
             said: set[str] = set()
             picture = read_deep_frame(file, said)
+            if picture.dtype != np.uint8 and self.bits == 8:
+                said.add("frames of 16 bits are written in the 8 of the folder's first")
             lines = (f"{self.path}: {note}" for note in sorted(said))
             self.notes += [line for line in lines if line not in self.notes]
             if picture.shape[:2] != (self.height, self.width):

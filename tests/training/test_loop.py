@@ -177,6 +177,20 @@ def test_a_frozen_part_keeps_its_weights_and_the_rest_learns(data: Path, tmp_pat
     for name, weights in before.items():
         is_frozen = name.startswith(("pwcnet.", "mask."))
         assert torch.equal(after[f"network.{name}"], weights) is is_frozen, name
+    left = load_file(tmp_path / "run" / "weights" / "stvun-s-last.safetensors")
+    assert left.keys() == before.keys()  # without the mask they would be of another network
+    assert all(torch.equal(left[name], before[name]) for name in before if name[:4] == "mask")
+
+
+def test_a_frozen_part_that_no_file_gave_weights_is_said_once(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    recipe = tiny("space", steps=2, save_every=1, freeze="encoder")
+    train(recipe, data, tmp_path / "run", pause=lambda step: step == 1, say=lines.append)
+    said = "--freeze encoder: no file gave it weights, so it keeps untrained ones"
+    assert said in lines
+    lines.clear()
+    train(recipe, data, tmp_path / "run", say=lines.append)
+    assert said not in lines
 
 
 def test_freezing_what_is_not_there_or_all_that_a_stage_trains_is_one_line(
@@ -310,3 +324,17 @@ def test_averaged_weights_follow_by_their_decay() -> None:
         average.update_parameters(model)
         assert average.module.state_dict()["weight"].item() == pytest.approx(expected)
         torch.nn.init.zeros_(model.weight)
+
+
+def test_a_run_that_goes_on_refuses_other_weights_to_begin_with(data: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.safetensors" for name in ("one", "other", "one_again")]
+    for file, factor in zip(files, (1, 2, 1), strict=True):
+        state = baselines.network("stvun-s").state_dict()
+        save_file({"decoder.rconv1.bias": factor + state["decoder.rconv1.bias"] * 0}, file)
+    recipe, out = tiny("space", steps=2, save_every=1), tmp_path / "run"
+    stop = {"pause": lambda step: step == 1, "say": quiet}
+    train(recipe, data, out, initial=[files[0]], **stop)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"\(it began with other weights than --initial names\)"):
+        train(recipe, data, out, initial=[files[1]], say=quiet)
+    assert train(recipe, data, out, initial=[files[2]], say=quiet).steps == 2
+    assert train(recipe, data, out, say=quiet).steps == 2

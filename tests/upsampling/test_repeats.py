@@ -13,6 +13,7 @@ from torch import Tensor
 from stvt.baselines.classical.temporal import Blend
 from stvt.datasets import mark_repeats
 from stvt.datasets.video.reader import open_video
+from stvt.upsampling.sequence import Repeats
 
 from .clips import Frame, carry_out, job_of, scenery, video
 
@@ -98,3 +99,14 @@ def test_a_slow_fade_is_no_repeat() -> None:
     picture = scenery(1, 1)[0].astype(np.float32) / 255
     fade = [np.rint(255 * picture * (1 - k / 200)).astype(np.uint8) for k in range(20)]
     assert not any(again for again, _ in mark_repeats(fade, lambda frame: frame))
+
+
+@pytest.mark.parametrize("repeats", ["hold", "even", "compute"])
+def test_without_hold_the_repeats_at_the_end_are_shown_too(
+    tmp_path: Path, repeats: Repeats
+) -> None:
+    source = video(tmp_path / "in.mp4", levels(20, 40, 60, 60, 60, 60))
+    job = job_of(source, tmp_path / "out.mp4", method="blend", cuts=False, hold=False)
+    made = carry_out(replace(job, repeats=repeats), scale=1)
+    assert made.outputs == (6 - 1) * 2 + 1
+    assert brightness(job.output) == [20, 30, 40, 50] + [60] * 7

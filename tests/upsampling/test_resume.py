@@ -15,6 +15,7 @@ from torch import Tensor
 from stvt.baselines.errors import MethodError
 from stvt.baselines.method import Settings
 from stvt.core.errors import UsageError
+from stvt.datasets import write_frame
 from stvt.datasets.video.reader import open_video
 from stvt.upsampling.video import upsample_file
 
@@ -65,6 +66,35 @@ def test_a_frame_that_fails_is_named_and_what_was_done_is_kept(
     with pytest.raises(UsageError, match=r"frame [789]: cannot; what was done is kept"):
         carry_out(job, scale=1)
     assert not job.output.exists() and len(list((job.parts / "segments").iterdir())) == 1
+
+
+def test_a_folder_whose_frames_were_written_anew_is_another_source(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k, frame in enumerate(scenery(1, 6)):
+        write_frame(folder / f"{k}.png", frame)
+    # Its parts come to lie in the folder itself, whose own time that changes.
+    job = job_of(folder, folder / "out", lossless=False, cuts=False)
+
+    def stop(done: int, total: int | None, what: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    def begin() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
+
+    begin()
+    (folder / "notes.txt").write_text("no frame")
+    assert carry_out(replace(job, resume=True)).outputs == 12
+    job = replace(job, output=folder / "again")
+    begin()
+    content = (folder / "5.png").read_bytes()
+    with (folder / "0.png").open("r+b") as file:  # under its name, so the folder does not change
+        file.write(content)
+        file.truncate()
+    with pytest.raises(UsageError, match="begun with other source"):
+        carry_out(replace(job, resume=True))
 
 
 KILLED = """

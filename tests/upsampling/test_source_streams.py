@@ -176,3 +176,49 @@ def packets(path: Path) -> tuple[str, list[bytes], bytes]:
     with av.open(str(path)) as file:
         frames = b"".join(frame.to_ndarray().tobytes() for frame in file.decode(audio=0))
     return name, data, frames
+
+
+SUBTITLE = "1\n00:00:00,200 --> 00:00:50,000\nlong\n"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_no_chapter_or_subtitle_outlasts_the_part_that_is_taken(
+    tmp_path: Path, suffix: str
+) -> None:
+    (tmp_path / "a.srt").write_text(SUBTITLE)
+    video(tmp_path / "plain.mp4", scenery(1, 12))
+    source = tmp_path / "in.mkv"
+    with (
+        av.open(str(tmp_path / "plain.mp4")) as picture,
+        av.open(str(tmp_path / "a.srt")) as text,
+        av.open(str(source), "w") as output,
+    ):
+        streams = [picture.streams.video[0], text.streams.subtitles[0]]
+        copies = [output.add_stream_from_template(one) for one in streams]
+        millisecond = Fraction(1, 1000)
+        spans = ((0, 400, "a"), (400, 60_000, "b"))
+        output.set_chapters(
+            [
+                {"id": k, "start": a, "end": b, "time_base": millisecond, "metadata": {"title": t}}
+                for k, (a, b, t) in enumerate(spans)
+            ]
+        )
+        for one, copy, file in zip(streams, copies, (picture, text), strict=True):
+            for packet in file.demux(one):
+                if packet.size:
+                    packet.stream = copy
+                    output.mux(packet)
+    job = job_of(source, tmp_path / f"out{suffix}", part=Part(Fraction(1, 10), Fraction(6, 10)))
+    carry_out(job)
+    with av.open(str(job.output)) as container:
+        assert container.duration == pytest.approx(500_000, abs=2000)
+        chapters: list[Any] = list(container.chapters())
+        ends = [float(one["end"] * one["time_base"]) for one in chapters]
+        assert ends == pytest.approx([0.3, 0.5])
+        lines: list[Any] = [
+            p for one in container.streams.subtitles for p in container.demux(one) if p.size
+        ]
+        held = [(float(p.pts * p.time_base), float(p.duration * p.time_base)) for p in lines]
+    assert held == ([(0.1, 0.4)] if suffix == ".mkv" else [])
+    slow = carry_out(replace(job, output=tmp_path / f"slow{suffix}", slow=True))
+    assert "chapters left out: they would not keep time" in slow.notes
