@@ -102,5 +102,9 @@ def export(
         raise UsageError(f"there is no export to {format!r}, only to onnx")
     if isinstance(method, str):
         method = load_method(method, device="cpu", **options)
+    elif options:
+        raise TypeError(
+            f"{', '.join(options)}: options of a name's method; this one is loaded already"
+        )
     baselines.export_onnx(method, Path(out), size, times, frames)
     return Path(out)

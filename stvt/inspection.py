@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt import datasets
+from stvt.core.errors import UsageError
 from stvt.core.files import write_text
 from stvt.core.progress import Progress
 from stvt.datasets import Frame, TrainingClip
@@ -61,6 +62,8 @@ def inspect(
     """
     lines: dict[str, str] = {}
     if datasets.is_training(root / name):
+        if low is not None:
+            raise UsageError(f"--low is of a test set's scenes; {name} is a training set")
         scenes, about = _training(name, root)
     else:
         scenes, about = _test(name, root)

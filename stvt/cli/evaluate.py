@@ -101,7 +101,6 @@ def run(args: argparse.Namespace) -> int:
 
     args.weights = options.weights(args, specs)
     args.runtime |= args.runtime_size is not None
-    args.runtime_size = args.runtime_size or (540, 960)
     settings = Settings(args.scale or 4, weights=args.weights, untrained=args.untrained)
     options.say_own_weights(specs, settings)
     known = {one.name for one in (*fields(RunOptions), *fields(Protocol))}

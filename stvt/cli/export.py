@@ -34,12 +34,15 @@ def add(command: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from stvt.api import load_method
-    from stvt.baselines import check_names, export_onnx
+    from stvt.baselines import Settings, check_names, export_onnx
 
     check_names([args.method])
+    weights = options.weights(args, [args.method])
+    settings = Settings(args.scale, weights=weights, untrained=args.untrained)
+    options.say_own_weights([args.method], settings)
     method = load_method(
         args.method,
-        dict(args.weights),
+        weights,
         scale=args.scale,
         device="cpu",
         untrained=args.untrained,

@@ -70,12 +70,15 @@ def add(command: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from stvt.core.errors import UsageError
     from stvt.evaluation.report import export, report
 
     if _of_table(args) or args.format != "terminal" or len(args.runs) > 1:
         return _print_table(args)
     (run,) = args.runs
     if args.crop or args.video:
+        if args.export:
+            raise UsageError("--export is of the report, without --crop and --video")
         from stvt.evaluation.figures import crop_figures, videos
 
         crops = crop_figures(run, args.crop, args.root)

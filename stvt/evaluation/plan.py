@@ -37,6 +37,8 @@ class RunOptions:
     runtime:   also time each method on one jointly upsampled frame of `runtime_size`
                (height, width), count its operations and its peak memory; with frames="existing"
                on one in register with its input, which is all that a spatial method makes.
+               A size of None is that of the run's last timing if none is asked for now, else
+               (540, 960).
     workers, cluster: see `stvt.evaluation.processes`. save_frames: keep every scored frame.
     """
 
@@ -52,7 +54,7 @@ class RunOptions:
     workers: int = 1
     cluster: str | None = None
     runtime: bool = False
-    runtime_size: tuple[int, int] = (540, 960)
+    runtime_size: tuple[int, int] | None = None
     save_frames: bool = False
     verify: bool = False
 
@@ -84,6 +86,7 @@ class Plan:
         protocol: Protocol,
         options: RunOptions,
     ) -> None:
+        names = tuple(dict.fromkeys(names))
         self.protocol = protocol
         self.options = replace(options, scenes=as_list(options.scenes))
         self.root = Path(options.root).resolve()
@@ -179,14 +182,21 @@ class Plan:
     def units(self) -> list[Unit]:
         """Every scene by every method, the scenes in order and the methods inside."""
         return [
-            self._unit(name, scene, number < thumbnails.SCENES, spec, method)
+            self._unit(name, scene, number < thumbnails.SCENES, shown, spec, method)
             for name, scenes in self.scenes.items()
             for number, scene in enumerate(scenes)
+            for shown in [self.shown(scene.frames)]
             for spec, method in self.methods.items()
         ]
 
     def _unit(
-        self, dataset: str, scene: PreparedScene, moving: bool, spec: str, method: Method
+        self,
+        dataset: str,
+        scene: PreparedScene,
+        moving: bool,
+        shown: Position | None,
+        spec: str,
+        method: Method,
     ) -> Unit:
         wanted = self.positions(scene.frames, method)
         step = self.protocol.time_step
@@ -198,7 +208,7 @@ class Plan:
         except baselines.MethodError:  # to be said when the unit is scored, and fails
             own = ""
         fingerprint = f"{method.weights} {own}"
-        inputs: object = [
+        inputs: list[object] = [
             self.signature,
             [position.frame for position in wanted],
             self.digests[dataset],
@@ -208,6 +218,8 @@ class Plan:
             self.settings.compiled,
             self.options.save_frames,
         ]
+        if self.protocol.common_frames == "off":  # a method more may move the picture of the others
+            inputs.append(shown and shown.frame)
         return Unit(
             run=self.run,
             dataset=dataset,
@@ -220,6 +232,7 @@ class Plan:
             protocol=self.protocol,
             signature=self.signature,
             positions=wanted,
+            shown=shown,
             metrics=self.metrics,
             save_frames=self.options.save_frames,
             fingerprint=fingerprint,
@@ -232,6 +245,16 @@ class Plan:
         if self.protocol.common_frames == "off":
             return self.positions_alone(frames, method)
         return self._positions(frames, self.supports)
+
+    def shown(self, frames: int) -> Position | None:
+        """The output of a scene of so many frames that the report shows of all methods.
+
+        It is the one in the middle of those that are scored of every method that has any.
+        """
+        each = [self.positions(frames, method) for method in self.methods.values()]
+        scored = [positions for positions in each if positions]
+        common = sorted(set(scored[0]).intersection(*scored)) if scored else []
+        return common[len(common) // 2] if common else None
 
     def positions_alone(self, frames: int, method: Method) -> tuple[Position, ...]:
         """Those that would be scored if the method were the only one of the run."""

@@ -71,7 +71,7 @@ def describe(plan: Plan) -> RunInfo:
     """The description of a run before anything of it was scored, without folders and times."""
     shown: dict[str, dict[str, int]] = {name: {} for name in plan.prepared}
     for unit in plan.units:
-        if unit.positions:
+        if unit.shown:
             shown[unit.dataset][unit.scene] = unit.shown.frame
     given = {name: file for name, file in plan.settings.weights.items() if file.is_file()}
     return RunInfo(
@@ -220,12 +220,14 @@ def session(run: Path, **about: object) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Session:
-    """What is read again of a session: its end if it came to one, and where data and weights were."""
+    """What is read again of a session: its end if it came to one, where data and weights were, and
+    the size (height, width) of the frame that methods were timed on, if they were."""
 
     began: str
     ended: str | None = None
     root: str | None = None
     weights: dict[str, str] = field(default_factory=dict)
+    runtime: tuple[int, int] | None = None
 
 
 def sessions(run: Path) -> list[dict[str, Any]]:
@@ -237,6 +239,13 @@ def sessions(run: Path) -> list[dict[str, Any]]:
     except UsageError as error:
         raise UsageError(f"{error}; {store.AGAIN}") from error
     return list(stored)
+
+
+def timed_size(run: Path) -> tuple[int, int] | None:
+    """Height and width of the frame that the methods of a run were last timed on, if they were."""
+    timed = [one["runtime"] for one in sessions(run) if one.get("runtime")]
+    height, width = timed[-1] if timed else (0, 0)
+    return (height, width) if min(height, width) > 0 else None
 
 
 def date(run: Path) -> str:

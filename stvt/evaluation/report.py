@@ -40,7 +40,7 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
             if record.get("signature", info.signature) != info.signature:
                 reason = "not run yet under this protocol"
                 record = {**record, "failure": reason, "scores": []}
-            records.append(record)
+            records.append(_of_metrics(record, info))
     failures = [
         Failure(record["dataset"], record["scene"], record["method"], record["failure"])
         for record in records
@@ -75,6 +75,25 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
         info, methods=methods, failures=failures, warnings=warnings, date=provenance.date(run)
     )
     return store.scores_table(records, info.metrics), info
+
+
+def _of_metrics(record: dict[str, Any], info: RunInfo) -> dict[str, Any]:
+    """The record without scores that are not by a run's definition of their metric.
+
+    A metric that was added or altered has none yet where `stvt evaluate` was broken off.
+    """
+    has, failed = record.get("metrics"), record.get("failed_metrics", {})
+    if has is None:
+        return record
+    pending = {
+        name: "not run yet"
+        for name, about in info.measures.items()
+        if name in info.metrics and name not in failed and has.get(name) != about.definition
+    }
+    if not pending:
+        return record
+    rows = [row for row in record.get("scores") or () if row[2] not in pending]
+    return record | {"scores": rows, "failed_metrics": failed | pending}
 
 
 def read_info(run: Path) -> RunInfo:

@@ -31,6 +31,7 @@ from stvt.profiling.flops import count, device_of
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+TIMED_FRAME = 540, 960  # height and width, where nothing else is said
 TIMED = 5.0  # seconds that a method is timed for: its median moves by less than other programs do
 
 
@@ -73,17 +74,20 @@ def evaluate(
         store.remove_leftovers(plan.run)
         is_other = provenance.write_run(plan)
         is_current = not is_other and _is_reported(plan.run)
+        size = given.runtime_size
+        if size is None:  # costs of one table are of one size
+            size = (None if given.runtime else provenance.timed_size(plan.run)) or TIMED_FRAME
         with provenance.session(
             plan.run,
             root=str(plan.root),
             weights={name: str(file) for name, file in plan.settings.weights.items()},
             workers=given.workers,
-            runtime=given.runtime_size if given.runtime else None,
+            runtime=size if given.runtime else None,
         ) as facts:
             records, units = _remainder(plan.units)
             computed = _score_all(units, given.workers, given.cluster, show)
             facts["computed"] = computed
-            counted = _cost_all(plan, *given.runtime_size, given.runtime, cost_progress or show)
+            counted = _cost_all(plan, *size, given.runtime, cost_progress or show)
             scores = report(
                 plan.run, is_current=is_current and not (units or counted), known=records
             )
@@ -113,13 +117,19 @@ def _is_reported(run: Path) -> bool:
 
 
 def _remainder(units: Iterable[Unit]) -> tuple[store.Records, list[Unit]]:
-    """The records that are whole, and the other units with the metrics that theirs lack."""
+    """The records that are whole, and the other units with the metrics that theirs lack.
+
+    Removes the records that this run cannot be told to be without: those of its protocol, but of
+    other data, weights or code. If it is broken off, its report would have their scores as its own.
+    """
     records, left = {}, []
     for unit in units:
         name = (unit.dataset, unit.scene, unit.label)
         record = store.read_unit(unit.run, *name)
         if missing := unit.missing_metrics(record):
             left.append(replace(unit, metrics=missing))
+            if record.get("signature") == unit.signature and not unit.is_of(record):
+                unit.file.unlink()
         else:
             records[name] = record
     return records, left
@@ -163,22 +173,25 @@ def _score_all(
 def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress) -> int:
     """Counts the operations of each network, and times each method that computes if `runtime`.
 
-    Each is kept in RUN/runtime. Returns for how many methods that was not known already.
+    Each is kept in RUN/runtime; what is there of another method by the same name goes. Returns for
+    how many methods that was not known already.
     """
-    methods = [
-        (spec, method)
-        for spec, method in plan.methods.items()
-        if not isinstance(method, PrecomputedFrames) and (runtime or method.networks())
-    ]
-    what = "timing" if runtime else "counting"
-    new = 0
-    for number, (spec, method) in enumerate(methods):
-        show(number, len(methods), f"{what} {method.name}")
+    methods, new = [], 0
+    for spec, method in plan.methods.items():
         file = store.runtime_file(plan.run, method.name)
-        key = _runtime_key(plan, spec, method, height, width)
-        before = store.read_json(file)
-        known = before if before is not None and before.get("key") == key else {}
-        if "multiply_accumulates" in known and ("runtime" in known or not runtime):
+        key = _cost_key(plan, spec, method, height, width)
+        known = store.read_json(file) or {}
+        if known and known.get("key") != key:
+            file.unlink()
+            known, new = {}, new + 1
+        if not isinstance(method, PrecomputedFrames) and (runtime or method.networks()):
+            methods.append((method, file, key, known))
+    what = "timing" if runtime else "counting"
+    for number, (method, file, key, known) in enumerate(methods):
+        show(number, len(methods), f"{what} {method.name}")
+        device = (known.get("runtime") or {}).get("device")
+        is_timed = device == device_name(device_of(method))
+        if "multiply_accumulates" in known and (is_timed or not runtime):
             continue
         write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
         new += 1
@@ -187,12 +200,11 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
     return new
 
 
-def _runtime_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
-    """Whatever a running time depends on. One with the same key is not measured again."""
-    told = ("weights", "new_frames")  # below, in another form
+def _cost_key(plan: Plan, spec: str, method: Method, height: int, width: int) -> str:
+    """Whatever the cost of a frame depends on but the device, which its time names."""
+    told = ("weights", "new_frames", "device")  # below, in another form, or not of the key
     settings = {name: value for name, value in vars(plan.settings).items() if name not in told}
-    device = device_name(device_of(method))
-    made_of = [spec, method.weights, method.fingerprint, settings, device, __version__]
+    made_of = [spec, method.weights, method.fingerprint, settings, __version__]
     if not _time_of_cost(plan):
         made_of.append("existing")
     return hashlib.sha256(json.dumps([height, width, *made_of]).encode()).hexdigest()

@@ -21,6 +21,7 @@ class Unit:
 
     prepared: the scene; told: what a method is told of it; moving: whether the report's players
             keep copies of its frames.
+    shown:  the output that the report shows, the same of all methods, if there is one.
     method: as on the command line; label: its name in tables.
     fingerprint: of the method's weights and code; failure: why it could not be built, if so.
     key:    whatever the outputs depend on. What a record with the same key has of the metrics is
@@ -38,6 +39,7 @@ class Unit:
     protocol: Protocol
     signature: str
     positions: tuple[Position, ...]
+    shown: Position | None
     metrics: tuple[Metric, ...]
     save_frames: bool
     fingerprint: str
@@ -51,11 +53,6 @@ class Unit:
     @property
     def file(self) -> Path:
         return store.unit_file(self.run, self.dataset, self.scene, self.label)
-
-    @property
-    def shown(self) -> Position:
-        """The output that the report shows: the one in the middle."""
-        return self.positions[len(self.positions) // 2]
 
     def missing_metrics(self, record: dict[str, Any]) -> tuple[Metric, ...]:
         """Those of its metrics that a record lacks, or has by another definition."""

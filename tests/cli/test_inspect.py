@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stvt import datasets
+from stvt.core.errors import UsageError
 from stvt.datasets.clips.storage import write_clip
 from stvt.inspection import inspect
 from stvt.reports.figures.motion import EDGES, SceneOverview, motion_shares
@@ -71,6 +72,12 @@ def test_of_a_training_set_some_clips_are_shown_and_all_are_listed(training_set:
     page = found.page.read_text("utf-8")
     assert "frames 6 · size 48x32" in page and "<b>5</b> · frames" in page
     assert "2 of 5 scenes are shown" in page and "5 train, 0 validation" in page
+
+
+def test_low_frames_of_a_training_set_are_refused(training_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="train is a training set"):
+        inspect("train", training_set, tmp_path / "page", low=tmp_path)
+    assert not (tmp_path / "page").exists()
 
 
 def test_two_looks_are_the_same_bytes(training_set: Path) -> None:

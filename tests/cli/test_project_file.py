@@ -52,6 +52,15 @@ def test_weights_are_given_to_the_methods_that_have_such_a_network(project: Path
     assert weights(given, ["bicubic+blend"]) == {}
 
 
+def test_weights_of_the_file_are_exported_and_none_in_their_place(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "stvt.toml").write_text('[weights]\nstvun-s = "lost.safetensors"\n')
+    assert main(["export", "stvun-s", "graph.onnx", "--size", "16x16"]) == 2
+    assert str(project / "lost.safetensors") in capsys.readouterr().err
+    assert not Path("graph.onnx").exists()
+
+
 def test_the_nearest_file_counts(project: Path) -> None:
     (project / "deep" / "stvt.toml").write_text('root = "near"\n')
     assert parse(*EVALUATE)["root"] == project / "deep" / "near"

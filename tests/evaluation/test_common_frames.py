@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from stvt.cli.main import main
+from stvt.datasets import read_frame
 
 WIDE = """
 class Wide:
@@ -16,12 +18,20 @@ class Wide:
     def __call__(self, window, times):
         large = window[1:2].repeat_interleave(4, 2).repeat_interleave(4, 3)
         return large.repeat(1 + len(times), 1, 1, 1)
+
+
+class Late(Wide):
+    before, after = 0, 3
+
+    def __call__(self, window, times):
+        return super().__call__(window[-1:].repeat(3, 1, 1, 1), times)
 """
 
 
 def evaluate(root: Path, run: Path, methods: str, *options: str) -> int:
     (run.parent / "own.py").write_text(WIDE)
-    methods = methods.replace("wide", f"wide={run.parent / 'own.py'}:Wide")
+    for name in ("wide", "late"):
+        methods = methods.replace(name, f"{name}={run.parent / 'own.py'}:{name.title()}")
     words = ["evaluate", "--datasets", "squares", "--root", str(root), "--out", str(run)]
     return main([*words, "--methods", methods, *options])
 
@@ -68,6 +78,25 @@ def test_without_common_frames_each_method_is_scored_as_if_it_were_alone(
     assert "window:own there, now" in capsys.readouterr().err
 
 
+def test_without_common_frames_the_frame_that_is_shown_is_one_of_every_method(
+    root: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    alone = ("--common-frames", "off", "--scenes", "left")
+    assert evaluate(root, run, "bicubic+blend", *alone) == 0
+    assert json.loads((run / "run.json").read_text())["shown"] == {"squares": {"left": 5}}
+    # bicubic+blend alone has frames 1, 3, 5, 7 and late 1, 3, so that 5 is not of both.
+    assert evaluate(root, run, "bicubic+blend,late", *alone, "--save-frames") == 0
+    assert frames(run) == {"bicubic+blend": [1, 3, 5, 7], "late": [1, 3]}
+    assert json.loads((run / "run.json").read_text())["shown"] == {"squares": {"left": 3}}
+    for method in ("bicubic+blend", "late"):
+        shown = run / "pictures/squares/left/methods" / f"{method}.png"
+        saved = run / "frames" / method / "squares/left/00000003.png"
+        np.testing.assert_array_equal(read_frame(shown), read_frame(saved))
+    truth = read_frame(run / "pictures/squares/left/truth.png")
+    np.testing.assert_array_equal(truth, read_frame(root / "squares/GT/left/00000003.png"))
+
+
 def test_where_all_frames_are_scored_there_are_no_common_ones(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +121,16 @@ def test_an_exported_page_is_named_by_data_sets_protocol_and_date(
     assert "<title>squares: paper, but limit 2 (2025-03-04)" in page.read_text()
     assert main(["report", str(run), "--export", str(page)]) == 2
     assert f"--export {page}: is no folder" in capsys.readouterr().err
+
+
+def test_figures_and_an_exported_page_are_not_asked_for_together(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, folder = tmp_path / "run", tmp_path / "pages"
+    assert evaluate(root, run, "bicubic+blend") == 0
+    crop = ["--crop", "left:3:0,0,8,8", "--root", str(root)]
+    assert main(["report", str(run), *crop, "--export", str(folder)]) == 2  # no page, and no word
+    assert "--export is of the report" in capsys.readouterr().err
 
 
 def test_a_table_shows_chosen_methods_columns_and_marks(

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import stvt
 from stvt.cli.main import main
 from stvt.core.files import locked, write_json
 from stvt.evaluation import store
+from stvt.evaluation.report import report
 
 METHODS = "bicubic+blend,bilinear+repeat"
 opened: list[str] = []
@@ -158,6 +160,79 @@ def altered(root: Path, tmp_path: Path) -> Path:
     frames = tmp_path / "data" / "squares" / "GT" / "left"
     shutil.copy(frames / "00000003.png", frames / "00000001.png")
     return tmp_path / "data"
+
+
+def test_a_run_that_is_broken_off_reports_no_scores_of_the_set_before_as_of_this_one(
+    root: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(root / "squares" / "GT", source)
+    data, run = tmp_path / "data", tmp_path / "run"
+    stvt.prepare("mine", source, root=data)
+    stvt.evaluate("mine", METHODS, root=data, out=run, metrics="psnr")
+    first, second = (source / "left" / f"{n:08d}.png" for n in (0, 1))
+    shutil.copyfile(first, second)
+    for frame in (source / "right").glob("*.png"):
+        shutil.copyfile(first, frame)
+    stvt.prepare("mine", source, root=data)
+
+    def stop(done: int, total: int | None, what: str) -> None:
+        if what == "mine left bilinear+repeat":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stvt.evaluate("mine", METHODS, root=data, out=run, metrics="psnr,ssim", progress=stop)
+    table = report(run)
+    assert {*zip(table.scene, table.method, strict=True)} == {("left", "bicubic+blend")}
+    assert table.attrs["failures"] == [
+        "mine: 'left' by bilinear+repeat: not run yet",
+        "mine: 'right' by bicubic+blend: not run yet",
+        "mine: 'right' by bilinear+repeat: not run yet",
+    ]
+
+
+def test_a_metric_that_was_added_before_a_run_was_broken_off_is_said_to_be_missing(
+    root: Path, run: Path
+) -> None:
+    def stop(done: int, total: int | None, what: str) -> None:
+        if what == "squares left bilinear+repeat":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stvt.evaluate("squares", METHODS, root=root, out=run, metrics="psnr,tof", progress=stop)
+    table = report(run)
+    assert {*table.metric} == {"psnr", "tof"} and table[table.metric == "psnr"].scene.nunique() == 2
+    assert table.attrs["failures"] == [
+        "squares: 'left' by bilinear+repeat: tof: not run yet",
+        "squares: 'right' by bicubic+blend: tof: not run yet",
+        "squares: 'right' by bilinear+repeat: tof: not run yet",
+    ]
+
+
+def test_a_time_stays_where_none_is_asked_for_and_goes_with_the_method_that_it_is_of(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stvt.evaluation.run.TIMED", 0.0)
+
+    def run(methods: str, **options: Any) -> dict[str, object]:
+        table = stvt.evaluate("squares", methods, root=root, out=tmp_path / "run", **options)
+        about = table.attrs["info"].methods["x"]
+        return {"time": about.runtime and about.runtime.size, "counted_at": about.counted_at}
+
+    options: dict[str, Any] = {
+        "untrained": True,
+        "limit": 1,
+        "ends": "replicate",
+        "scenes": "left",
+        "metrics": "psnr",
+    }
+    timed = run("x=stvun-s", runtime=True, runtime_size=(32, 32), **options)
+    assert timed == {"time": "32x32", "counted_at": [32, 32]}
+    both = "x=stvun-s,y=stvun-s"
+    assert run(both, **options) == timed  # the time was lost
+    counted = store.read_json(store.runtime_file(tmp_path / "run", "y"))
+    assert counted is not None and counted["counted_at"] == [32, 32]  # as the other is
+    assert run("x=bicubic+blend", **options) == {"time": None, "counted_at": None}
 
 
 def test_altered_frames_are_named_and_nothing_is_scored(
