@@ -37,10 +37,11 @@ def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame
     for dataset, stated in info.datasets.items():
         for place in product([dataset], stated.scenes, info.methods):
             record = known.get(place) or store.read_unit(run, *place)
-            if record.get("signature", info.signature) != info.signature:
-                reason = "not run yet under this protocol"
+            is_other = record.get("signature", info.signature) != info.signature
+            if is_other or record.get("superseded"):
+                reason = "not run yet" + " under this protocol" * is_other
                 record = {**record, "failure": reason, "scores": []}
-            records.append(_of_metrics(record, info))
+            records.append(record if "failure" in record else _of_metrics(record, info))
     failures = [
         Failure(record["dataset"], record["scene"], record["method"], record["failure"])
         for record in records
@@ -82,9 +83,7 @@ def _of_metrics(record: dict[str, Any], info: RunInfo) -> dict[str, Any]:
 
     A metric that was added or altered has none yet where `stvt evaluate` was broken off.
     """
-    has, failed = record.get("metrics"), record.get("failed_metrics", {})
-    if has is None:
-        return record
+    has, failed = record.get("metrics", {}), record.get("failed_metrics", {})
     pending = {
         name: "not run yet"
         for name, about in info.measures.items()

@@ -119,17 +119,18 @@ def _is_reported(run: Path) -> bool:
 def _remainder(units: Iterable[Unit]) -> tuple[store.Records, list[Unit]]:
     """The records that are whole, and the other units with the metrics that theirs lack.
 
-    Removes the records that this run cannot be told to be without: those of its protocol, but of
-    other data, weights or code. If it is broken off, its report would have their scores as its own.
+    Marks the records of other data, weights or code as superseded: if this run is broken off, its
+    report would have their scores as its own. One that goes back to those has them again.
     """
     records, left = {}, []
     for unit in units:
         name = (unit.dataset, unit.scene, unit.label)
         record = store.read_unit(unit.run, *name)
+        is_superseded = "scores" in record and not unit.is_of(record)
+        if record.pop("superseded", False) != is_superseded:
+            write_json(unit.file, record | {"superseded": True} if is_superseded else record)
         if missing := unit.missing_metrics(record):
             left.append(replace(unit, metrics=missing))
-            if record.get("signature") == unit.signature and not unit.is_of(record):
-                unit.file.unlink()
         else:
             records[name] = record
     return records, left

@@ -51,6 +51,7 @@ class UnitRecord:
 
     scores: frame, time, metric, channel and value ("inf" where it is not finite) of each; of a whole
             scene the frame is `WHOLE_SCENE`.
+    superseded: whether the run is of other data, weights or code by now.
     metrics: the definitions of those of the scores. failed_metrics: others, and why.
     """
 
@@ -66,6 +67,7 @@ class UnitRecord:
     scores: list[Any] | None = None
     warnings: list[str] = field(default_factory=list)
     failure: str | None = None
+    superseded: bool = False
 
 
 def read_json(file: Path) -> dict[str, Any] | None:

@@ -191,6 +191,35 @@ def test_a_run_that_is_broken_off_reports_no_scores_of_the_set_before_as_of_this
     ]
 
 
+def test_scores_that_a_broken_off_run_passed_over_are_there_again_for_who_goes_back(
+    root: Path, tmp_path: Path
+) -> None:
+    net, run = tmp_path / "net.py", tmp_path / "run"
+    for name in ("net.py", "kept.py"):
+        (tmp_path / name).write_text(
+            "class M:\n"
+            "    def __call__(self, window, times):\n"
+            "        large = window.repeat_interleave(4, -1).repeat_interleave(4, -2)\n"
+            "        return large.repeat(1 + len(times), 1, 1, 1)\n"
+        )
+    method = f"mine={net}:M"
+    before = stvt.evaluate("squares", method, root=root, out=run)
+    unit = store.unit_file(run, "squares", "right", "mine").read_bytes()
+    net.write_text(net.read_text().replace("large.repeat", "0.5 * large.repeat"))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stvt.evaluate("squares", method, root=root, out=run, progress=stop)
+    assert report(run).empty
+    shutil.copyfile(tmp_path / "kept.py", net)
+    again = stvt.evaluate("squares", method, root=root, out=run)
+    assert not again.attrs["computed"]
+    assert store.unit_file(run, "squares", "right", "mine").read_bytes() == unit
+    pd.testing.assert_frame_equal(again, before)
+
+
 def test_a_metric_that_was_added_before_a_run_was_broken_off_is_said_to_be_missing(
     root: Path, run: Path
 ) -> None:
