@@ -6,7 +6,7 @@ import os
 import re
 import time as clock
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -223,7 +223,8 @@ class SegmentWriter:
         frame = self._to_frame(padded)
         frame.pts, frame.time_base = self._count, 1 / self.rate
         try:
-            packets = self._stream.encode(frame)
+            with nullcontext() if self._count else same_scheduling():
+                packets = self._stream.encode(frame)
         except av.FFmpegError as error:
             if not self._count:  # there is nothing to finish
                 self._discard()
@@ -278,6 +279,27 @@ class SegmentWriter:
                 self._container.close()
         self._container = None
         self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def same_scheduling() -> Iterator[None]:
+    """Gives all threads of this process their scheduling policy back at the end.
+
+    SVT-AV1 makes its own and its caller's real-time ones where root runs it, as in containers: they
+    starve all else on the machine, for as long as the process lives.
+    """
+    threads = Path("/proc/self/task")
+    if not threads.is_dir():
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            for thread in threads.iterdir():
+                with suppress(OSError):  # one that has just ended
+                    os.sched_setscheduler(int(thread.name), policy, priority)
 
 
 def list_segments(folder: Path) -> list[tuple[int, int, Path]]:

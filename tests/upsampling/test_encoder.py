@@ -1,5 +1,6 @@
 """Video out: the colours, times, and company that came in. Read back with `open_video` and PyAV."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -195,3 +196,16 @@ def test_what_does_not_go_together_is_one_line(
     with pytest.raises(UsageError, match=says) as caught:
         encoder_settings(tmp_path / name, **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed there")
+def test_no_encoder_leaves_a_real_time_thread_behind(tmp_path: Path) -> None:
+    """SVT-AV1 makes all threads real-time ones where root runs it, and so starves the machine."""
+    writer = SegmentWriter(
+        tmp_path, encoder_settings(tmp_path / "out.mkv", codec="av1"), VUI(), RATE
+    )
+    for picture in soft(3, 64, 64):
+        writer.write(picture)
+        threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+    writer.close()
