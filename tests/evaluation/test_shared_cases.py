@@ -12,7 +12,7 @@ import pytest
 
 # Case -> what its output must have, and what it must not.
 CASES: dict[str, tuple[list[str], list[str]]] = {
-    "psnr_inf_ranks_wrong": ([r"A +26\.60/0\.9492\*", r"B +32\.27/0\.9017  "], []),
+    "psnr_inf_ranks_wrong": ([r"A +26\.60\*/0\.9492\*", r"B +32\.27/0\.9017  "], []),
     "frames_one_folder_two_scenes": ([r"(?s)(there are several.*rc=2.*){3}"], ["rc=0"]),
     "frames_other_reader": (
         [r"gray16\nmine +29\.17", r"(?s)float_tif.*rc=2.*appledouble\nmine +33\.37"]
