@@ -23,6 +23,7 @@ from .frames import (
     numbering_fault,
     read_deep_frame,
     read_frame,
+    two_sequences,
     write_frame,
 )
 from .manifest import FILE, is_training
@@ -104,6 +105,7 @@ __all__ = [
     "search_videos",
     "shots",
     "suffix",
+    "two_sequences",
     "usual_hold",
     "verify",
     "write_clip",

@@ -71,7 +71,7 @@ def numbering_fault(files: list[Path]) -> str | None:
     >>> numbering_fault([Path(f"f{n}.png") for n in (1, 2, 4)])
     'frame number 3 is missing (f2.png is followed by f4.png)'
     """
-    if fault := _two_sequences(files):
+    if fault := two_sequences(files):
         return fault
     sequence = _numbered(files)
     steps = Counter(later[0] - one[0] for one, later in pairwise(sequence))
@@ -89,8 +89,11 @@ def numbering_fault(files: list[Path]) -> str | None:
     return None
 
 
-def _two_sequences(files: list[Path]) -> str | None:
-    """That two files have each number, as im1.png and im1_mask.png; digits before it may differ."""
+def two_sequences(files: list[Path]) -> str | None:
+    """That files are of two sequences, as im1.png and im1_mask.png are, in a line; None if of one.
+
+    Two files have each number; digits before it may differ.
+    """
     sequences: dict[str, dict[int, str]] = {}
     for file in files:
         if match := _NUMBER.search(stem := nanoseconds(file.stem)):

@@ -196,12 +196,12 @@ class CustomSequence(SequenceMeasure):
         return math.isfinite(value) or (equal and value == math.inf)
 
 
-def _number(name: str, returned: object) -> float:
+def _number(name: str, returned: Any) -> float:
     """What a user's code returned. Raises MetricError if it is no number."""
     try:
         if isinstance(returned, str | bytes | np.complexfloating):  # which `float` would take
             raise TypeError
-        return float(returned)  # type: ignore[arg-type]
+        return float(returned)
     except OverflowError as error:
         raise MetricError(f"{name} returned an integer beyond all floats") from error
     except (TypeError, ValueError, RuntimeError) as error:  # the last is a tensor's

@@ -258,7 +258,7 @@ def _measured(frames: Iterable[Frame], motion: MotionMeter, hashes: list[int]) -
 def resize(frame: Frame, crop: Box | None, size: tuple[int, int]) -> Frame:
     """The part of a frame within `crop`, scaled down by areas to (height, width).
 
-    Of one row or column more than an even number nothing is scaled: that would blur every frame.
+    One row or column more is cut off, as an odd size has: to scale would blur every frame.
     """
     if crop is not None:
         frame = frame[crop.top : crop.bottom, crop.left : crop.right]

@@ -262,10 +262,8 @@ def _source_packets(
             shift = round(zero / tick)
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
-            # Times of decoding that stand still or run back are refused by every container.
-            step = math.ceil(
-                (as_fraction(copy.time_base) or tick) / tick
-            )  # in the container's clock
+            # Times of decoding that stand still or run back, by the container's clock, are refused.
+            step = math.ceil((as_fraction(copy.time_base) or tick) / tick)
             packet.dts = max(packet.dts, latest.get(index, packet.dts - step) + step)
             packet.pts = max(packet.pts, packet.dts)
             latest[index] = packet.dts

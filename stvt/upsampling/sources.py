@@ -19,6 +19,7 @@ from stvt.datasets import (
     numbering_fault,
     open_video,
     read_deep_frame,
+    two_sequences,
 )
 from stvt.upsampling.color import VUI, source_vui
 from stvt.upsampling.placement import TimedFrame, output_count
@@ -190,8 +191,7 @@ class FolderSource(Source):
         self._files = frame_files(path)
         if not self._files:
             raise UsageError(f"{path}: holds no pictures{other_files(path)}")
-        fault = numbering_fault(self._files)
-        if fault and fault.startswith("two sequences"):
+        if fault := two_sequences(self._files):
             raise UsageError(f"{path}: {fault}")
         said: set[str] = set()
         first = read_deep_frame(self._files[0], said)
@@ -201,7 +201,7 @@ class FolderSource(Source):
         count = len(self._files)
         when = Timestamps(rate, True, Fraction(0), Fraction(0), count, seconds, 1 / rate)
         super().__init__(path, part, when, VUI(), bits, width, height)
-        if fault:
+        if fault := numbering_fault(self._files):
             self.notes.append(f"{path}: {fault}")
         self.notes += [f"{path}: {note}" for note in sorted(said)]
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,16 @@ def altered(root: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def stop_at(unit: str) -> Callable[[int, int | None, str], None]:
+    """A progress that breaks a run off at the first frame of a unit: "set scene method"."""
+
+    def show(done: int, total: int | None, what: str) -> None:
+        if what == unit:
+            raise KeyboardInterrupt
+
+    return show
+
+
 def test_a_run_that_is_broken_off_reports_no_scores_of_the_set_before_as_of_this_one(
     root: Path, tmp_path: Path
 ) -> None:
@@ -176,10 +187,7 @@ def test_a_run_that_is_broken_off_reports_no_scores_of_the_set_before_as_of_this
         shutil.copyfile(first, frame)
     stvt.prepare("mine", source, root=data)
 
-    def stop(done: int, total: int | None, what: str) -> None:
-        if what == "mine left bilinear+repeat":
-            raise KeyboardInterrupt
-
+    stop = stop_at("mine left bilinear+repeat")
     with pytest.raises(KeyboardInterrupt):
         stvt.evaluate("mine", METHODS, root=data, out=run, metrics="psnr,ssim", progress=stop)
     table = report(run)
@@ -207,11 +215,8 @@ def test_scores_that_a_broken_off_run_passed_over_are_there_again_for_who_goes_b
     unit = store.unit_file(run, "squares", "right", "mine").read_bytes()
     net.write_text(net.read_text().replace("large.repeat", "0.5 * large.repeat"))
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        stvt.evaluate("squares", method, root=root, out=run, progress=stop)
+        stvt.evaluate("squares", method, root=root, out=run, progress=stop_at("squares left mine"))
     assert report(run).empty
     shutil.copyfile(tmp_path / "kept.py", net)
     again = stvt.evaluate("squares", method, root=root, out=run)
@@ -223,10 +228,7 @@ def test_scores_that_a_broken_off_run_passed_over_are_there_again_for_who_goes_b
 def test_a_metric_that_was_added_before_a_run_was_broken_off_is_said_to_be_missing(
     root: Path, run: Path
 ) -> None:
-    def stop(done: int, total: int | None, what: str) -> None:
-        if what == "squares left bilinear+repeat":
-            raise KeyboardInterrupt
-
+    stop = stop_at("squares left bilinear+repeat")
     with pytest.raises(KeyboardInterrupt):
         stvt.evaluate("squares", METHODS, root=root, out=run, metrics="psnr,tof", progress=stop)
     table = report(run)

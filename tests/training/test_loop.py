@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -332,8 +333,8 @@ def test_a_run_that_goes_on_refuses_other_weights_to_begin_with(data: Path, tmp_
         state = baselines.network("stvun-s").state_dict()
         save_file({"decoder.rconv1.bias": factor + state["decoder.rconv1.bias"] * 0}, file)
     recipe, out = tiny("space", steps=2, save_every=1), tmp_path / "run"
-    stop = {"pause": lambda step: step == 1, "say": quiet}
-    train(recipe, data, out, initial=[files[0]], **stop)  # type: ignore[arg-type]
+    stop: dict[str, Any] = {"pause": lambda step: step == 1, "say": quiet}
+    train(recipe, data, out, initial=[files[0]], **stop)
     with pytest.raises(UsageError, match=r"\(it began with other weights than --initial names\)"):
         train(recipe, data, out, initial=[files[1]], say=quiet)
     assert train(recipe, data, out, initial=[files[2]], say=quiet).steps == 2
