@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from itertools import product
+from filecmp import cmp
+from itertools import count, product
 from pathlib import Path
 from shutil import copy
 from typing import TYPE_CHECKING, Any
@@ -145,14 +146,20 @@ def report(
 
 
 def export(run: Path, folder: Path) -> Path:
-    """Copies the page of a run, which needs no other file, under a name that says what it is of."""
+    """Copies the page of a run, which needs no other file, under a name that says what it is of.
+
+    A page of that name with other content, as of another run of the day, stays: "-2" is added.
+    """
     info = read_info(run)
     label = run_protocol(info, run).label()
     name = "-".join(filter(None, ("+".join(info.datasets), label, provenance.date(run))))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--export {folder}: is no folder")
     folder.mkdir(parents=True, exist_ok=True)
-    return Path(copy(run / "report" / PAGE, folder / f"{name}.html"))
+    page = run / "report" / PAGE
+    copies = (folder / f"{name}{'' if k == 1 else f'-{k}'}.html" for k in count(1))
+    free = next(one for one in copies if not one.exists() or cmp(page, one, shallow=False))
+    return Path(copy(page, free))
 
 
 def _pictures(run: Path, info: RunInfo, scores: DataFrame) -> dict[str, dict[str, FrameFiles]]:

@@ -76,7 +76,7 @@ def train(
     pause:    told how many steps are done; where it says so, a checkpoint is written and the
               training ends for now.
     Under torchrun each process takes its part of every batch.
-    Raises UsageError if `out` holds a training by another recipe, or a loss is no number.
+    Raises UsageError if `out` holds a training by another recipe, or a loss or gradient is no number.
     """
     if workers < 0:
         raise UsageError(f"--workers {workers}: expected a whole number from 0 on")
@@ -166,7 +166,7 @@ def train_step(
 ) -> dict[str, float]:
     """One step of Adam, and of the averaged weights; returns the mean loss of each kind.
 
-    Raises UsageError, and changes nothing, if a loss is no number.
+    Raises UsageError, and changes no weights, if a loss or a gradient is no number.
     """
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.rate_at(state.step)
@@ -181,15 +181,19 @@ def train_step(
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0) + loss.detach() / recipe.accumulate
     means = context.mean(sums)
+    state.scaler.unscale_(state.optimizer)
+    norm = float(clip_grad_norm_(state.losses.learning().values(), recipe.clip or math.inf))
+    broken = ""
     if not all(map(math.isfinite, means.values())):
+        broken = f"loss is not a number ({means})"
+    elif not math.isfinite(norm) and not state.scaler.is_enabled():  # which passes over such a step
+        broken = f"gradient is not a number ({norm})"
+    if broken:
         raise UsageError(
-            f"step {state.step}: the loss is not a number ({means}) on the clips "
+            f"step {state.step}: the {broken} on the clips "
             f"{', '.join(sorted(set(batch.clips)))}; a smaller --rate or --clip 1 may help; "
             "the same command goes on from the last checkpoint"
         )
-    state.scaler.unscale_(state.optimizer)
-    if recipe.clip:
-        clip_grad_norm_(state.losses.learning().values(), recipe.clip)
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.average.update_parameters(state.losses)

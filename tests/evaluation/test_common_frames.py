@@ -119,6 +119,13 @@ def test_an_exported_page_is_named_by_data_sets_protocol_and_date(
     assert page.name == "squares-paper-limit2-2025-03-04.html"
     assert "<h1>squares: paper, but limit 2 (2025-03-04)</h1>" in page.read_text()
     assert "<title>squares: paper, but limit 2 (2025-03-04)" in page.read_text()
+    first = page.read_bytes()
+    assert main(["report", str(run), "--export", str(page.parent)]) == 0  # the same page again
+    page.write_text("of another run of that day")
+    assert main(["report", str(run), "--export", str(page.parent)]) == 0
+    assert page.read_text() == "of another run of that day"
+    names = {one.name: one.read_bytes() for one in page.parent.iterdir() if one != page}
+    assert names == {"squares-paper-limit2-2025-03-04-2.html": first}
     assert main(["report", str(run), "--export", str(page)]) == 2
     assert f"--export {page}: is no folder" in capsys.readouterr().err
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import stvt
 from stvt import baselines
 from stvt.baselines.weights.load import init_weights
 from stvt.core.errors import StvtError, UsageError
 from stvt.datasets.build.synthetic_set import prepare_photographs
+from stvt.training import loop
 from stvt.training.data import load_data
 from stvt.training.loop import train
 from stvt.training.state import exponential_average
@@ -219,6 +221,21 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_clips(
 ) -> None:
     with pytest.raises(UsageError, match=r"step [1-9].* not a number .*clips 0"):
         train(tiny(rate=1e30, warm_up=0, clip=0.0), data, tmp_path / "run", say=quiet)
+
+
+def test_a_gradient_that_is_no_number_reaches_no_checkpoint(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = loop.total_loss
+
+    def steep(*given: Any) -> Tensor:  # the same value, its slope infinite
+        loss = whole(*given)
+        return loss + (loss - loss.detach()).sqrt()
+
+    monkeypatch.setattr(loop, "total_loss", steep)
+    with pytest.raises(UsageError, match=r"step 0: the gradient is not a number .*clips 0"):
+        train(tiny(save_every=1), data, tmp_path / "run", say=quiet)
+    assert not list((tmp_path / "run").rglob("*.pt"))
 
 
 def test_a_plan_that_could_not_begin_leaves_the_folder_to_another(
