@@ -54,7 +54,7 @@ class MethodInfo:
     stages:    parameters of each stage of a cascade.
     stated:    of the cost, what was neither counted nor measured here: "params", "seconds" ...
     uncounted: operators without a count of operations -> how often they ran.
-    counted_at: height and width of the frame whose operations were counted.
+    cost_size: height and width of the frame that the operations and the time are of.
     mismatch:  that the weights were trained on another degradation, in a line.
     window:    input frames before and after an output's own that it reads, "3+4".
     frames_alone: data set -> how many frames would be scored of it as the only method of the run,
@@ -69,7 +69,7 @@ class MethodInfo:
     runtime: Runtime | None = None
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
-    counted_at: list[int] | None = None
+    cost_size: tuple[int, int] | None = None
     mismatch: str = ""
     window: str = ""
     frames_alone: dict[str, int] = field(default_factory=dict)

@@ -191,7 +191,8 @@ def _costs(about: MethodInfo) -> list[Cell]:
     )
     ran = not runtime.out_of_memory
     low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
-    size: dict[str, object] = {"height": runtime.height, "width": runtime.width}
+    height, width = about.cost_size or (runtime.height, runtime.width)
+    size = f"{width}x{height}" if width and height else NOTHING
     return [
         _parameters(about),
         Cell(
@@ -207,7 +208,7 @@ def _costs(about: MethodInfo) -> list[Cell]:
         ),
         Cell(runtime.n, str(runtime.n) if ran and runtime.n else NOTHING),
         Cell(memory, memory_size(memory) if memory else NOTHING),
-        Cell(None, runtime.size or NOTHING, details=size),
+        Cell(None, size, details={"height": height, "width": width}),
         Cell(runtime.precision, runtime.precision or NOTHING),
         Cell(runtime.device, runtime.device or NOTHING),
         label(stages if len(about.stages) > 1 else NOTHING),

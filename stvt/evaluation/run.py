@@ -192,7 +192,7 @@ def _cost_all(plan: Plan, height: int, width: int, runtime: bool, show: Progress
         show(number, len(methods), f"{what} {method.name}")
         device = (known.get("runtime") or {}).get("device")
         is_timed = device == device_name(device_of(method))
-        if "multiply_accumulates" in known and (is_timed or not runtime):
+        if "cost_size" in known and (is_timed or not runtime):
             continue
         write_json(file, {"key": key, **_cost(plan, method, height, width, runtime)})
         new += 1
@@ -240,5 +240,5 @@ def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) ->
         **cost,
         "multiply_accumulates": operations.multiply_accumulates,
         "uncounted": operations.uncounted,
-        "counted_at": operations.counted_at,
+        "cost_size": (height, width),
     }

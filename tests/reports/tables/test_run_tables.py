@@ -7,6 +7,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from stvt.reports import (
     write_scores,
 )
 from stvt.reports.averages import averages
+from stvt.reports.run_info import MethodInfo
 from stvt.reports.scores import checked
 from stvt.reports.tables.escape import code, latex, markdown
+from stvt.reports.tables.run_tables import cost_table
 from tests.builders.reports import run_info, table
 
 SIGNATURE = "scale:4|degradation:BD|channel:rgb|stvt:0.1.0"
@@ -243,6 +246,12 @@ def test_running_times_and_their_absence_are_said() -> None:
     costs = table(made, {"methods": methods}, "markdown", by="runtime")
     assert "x 0.10 s, 30.9 M parameters; y 0.20 s, 0 parameters" in costs
     assert "grid\\_sampler (3)" in costs
+
+
+def test_operations_that_were_counted_without_a_time_have_their_frames_size() -> None:
+    counted = MethodInfo("a", multiply_accumulates=2_000_000, cost_size=(540, 960))
+    row = cost_table(replace(run_info(), methods={"a": counted})).rows[0]
+    assert {"2.0 M", "960x540"} < {cell.text for cell in row.cells}
 
 
 def test_lpips_joins_the_columns_of_a_run_in_luma() -> None:
