@@ -407,8 +407,13 @@ def test_names_and_shapes_of_no_network_are_one_line(name: str, tmp_path: Path) 
         assert detect(read_state(file, name)) is None
 
 
-def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly(tmp_path: Path) -> None:
-    """torch takes the one, and leaves memory as it was where the other says more."""
+def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly_or_not(
+    tmp_path: Path,
+) -> None:
+    """torch takes the one, and leaves memory as it was where the other says more.
+
+    Python refuses the file from 3.13 on, and from later releases of 3.11 and 3.12.
+    """
     torch.save(trained(), file := tmp_path / "net.pth")
     content = bytearray(file.read_bytes())
     entry = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
@@ -417,5 +422,9 @@ def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly(tmp_path:
     content[entry + 23] = 127  # the size when packed
     file.write_bytes(content)
     module = Tiny()
-    loaded(module, file)
-    assert all(torch.equal(value, trained()[key]) for key, value in module.state_dict().items())
+    try:
+        loaded(module, file)
+    except MethodError as refused:
+        assert "net.pth is damaged" in str(refused)
+    else:
+        assert all(torch.equal(value, trained()[key]) for key, value in module.state_dict().items())
