@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt.core.errors import UsageError
+from stvt.core.files import remove_temporaries
 from stvt.datasets import Pixels, frame_files, write_frame
 from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, loses_range
 from stvt.upsampling.job import UpsampleJob
@@ -78,6 +79,7 @@ class FolderSink:
     def __init__(self, job: UpsampleJob) -> None:
         self.job, self.folder = job, job.parts / "frames"
         self.folder.mkdir(exist_ok=True)
+        remove_temporaries(self.folder)  # the folder itself becomes the output
         self.done = next(n for n in count() if not (self.folder / f"{n:08d}.png").exists())
 
     def write(self, picture: Pixels) -> None:

@@ -51,6 +51,22 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
         carry_out(job)
 
 
+def test_half_a_frame_of_a_killed_run_does_not_come_into_the_folder(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 4))
+    job = job_of(source, tmp_path / "out")
+
+    def stop(done: int, total: int | None, what: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
+    half = job.parts / "frames" / ".00000005.png.stvt-4711-0123abcd.tmp"
+    half.write_bytes(b"\x89PNG")
+    carry_out(replace(job, resume=True))
+    assert sorted(file.name for file in job.output.iterdir()) == [f"{k:08d}.png" for k in range(8)]
+
+
 def test_a_frame_that_fails_is_named_and_what_was_done_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
