@@ -46,7 +46,7 @@ class VideoSink(SegmentWriter):
 
     def _put_in_place(self, whole: Path) -> None:
         """Names the whole as the output, unless something has come to be there meanwhile."""
-        output = self.job.output
+        output = self.job.place
         if not self.job.overwrite:
             try:
                 os.link(whole, output)  # which never replaces anything
@@ -92,7 +92,7 @@ class FolderSink:
 
     def finish(self, _: Source) -> list[str]:
         """Names the folder as the output; returns no notes."""
-        output = self.job.output
+        output = self.job.place
         if output.is_dir():
             for file in frame_files(output) if self.job.overwrite else ():
                 file.unlink()
