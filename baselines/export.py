@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ def export_onnx(
                 reference_kernels(),
                 torch.no_grad(),
                 warnings.catch_warnings(action="ignore"),
-                redirect_stdout(io.StringIO()),  # where the exporter prints graphs that fail
+                silent_stdout(),
             ):
                 expected = graph(other).numpy()
                 torch.onnx.export(
@@ -118,6 +120,20 @@ def export_onnx(
                 f"PyTorch (by {difference:.2g})"
             )
     return difference
+
+
+@contextmanager
+def silent_stdout() -> Iterator[None]:
+    """Discards what is printed meanwhile: the exporter prints graphs that fail, from Python and from C++."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as null, redirect_stdout(io.StringIO()):
+            os.dup2(null.fileno(), 1)
+            yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def _extra(name: str) -> Any:

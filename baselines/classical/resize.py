@@ -70,7 +70,7 @@ def resampling(kernel: str, scale: int, phase: float) -> tuple[Tensor, int]:
 def blocks(frame: Tensor, dim: int, first: int, taps: int) -> Tensor:
     """What each block along an axis reads, in a new last axis; beyond an end it is the end pixel."""
     size = frame.shape[dim]
-    number = -(-size // BLOCK)
+    number = (size + BLOCK - 1) // BLOCK  # rounded up; ONNX divides negative sizes otherwise
     places = torch.arange(first, first + (number - 1) * BLOCK + taps, device=frame.device)
     return frame.index_select(dim, places.clamp(0, size - 1)).unfold(dim, taps, BLOCK)
 
@@ -89,8 +89,9 @@ class Enlarge(WindowMethod):
         height, width = (self.scale * size for size in frame.shape[-2:])
         matrix, first = resampling(self.kernel, self.scale, self.phase)
         matrix = matrix.to(self.device)
-        wide = (blocks(frame, -1, first, matrix.shape[1]) @ matrix.T).flatten(-2)[..., :width]
-        tall = matrix @ blocks(wide, -2, first, matrix.shape[1]).mT
+        wide = (blocks(frame, 3, first, matrix.shape[1]) @ matrix.T).flatten(-2)[..., :width]
+        # Not .mT, which has no ONNX.
+        tall = matrix @ blocks(wide, 2, first, matrix.shape[1]).transpose(-2, -1)
         return tall.flatten(-3, -2)[..., :height, :].clamp_(0, 1)
 
 

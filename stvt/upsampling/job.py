@@ -63,9 +63,14 @@ class UpsampleJob:
         return self.output.suffix.lower() in SUFFIXES
 
     @property
+    def place(self) -> Path:
+        """The output's real path: what is at the end of a link is written, and the link stays."""
+        return self.output.resolve()
+
+    @property
     def parts(self) -> Path:
-        """The folder of what is done, until all is."""
-        return self.output.with_name(f"{self.output.name}.parts")
+        """The folder of what is done, until all is: on the output's file system."""
+        return self.place.with_name(f"{self.place.name}.parts")
 
 
 @dataclass
@@ -87,7 +92,7 @@ def check_places(job: UpsampleJob) -> None:
     output = job.output
     if str(output) == "-" or str(output).startswith("pipe:"):
         raise UsageError(f"{output}: the result is joined when it is whole, so it needs a file")
-    if output.resolve() == job.source.resolve():
+    if job.place == job.source.resolve():
         raise UsageError(f"{output}: is the input; give the result another name")
     if not job.source.exists():
         raise UsageError(f"{job.source}: there is no such file or folder")
@@ -109,8 +114,11 @@ def check_places(job: UpsampleJob) -> None:
         raise UsageError(f"{output}: is a file, and a folder of frames is to be; give another name")
     if full and output.is_dir() and len(frame_files(output)) != len(list(output.iterdir())):
         raise UsageError(f"{output}: holds more than frames, so it is not overwritten")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"{output.parent}: there is no such folder")
+    if not job.place.parent.is_dir():
+        raise UsageError(f"{job.place.parent}: there is no such folder")
+    if job.place.is_dir() and (job.place.is_mount() or Path.cwd().is_relative_to(job.place)):
+        why = "a mount" if job.place.is_mount() else "the folder you are in"
+        raise UsageError(f"{output}: is {why}, which is not replaced; give a name in it")
     for name in () if job.to_video else ("codec", "crf", "pixel_format", "lossless"):
         if getattr(job, name) not in (None, False):
             option = name.replace("_", "-")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stvt.core.errors import UsageError
+from stvt.core.files import remove_temporaries
 from stvt.datasets import Pixels, frame_files, write_frame
 from stvt.upsampling.encoder import EncoderSettings, SegmentWriter, loses_range
 from stvt.upsampling.job import UpsampleJob
@@ -45,7 +46,7 @@ class VideoSink(SegmentWriter):
 
     def _put_in_place(self, whole: Path) -> None:
         """Names the whole as the output, unless something has come to be there meanwhile."""
-        output = self.job.output
+        output = self.job.place
         if not self.job.overwrite:
             try:
                 os.link(whole, output)  # which never replaces anything
@@ -78,6 +79,7 @@ class FolderSink:
     def __init__(self, job: UpsampleJob) -> None:
         self.job, self.folder = job, job.parts / "frames"
         self.folder.mkdir(exist_ok=True)
+        remove_temporaries(self.folder)  # the folder itself becomes the output
         self.done = next(n for n in count() if not (self.folder / f"{n:08d}.png").exists())
 
     def write(self, picture: Pixels) -> None:
@@ -90,7 +92,7 @@ class FolderSink:
 
     def finish(self, _: Source) -> list[str]:
         """Names the folder as the output; returns no notes."""
-        output = self.job.output
+        output = self.job.place
         if output.is_dir():
             for file in frame_files(output) if self.job.overwrite else ():
                 file.unlink()

@@ -68,6 +68,17 @@ def test_the_cost_volume_of_an_export_is_the_same() -> None:
     torch.testing.assert_close(_by_rows(first, second), correlation(first, second))
 
 
+@pytest.mark.parametrize("name", ["bicubic", "nearest", "bilinear", "lanczos"])
+@pytest.mark.parametrize("size", [(17, 33), (1, 161)])
+def test_a_resampling_kernel_is_exported(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+    out = stvt.export(name, size=size, out=tmp_path / "a.onnx", scale=3)
+    method = stvt.load_method(name, scale=3, device="cpu")
+    assert isinstance(method, WindowMethod)
+    frame = torch.rand(1, 3, *size)
+    outputs, _ = run(out, frame)
+    torch.testing.assert_close(outputs, method(frame, []), rtol=0, atol=1e-5)
+
+
 class OutsideTorch(WindowMethod):
     """A method whose outputs a trace would take for constants."""
 
@@ -78,14 +89,24 @@ class OutsideTorch(WindowMethod):
         return window * float(window.mean()) + torch.from_numpy(np.flip(window.numpy()).copy())
 
 
-@pytest.mark.parametrize("method", ["bicubic+flow", "bicubic", OutsideTorch()])
+class WithoutOnnx(WindowMethod):
+    """A method with an operator that ONNX lacks."""
+
+    name = "without-onnx"
+    scale = 1
+
+    def __call__(self, window: Tensor, times: Sequence[float]) -> Tensor:
+        return window.mT.mT
+
+
+@pytest.mark.parametrize("method", ["bicubic+flow", WithoutOnnx(), OutsideTorch()])
 def test_what_cannot_be_exported_is_one_line_and_leaves_no_file(
-    method: str | WindowMethod, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    method: str | WindowMethod, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(MethodError, match="to ONNX") as caught:
         stvt.export(method, size=(8, 8), out=tmp_path / "a.onnx")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
-    assert capsys.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_the_extra_it_is_named(

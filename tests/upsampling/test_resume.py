@@ -51,6 +51,48 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
         carry_out(job)
 
 
+@pytest.mark.parametrize("name", ["out", "out.mkv"])
+def test_the_output_of_a_link_is_where_it_points(name: str, tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 2))
+    (tmp_path / "disk").mkdir()
+    real, link = tmp_path / "disk" / name, tmp_path / name
+    link.symlink_to(real)
+    if name == "out":
+        real.mkdir()
+    carry_out(job_of(source, link))
+    assert len(list(real.iterdir() if real.is_dir() else open_video(real))) == 4
+    carry_out(job_of(source, link, overwrite=True, factor=1, method="bicubic"))
+    assert link.is_symlink() and [file.name for file in real.parent.iterdir()] == [name]
+    assert len(list(real.iterdir() if real.is_dir() else open_video(real))) == 2
+
+
+def test_the_folder_one_is_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 2))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match="^.: is the folder you are in, which is not replaced"):
+        carry_out(job_of(source, Path()))
+    assert list(tmp_path.glob("**/*.parts")) == []
+
+
+def test_half_a_frame_of_a_killed_run_does_not_come_into_the_folder(tmp_path: Path) -> None:
+    source = video(tmp_path / "in.mp4", scenery(1, 4))
+    job = job_of(source, tmp_path / "out")
+
+    def stop(done: int, total: int | None, what: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
+    half = job.parts / "frames" / ".00000005.png.stvt-4711-0123abcd.tmp"
+    half.write_bytes(b"\x89PNG")
+    carry_out(replace(job, resume=True))
+    assert sorted(file.name for file in job.output.iterdir()) == [f"{k:08d}.png" for k in range(8)]
+
+
 def test_a_frame_that_fails_is_named_and_what_was_done_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
