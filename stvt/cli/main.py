@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from stvt.cli import output
 from stvt.cli.options import path
-from stvt.cli.project import defaults, project_file
+from stvt.cli.project import defaults, describe, project_file
 from stvt.core.errors import StvtError
 from stvt.core.suggestions import did_you_mean
 from stvt.core.version import __version__
@@ -85,8 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser(settings).parse_args(argv)
         output.begin(args.command, quiet=args.quiet, details=args.verbose, as_json=args.json)
         if file and args.verbose:
-            given = ", ".join(f"{name} {value}" for name, value in settings.items())
-            output.note(f"{file} gives {given or 'nothing'}")
+            output.note(f"{file} gives {describe(settings)}")
         code = (output.with_json(args.run) if args.json else args.run)(args)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -108,7 +108,13 @@ def _add_training(command: Any) -> None:
         "(default: the set is of videos)",
     )
     add("--clips", type=positive, default=240, metavar="N", help="of photographs")
-    add("--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs")
+    add(
+        "--fastest",
+        type=options.above_zero,
+        default=4.0,
+        metavar="PIXELS",
+        help="that anything moves from frame to frame, at most, of photographs",
+    )
     add(
         "--vary",
         type=names,
