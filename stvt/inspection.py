@@ -142,9 +142,7 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _low_resolution(
-    name: str, root: Path, low: Path | None, left_out: list[str]
-) -> dict[str, str]:
+def _low_resolution(name: str, root: Path, low: Path | None, left_out: list[str]) -> dict[str, str]:
     """Which degradation the low-resolution frames of a test set are, by the middle one of each scene.
 
     low: a folder of others; the scenes that it has none of, or too few, are said in `left_out`.

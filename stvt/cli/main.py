@@ -82,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         file = project_file()
         settings = dict(defaults(file)) if file else {}
-        args = build_parser(settings).parse_args(argv)
+        args, unknown = build_parser(settings).parse_known_args(argv)
+        if unknown:
+            _refuse(unknown, args.parser)
         output.begin(args.command, quiet=args.quiet, details=args.verbose, as_json=args.json)
         if file and args.verbose:
             output.note(f"{file} gives {describe(settings)}")
@@ -98,6 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.fail(error)
         return 2
     return code
+
+
+def _refuse(unknown: Sequence[str], command: argparse.ArgumentParser) -> NoReturn:
+    """Ends with arguments that no option takes, and the option of `command` that the first may be."""
+    hint = did_you_mean(unknown[0].partition("=")[0], command._option_string_actions)
+    command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
 def _open_closed_streams() -> None:

@@ -93,7 +93,8 @@ def add_format(command: Any, default: str = "terminal", text: str = "of the tabl
         "--format",
         default=default,
         metavar="FORMAT",
-        help=f"{text}: terminal, markdown (md), latex, standalone (a LaTeX document), csv, html",
+        help=f"{text}: terminal, markdown (md), latex, standalone (a LaTeX document), csv, "
+        "json, html",
     )
 
 
@@ -238,8 +239,8 @@ def size(text: str) -> tuple[int, int]:
     >>> size("960x540")
     (540, 960)
     """
-    width, cross, height = text.partition("x")
-    if not cross:
+    width, _, height = text.partition("x")
+    if not (width and height):
         raise ArgumentTypeError(f"'{text}' is not of the form WIDTHxHEIGHT, as in 960x540")
     return positive(height), positive(width)
 
@@ -250,7 +251,9 @@ def moments(text: str) -> tuple[float, ...]:
     >>> moments("0.25,0.5")
     (0.25, 0.5)
     """
-    times = tuple(float(part) if _NUMBER.fullmatch(part.strip()) else 0.0 for part in text.split(","))
+    times = tuple(
+        float(part) if _NUMBER.fullmatch(part.strip()) else 0.0 for part in text.split(",")
+    )
     if not all(0 < t < 1 for t in times):
         raise ArgumentTypeError(f"'{text}' is no list of times between 0 and 1, as in 0.25,0.5")
     return times

@@ -32,6 +32,31 @@ def test_an_empty_path_is_not_the_current_folder(
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "report RUN --frames existing",
+            "stvt report: unrecognized arguments: --frames existing",
+        ),
+        ("report RUN --tabel 1", "unrecognized arguments: --tabel 1; did you mean --table? ("),
+        ("weights list --renew", "stvt weights: unrecognized arguments: --renew ("),
+    ],
+)
+def test_an_option_of_another_command_is_refused_by_the_command_that_was_typed(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words.split())
+    assert said in capsys.readouterr().err
+
+
+def test_half_a_size_is_no_size(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", "model", "--size", "64x"])
+    assert "'64x' is not of the form WIDTHxHEIGHT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "evaluate --methods bicubic+flow --datasets t,",
@@ -60,11 +85,14 @@ def test_a_list_of_no_name_is_not_all_of_them(capsys: pytest.CaptureFixture[str]
     assert "argument --scenes: '': a name is missing" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["flow a b --fastest inf", "prepare p --photographs --fastest inf"])
-def test_an_endless_speed_is_refused(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("speed", ["inf", "nan", "-3", "0"])
+@pytest.mark.parametrize("words", ["flow a b", "prepare p --photographs --dry-run"])
+def test_a_speed_is_finite_and_above_0(
+    words: str, speed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([*words.split(), *(["--dry-run"] if "prepare" in words else [])])
-    assert "'inf' is not a finite number above 0" in capsys.readouterr().err
+        main([*words.split(), "--fastest", speed])
+    assert f"'{speed}' is not a finite number above 0" in capsys.readouterr().err
 
 
 def test_a_figure_named_with_a_suffix_has_that_name(
