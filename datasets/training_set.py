@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stvt.core.files import sha256_of
+from stvt.core.suggestions import did_you_mean
 
 from .clips.storage import Clip, open_clip
 from .errors import DatasetError
@@ -56,8 +57,14 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
     folder = Path(root) / name
     manifest = read_manifest(folder)
     if manifest is None:
+        more = {"photographs": "", "youtube240": " --list ..."}.get(
+            name, " --training --source ..."
+        )
+        others = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
+        hint = did_you_mean(name, ["photographs", "youtube240", *others])
         raise DatasetError(
-            f"{folder / FILE}: no training set {name!r} here; make it with `stvt prepare {name}`"
+            f"{folder / FILE}: no training set {name!r} here; make it with "
+            f"`stvt prepare {name}{more}`{hint}"
         )
     if not isinstance(manifest, TrainingManifest):
         raise DatasetError(f"{folder / FILE}: is of a test set; training needs a training set")

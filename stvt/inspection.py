@@ -22,6 +22,7 @@ class Inspection:
     """table: a row a scene, of all scenes; shown: how many of them are on the page.
 
     low: a line for each kind of low-resolution frames, which degradation they are.
+    left_out: a line for each scene that frames made elsewhere do not match, or do not have.
     """
 
     table: list[dict[str, str]]
@@ -29,6 +30,7 @@ class Inspection:
     motion: Path
     page: Path
     low: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,14 @@ def inspect(
     Raises DatasetError if there is no such set, or a frame of it cannot be read.
     """
     lines: dict[str, str] = {}
+    left_out: list[str] = []
     if datasets.is_training(root / name):
         if low is not None:
             raise UsageError(f"--low is of a test set's scenes; {name} is a training set")
         scenes, about = _training(name, root)
     else:
         scenes, about = _test(name, root)
-        about |= (lines := _low_resolution(name, root, low))
+        about |= (lines := _low_resolution(name, root, low, left_out))
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
@@ -96,7 +99,7 @@ def inspect(
     page = out / "inspect.html"
     write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
     kinds = tuple(f"{what} are {match}" for what, match in lines.items())
-    return Inspection(table, len(shown), motion_file, page, kinds)
+    return Inspection(table, len(shown), motion_file, page, kinds, tuple(left_out))
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
@@ -139,10 +142,11 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _low_resolution(name: str, root: Path, low: Path | None) -> dict[str, str]:
+def _low_resolution(name: str, root: Path, low: Path | None, left_out: list[str]) -> dict[str, str]:
     """Which degradation the low-resolution frames of a test set are, by the middle one of each scene.
 
-    low: a folder of others. Raises DatasetError if that holds no frames of any scene.
+    low: a folder of others; the scenes that it has none of, or too few, are said in `left_out`.
+    Raises DatasetError if that holds no frames of any scene.
     """
     prepared = datasets.load(name, root)
     pairs: dict[str, list[tuple[Frame, Frame]]] = {}
@@ -153,15 +157,19 @@ def _low_resolution(name: str, root: Path, low: Path | None) -> dict[str, str]:
             pairs.setdefault(f"{label} frames", []).append(
                 (gt, datasets.read_frame(scene.lr_path(middle, label)))
             )
-        if low is not None and (low / scene.name).is_dir():
-            files = datasets.frame_files(low / scene.name)
+        if low is not None:
+            folder = low / scene.name
+            files = datasets.frame_files(folder) if folder.is_dir() else []
             if len(files) == scene.frames:
                 pairs.setdefault(f"frames in {low}", []).append(
                     (gt, datasets.read_frame(files[middle]))
                 )
+            else:
+                has = f"{len(files)} frames" if files else "no frames"
+                left_out.append(f"{folder} has {has}, {scene.name} has {scene.frames}")
     if low is not None and f"frames in {low}" not in pairs:
         raise datasets.DatasetError(
-            f"{low}: holds no folder of a scene with as many frames, as {low / next(iter(prepared.scenes))}"
+            f"{low}: holds the low-resolution frames of no scene: {left_out[0]}"
         )
     return {
         what: str(datasets.match_degradation(some) or "of a size that is no half, third or fourth")

@@ -1,4 +1,4 @@
-"""README.md and docs/: the files that they name exist, and the commands that they show parse."""
+"""README.md, CONTRIBUTING.md and docs/: the files that they name exist, and the commands that they show parse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from stvt.cli.main import COMMANDS, build_parser
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 OURS = "stvt|datasets|baselines|metrics|reports|tests|docs"
 FILE = re.compile(rf"(?<![\w/.-])((?:{OURS})/[\w./-]*\.(?:py|pyi|md|css|js|j2|npz|yaml))\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")

@@ -144,7 +144,9 @@ def prepare_photographs(
     and for a side, a speed or a variety that no clip can have.
     """
     if not SLOWEST < fastest < float("inf"):
-        raise DatasetError(f"{name}: fastest {fastest:g} pixels a frame; give more than {SLOWEST}")
+        raise DatasetError(
+            f"{name}: fastest {fastest:g} pixels a frame; give a finite number above {SLOWEST}"
+        )
     if side < SMALLEST:
         raise DatasetError(f"{name}: side {side} is too small; give {SMALLEST} or more")
     if unknown := sorted(set(vary) - set(VARIETIES)):

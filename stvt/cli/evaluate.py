@@ -11,7 +11,7 @@ from stvt.cli.options import names, positive
 
 
 def add(command: Any) -> None:
-    options.add_names(command, "--datasets", "prepared sets", required=True)
+    options.add_names(command, "--datasets", "prepared sets", type=names, required=True)
     options.add_names(
         command,
         "--methods",
@@ -28,6 +28,7 @@ def add(command: Any) -> None:
         command,
         "--metrics",
         "of `stvt list metrics`; your own: NAME=FILE.py:function, or :Class for sequences",
+        type=names,
         default="psnr,ssim",
     )
     options.add_weights(command)
@@ -85,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
 
     specs = parse_methods(args.methods)
     check_names(specs)
-    for name in names(args.metrics):
+    for name in args.metrics:
         if ":" not in name:  # a file's function is looked for when it is to be run
             find_metric(name)
     root = args.root.resolve()  # by which the run finds the manifests that are read here
-    choose_scenes([load(name, root) for name in names(args.datasets)], args.scenes)
+    choose_scenes([load(name, root) for name in args.datasets], args.scenes)
 
     # torch takes seconds, so only now.
     from stvt.baselines import Settings

@@ -15,7 +15,7 @@ def add(command: Any) -> None:
     command.add_argument("second", type=Path, metavar="SECOND", help="another of the same size")
     command.add_argument(
         "--fastest",
-        type=options.number("a number above 0", lambda pixels: pixels > 0),
+        type=options.above_zero,
         metavar="PIXELS",
         help="of the full colour (default: the most)",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from stvt.cli import options
 from stvt.cli.options import positive
-from stvt.cli.output import table
+from stvt.cli.output import note, table
 
 LISTED = 40  # scenes in the terminal; the page has all
 
@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_line("scene") as show:
         result = inspect(args.name, args.root, out, args.max, args.low, show)
     args.facts = result
+    for line in result.left_out:
+        note(f"left out: {line}")
     table(result.table[:LISTED])
     if len(result.table) > LISTED:
         print(f"and {len(result.table) - LISTED} more")

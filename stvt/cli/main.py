@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from stvt.cli import output
 from stvt.cli.options import path
-from stvt.cli.project import defaults, project_file
+from stvt.cli.project import defaults, describe, project_file
 from stvt.core.errors import StvtError
 from stvt.core.suggestions import did_you_mean
 from stvt.core.version import __version__
@@ -82,11 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         file = project_file()
         settings = dict(defaults(file)) if file else {}
-        args = build_parser(settings).parse_args(argv)
+        args, unknown = build_parser(settings).parse_known_args(argv)
+        if unknown:
+            _refuse(unknown, args.parser)
         output.begin(args.command, quiet=args.quiet, details=args.verbose, as_json=args.json)
         if file and args.verbose:
-            given = ", ".join(f"{name} {value}" for name, value in settings.items())
-            output.note(f"{file} gives {given or 'nothing'}")
+            output.note(f"{file} gives {describe(settings)}")
         code = (output.with_json(args.run) if args.json else args.run)(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -99,6 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.fail(error)
         return 2
     return code
+
+
+def _refuse(unknown: Sequence[str], command: argparse.ArgumentParser) -> NoReturn:
+    """Ends with arguments that no option takes, and the option of `command` that the first may be."""
+    hint = did_you_mean(unknown[0].partition("=")[0], command._option_string_actions)
+    command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
 def _open_closed_streams() -> None:

@@ -55,7 +55,25 @@ def add_out(
 
 
 def add_figure(command: Any, name: str) -> None:
-    add_out(command, "FILE", Path(name), text="FILE.png, FILE.pdf and FILE.svg are written")
+    command.add_argument(
+        "--out",
+        type=figure,
+        default=Path(name),
+        metavar="FILE",
+        help="FILE.png, FILE.pdf and FILE.svg are written",
+    )
+
+
+def figure(text: str) -> Path:
+    """The file of a figure, without the suffix of one of its formats.
+
+    >>> figure("fig.png").name, figure("fig.v2").name
+    ('fig', 'fig.v2')
+    """
+    file = path(text)
+    if text.endswith("/") or file.is_dir():
+        raise ArgumentTypeError(f"'{text}' is a folder; name a file in it, without a suffix")
+    return file.with_suffix("") if file.suffix.lower() in (".png", ".pdf", ".svg") else file
 
 
 def add_runs(command: Any, metavar: str, name: str) -> None:
@@ -75,7 +93,8 @@ def add_format(command: Any, default: str = "terminal", text: str = "of the tabl
         "--format",
         default=default,
         metavar="FORMAT",
-        help=f"{text}: terminal, markdown (md), latex, standalone (a LaTeX document), csv, html",
+        help=f"{text}: terminal, markdown (md), latex, standalone (a LaTeX document), csv, "
+        "json, html",
     )
 
 
@@ -206,6 +225,7 @@ def number(words: str, is_allowed: Callable[[float], bool]) -> Callable[[str], f
 
 
 non_negative = number("a finite number from 0 on", lambda value: 0 <= value < math.inf)
+above_zero = number("a finite number above 0", lambda value: 0 < value < math.inf)
 
 
 def tile(text: str) -> int | Literal["auto"]:
@@ -219,8 +239,8 @@ def size(text: str) -> tuple[int, int]:
     >>> size("960x540")
     (540, 960)
     """
-    width, cross, height = text.partition("x")
-    if not cross:
+    width, _, height = text.partition("x")
+    if not (width and height):
         raise ArgumentTypeError(f"'{text}' is not of the form WIDTHxHEIGHT, as in 960x540")
     return positive(height), positive(width)
 
@@ -231,8 +251,10 @@ def moments(text: str) -> tuple[float, ...]:
     >>> moments("0.25,0.5")
     (0.25, 0.5)
     """
-    times = tuple(float(part) if _NUMBER.fullmatch(part) else 0.0 for part in names(text))
-    if not times or not all(0 < t < 1 for t in times):
+    times = tuple(
+        float(part) if _NUMBER.fullmatch(part.strip()) else 0.0 for part in text.split(",")
+    )
+    if not all(0 < t < 1 for t in times):
         raise ArgumentTypeError(f"'{text}' is no list of times between 0 and 1, as in 0.25,0.5")
     return times
 
@@ -259,9 +281,17 @@ def network_file(text: str) -> tuple[str, Path]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """A list with commas.
+    """A list with commas, of one name at least.
 
     >>> names("psnr, ssim")
     ('psnr', 'ssim')
     """
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    parts = tuple(name.strip() for name in text.split(","))
+    if not all(parts):
+        raise ArgumentTypeError(f"'{text}': a name is missing{' beside a comma' * (',' in text)}")
+    return parts
+
+
+def names_or_none(text: str) -> tuple[str, ...]:
+    """A list with commas; the empty text is none."""
+    return names(text) if text else ()

@@ -15,12 +15,14 @@ from stvt.cli.output import note, warn
 
 PHOTOGRAPHS = "photographs"
 NAMES = ("youtube240", PHOTOGRAPHS)
-# Options that the other kind of set does not read, by what argparse calls them.
-FOR_TRAINING = (
-    *("max", "min_rate", "rate", "height", "width", "clip_frames", "min_frames", "min_side"),
-    *("validation", "clips", "fastest", "side", "vary", "storage", "cluster"),
+# Options that other kinds of set do not read, by what argparse calls them.
+FOR_VIDEOS = (
+    *("list", "template", "search", "max", "min_rate", "rate", "height", "width", "clip_frames"),
+    *("min_frames", "min_side", "validation", "cluster"),
     *("cookies_from", "pause", "video_format", "js_runtime"),
 )
+FOR_PHOTOGRAPHS = ("clips", "fastest", "side", "vary")
+FOR_TRAINING = (*FOR_VIDEOS, *FOR_PHOTOGRAPHS, "storage")
 FOR_TESTS = ("degradation", "scale", "partial", "scenes", "instead")
 RATES = {"youtube240": "240"}  # of the paper's set; a set of one's own says its own
 CUTS_GONE = "shot boundaries are found in one way now, the same on every machine; leave --cuts out"
@@ -108,7 +110,13 @@ def _add_training(command: Any) -> None:
         "(default: the set is of videos)",
     )
     add("--clips", type=positive, default=240, metavar="N", help="of photographs")
-    add("--fastest", type=float, default=4.0, metavar="PIXELS", help="a frame, of photographs")
+    add(
+        "--fastest",
+        type=options.above_zero,
+        default=4.0,
+        metavar="PIXELS",
+        help="that anything moves from frame to frame, at most, of photographs",
+    )
     add(
         "--vary",
         type=names,
@@ -138,16 +146,23 @@ def _misplaced_options(args: argparse.Namespace) -> str:
     """The complaint about options that a set of this kind would leave unread; empty if there are none."""
     given = [
         name
-        for name in (*FOR_TRAINING, *FOR_TESTS)
+        for name in (*FOR_TRAINING, *FOR_TESTS, "source")
         if getattr(args, name) != args.parser.get_default(name)
     ]
     kinds = {_is_training(name, args) for name in args.names}
+    moving = {_is_photographs(name, args) for name in args.names if _is_training(name, args)}
     for name in given:
         option = f"--{name.replace('_', '-')}".replace("--instead", "--from")
         if name in FOR_TRAINING and False in kinds:
             return f"{option} is for training sets; say --training, or leave it out"
         if name in FOR_TESTS and True in kinds:
             return f"{option} is for test sets; leave it out for training sets"
+        if name in FOR_PHOTOGRAPHS and False in moving:
+            return f"{option} is for photographs in motion; say --photographs, or leave it out"
+        if name in FOR_VIDEOS and True in moving:
+            return f"{option} is for training sets of videos; leave it out for photographs"
+        if name == "source" and True in moving:
+            return "--source is not for photographs; name their folder by --photographs DIR"
     return ""
 
 
@@ -156,6 +171,10 @@ def _is_training(name: str, args: argparse.Namespace) -> bool:
     return name in NAMES or any(
         (args.training, args.list, args.search, args.template, args.photographs)
     )
+
+
+def _is_photographs(name: str, args: argparse.Namespace) -> bool:
+    return bool(name == PHOTOGRAPHS or args.photographs)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -170,6 +189,9 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(misplaced)
     code, args.facts = 0, []
     for name in args.names:
+        known = name.lower() in (*datasets.DATASETS, *NAMES)
+        if known and name not in (*datasets.DATASETS, *NAMES):
+            note(f"{name} is a set of your own; the known one is called {name.lower()}")
         try:
             if _is_training(name, args) and args.dry_run:
                 _print_plan(name, _dry_run_training(name, args), args)
@@ -193,10 +215,13 @@ def _print_plan(name: str, lines: list[str], args: argparse.Namespace) -> None:
 
 
 def _dry_run_training(name: str, args: argparse.Namespace) -> list[str]:
-    from stvt.datasets import dry_run_training
+    from stvt.datasets import DatasetError, dry_run_training
 
-    if name == PHOTOGRAPHS or args.photographs:
-        whose = _pictures(args) or "scikit-image"
+    if _is_photographs(name, args):
+        folder = _pictures(args)
+        if folder and not folder.is_dir():
+            raise DatasetError(f"{folder}: no such folder of pictures")
+        whose = folder or "scikit-image"
         return [f"{name}: {args.clips} clips are made of the photographs of {whose}"]
     if args.template or args.search:
         return [f"{name}: a list for review is written, nothing is transferred"]
@@ -275,7 +300,7 @@ def _prepare_training(name: str, args: argparse.Namespace) -> int:
     )
     from stvt.evaluation.processes import run_units
 
-    if name == PHOTOGRAPHS or args.photographs:
+    if _is_photographs(name, args):
         return _prepare_photographs(name, args)
     transfer = YtdlpOptions(
         format=args.video_format or FORMAT,

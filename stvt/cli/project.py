@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -66,3 +66,18 @@ def defaults(file: Path) -> Iterator[tuple[str, Any]]:
         yield "device", project.device
     if project.weights:
         yield "project_weights", {name: path(text) for name, text in project.weights.items()}
+
+
+def describe(settings: Mapping[str, Any]) -> str:
+    """What `defaults` gives, in the words of the file.
+
+    >>> describe({"runs": Path("/r"), "project_weights": {"stvun": Path("/w.pth")}})
+    'out /r, weights stvun=/w.pth'
+    """
+    words = {"runs": "out", "project_weights": "weights"}
+    given = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            value = ",".join(f"{network}={file}" for network, file in value.items())
+        given.append(f"{words.get(name, name)} {value}")
+    return ", ".join(given) or "nothing"

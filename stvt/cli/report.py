@@ -45,7 +45,7 @@ def add(command: Any) -> None:
     options.flag(command, "--split", "a column a metric (default: 26.49/0.8231 in one)")
     command.add_argument(
         "--highlight",
-        type=options.names,
+        type=options.names_or_none,
         default=MARKS,
         metavar=",".join(MARKS),
         help='marks that the table shows, "" for none (default: both)',

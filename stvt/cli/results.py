@@ -36,7 +36,11 @@ def add(command: Any) -> None:
 
     action = options.add_action(actions, "check", check, "check files of results that were sent in")
     action.add_argument(
-        "files", nargs="*", metavar="FILE", type=Path, help="(default: all in results)"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        type=Path,
+        help="or a folder of results (default: results)",
     )
     options.add_root(action)
 
@@ -80,9 +84,12 @@ def check(args: argparse.Namespace) -> int:
     from stvt.core.errors import StvtError, UsageError
 
     checked: dict[str, list[str]] = {}
-    files = args.files or sorted(FOLDER.glob("*/*.json"))
-    if not files:
-        raise UsageError(f"{FOLDER}: no results there to check; name the files")
+    files: list[Path] = []
+    for given in args.files or [FOLDER]:
+        inside = sorted(given.glob("*/*.json")) if given.is_dir() or given == FOLDER else [given]
+        if not inside:
+            raise UsageError(f"{given}: no results there to check; name a file or a folder of them")
+        files += inside
     for file in files:
         try:
             result, faults = reports.check_result(file)

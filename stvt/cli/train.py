@@ -14,7 +14,6 @@ processes: torchrun --nproc-per-node 8 -m stvt train ...
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import time
 from dataclasses import Field, fields
@@ -33,7 +32,7 @@ def add(command: Any) -> None:
     command.add_argument(
         "--data",
         metavar="SET[:WEIGHT],...",
-        type=lambda text: tuple(filter(None, text.split(","))),
+        type=options.names,
         help="training sets, and how often each is drawn from (default: the preset's)",
     )
     options.add_root(command)
@@ -52,7 +51,13 @@ def add(command: Any) -> None:
         help="a pretrained PWC-Net to start the full STVUN's flow network from; without FILE "
         "the one that `stvt weights` keeps (default: that, in stage joint, if it is there)",
     )
-    command.add_argument("--validate", default="", metavar="SETS", help="test sets (default: none)")
+    command.add_argument(
+        "--validate",
+        type=options.names_or_none,
+        default=(),
+        metavar="A,B",
+        help="test sets (default: none)",
+    )
     options.add_device(command)
     command.add_argument(
         "--workers",
@@ -69,7 +74,7 @@ def add(command: Any) -> None:
     )
     command.add_argument(
         "--minutes",
-        type=options.number("a number above 0", lambda minutes: 0 < minutes < math.inf),
+        type=options.above_zero,
         metavar="N",
         help="stop after these, to be continued (default: go to the end)",
     )
@@ -110,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             channels_last=args.channels_last,
             compiled=args.compile,
             tensorboard=args.tensorboard,
-            test_sets=options.names(args.validate),
+            test_sets=args.validate,
             pause=lambda step: bool(args.minutes) and time.monotonic() - began > 60 * args.minutes,
             progress=progress,
             say=note,

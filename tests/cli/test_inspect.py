@@ -1,6 +1,7 @@
 """`stvt inspect`: a set as histograms and a page, of test sets and training sets."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,24 @@ def test_low_frames_of_a_training_set_are_refused(training_set: Path, tmp_path: 
     with pytest.raises(UsageError, match="train is a training set"):
         inspect("train", training_set, tmp_path / "page", low=tmp_path)
     assert not (tmp_path / "page").exists()
+
+
+def test_scenes_that_frames_made_elsewhere_lack_are_said(
+    test_set: Path,
+    tmp_path: Path,
+    moving_square: Callable[..., list[Frame]],
+    write_clip: Callable[..., Path],
+) -> None:
+    low = test_set / "low"
+    write_clip(low / "a_b_c", moving_square(1, 8, 12))
+    write_clip(low / "walk", moving_square(5, 8, 12))
+    found = inspect("mine", test_set, test_set / "out", low=low)
+    assert found.left_out == (f"{low / 'walk'} has 5 frames, walk has 9",)
+    shutil.rmtree(low / "walk")
+    found = inspect("mine", test_set, test_set / "out", low=low)
+    assert found.left_out == (f"{low / 'walk'} has no frames, walk has 9",)
+    with pytest.raises(datasets.DatasetError, match="frames of no scene: .*a_b_c has no frames"):
+        inspect("mine", test_set, test_set / "out", low=tmp_path / "nowhere")
 
 
 def test_two_looks_are_the_same_bytes(training_set: Path) -> None:

@@ -71,6 +71,7 @@ def test_with_json_every_command_prints_one_document_and_nothing_else(
         *("bicubic+blend", "bilinear+repeat")
     }
     assert list(document("results check").values()) == [[], []]
+    assert list(document("results check results").values()) == [[], []]
     assert document("inspect squares --max 1")["shown"] == 1
     assert ["Python", sys.version.split()[0]] in document("doctor")
     assert document("list metrics")[0]["metric"] == "psnr"

@@ -116,8 +116,7 @@ def test_pictures_of_ones_own_are_put_in_motion(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--fastest", "-3"], "fastest -3 pixels a frame; give more than 0.05"),
-        (["--fastest", "nan"], "fastest nan"),
+        (["--fastest", "0.05"], "fastest 0.05 pixels a frame; give a finite number above 0.05"),
         (["--side", "8"], "side 8 is too small"),
         (["--storage", "zip"], "no storage 'zip'"),
         (["--vary", "light,rain"], "no clips vary by 'rain'; give occlusion, texture, rotation, "),
@@ -191,3 +190,46 @@ def test_killing_one_of_two_cluster_workers_loses_no_video(
 def contents(root: Path) -> dict[str, bytes]:
     files = [file for file in root.rglob("*") if file.is_file()]
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("p --photographs --source .", "--source is not for photographs; name their folder by"),
+        ("p --photographs --height 32", "--height is for training sets of videos; leave it out"),
+        ("photographs --list a.csv", "--list is for training sets of videos; leave it out"),
+        ("p --training --source . --fastest 3", "--fastest is for photographs in motion; say"),
+    ],
+)
+def test_an_option_that_this_kind_of_training_set_does_not_read_is_refused(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["prepare", *words.split()])
+    assert f"stvt prepare: {said}" in capsys.readouterr().err
+
+
+def test_a_dry_run_looks_for_the_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none")
+    assert main(["prepare", "p", "--photographs", missing, "--dry-run"]) == 2
+    assert capsys.readouterr().err == f"stvt prepare: {missing}: no such folder of pictures\n"
+
+
+def test_the_name_of_a_known_set_in_another_case_is_said_to_be_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_frame(tmp_path / "source" / "a" / "0.png", np.zeros((16, 16, 3), np.uint8))
+    options = ["--source", str(tmp_path / "source"), "--root", str(tmp_path)]
+    assert main(["prepare", "Vid4", *options]) == 0
+    assert "Vid4 is a set of your own; the known one is called vid4" in capsys.readouterr().err
+
+
+def test_a_training_set_that_is_not_there_is_made_by_the_command_that_is_named(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(datasets.DatasetError, match=r"`stvt prepare x --training --source ...`$"):
+        load_training("x", tmp_path)
+    with pytest.raises(datasets.DatasetError, match=r"did you mean photographs\?$"):
+        load_training("Photographs", tmp_path)

@@ -113,3 +113,5 @@ def test_verbosely_it_is_said_what_it_gives(
     assert main(["list", "metrics", "--verbose"]) == 0
     err = capsys.readouterr().err
     assert str(project / "stvt.toml") in err and "device cpu" in err
+    assert f"out {project / 'experiments'}, " in err
+    assert f"weights stvun={project / 'w/STVUN.pth'}\n" in err

@@ -95,7 +95,7 @@ def test_inspect_says_it_of_a_set_and_of_a_folder(
     assert "BDC x4" in (tmp_path / "out" / "inspect.html").read_text("utf-8")
     assert main([*command, "--low", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "holds no folder of a scene" in error and error.count("\n") == 1
+    assert "holds the low-resolution frames of no scene: " in error and error.count("\n") == 1
 
 
 def test_a_set_of_the_centred_bd_is_prepared_loaded_and_verified(
