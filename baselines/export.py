@@ -48,14 +48,14 @@ def export_onnx(
     out: Path,
     size: tuple[int, int],
     times: Sequence[float] = (0.5,),
-    frames: int = 5,
+    frames: int | None = None,
 ) -> float:
     """Write a method as an ONNX graph from `frames` to `outputs`, float32 RGB in [0, 1].
 
     size:   (height, width) of the input frames; the graph takes no other.
     times:  of a method that makes new frames: outputs are the centre frame and these.
-    frames: of a sequence that BasicVSR enlarges as a whole. The window of other methods says itself
-            how many there are.
+    frames: of a sequence that BasicVSR enlarges as a whole, 5 if None. The window of other methods
+            says itself how many there are.
 
     Returns the largest difference between what ONNX Runtime and PyTorch compute of other frames
     than the graph was traced with. Raises MethodError, one line, for a method that cannot be
@@ -71,10 +71,12 @@ def export_onnx(
         raise MethodError(f"{method.name}: build it for the CPU in fp32 to export it")
     times = () if method.spatial else times
     if isinstance(method, WindowMethod):
+        if frames is not None:
+            raise MethodError(f"{method.name}: has its own number of frames; leave --frames out")
         frames = method.before + 1 + method.after
     graph = _Graph(method, times).eval()
     seeds = (torch.Generator().manual_seed(seed) for seed in (0, 1))
-    traced, other = (torch.rand(frames, 3, *size, generator=seed) for seed in seeds)
+    traced, other = (torch.rand(frames or 5, 3, *size, generator=seed) for seed in seeds)
     with atomic_write(out) as temporary:
         try:
             with (

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stvt.core.suggestions import did_you_mean
+
 from .averages import Column
 from .errors import ReportError
 from .run_info import RunInfo, is_untrained
@@ -54,6 +56,10 @@ class Comparison:
                 raise ReportError(f"the {which} run has no method '{missing[0]}'; it has {has}")
         scored = [{key[1] for key in of} for of in (parts, others)]
         asked = [of | {*info.metrics} for of, (info, _, _) in zip(scored, sides, strict=True)]
+        for known, (*_, which) in zip(asked, sides, strict=True):
+            if unknown := sorted(set(metrics) - known):
+                hint = did_you_mean(unknown[0], known) or f"; it has {', '.join(sorted(known))}"
+                raise ReportError(f"the {which} run has no metric '{unknown[0]}'{hint}")
         chosen = set(metrics) or asked[0] & asked[1] & (scored[0] | scored[1])
         if "metrics" not in allow:
             same_metrics(first[1], second[1], chosen)

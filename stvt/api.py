@@ -80,7 +80,7 @@ def export(
     size: tuple[int, int],
     out: str | Path,
     times: Sequence[float] = (0.5,),
-    frames: int = 5,
+    frames: int | None = None,
     **options: Any,
 ) -> Path:
     """A method as a file for other runtimes (extra `onnx`), for inputs of one size.

@@ -30,7 +30,7 @@ def _basicsr(
         page="https://github.com/XPixelGroup/BasicSR/blob/master/scripts/"
         "download_pretrained_models.py",
         about=about,
-        licence="Apache-2.0 (code; its authors state no separate licence for the weights)",
+        licence="none of their own (the code's is Apache-2.0)",
         terms="the licence of BasicSR",
         sources=(f"https://drive.google.com/file/d/{drive}",),
         sha256=file.removesuffix(".pth")[-8:],

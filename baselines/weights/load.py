@@ -47,7 +47,7 @@ def published_network(name: str) -> nn.Module:
     Raises MethodError, with what to do, if they are not here, or others are in their place: scores
     name the published ones.
     """
-    file = find_weights(name, Settings())
+    file = find_weights(name, Settings(), published=True)
     network, sha256 = load_network(name, file)
     if not sha256.startswith(checkpoint(name).sha256):
         raise MethodError(

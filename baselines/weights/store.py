@@ -144,9 +144,10 @@ def weight_names() -> set[str]:
     return {file for network in NETWORKS for file in file_names(network)}
 
 
-def find_weights(network: str, settings: Settings) -> Path:
+def find_weights(network: str, settings: Settings, *, published: bool = False) -> Path:
     """A network's weights: the file that the settings name, else one in `weights_folder()`, else ours.
 
+    published: whether no other weights would do.
     Raises MethodError, which says where to get it and where to put it, if there is none.
     """
     if network in settings.weights:
@@ -171,9 +172,9 @@ def find_weights(network: str, settings: Settings) -> Path:
             f"{network}: the weights that come with stvt are for --scale {SHIPPED_SCALE}; train "
             f"some for {settings.scale} and name them with --weights {network}=FILE"
         )
+    others = f"; or name a file with --weights {network}=FILE, or use random ones with --untrained"
     raise MethodError(
-        f"{network}: no weights here; {_how_to_get(network)}; or name a file with --weights "
-        f"{network}=FILE, or use random ones with --untrained"
+        f"{network}: no weights here; {_how_to_get(network)}{'' if published else others}"
     )
 
 

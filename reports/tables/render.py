@@ -273,7 +273,7 @@ def as_csv(tables: Sequence[Table]) -> str:
 
 
 def _csv_cell(key: str, value: object) -> object:
-    if key == "value" and isinstance(value, float):
+    if key in ("value", "difference", "low", "high") and isinstance(value, float):
         return f"{value:.6f}"
     return csv_text(value) if isinstance(value, str) else value
 
@@ -281,7 +281,7 @@ def _csv_cell(key: str, value: object) -> object:
 def as_json(tables: Sequence[Table]) -> str:
     """What CSV has, as a list of objects without what is empty; an infinite value is null."""
     lines = [
-        {k: None if v == math.inf else v for k, v in line.items() if v != ""}
+        {k: None if v in (math.inf, -math.inf) else v for k, v in line.items() if v != ""}
         for line in _all_lines(tables)
     ]
     return json.dumps(lines, indent=1, ensure_ascii=False) + "\n"

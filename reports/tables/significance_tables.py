@@ -54,9 +54,9 @@ def _difference_cells(of: Difference, verdict: str) -> list[Cell]:
     ]
 
 
-def _exact(value: float) -> str:
+def _exact(value: float) -> float | str:
     """With all decimals that scores are stored with."""
-    return "" if math.isnan(value) else f"{value:.6f}"
+    return "" if math.isnan(value) else round(value, 6)
 
 
 def difference_table(rows: DataFrame, means: Averages, column: Column, metric: str) -> Table:

@@ -23,7 +23,7 @@ def add(command: Any) -> None:
         help="of the new frames between the centre frame and the next, 0 to 1 (default: 0.5)",
     )
     command.add_argument(
-        "--frames", type=options.positive, default=5, metavar="N", help="of basicvsr (default: 5)"
+        "--frames", type=options.positive, metavar="N", help="of basicvsr's sequence (default: 5)"
     )
     command.add_argument(
         "--scale", type=int, choices=[2, 3, 4], default=4, help="of the outputs (default: 4)"

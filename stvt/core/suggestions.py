@@ -11,6 +11,9 @@ def did_you_mean(name: str, names: Iterable[str], count: int = 1) -> str:
 
     >>> did_you_mean("smaple", ["sample", "vid4"])
     '; did you mean sample?'
+    >>> did_you_mean("Vid4", ["sample", "vid4"])
+    '; did you mean vid4?'
     """
-    close = get_close_matches(name, list(names), n=count)
+    by_lower = {one.lower(): one for one in names}
+    close = [by_lower[one] for one in get_close_matches(name.lower(), by_lower, n=count)]
     return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -60,8 +60,11 @@ class RunOptions:
 
 
 def as_list(names: Sequence[str] | str) -> tuple[str, ...]:
-    """The names of a list, or of one string with commas."""
-    return tuple(n.strip() for n in names.split(",")) if isinstance(names, str) else tuple(names)
+    """The names of a list, or of one string with commas; UsageError where one is missing."""
+    listed = names.split(",") if isinstance(names, str) else names
+    if not all(found := tuple(name.strip() for name in listed)):
+        raise UsageError(f"{names!r}: a name is missing beside a comma, or empty")
+    return found
 
 
 def check_unique(what: str, labels: Sequence[str]) -> None:

@@ -118,6 +118,14 @@ def test_without_the_extra_it_is_named(
     assert "pip install 'stvt[onnx]'" in said and len(said.splitlines()) == 1
 
 
+def test_a_number_of_frames_is_of_a_sequence_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--size", "16x16", "--frames", "3"]
+    assert main(["export", "edvr-s", str(tmp_path / "a.onnx"), *options]) == 2
+    assert "leave --frames out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("times", ["0", "0.5,1", "nan", ""])
 def test_times_lie_between_0_and_1(times: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -65,6 +65,7 @@ def test_with_json_every_command_prints_one_document_and_nothing_else(
     assert {one["scene"] for one in scene} == {"left", "right"}
     compared = document("compare runs/a runs/a --methods bicubic+blend=bilinear+repeat", code=1)
     assert compared["worse"] is True and len(compared["differences"]) == 2
+    assert all(isinstance(one["difference"], float) for one in compared["differences"])
     assert document("reproduce runs/a --device cpu")["differing"] == []
     assert len(document("results add runs/a")["files"]) == 2
     assert {one["method"] for one in document("results table")} == {

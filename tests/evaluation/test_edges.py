@@ -112,3 +112,11 @@ def test_there_must_be_results_to_check(
     monkeypatch.chdir(tmp_path)
     assert main(["results", "check"]) == 2
     assert "no results there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("gap", [{"scenes": "left,"}, {"metrics": "psnr,,ssim"}, {"scenes": ""}])
+def test_a_list_with_a_gap_is_refused_in_python_as_by_the_command(
+    gap: dict[str, Any], root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="a name is missing"):
+        stvt.evaluate("squares", "bicubic+blend", root=root, out=tmp_path / "run", **gap)

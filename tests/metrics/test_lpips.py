@@ -51,6 +51,7 @@ def test_without_its_weights_one_line_says_how_to_get_them(
     assert f"type `stvt weights fetch {'lpips' if name == 'lpips' else 'lpips-vgg'}`" in str(
         caught.value
     )
+    assert "--weights" not in str(caught.value)  # which a metric does not read
 
 
 def test_other_weights_in_the_place_of_the_published_ones_are_refused(

@@ -209,8 +209,10 @@ def test_what_two_runs_do_not_share_is_said() -> None:
         Comparison((ours, info("a")), (ours, info("a")), methods=[("a", "z")])
     with pytest.raises(ReportError, match="no scores in common"):
         Comparison((ours, info("a")), (scored({"b": {"s": [1.0]}}), info("b")))
-    with pytest.raises(ReportError, match="no scores in common"):
+    with pytest.raises(ReportError, match="the first run has no metric 'lpips'; it has psnr"):
         Comparison((ours, info("a")), (ours, info("a")), metrics=["lpips"])
+    with pytest.raises(ReportError, match="no metric 'PSNR'; did you mean psnr"):
+        Comparison((ours, info("a")), (ours, info("a")), metrics=["PSNR"])
     random = scored({"a": {"s": [20.0]}}, weights="untrained")
     assert "Untrained: a." in Comparison((random, info("a")), (random, info("a"))).table()
 
