@@ -69,7 +69,7 @@ class MethodInfo:
     runtime: Runtime | None = None
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
-    cost_size: tuple[int, int] | None = None
+    cost_size: list[int] | None = None
     mismatch: str = ""
     window: str = ""
     frames_alone: dict[str, int] = field(default_factory=dict)

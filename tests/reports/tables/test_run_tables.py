@@ -249,7 +249,7 @@ def test_running_times_and_their_absence_are_said() -> None:
 
 
 def test_operations_that_were_counted_without_a_time_have_their_frames_size() -> None:
-    counted = MethodInfo("a", multiply_accumulates=2_000_000, cost_size=(540, 960))
+    counted = MethodInfo("a", multiply_accumulates=2_000_000, cost_size=[540, 960])
     row = cost_table(replace(run_info(), methods={"a": counted})).rows[0]
     assert {"2.0 M", "960x540"} < {cell.text for cell in row.cells}
 
