@@ -36,6 +36,10 @@ class TrainingClip:
         return open_clip(self.file)
 
 
+# Training sets with a name -> what else `stvt prepare` is to be told of them.
+NAMED = {"photographs": "", "youtube240": " --list ..."}
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """The clips of a training set; sha256 of its manifest's bytes says which state of it this is."""
@@ -57,14 +61,11 @@ def load_training(name: str, root: Path | str) -> TrainingSet:
     folder = Path(root) / name
     manifest = read_manifest(folder)
     if manifest is None:
-        more = {"photographs": "", "youtube240": " --list ..."}.get(
-            name, " --training --source ..."
-        )
-        others = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
-        hint = did_you_mean(name, ["photographs", "youtube240", *others])
+        options = NAMED.get(name, " --training --source ...")
+        here = [file.parent.name for file in Path(root).glob(f"*/{FILE}")]
         raise DatasetError(
             f"{folder / FILE}: no training set {name!r} here; make it with "
-            f"`stvt prepare {name}{more}`{hint}"
+            f"`stvt prepare {name}{options}`{did_you_mean(name, [*NAMED, *here])}"
         )
     if not isinstance(manifest, TrainingManifest):
         raise DatasetError(f"{folder / FILE}: is of a test set; training needs a training set")

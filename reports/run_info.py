@@ -55,6 +55,7 @@ class MethodInfo:
     stated:    of the cost, what was neither counted nor measured here: "params", "seconds" ...
     uncounted: operators without a count of operations -> how often they ran.
     cost_size: height and width of the frame that the operations and the time are of.
+    counted_at: of the frame whose operations were counted, and scaled by area to the former.
     mismatch:  that the weights were trained on another degradation, in a line.
     window:    input frames before and after an output's own that it reads, "3+4".
     frames_alone: data set -> how many frames would be scored of it as the only method of the run,
@@ -70,6 +71,7 @@ class MethodInfo:
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
     cost_size: list[int] | None = None
+    counted_at: list[int] | None = None
     mismatch: str = ""
     window: str = ""
     frames_alone: dict[str, int] = field(default_factory=dict)

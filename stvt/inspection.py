@@ -63,14 +63,15 @@ def inspect(
     Raises DatasetError if there is no such set, or a frame of it cannot be read.
     """
     lines: dict[str, str] = {}
-    left_out: list[str] = []
+    left_out: tuple[str, ...] = ()
     if datasets.is_training(root / name):
         if low is not None:
             raise UsageError(f"--low is of a test set's scenes; {name} is a training set")
         scenes, about = _training(name, root)
     else:
         scenes, about = _test(name, root)
-        about |= (lines := _low_resolution(name, root, low, left_out))
+        lines, left_out = _low_resolution(name, root, low)
+        about |= lines
     step = max(len(scenes) / most, 1)
     chosen = {int(n * step) for n in range(min(most, len(scenes)))}
     motions: dict[int, tuple[float, float] | None] = {}
@@ -99,7 +100,7 @@ def inspect(
     page = out / "inspect.html"
     write_text(page, inspect_page(name, about, shown, table, motion_file, note), sync=False)
     kinds = tuple(f"{what} are {match}" for what, match in lines.items())
-    return Inspection(table, len(shown), motion_file, page, kinds, tuple(left_out))
+    return Inspection(table, len(shown), motion_file, page, kinds, left_out)
 
 
 def _training(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
@@ -142,14 +143,17 @@ def _test(name: str, root: Path) -> tuple[list[_Scene], dict[str, str]]:
     return scenes, {"kind": "test set", "low resolution": ", ".join(sorted(prepared.degradations))}
 
 
-def _low_resolution(name: str, root: Path, low: Path | None, left_out: list[str]) -> dict[str, str]:
+def _low_resolution(
+    name: str, root: Path, low: Path | None
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Which degradation the low-resolution frames of a test set are, by the middle one of each scene.
 
-    low: a folder of others; the scenes that it has none of, or too few, are said in `left_out`.
+    low: a folder of others; the second result is a line for each scene whose frames it has not.
     Raises DatasetError if that holds no frames of any scene.
     """
     prepared = datasets.load(name, root)
     pairs: dict[str, list[tuple[Frame, Frame]]] = {}
+    left_out: list[str] = []
     for scene in prepared.scenes.values():
         middle = scene.frames // 2
         gt = datasets.read_frame(scene.gt_path(middle))
@@ -171,10 +175,11 @@ def _low_resolution(name: str, root: Path, low: Path | None, left_out: list[str]
         raise datasets.DatasetError(
             f"{low}: holds the low-resolution frames of no scene: {left_out[0]}"
         )
-    return {
+    kinds = {
         what: str(datasets.match_degradation(some) or "of a size that is no half, third or fourth")
         for what, some in pairs.items()
     }
+    return kinds, tuple(left_out)
 
 
 def _facts(scene: _Scene, motion: tuple[float, float] | None) -> dict[str, str]:

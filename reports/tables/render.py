@@ -14,7 +14,7 @@ from stvt.core.formatting import csv_text, plain
 
 from ..errors import ReportError
 from .escape import latex, markdown
-from .table import Cell, Row, Table, TableColumn, Value
+from .table import Cell, Row, Table, TableColumn
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 FITS_A_PAGE = 40  # rows
@@ -297,7 +297,7 @@ def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
     named: dict[str, object] = {}  # what each of the row's lines repeats
     for column, cell in pairs:
         if not column.measured:
-            named |= ({column.key: _exact(cell.value)} if column.key else {}) | cell.details
+            named |= ({column.key: _exact(cell.value)} if column.key else {}) | _details(cell)
     measured = [(column, cell) for column, cell in pairs if column.measured]
     for column, cell in measured:
         yield {
@@ -307,7 +307,7 @@ def _lines(table: Table, row: Row) -> Iterable[dict[str, object]]:
             "note": _note(cell),
             "rank": cell.rank.place if cell.rank else "",
             "mark": cell.mark,
-            **cell.details,
+            **_details(cell),
             **named,
         }
     if not measured:
@@ -320,7 +320,11 @@ def _note(cell: Cell) -> str:
     return " ".join([*([cell.text] if cell.value is None else []), *cell.notes])
 
 
-def _exact(value: Value) -> Value:
+def _details(cell: Cell) -> dict[str, object]:
+    return {key: _exact(value) for key, value in cell.details.items()}
+
+
+def _exact(value: object) -> object:
     return "" if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -182,7 +182,12 @@ def cost_table(info: RunInfo) -> Table:
 def _costs(about: MethodInfo) -> list[Cell]:
     runtime = about.runtime or Runtime()
     listed = ", ".join(f"{op} ({n})" for op, n in sorted((about.uncounted or {}).items()))
-    note = f"Operators whose multiply-accumulates are not counted: {listed}."
+    notes = [STATED] if "operations" in about.stated else []
+    if listed:
+        notes.append(f"Operators whose multiply-accumulates are not counted: {listed}.")
+    at, size_of = about.counted_at, about.cost_size
+    if at and size_of and at != size_of:
+        notes.append(f"Counted of a frame of {at[1]}x{at[0]} and scaled by area.")
     stages = "; ".join(
         f"{stage} {seconds(runtime.stages[stage])}, {count(held)} parameters"
         if stage in runtime.stages
@@ -191,14 +196,14 @@ def _costs(about: MethodInfo) -> list[Cell]:
     )
     ran = not runtime.out_of_memory
     low, high, memory = runtime.p10, runtime.p90, runtime.peak_memory_bytes
-    height, width = about.cost_size or (runtime.height, runtime.width)
+    height, width = size_of or (runtime.height, runtime.width)
     size = f"{width}x{height}" if width and height else NOTHING
     return [
         _parameters(about),
         Cell(
             about.multiply_accumulates,
             count(about.multiply_accumulates),
-            (note,) if listed else (STATED,) if "operations" in about.stated else (),
+            tuple(notes),
         ),
         _time_cell(about, runtime.size),
         Cell(

@@ -43,20 +43,14 @@ def _difference_columns(verdict: str) -> list[TableColumn]:
 
 def _difference_cells(of: Difference, verdict: str) -> list[Cell]:
     """Of `_difference_columns`; verdict: as it is printed."""
-    low, high = _exact(of.low), _exact(of.high)
     mean = NOTHING if math.isnan(of.mean) else signed(of.metric, of.mean)
     ends = f"{signed(of.metric, of.low)} to {signed(of.metric, of.high)}"
     return [
-        Cell(_exact(of.mean), mean, tuple(of.notes())),
-        Cell(low, ends if of.scenes > 1 else NOTHING, details={"low": low, "high": high}),
+        Cell(of.mean, mean, tuple(of.notes())),
+        Cell(of.low, ends if of.scenes > 1 else NOTHING, details={"low": of.low, "high": of.high}),
         Cell(of.scenes, str(of.scenes)),
         Cell(of.verdict, verdict),
     ]
-
-
-def _exact(value: float) -> float | str:
-    """With all decimals that scores are stored with."""
-    return "" if math.isnan(value) else round(value, 6)
 
 
 def difference_table(rows: DataFrame, means: Averages, column: Column, metric: str) -> Table:

@@ -189,8 +189,8 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(misplaced)
     code, args.facts = 0, []
     for name in args.names:
-        known = name.lower() in (*datasets.DATASETS, *NAMES)
-        if known and name not in (*datasets.DATASETS, *NAMES):
+        known = (*datasets.DATASETS, *NAMES)
+        if name not in known and name.lower() in known:
             note(f"{name} is a set of your own; the known one is called {name.lower()}")
         try:
             if _is_training(name, args) and args.dry_run:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 PAGE = "report.html"
 LONGEST = 1e9  # seconds that a frame may be said to take
 NOTHING: store.Records = {}
-COST = ("runtime", "multiply_accumulates", "uncounted", "cost_size")  # what RUN/runtime holds
+# What RUN/runtime holds.
+COST = ("runtime", "multiply_accumulates", "uncounted", "cost_size", "counted_at")
 
 
 def read_run(run: str | Path, known: store.Records = NOTHING) -> tuple[DataFrame, RunInfo]:

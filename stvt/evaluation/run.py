@@ -241,4 +241,5 @@ def _cost(plan: Plan, method: Method, height: int, width: int, runtime: bool) ->
         "multiply_accumulates": operations.multiply_accumulates,
         "uncounted": operations.uncounted,
         "cost_size": (height, width),
+        "counted_at": operations.counted_at,
     }

@@ -248,7 +248,11 @@ def test_a_time_stays_where_none_is_asked_for_and_goes_with_the_method_that_it_i
     def run(methods: str, **options: Any) -> dict[str, object]:
         table = stvt.evaluate("squares", methods, root=root, out=tmp_path / "run", **options)
         about = table.attrs["info"].methods["x"]
-        return {"time": about.runtime and about.runtime.size, "cost_size": about.cost_size}
+        return {
+            "time": about.runtime and about.runtime.size,
+            "cost_size": about.cost_size,
+            "counted_at": about.counted_at,
+        }
 
     options: dict[str, Any] = {
         "untrained": True,
@@ -258,12 +262,16 @@ def test_a_time_stays_where_none_is_asked_for_and_goes_with_the_method_that_it_i
         "metrics": "psnr",
     }
     timed = run("x=stvun-s", runtime=True, runtime_size=(32, 32), **options)
-    assert timed == {"time": "32x32", "cost_size": [32, 32]}
+    assert timed == {"time": "32x32", "cost_size": [32, 32], "counted_at": [32, 32]}
     both = "x=stvun-s,y=stvun-s"
     assert run(both, **options) == timed  # the time was lost
     counted = store.read_json(store.runtime_file(tmp_path / "run", "y"))
-    assert counted is not None and counted["cost_size"] == [32, 32]  # as the other is
-    assert run("x=bicubic+blend", **options) == {"time": None, "cost_size": None}
+    assert counted is not None and counted["counted_at"] == [32, 32]  # as the other is
+    assert run("x=bicubic+blend", **options) == {
+        "time": None,
+        "cost_size": None,
+        "counted_at": None,
+    }
 
 
 def test_altered_frames_are_named_and_nothing_is_scored(

@@ -17,9 +17,21 @@ from stvt.baselines.method import Settings
 from stvt.core.errors import UsageError
 from stvt.datasets import write_frame
 from stvt.datasets.video.reader import open_video
+from stvt.upsampling.job import UpsampleJob
 from stvt.upsampling.video import upsample_file
 
 from .clips import carry_out, job_of, scenery, video
+
+
+def break_off(job: UpsampleJob, frames: int) -> None:
+    """Interrupts a run after so many frames."""
+
+    def stop(done: int, total: int | None, what: str) -> None:
+        if done == frames:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
 
 
 def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
@@ -30,12 +42,7 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_video(
     carry_out(job_of(source, tmp_path / "whole.mp4"))
     job = job_of(source, tmp_path / "out.mp4")
 
-    def stop(done: int, total: int | None, what: str) -> None:
-        if done == 10:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
+    break_off(job, 10)
     assert not job.output.exists() and job.parts.is_dir()
     with pytest.raises(UsageError, match="go on with --resume"):
         carry_out(job)
@@ -81,12 +88,7 @@ def test_half_a_frame_of_a_killed_run_does_not_come_into_the_folder(tmp_path: Pa
     source = video(tmp_path / "in.mp4", scenery(1, 4))
     job = job_of(source, tmp_path / "out")
 
-    def stop(done: int, total: int | None, what: str) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
+    break_off(job, 3)
     half = job.parts / "frames" / ".00000005.png.stvt-4711-0123abcd.tmp"
     half.write_bytes(b"\x89PNG")
     carry_out(replace(job, resume=True))
@@ -118,19 +120,11 @@ def test_a_folder_whose_frames_were_written_anew_is_another_source(tmp_path: Pat
     # Its parts come to lie in the folder itself, whose own time that changes.
     job = job_of(folder, folder / "out", lossless=False, cuts=False)
 
-    def stop(done: int, total: int | None, what: str) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    def begin() -> None:
-        with pytest.raises(KeyboardInterrupt):
-            upsample_file(job, Settings(scale=2, phase=0.5), stop, lambda _: None)
-
-    begin()
+    break_off(job, 3)
     (folder / "notes.txt").write_text("no frame")
     assert carry_out(replace(job, resume=True)).outputs == 12
     job = replace(job, output=folder / "again")
-    begin()
+    break_off(job, 3)
     content = (folder / "5.png").read_bytes()
     with (folder / "0.png").open("r+b") as file:  # under its name, so the folder does not change
         file.write(content)

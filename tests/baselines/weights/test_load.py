@@ -407,7 +407,7 @@ def test_names_and_shapes_of_no_network_are_one_line(name: str, tmp_path: Path) 
         assert detect(read_state(file, name)) is None
 
 
-def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly_or_not(
+def test_an_archive_whose_two_records_of_a_size_differ_is_read_rightly_or_refused(
     tmp_path: Path,
 ) -> None:
     """torch takes the one, and leaves memory as it was where the other says more.
