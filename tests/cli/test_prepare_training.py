@@ -231,5 +231,7 @@ def test_a_training_set_that_is_not_there_is_made_by_the_command_that_is_named(
 ) -> None:
     with pytest.raises(datasets.DatasetError, match=r"`stvt prepare x --training --source ...`$"):
         load_training("x", tmp_path)
+    with pytest.raises(datasets.DatasetError, match=r"`stvt prepare photographs`$"):
+        load_training("photographs", tmp_path)
     with pytest.raises(datasets.DatasetError, match=r"did you mean photographs\?$"):
         load_training("Photographs", tmp_path)
