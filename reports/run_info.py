@@ -70,8 +70,8 @@ class MethodInfo:
     runtime: Runtime | None = None
     multiply_accumulates: int | None = None
     uncounted: dict[str, int] | None = None
-    cost_size: list[int] | None = None
-    counted_at: list[int] | None = None
+    cost_size: tuple[int, int] | None = None
+    counted_at: tuple[int, int] | None = None
     mismatch: str = ""
     window: str = ""
     frames_alone: dict[str, int] = field(default_factory=dict)

@@ -262,7 +262,7 @@ def test_a_time_stays_where_none_is_asked_for_and_goes_with_the_method_that_it_i
         "metrics": "psnr",
     }
     timed = run("x=stvun-s", runtime=True, runtime_size=(32, 32), **options)
-    assert timed == {"time": "32x32", "cost_size": [32, 32], "counted_at": [32, 32]}
+    assert timed == {"time": "32x32", "cost_size": (32, 32), "counted_at": (32, 32)}
     both = "x=stvun-s,y=stvun-s"
     assert run(both, **options) == timed  # the time was lost
     counted = store.read_json(store.runtime_file(tmp_path / "run", "y"))

@@ -65,6 +65,9 @@ def test_a_bad_field_of_a_methods_cost_names_its_file(tmp_path: Path) -> None:
     write_json(store.runtime_file(tmp_path, "a"), {"runtime": {"median": "fast"}})
     with pytest.raises(UsageError, match=r"runtime/a\.json: runtime\.median: is 'fast'"):
         read_run(tmp_path)
+    write_json(store.runtime_file(tmp_path, "a"), {"counted_at": [16]})
+    with pytest.raises(UsageError, match=r"runtime/a\.json: counted_at: is \[16\]"):
+        read_run(tmp_path)
 
 
 def test_nothing_that_a_run_stores_of_itself_is_lost(
@@ -81,7 +84,8 @@ def test_nothing_that_a_run_stores_of_itself_is_lost(
     _, info = read_run(run)
     cost = json.loads(store.runtime_file(run, "bicubic+blend").read_bytes())
     del cost["key"]  # of the store: whether it must be measured again
-    assert _less(cost, asdict(info.methods["bicubic+blend"])) == []
+    about = json.loads(json.dumps(asdict(info.methods["bicubic+blend"])))  # tuples as JSON has them
+    assert _less(cost, about) == []
 
 
 def _less(whole: Any, part: Any, place: str = "") -> list[str]:

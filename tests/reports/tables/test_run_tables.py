@@ -249,14 +249,14 @@ def test_running_times_and_their_absence_are_said() -> None:
 
 
 def test_operations_that_were_counted_without_a_time_have_their_frames_size() -> None:
-    counted = MethodInfo("a", multiply_accumulates=2_000_000, cost_size=[540, 960])
+    counted = MethodInfo("a", multiply_accumulates=2_000_000, cost_size=(540, 960))
     row = cost_table(replace(run_info(), methods={"a": counted})).rows[0]
     assert {"2.0 M", "960x540"} < {cell.text for cell in row.cells}
     assert not any(cell.notes for cell in row.cells)
 
 
 def test_operations_that_were_scaled_from_a_smaller_frame_say_so() -> None:
-    counted = MethodInfo("a", multiply_accumulates=16, cost_size=[540, 960], counted_at=[132, 240])
+    counted = MethodInfo("a", multiply_accumulates=16, cost_size=(540, 960), counted_at=(132, 240))
     cells = cost_table(replace(run_info(), methods={"a": counted})).rows[0].cells
     assert [note for cell in cells for note in cell.notes] == [
         "Counted of a frame of 240x132 and scaled by area."
