@@ -164,7 +164,7 @@ def train(
 def train_step(
     state: TrainingState, recipe: TrainingRecipe, batch: Batch, context: DistributedContext
 ) -> dict[str, float]:
-    """One step of Adam, and of the averaged weights; returns the mean loss of each kind.
+    """One step of the optimizer, and of the averaged weights; returns the mean loss of each kind.
 
     Raises UsageError, and changes no weights, if a loss or a gradient is no number.
     """

@@ -13,6 +13,7 @@ from stvt.core.errors import UsageError
 from stvt.core.suggestions import did_you_mean
 
 STAGES = ("flow", "space", "joint")
+OPTIMIZERS = ("adam", "muon")
 LOSSES = ("l1", "charbonnier", "mse")  # the keys of baselines.DIFFERENCES
 
 
@@ -70,8 +71,11 @@ class TrainingRecipe:
     batch: int = _count(32, "windows a step, over all processes")
     tries: int = _count(1, "crops drawn for a window; the one with the most detail is taken")
     steps: int = _count(300_000, "in all")
+    optimizer: str = _one_of(
+        "adam", "adam (the paper's), or muon for convolutions and Adam for the rest", *OPTIMIZERS
+    )
     rate: float = _value(
-        1e-4, "Adam's learning rate", "a finite number above 0", lambda value: 0 < value < math.inf
+        1e-4, "learning rate", "a finite number above 0", lambda value: 0 < value < math.inf
     )
     decay: str = _value(
         "halve:100000",

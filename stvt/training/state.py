@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from stvt.baselines import DIFFERENCES, DTYPES, LossModule, loss_module, network
 from stvt.core.errors import UsageError
 from stvt.core.suggestions import did_you_mean
 from stvt.training.distributed import DistributedContext
+from stvt.training.muon import Muon
 from stvt.training.recipe import TrainingRecipe
 
 
@@ -36,7 +37,7 @@ class TrainingState:
     losses: LossModule
     model: nn.Module
     average: AveragedModel
-    optimizer: torch.optim.Adam
+    optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     names: tuple[str, ...]
     step: int = 0
@@ -116,8 +117,7 @@ def initial_state(
         model = DistributedDataParallel(model)
     if compiled:
         model = torch.compile(model)  # type: ignore[assignment]
-    fused = context.device.type in ("cpu", "cuda")  # a third of the time on a CPU
-    optimizer = torch.optim.Adam(losses.learning().values(), recipe.rate, fused=fused)
+    optimizer = _optimizer(recipe, losses.learning().values(), context.device)
     scaler = torch.amp.GradScaler("cuda", enabled=recipe.precision == "fp16")
     only_new = network_spec(recipe.network).variants[recipe.network].new_frame_keys or "(?!)"
     known = {*given, *names}
@@ -126,6 +126,15 @@ def initial_state(
     return TrainingState(
         losses, model, average, optimizer, scaler, names, untrained=tuple(untrained)
     )
+
+
+def _optimizer(
+    recipe: TrainingRecipe, parameters: Iterable[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    if recipe.optimizer == "muon":
+        return Muon(parameters, recipe.rate)
+    fused = device.type in ("cpu", "cuda")  # a third of the time on a CPU
+    return torch.optim.Adam(parameters, recipe.rate, fused=fused)
 
 
 def _freeze(network: nn.Module, recipe: TrainingRecipe) -> None:

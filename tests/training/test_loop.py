@@ -84,8 +84,11 @@ def test_the_baseline_is_scored_on_what_the_network_is(
     assert set(scores) == kinds and all(10 < value < 60 for value in scores.values())
 
 
-def test_stopped_and_continued_is_the_same_to_the_last_bit(data: Path, tmp_path: Path) -> None:
-    recipe = tiny("joint")
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_stopped_and_continued_is_the_same_to_the_last_bit(
+    data: Path, tmp_path: Path, optimizer: str
+) -> None:
+    recipe = tiny("joint", optimizer=optimizer)
     whole = train(recipe, data, tmp_path / "whole", say=quiet)
     train(recipe, data, tmp_path / "parts", pause=lambda step: step == 3, say=quiet)
     killed = tmp_path / "parts" / "checkpoints" / ".step-00000009.pt.stvt-4321-0123abcd.tmp"
