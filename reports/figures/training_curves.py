@@ -32,6 +32,7 @@ UNITS = {  # of the losses of frames; that of the flow is a mean absolute error 
     "charbonnier": (LEVELS, "Charbonnier and absolute error, levels of 255"),
     "mse": (1.0, "mean squared (L_M: absolute) error, [-1, 1]"),
 }
+AXIS = 1.3  # inches of the vertical axis, at least
 FEWEST = 20  # points of a curve that is smoothed
 
 
@@ -81,7 +82,7 @@ def training_curves(
                 legend.append(style.line(f"{plain(name)}, {baseline}: {score:.2f} dB"))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.set_xlabel("step" if span == 1 else f"step (bold: smoothed over {span} points)")
-        axes.set_ylabel(unit)
+        axes.set_ylabel("\n".join(wrapped(unit, AXIS, 8)))
         if what == "loss":
             axes.set_yscale("log")
             log_ticks(axes.yaxis, *axes.get_ylim())

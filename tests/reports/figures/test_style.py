@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
@@ -14,6 +15,7 @@ from stvt.reports import Crop, FrameFiles, scene_picture, strip_figure, training
 from stvt.reports.averages import averages
 from stvt.reports.figures.quality_speed import runtime_plot
 from stvt.reports.figures.style import COLOURS, method_colour, method_styles, wrapped
+from stvt.reports.figures.training_curves import UNITS
 from stvt.reports.scores import checked
 from tests.builders.reports import example_info, example_scores
 
@@ -101,6 +103,22 @@ def test_quality_and_speed_names_every_method_with_its_true_size(tmp_path: Path)
     words = text_of(files[2])
     assert all(name in words for name in names) and not left_out
     assert "Pareto front" in words and "untrained, time only" in words and "rea:" not in words
+
+
+@pytest.mark.parametrize("loss", UNITS)
+def test_no_word_of_training_curves_is_cut_off(
+    loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        "stvt.reports.figures.training_curves.save", lambda figure, *_: drawn.append(figure)
+    )
+    lines = pandas.DataFrame({"step": [1, 2]}).assign(flow=0.1, space=0.2, between=0.3)
+    training_curves(lines, "loss", "stvun-s, stage joint", tmp_path / "loss", loss=loss)
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    label = figure.axes[0].yaxis.label.get_window_extent()
+    assert figure.bbox.y0 <= label.y0 and label.y1 <= figure.bbox.y1
 
 
 def test_training_curves_have_title_units_and_the_baseline(tmp_path: Path) -> None:
