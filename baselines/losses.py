@@ -73,6 +73,10 @@ class LossModule(nn.Module, ABC):
         """The parameters that the stage trains, by their names in the network."""
         return {name: one for name, one in self.network.named_parameters() if one.requires_grad}
 
+    def markers(self) -> dict[str, Tensor]:
+        """Entries of the network's state that are not trained, but tell what the weights are of."""
+        return {}
+
 
 class CentreLosses(LossModule):
     """A spatial network that reads frames in [0, 1]; its loss is in [-1, 1], that of STVUN's centre frame."""

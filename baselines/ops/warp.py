@@ -1,4 +1,4 @@
-"""Backward warping: outside the image its border, or zeros.
+"""Backward warping, bilinear or bicubic: outside the image its border, or zeros.
 
 Plain PyTorch: vectorised, differentiable, on any device, in any floating type.
 """
@@ -22,6 +22,19 @@ def warp_border(image: Tensor, flow: Tensor) -> Tensor:
     """
     x, y = _positions(flow)
     return _sample(image, x.clamp(0, x.shape[-1] - 1), y.clamp(0, y.shape[-2] - 1))
+
+
+def warp_bicubic(image: Tensor, flow: Tensor) -> Tensor:
+    """`image` read at (x + flow[0], y + flow[1]), bicubic, positions clamped to the image.
+
+    Cubic convolution of PyTorch (a = -0.75): it may leave the range of the image.
+
+    image: (B, C, h, w).
+    flow:  (B, 2, h, w) in pixels, horizontal first.
+    """
+    x, y = _positions(flow)
+    x, y = x.clamp(0, x.shape[-1] - 1), y.clamp(0, y.shape[-2] - 1)
+    return _sample(image, x, y, mode="bicubic", padding_mode="border")
 
 
 def warp_zero(image: Tensor, flow: Tensor) -> Tensor:
@@ -65,13 +78,15 @@ def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
     return flow[:, 0] + columns, flow[:, 1] + rows[:, None]
 
 
-def _sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def _sample(
+    image: Tensor, x: Tensor, y: Tensor, *, mode: str = "bilinear", padding_mode: str = "zeros"
+) -> Tensor:
     height, width = image.shape[-2:]
     # Corners aligned: -1 and 1 are the centres of the end pixels. A single row has only one.
     grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], -1)
     with full_precision(image.device):
         sampled = functional.grid_sample(
-            image.to(grid.dtype), grid, mode="bilinear", padding_mode="zeros", align_corners=True
+            image.to(grid.dtype), grid, mode=mode, padding_mode=padding_mode, align_corners=True
         )
     return sampled.to(image.dtype).contiguous(memory_format=memory_format_of(image))
 

@@ -1,11 +1,13 @@
 """STVUN, the joint space-time video upsampling network (Kang et al., ECCV 2020), and its sizes.
 
-The compact sizes "s" and "m" are the published architecture with fewer channels, but for three
-things. The flow network, which would outweigh the rest, is a light one. And the flow brings
+The compact sizes "s" and "m" are the published architecture with fewer channels, but for a
+few things. The flow network, which would outweigh the rest, is a light one. And the flow brings
 neighbouring frames to the centre frame before they are fused: with 16 channels and hours rather
 than weeks of training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4).
 "-unaligned" leaves that out, as published. And a mask joins the frames on both sides of a new one,
-where the published mean shows both if one hides the place; "-mean" leaves that out.
+where the published mean shows both if one hides the place; "-mean" leaves that out. The
+centre frame's decoded features are warped to the moment of a new frame that they guide, and warping
+is bicubic, for bilinear interpolation blurs what it moves.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ def arguments(size: str, ablation: str) -> dict[str, Any]:
         "flow": LightFlow() if size else None,
         "aligned": _is_aligned(size, ablation),
         "mask": BlendingMask(width) if size and ablation != "-mean" else None,
+        "bicubic": bool(size),
+        "warped_guide": _is_aligned(size, ablation),
     }
 
 
@@ -70,7 +74,7 @@ def _variant(size: str, ablation: str) -> Variant:
 
 
 def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
-    """The scale of a state, and that it has no blending mask if so, as before there was one.
+    """The scale of a state, and which of our additions to the compact sizes it is without.
 
     The scale shows in the last convolution: 3 outputs for each pixel of a square.
     """
@@ -78,8 +82,9 @@ def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     scale = 4 if last is None else round((len(last) / 3) ** 0.5)
     if scale not in ANY_SCALE:
         raise ValueError("its last convolution fits no scale")
+    form = {"scale": scale, **{option: option in state for option in ("bicubic", "warped_guide")}}
     masked = any(name.startswith("mask.") for name in state)
-    return {"scale": scale} if masked else {"scale": scale, "mask": None}
+    return form if masked else {**form, "mask": None}
 
 
 def published_names(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class StvunLosses(LossModule):
         pair = slice(CENTRE, CENTRE + 2)
         first, second = self._flows(frames)
         for k, t in enumerate(times):
-            moved, m = blend(t, X[pair], e[pair], first, second, self.network.mask)
-            output = self.network.interpolate(moved, m, guide)
+            moved, m, D = self.network.blend(t, X[pair], e[pair], guide, first, second)
+            output = self.network.interpolate(moved, m, D)
             _add(losses, "between", self.difference(output, large[:, 1 + k]) / len(times))
             _add(losses, "flow", mean_absolute_difference(moved, between[:, k]) / len(times))
         if self.network.aligned and first.requires_grad:  # equation 7 sees both flows together
@@ -86,12 +86,16 @@ class StvunLosses(LossModule):
         if self.stage == "flow":
             there, back = self._flows(small)
             X = small[:, CENTRE : CENTRE + 2].unbind(1)
-            moved = [blend(t, X, ([], []), there, back)[0] for t in times]
+            warp = self.network.warp
+            moved = [blend(t, X, ([], []), there, back, warp=warp)[0] for t in times]
             return {"moved": torch.stack(moved, 1)}
         output = self.network(small[:, :FRAMES], times if self.stage == "joint" else [])
         return {"existing": output[:, :1]} | (
             {"new": output[:, 1:]} if self.stage == "joint" else {}
         )
+
+    def markers(self) -> dict[str, Tensor]:
+        return {} if self.stage == "flow" else dict(self.network.named_buffers(recurse=False))
 
     def advice(self, given: Collection[str]) -> str:
         has_flow = any(name.startswith("pwcnet.") for name in given)

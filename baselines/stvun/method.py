@@ -14,7 +14,7 @@ from ..flow_networks.pwcnet import flows_both_ways
 from ..method import Settings
 from ..network_method import CachedFrame, NetworkMethod
 from .fast import SWAPS
-from .network import CENTRE, FRAMES, STVUN, blend
+from .network import CENTRE, FRAMES, STVUN
 
 
 class StvunFrame(CachedFrame):
@@ -78,7 +78,7 @@ class StvunMethod(NetworkMethod[STVUN, StvunFrame]):
         for T in times:
             f_34, f_43 = centre.flows_with(following)
             X, e = (centre.pixels, following.pixels), (centre.features, following.features)
-            Y.append(self.network.interpolate(*blend(T, X, e, f_34, f_43, self.network.mask), D))
+            Y.append(self.network.interpolate(*self.network.blend(T, X, e, D, f_34, f_43)))
         return ((torch.cat(Y)[..., :height, :width] + 1) / 2).clamp(0, 1)
 
     def confidence(self, window: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ over the four levels is kept deepest first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from ..flow_networks.pwcnet import PWCNet
-from ..ops.warp import warp_border as warp
+from ..ops.warp import warp_bicubic, warp_border
 
 FRAMES, CENTRE, LEVELS = 7, 3, 4
 WIDTH = 64  # channels of the features
@@ -37,7 +37,16 @@ class STVUN(nn.Module):
     aligned: ours, for the compact sizes: features are warped to the centre frame before they are
             fused, which the published network leaves to its fusion. No further weights.
     mask:   ours, for the compact sizes: takes the place of the mean of equations 5 and 6.
+    bicubic: ours, for the compact sizes: frames and features are warped by bicubic in the place of
+            bilinear interpolation.
+    warped_guide: ours, for the compact sizes: what the time passes are given of the space pass is
+            warped to their moment, where the published network leaves that to its decoder.
+
+    The last two have no weights, but an entry each in the state, which tells them from what is
+    without.
     """
+
+    warped_guide: Tensor | None
 
     def __init__(
         self,
@@ -50,6 +59,8 @@ class STVUN(nn.Module):
         flow: nn.Module | None = None,
         aligned: bool = False,
         mask: nn.Module | None = None,
+        bicubic: bool = False,
+        warped_guide: bool = False,
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
@@ -60,6 +71,9 @@ class STVUN(nn.Module):
         self.decoder = Decoder(scale, width)
         self.pwcnet: Any = PWCNet("border") if flow is None else flow
         self.mask = mask
+        self.warp = warp_bicubic if bicubic else warp_border
+        for option, on in {"bicubic": bicubic, "warped_guide": warped_guide}.items():
+            self.register_buffer(option, torch.ones(()) if on else None)
 
     def forward(self, frames: Tensor, times: Tensor | Sequence[float]) -> Tensor:
         """The centre frame, then the moments between it and the next.
@@ -77,8 +91,7 @@ class STVUN(nn.Module):
         if len(times):
             f_34, f_43 = self.flow(X[3], X[4]), self.flow(X[4], X[3])
         for T in times:
-            X_T, m = blend(float(T), X[3:5], e[3:5], f_34, f_43, self.mask)
-            Y.append(self.interpolate(X_T, m, D))
+            Y.append(self.interpolate(*self.blend(float(T), X[3:5], e[3:5], D, f_34, f_43)))
         return torch.stack(Y, 1)
 
     def fuse(
@@ -106,8 +119,27 @@ class STVUN(nn.Module):
         D, R = self.decoder(e_3, E)
         return upsample(X_3, self.scale) + R, D if self.decoder_to_time else E  # (8)
 
+    def blend(
+        self,
+        T: float,
+        X: Sequence[Tensor],
+        e: Sequence[Sequence[Tensor]],
+        D: Sequence[Tensor],
+        f_34: Tensor,
+        f_43: Tensor,
+    ) -> tuple[Tensor, list[Tensor], Sequence[Tensor]]:
+        """What `interpolate` reads: X_T and m of moment T from two frames, and what guides it.
+
+        X, e: both frames, and the features of both. D: `super_resolve`'s, of the first.
+        """
+        X_T, m = blend(T, X, e, f_34, f_43, self.mask, self.warp)
+        if self.warped_guide is not None:
+            f_T3, _ = intermediate_flows(f_34, f_43, T)
+            D = [self.warp(level, f_T3) for level in D]
+        return X_T, m, D
+
     def interpolate(self, X_T: Tensor, m: Sequence[Tensor], D: Sequence[Tensor]) -> Tensor:
-        """The enlarged frame of a moment from what `blend` gives of it."""
+        """The enlarged frame of a moment, from what `blend` gives."""
         _, R_T = self.decoder(m, D)
         Y_T: Tensor = upsample(X_T, self.scale) + R_T  # (10)
         return Y_T
@@ -149,8 +181,8 @@ class STVUN(nn.Module):
             whole = torch.zeros_like(flows[0])
             for k, flow in enumerate(flows, 1):
                 # From the centre to frame k - 1, and from there on.
-                whole = flow if k == 1 else whole + warp(flow, whole)
-                levels = warp(torch.cat(e[CENTRE + step * k], 1), whole)
+                whole = flow if k == 1 else whole + warp_border(flow, whole)
+                levels = self.warp(torch.cat(e[CENTRE + step * k], 1), whole)
                 aligned[CENTRE + step * k] = list(levels.chunk(LEVELS, 1))
         return aligned
 
@@ -191,6 +223,7 @@ def blend(
     f_34: Tensor,
     f_43: Tensor,
     mask: nn.Module | None = None,
+    warp: Callable[[Tensor, Tensor], Tensor] = warp_border,
 ) -> tuple[Tensor, list[Tensor]]:
     """The mean of two frames brought to moment T, and of their features, maybe none.
 

@@ -27,8 +27,8 @@ class TrainingState:
     """The network with its losses, its averaged weights (EMA), the optimizer, and how far they are.
 
     model: `losses` as a step calls it: among processes, compiled.
-    names: of the parameters that the stage is about, in the network: those it trains, and those that
-           --freeze keeps as they are.
+    names: of the tensors that the stage is about, in the network: those it trains, those that
+           --freeze keeps as they are, and the loss module's markers.
     best:  the highest mean PSNR in validation so far.
     untrained: entries of what makes new frames that no file gave and the stage does not train:
            readers of a checkpoint leave them out.
@@ -55,7 +55,7 @@ class TrainingState:
 
         With the frozen ones: a file without them would be of no use, or of another network.
         """
-        weights = dict(self.averaged.network.named_parameters())
+        weights = self.averaged.network.state_dict()
         return {name: weights[name].detach() for name in self.names}
 
     def no_sync(self) -> AbstractContextManager[object]:
@@ -105,7 +105,7 @@ def initial_state(
         raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
     losses = loss_module(recipe.network, network, recipe.stage)  # type: ignore[arg-type]
     losses.difference = DIFFERENCES[recipe.loss]
-    names = tuple(losses.learning())
+    names = (*losses.learning(), *losses.markers())
     _freeze(network, recipe)
     losses.to(context.device)
     if _prefers_channels_last(recipe, context.device) if channels_last is None else channels_last:

@@ -153,7 +153,7 @@ def join_weights(
         raise UsageError(f"{name}: {broken[0]} has numbers that are not finite as {dtype}")
     about = f"{name}, {'+'.join(sorted(kinds))}x{scale}"  # as `trained_on` reads it
     write_weights(out, state, about, dtype)
-    return sum(one.numel() for one in state.values())
+    return sum(one.numel() for key, one in network.named_parameters() if key in state)
 
 
 def run_weights(path: Path) -> Path:

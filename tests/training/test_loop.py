@@ -169,7 +169,8 @@ def test_loss_is_of_the_frames_not_of_the_flow(data: Path, tmp_path: Path) -> No
 
 def test_a_frozen_part_keeps_its_weights_and_the_rest_learns(data: Path, tmp_path: Path) -> None:
     given = tmp_path / "given.safetensors"
-    before = baselines.network("stvun-s").state_dict()
+    network = baselines.network("stvun-s")
+    before = network.state_dict()
     save_file(before, given)
     train(
         tiny("joint", steps=2, freeze="pwcnet,mask"),
@@ -180,7 +181,7 @@ def test_a_frozen_part_keeps_its_weights_and_the_rest_learns(data: Path, tmp_pat
     )
     checkpoint = tmp_path / "run" / "checkpoints" / "step-00000002.pt"
     after = torch.load(checkpoint, weights_only=True)["network"]
-    for name, weights in before.items():
+    for name, weights in network.named_parameters():
         is_frozen = name.startswith(("pwcnet.", "mask."))
         assert torch.equal(after[f"network.{name}"], weights) is is_frozen, name
     left = load_file(tmp_path / "run" / "weights" / "stvun-s-last.safetensors")

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from stvt.baselines.ops.correlation import correlation
-from stvt.baselines.ops.warp import warp_border, warp_zero
+from stvt.baselines.ops.warp import warp_bicubic, warp_border, warp_zero
 from tests.golden_cases import error, load_case, tensors
 
-WARPS = [warp_border, warp_zero]
+WARPS = [warp_bicubic, warp_border, warp_zero]
 
 
 def scene(*shape: int, seed: int = 0) -> Tensor:
@@ -48,11 +48,22 @@ def test_outside_one_warp_repeats_the_border_and_the_other_is_zero() -> None:
     image = 1 + scene(1, 2, 5, 6).abs()
     far = torch.full((1, 2, 5, 6), 100.0, dtype=torch.float64)
     torch.testing.assert_close(warp_border(image, far), image[..., -1:, -1:].expand_as(image))
+    torch.testing.assert_close(warp_bicubic(image, far), image[..., -1:, -1:].expand_as(image))
     assert not warp_zero(image, far).any()
     slightly = torch.full((1, 2, 5, 6), -0.01, dtype=torch.float64)
     assert not warp_zero(image, slightly)[..., 0, :].any()  # weight 0.99 inside: masked
     barely = torch.full((1, 2, 5, 6), -0.00003, dtype=torch.float64)
     assert warp_zero(image, barely).all()  # weight 0.99994 inside: kept
+
+
+def test_halfway_between_pixels_bicubic_is_keys_cubic_convolution() -> None:
+    image, flow = scene(1, 2, 5, 8), torch.zeros(1, 2, 5, 8, dtype=torch.float64)
+    flow[:, 0] = 0.5
+    near, far = 0.59375, -0.09375  # of Keys' kernel at 0.5 and 1.5, a = -0.75
+    expected = near * (image[..., 1:-2] + image[..., 2:-1]) + far * (
+        image[..., :-3] + image[..., 3:]
+    )
+    torch.testing.assert_close(warp_bicubic(image, flow)[..., 1:-2], expected)
 
 
 @pytest.mark.parametrize("warp", WARPS)
@@ -68,6 +79,7 @@ def test_the_operators_have_right_gradients() -> None:
     flow = (0.8 * scene(1, 2, 4, 5, seed=1) + 0.013).requires_grad_()
     assert torch.autograd.gradcheck(warp_border, (image, flow))
     assert torch.autograd.gradcheck(warp_zero, (image, flow))
+    assert torch.autograd.gradcheck(warp_bicubic, (image, flow))
     assert torch.autograd.gradcheck(
         correlation, (image, scene(1, 2, 4, 5, seed=2).requires_grad_())
     )
