@@ -1,13 +1,13 @@
 """STVUN, the joint space-time video upsampling network (Kang et al., ECCV 2020), and its sizes.
 
-The compact sizes "s" and "m" are the published architecture with fewer channels, but for a
-few things. The flow network, which would outweigh the rest, is a light one. And the flow brings
-neighbouring frames to the centre frame before they are fused: with 16 channels and hours rather
-than weeks of training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4).
-"-unaligned" leaves that out, as published. And a mask joins the frames on both sides of a new one,
-where the published mean shows both if one hides the place; "-mean" leaves that out. The
-centre frame's decoded features are warped to the moment of a new frame that they guide, and warping
-is bicubic, for bilinear interpolation blurs what it moves.
+The compact sizes "s" and "m" are the published architecture with fewer channels, but for a few
+things. The flow network, which would outweigh the rest, is a light one. The flow brings neighbouring
+frames to the centre frame before they are fused: with 16 channels and hours rather than weeks of
+training, fusion alone learnt to gain 0.06 dB from all six neighbours (Vid4). And it brings what
+guides a new frame, the centre frame's decoded features, to its moment. "-unaligned" leaves out both,
+as published. A mask joins the frames on both sides of a new one, where the published mean shows both
+if one hides the place; "-mean" leaves that out. Warping is bicubic, for bilinear interpolation blurs
+what it moves.
 """
 
 from __future__ import annotations
