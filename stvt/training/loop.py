@@ -249,8 +249,8 @@ def resume(state: TrainingState, out: Path, log: TrainingLog, say: Say) -> None:
             if is_out_of_memory(error):
                 raise
             raise UsageError(
-                f"{out / 'checkpoints'}: are of another training ({plain(error, 100)}); take another "
-                "--out"
+                f"{out / 'checkpoints'}: are of another training, or of an older stvt "
+                f"({plain(error, 100)}); take another --out, for which --initial may take this run"
             ) from error
         say(f"goes on after step {state.step}")
     log.truncate(state.step)
