@@ -32,6 +32,8 @@ def warp_bicubic(image: Tensor, flow: Tensor) -> Tensor:
     image: (B, C, h, w).
     flow:  (B, 2, h, w) in pixels, horizontal first.
     """
+    if image.device.type == "mps":  # where PyTorch long refused bicubic sampling
+        return warp_bicubic(image.cpu(), flow.cpu()).to(image.device)
     x, y = _positions(flow)
     x, y = x.clamp(0, x.shape[-1] - 1), y.clamp(0, y.shape[-2] - 1)
     return _sample(image, x, y, mode="bicubic", padding_mode="border")
