@@ -73,7 +73,7 @@ def _variant(size: str, ablation: str) -> Variant:
     )
 
 
-def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
+def form_of(state: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The scale of a state, and which of our additions to the compact sizes it is without.
 
     The scale shows in the last convolution: 3 outputs for each pixel of a square.
@@ -82,7 +82,9 @@ def form_of(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     scale = 4 if last is None else round((len(last) / 3) ** 0.5)
     if scale not in ANY_SCALE:
         raise ValueError("its last convolution fits no scale")
-    form = {"scale": scale, **{option: option in state for option in ("bicubic", "warped_guide")}}
+    form: dict[str, Any] = {"scale": scale}
+    for option in ("bicubic", "warped_guide"):
+        form[option] = arguments[option] and option in state
     masked = any(name.startswith("mask.") for name in state)
     return form if masked else {**form, "mask": None}
 

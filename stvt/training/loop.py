@@ -285,7 +285,9 @@ def initial_network(
     if flow_weights or fresh:
         flow = load_pretrained(network, recipe.network, recipe.stage, flow_weights, given, say)
     for part in filter(None, recipe.freeze.split(",") if fresh else ()):
-        if hasattr(network, part) and not any(name.startswith(f"{part}.") for name in given):
+        if part in dict(network.named_children()) and not any(
+            name.startswith(f"{part}.") for name in given
+        ):
             say(f"--freeze {part}: no file gave it weights, so it keeps untrained ones")
     return network, given, flow
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stvt.baselines import load_network, loss_module, network
+from stvt.baselines import MethodError, load_network, loss_module, network
 from stvt.baselines.ops.warp import warp_bicubic, warp_border
 from stvt.baselines.spec import Stage
 from stvt.baselines.stvun.network import STVUN
@@ -53,6 +53,12 @@ def test_weights_from_before_an_option_compute_what_they_did(lacking: str, tmp_p
         expected = newest(frames, [0.5])
     torch.testing.assert_close(outputs[1], expected)
     assert not torch.allclose(outputs[0], expected, atol=1e-4)
+
+
+def test_weights_with_a_warped_guide_are_not_of_the_network_without(tmp_path: Path) -> None:
+    save_file(compact().state_dict(), tmp_path / "new.safetensors")
+    with pytest.raises(MethodError, match="1 unexpected: warped_guide"):
+        load_network("stvun-s-unaligned", tmp_path / "new.safetensors")
 
 
 @pytest.mark.parametrize(
