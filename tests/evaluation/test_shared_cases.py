@@ -30,7 +30,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "api_metrics_string": ([], ["Error", "no metric"]),
     "api_workers_without_guard": ([r"(?s)script\n.*\[\].*stdin\n.*\[\]"], ["Traceback"]),
     "api_weights_ignored": ([r"(?s)(edvr_s=\.\.\.: no method.*rc=2.*){2}"], []),
-    "two_runs_one_folder": ([r"edvr-s\+blend +21\.64", "by another process", "rc=2"], []),
+    "two_runs_one_folder": ([r"edvr-s\+blend +21\.62", "by another process", "rc=2"], []),
 }
 
 
